@@ -1,0 +1,58 @@
+# Cambus. `make help` lists the targets; everything lives in .venv, nothing needs root.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MEMBERS := $(wildcard libs/*) $(wildcard services/*)
+WORKERS ?= 4
+FAST := not slow and not bench
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help install lock run test test-all check bench schemas format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(VENV)/.installed ## create .venv with the locked dependencies and every package of the suite
+
+$(VENV)/.installed: requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Cambus needs Python 3.11 or newer; try: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(MEMBERS:%=-e %)
+	@touch $@
+
+lock: install ## resolve requirements.lock again from the pyproject files
+	$(BIN)/python tools/lock.py
+
+run: install ## start NATS, every service and simulated recorders, with a live picture to look at
+	$(BIN)/cambusctl demo
+
+check: install ## format, lint, types, import rules, generated schemas, conformance ledgers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/schemas.py --check
+	$(BIN)/python tools/ledgers.py --check
+
+test: check ## check, then the unit, property, golden, contract, integration and e2e tests
+	$(BIN)/pytest -m '$(FAST)' -n $(WORKERS)
+
+test-all: check ## test, and the slow ones: fault injection, soak, fuzz
+	$(BIN)/pytest -m 'not bench' -n $(WORKERS)
+
+bench: install ## run the benchmarks and print their ratios
+	$(BIN)/python tests/bench/run.py
+
+schemas: install ## generate proto-schemas/ from libs/schemas
+	$(BIN)/python tools/schemas.py
+
+format: install ## format the code and fix what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove the environment and everything generated that is not committed
+	rm -rf $(VENV) var dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""cambusctl, the command line of Cambus."""

@@ -1,0 +1,1 @@
+"""What every Cambus connector shares: registry watch, ownership, session supervision, live claims."""

@@ -1,0 +1,1 @@
+"""Xiongmai DVRIP (TCP 34567): wire, messages, sessions, client and device side."""

@@ -1,0 +1,1 @@
+"""A sans-IO RTSP 1.0 server core."""

@@ -1,0 +1,1 @@
+"""What crosses the Cambus bus: models, catalog, subjects, ids, errors and the codec."""

@@ -1,0 +1,1 @@
+"""Believable surveillance devices with real media, switchable quirks and faults."""

@@ -1,0 +1,1 @@
+"""Puts Xiongmai DVRIP recorders and cameras on the Cambus bus."""

@@ -1,0 +1,1 @@
+"""Serves the streams of the Cambus bus over RTSP, HTTP-FLV and fragmented MP4."""

@@ -1,0 +1,1 @@
+"""Upgrades the firmware of devices on the Cambus bus, never sending an image twice."""
