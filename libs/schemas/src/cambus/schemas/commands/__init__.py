@@ -1,0 +1,1 @@
+"""The commands, one file for each noun; what a module declares here is in the catalog."""

@@ -1,0 +1,27 @@
+"""The names of the message headers that Cambus reads and writes."""
+
+from typing import Final
+
+CONTENT_TYPE: Final = "Content-Type"
+"""`application/msgpack` or `application/json`; the answer comes in kind."""
+
+MESSAGE_ID: Final = "Nats-Msg-Id"
+"""The event id; JetStream drops a second message with the same one inside its duplicate window."""
+
+TRACEPARENT: Final = "traceparent"
+"""W3C Trace Context, passed through from command to event."""
+
+DEADLINE_MS: Final = "Cambus-Deadline-Ms"
+"""The remaining budget of a command in milliseconds, at the moment of sending."""
+
+OWNER: Final = "Cambus-Owner"
+"""On a reply: the replica that holds the device."""
+
+EPOCH: Final = "Cambus-Epoch"
+"""On a reply: the lease revision under which that replica holds the device; it rises with every new owner."""
+
+SERVICE_ERROR: Final = "Nats-Service-Error"
+"""The text of a failed reply, by the NATS service convention (ADR-32)."""
+
+SERVICE_ERROR_CODE: Final = "Nats-Service-Error-Code"
+"""The code of a failed reply, by the NATS service convention (ADR-32)."""

@@ -1,0 +1,1 @@
+"""The values of the key-value buckets, one file for each."""
