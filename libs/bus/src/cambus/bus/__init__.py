@@ -1,1 +1,1 @@
-"""The NATS runtime of a Cambus service: endpoints, client, events, key-value, leases, objects, metrics, runner."""
+"""The NATS runtime of a service: endpoints, client, events, consumers, key-value, leases, objects, runner."""

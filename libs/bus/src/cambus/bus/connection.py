@@ -1,0 +1,339 @@
+"""The connection of a service to NATS: it reconnects for ever, counts what goes wrong and hides nats-py.
+
+nats-py's defaults give up after 60 reconnects, buffer 2 MiB and notice a frozen server only after four
+minutes. Here: reconnect for ever, 16 MiB, a ping every 5 s of which 2 may stay unanswered. A connection that
+is closed all the same (refused credentials, a protocol error) is reported by `wait_closed()`, and the runner
+ends the process with an error, for the orchestrator to start a fresh one.
+"""
+
+import asyncio
+import logging
+import re
+import ssl
+from collections.abc import Callable
+from typing import Any, Self
+
+from nats import errors as nats_errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+
+from cambus.bus.delivery import Delivery, Handler, Inbox, Subscription
+from cambus.bus.errors import BusClosed, BusUnavailable
+from cambus.bus.health import Health
+from cambus.bus.jetstream import JetStream
+from cambus.bus.metrics import Metrics
+from cambus.bus.nkeys import login_callbacks
+from cambus.bus.requests import Headers, Requests, send
+from cambus.bus.settings import BusSettings, read_secret
+
+logger = logging.getLogger(__name__)
+
+PENDING_BYTES = 16 * 1024 * 1024
+PING_INTERVAL_S = 5
+MAX_OUTSTANDING_PINGS = 2
+RECONNECT_WAIT_S = 0.5
+CONNECT_TIMEOUT_S = 5
+FLUSH_TIMEOUT_S = 5
+INBOX_LIMIT = 4096
+
+CONNECTED = "nats"
+PERMISSIONS = "nats-permissions"
+
+#: A violation below these is ours: a wrong server configuration. Others a caller can provoke by its reply
+#: subject; they are counted only.
+_OUR_SUBJECTS = ("cambus.", "$")
+_PERMISSION = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"", re.IGNORECASE)
+
+
+class Bus:
+    """One connection to NATS.
+
+    Args:
+        settings: where to and as whom.
+        name: shown in the server's monitoring.
+        metrics: where to count; a registry of its own when None.
+        health: where to state whether NATS is there; one of its own when None.
+    """
+
+    def __init__(
+        self,
+        settings: BusSettings,
+        *,
+        name: str = "cambus",
+        metrics: Metrics | None = None,
+        health: Health | None = None,
+    ) -> None:
+        self.settings = settings
+        self.name = name
+        self.metrics = metrics or Metrics(name)
+        self.health = health or Health()
+        self.nc = Client()
+        self.jetstream = JetStream(self)
+        self._requests: Requests | None = None
+        self._up = asyncio.Event()
+        self._closed = asyncio.Event()
+        self._closing = False
+        self._on_reconnect: dict[object, Callable[[], None]] = {}
+        self._count = _Counts(self.metrics)
+        self.health.set(CONNECTED, ok=False, detail="not connected yet")
+
+    @classmethod
+    async def connect(
+        cls,
+        settings: BusSettings,
+        *,
+        name: str = "cambus",
+        metrics: Metrics | None = None,
+        health: Health | None = None,
+    ) -> Self:
+        """Return an open connection; waits for the server as long as it takes. Bound it with a timeout.
+
+        Raises:
+            ValueError: a credentials file is no such thing.
+            OSError: a file of the settings cannot be read.
+        """
+        bus = cls(settings, name=name, metrics=metrics, health=health)
+        await bus.open()
+        return bus
+
+    # --- life -------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Connect, waiting for the server as long as it takes. Raises as `connect`."""
+        options = self._login_options()
+        await self.nc.connect(
+            self.settings.nats_servers,
+            name=f"{self.name}:{self.settings.instance}",
+            error_cb=self._on_error,
+            disconnected_cb=self._on_disconnected,
+            reconnected_cb=self._on_reconnected,
+            closed_cb=self._on_closed,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=RECONNECT_WAIT_S,  # type: ignore[arg-type]  # only slept and compared
+            connect_timeout=CONNECT_TIMEOUT_S,
+            ping_interval=PING_INTERVAL_S,
+            max_outstanding_pings=MAX_OUTSTANDING_PINGS,
+            pending_size=PENDING_BYTES,
+            **options,
+        )
+        requests = Requests(self.nc)
+        await self.subscribe(requests.subject, requests.deliver)
+        self._requests = requests
+        self._mark_up()
+
+    async def close(self) -> None:
+        """Send what is buffered and close; `wait_closed()` returns without an error."""
+        self._closing = True
+        if self.nc.is_connected:
+            try:
+                await self.nc.flush(FLUSH_TIMEOUT_S)
+            except (nats_errors.Error, OSError) as error:
+                logger.warning("unsent messages at close", extra={"reason": type(error).__name__})
+        if not self.nc.is_closed:
+            await self.nc.close()
+        self._closed.set()
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is closed.
+
+        Raises:
+            BusClosed: it was not `close()` that closed it.
+        """
+        await self._closed.wait()
+        if not self._closing:
+            raise BusClosed(f"NATS closed the connection: {self.nc.last_error or 'no reason given'}")
+
+    async def __aenter__(self) -> Self:
+        if self._requests is None:
+            await self.open()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    # --- state ------------------------------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection is up, as far as known."""
+        return self._up.is_set()
+
+    async def wait_connected(self, timeout_s: float) -> None:
+        """Wait until the connection is up.
+
+        Raises:
+            BusUnavailable: it is not after `timeout_s` seconds.
+        """
+        if self._up.is_set():
+            return
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._up.wait()
+        except TimeoutError:
+            raise BusUnavailable(f"not connected to NATS for {timeout_s:g} s") from None
+
+    @property
+    def max_payload(self) -> int:
+        """The largest message the server takes, in bytes."""
+        return self.nc.max_payload
+
+    @property
+    def backlog_bytes(self) -> int:
+        """Bytes not yet handed to the socket: what a producer of lossy data looks at before sending more."""
+        return self.nc.pending_data_size
+
+    @property
+    def js(self) -> JetStreamContext:
+        """nats-py's JetStream context, for what `jetstream` lacks."""
+        return self.nc.jetstream()
+
+    def on_reconnect(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` after every reconnect; call what is returned to stop that."""
+        token = object()
+        self._on_reconnect[token] = callback
+        return lambda: self._on_reconnect.pop(token, None) and None
+
+    # --- messages ---------------------------------------------------------------------------------------
+
+    async def publish(
+        self, subject: str, data: bytes = b"", *, headers: Headers | None = None, reply: str = ""
+    ) -> None:
+        """Send a core message: fast, and lost if nobody listens.
+
+        Raises:
+            BusUnavailable, BusClosed, PayloadTooLarge: see `cambus.bus.requests.send`.
+        """
+        await send(self.nc, subject, data, reply, headers)
+
+    async def subscribe(self, subject: str, handler: Handler, *, queue: str = "") -> Subscription:
+        """Have `handler` called with every message, in the read loop: it must return at once.
+
+        With `queue`, each message goes to one member of that group only. Survives reconnects.
+        """
+        inner = await self.nc.subscribe(subject, queue=queue, future=Delivery(handler))
+        return Subscription(inner, lambda: self.nc.is_connected)
+
+    async def inbox(self, subject: str, *, queue: str = "", limit: int = INBOX_LIMIT) -> Inbox:
+        """Return an asynchronous iterator over the messages; beyond `limit` unread ones the newest go."""
+        inbox = Inbox(limit, self._count.dropped().inc)
+        return inbox.attach(await self.subscribe(subject, inbox.push, queue=queue))
+
+    async def request(
+        self, subject: str, data: bytes = b"", *, headers: Headers | None = None, timeout_s: float = 5.0
+    ) -> Msg:
+        """Send a request and return the first answer. Raises as `cambus.bus.requests.Requests.one`."""
+        return await self._open_requests().one(subject, data, headers, timeout_s)
+
+    async def gather(
+        self,
+        subject: str,
+        data: bytes = b"",
+        *,
+        headers: Headers | None = None,
+        timeout_s: float = 1.0,
+        expected: int | None = None,
+    ) -> list[Msg]:
+        """Send a request and return the answers of the first `timeout_s` seconds, at most `expected`.
+
+        Raises:
+            NoResponders: nobody listens there.
+        """
+
+        def enough(answers: list[Msg]) -> bool:
+            return expected is not None and len(answers) >= expected
+
+        return await self._open_requests().many(subject, data, headers, timeout_s, enough)
+
+    async def flush(self) -> None:
+        """Return once the server has processed everything sent so far.
+
+        Raises:
+            BusUnavailable: it did not say so in time.
+        """
+        try:
+            await self.nc.flush(FLUSH_TIMEOUT_S)
+        except (nats_errors.Error, OSError) as error:
+            raise BusUnavailable(f"flush: {type(error).__name__}") from None
+
+    # --- inside -----------------------------------------------------------------------------------------
+
+    def _open_requests(self) -> Requests:
+        if self._requests is None:
+            raise BusUnavailable("the connection to NATS is not open yet")
+        return self._requests
+
+    def _login_options(self) -> dict[str, Any]:
+        settings = self.settings
+        options: dict[str, Any] = {}
+        if settings.nats_creds_file is not None:
+            options["user_jwt_cb"], options["signature_cb"] = login_callbacks(settings.nats_creds_file)
+        if settings.nats_user is not None:
+            options["user"] = settings.nats_user
+            path = settings.nats_password_file
+            if path is not None:
+                read_secret(path)  # say now what is wrong with it
+                options["password"] = lambda: read_secret(path)
+        if settings.nats_ca_file or settings.nats_cert_file:
+            context = ssl.create_default_context(cafile=settings.nats_ca_file)
+            if settings.nats_cert_file:
+                context.load_cert_chain(settings.nats_cert_file, settings.nats_key_file)
+            options["tls"] = context
+        return options
+
+    def _mark_up(self) -> None:
+        self._up.set()
+        self._count.connected().set(1)
+        self.health.set(CONNECTED, ok=True)
+        self.health.set(PERMISSIONS, ok=True)  # a new connection: what was wrong shows again at once
+
+    async def _on_disconnected(self) -> None:
+        if self._up.is_set() and not self._closing:
+            logger.warning("lost the connection to NATS")
+        self._up.clear()
+        self._count.connected().set(0)
+        self.health.set(CONNECTED, ok=False, detail="connection lost")
+
+    async def _on_reconnected(self) -> None:
+        logger.info("connected to NATS again")
+        self._count.reconnects().inc()
+        self._mark_up()
+        for callback in list(self._on_reconnect.values()):
+            callback()
+
+    async def _on_closed(self) -> None:
+        self._up.clear()
+        self._closed.set()
+
+    async def _on_error(self, error: Exception) -> None:
+        """Count what nats-py reports on the side: nothing else tells of these."""
+        if isinstance(error, nats_errors.SlowConsumerError):
+            self._count.dropped().inc()
+            return
+        violation = _PERMISSION.search(str(error))
+        if violation is None:
+            level = logging.DEBUG if not self._up.is_set() else logging.WARNING
+            logger.log(level, "NATS error", extra={"reason": str(error) or type(error).__name__})
+            return
+        what, subject = violation[1].lower(), violation[2]
+        self._count.permission_errors(what).inc()
+        logger.error("NATS forbids a %s", what, extra={"subject": subject})
+        if what == "subscription" or subject.startswith(_OUR_SUBJECTS):
+            self.health.set(PERMISSIONS, ok=False, detail=f"NATS forbids a {what} to {subject}")
+
+
+class _Counts:
+    """The metrics of a connection."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.connected = metrics.gauge("nats_connected", "1 while the connection to NATS is up")
+        self.reconnects = metrics.counter("nats_reconnects_total", "Reconnections to NATS")
+        self.permission_errors = metrics.counter(
+            "nats_permission_errors_total",
+            "Publishes and subscriptions NATS refused; they show nowhere else than as time-outs",
+            {"what": ("publish", "subscription")},
+        )
+        self.dropped = metrics.counter(
+            "nats_slow_consumer_drops_total", "Messages lost because a subscriber was too slow"
+        )
+        self.connected().set(0)

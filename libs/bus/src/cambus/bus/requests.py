@@ -1,0 +1,128 @@
+"""Requests over one shared inbox: a subscription for all of them, a dictionary entry for each."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from itertools import count
+
+from nats import errors as nats_errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from cambus.bus.delivery import Handler
+from cambus.bus.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge
+
+NO_RESPONDERS = "503"
+STATUS = "Status"
+
+Headers = Mapping[str, str]
+
+
+async def send(
+    nc: Client, subject: str, data: bytes, reply: str = "", headers: Headers | None = None
+) -> None:
+    """Publish, with nats-py's exceptions translated into ours.
+
+    Raises:
+        BusUnavailable: the send buffer is full while the connection is away.
+        BusClosed: the connection is closed for good.
+        PayloadTooLarge: more than `max_payload`.
+    """
+    try:
+        await nc.publish(subject, data, reply, headers)  # type: ignore[arg-type]  # only iterated, any mapping does
+    except nats_errors.MaxPayloadError:
+        raise PayloadTooLarge(f"{len(data)} bytes; the server takes {nc.max_payload}") from None
+    except nats_errors.OutboundBufferLimitError:
+        raise BusUnavailable("the send buffer is full while NATS is away") from None
+    except (nats_errors.ConnectionClosedError, nats_errors.ConnectionDrainingError):
+        raise BusClosed("the connection to NATS is closed") from None
+
+
+class Requests:
+    """The requests of one connection under way."""
+
+    def __init__(self, nc: Client) -> None:
+        self._nc = nc
+        self._prefix = f"{nc.new_inbox()}."
+        self._numbers = count(1)
+        self._waiting: dict[str, Handler] = {}
+
+    @property
+    def subject(self) -> str:
+        """What must be subscribed to with `deliver`."""
+        return f"{self._prefix}*"
+
+    def deliver(self, message: Msg) -> None:
+        """Hand an answer to whoever waits for it; late ones are dropped."""
+        waiting = self._waiting.get(message.subject[len(self._prefix) :])
+        if waiting is not None:
+            waiting(message)
+
+    async def one(self, subject: str, data: bytes, headers: Headers | None, timeout_s: float) -> Msg:
+        """Send and return the first answer.
+
+        Raises:
+            NoResponders: nobody listens there.
+            BusUnavailable: no answer within `timeout_s` seconds, or nothing could be sent.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Msg] = loop.create_future()
+        token = f"{next(self._numbers):x}"
+        self._waiting[token] = lambda message: None if answer.done() else answer.set_result(message)
+        timer = loop.call_later(timeout_s, _give_up, answer, timeout_s)
+        try:
+            await send(self._nc, subject, data, self._prefix + token, headers)
+            message = await answer
+        finally:
+            timer.cancel()
+            if not answer.cancel() and not answer.cancelled():
+                answer.exception()  # a time-out that nobody awaits any more is no defect to be logged
+            del self._waiting[token]
+        if is_no_responders(message):
+            raise NoResponders(subject)
+        return message
+
+    async def many(
+        self,
+        subject: str,
+        data: bytes,
+        headers: Headers | None,
+        timeout_s: float,
+        enough: Callable[[list[Msg]], bool],
+    ) -> list[Msg]:
+        """Send and return every answer until `enough(answers)` or `timeout_s` seconds have passed.
+
+        Raises:
+            NoResponders: nobody listens there.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        answers: list[Msg] = []
+        token = f"{next(self._numbers):x}"
+
+        def collect(message: Msg) -> None:
+            answers.append(message)
+            if not done.done() and (is_no_responders(message) or enough(answers)):
+                done.set_result(None)
+
+        self._waiting[token] = collect
+        timer = loop.call_later(timeout_s, lambda: None if done.done() else done.set_result(None))
+        try:
+            await send(self._nc, subject, data, self._prefix + token, headers)
+            await done
+        finally:
+            timer.cancel()
+            del self._waiting[token]
+        if answers and is_no_responders(answers[0]):
+            raise NoResponders(subject)
+        return answers
+
+
+def is_no_responders(message: Msg) -> bool:
+    """Whether the server itself answered that nobody listens."""
+    headers = message.headers
+    return headers is not None and headers.get(STATUS) == NO_RESPONDERS and not message.data
+
+
+def _give_up(answer: asyncio.Future[Msg], timeout_s: float) -> None:
+    if not answer.done():
+        answer.set_exception(BusUnavailable(f"no answer within {timeout_s:g} s"))

@@ -1,0 +1,41 @@
+"""Fixtures for every test: one real NATS server for each test process, and names nobody else uses."""
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from cambus.bus.connection import Bus
+from cambus.bus.settings import BusSettings
+from cambus.bus.testing import NatsServer
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[NatsServer]:
+    """A server shared by all tests of this process; a test that kills it starts one of its own."""
+    with NatsServer() as server:
+        yield server
+
+
+@pytest.fixture
+def unique() -> str:
+    """A token no other test uses: for device ids, subjects, buckets and streams."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def device(unique: str) -> str:
+    """A device id no other test uses."""
+    return f"device-{unique}"
+
+
+@pytest.fixture
+def bus_settings(nats_server: NatsServer) -> BusSettings:
+    """Settings that lead to the shared server."""
+    return BusSettings(nats_url=nats_server.url, instance="replica-1")
+
+
+@pytest.fixture
+async def bus(bus_settings: BusSettings) -> AsyncIterator[Bus]:
+    """An open connection to the shared server."""
+    async with await Bus.connect(bus_settings, name="test") as connection:
+        yield connection
