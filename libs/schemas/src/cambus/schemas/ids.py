@@ -16,6 +16,7 @@ from ulid import ULID
 TOKEN_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"  # noqa: S105  # a subject token, no secret
 NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,63}$"
 SESSION_PREFIX = "s-"
+TALK_PREFIX = "t-"
 
 Token = Annotated[str, StringConstraints(pattern=TOKEN_PATTERN)]
 """One subject token of a caller's choosing: a session, a claimant, a job, a rule."""
@@ -35,8 +36,13 @@ ChannelNo = Annotated[int, Field(ge=0, le=65535)]
 StreamName = Literal["main", "sub", "third", "fourth"]
 """The encoder streams of a channel, best first."""
 
-MediaStream = Annotated[str, StringConstraints(pattern=r"^(main|sub|third|fourth|s-[A-Za-z0-9_-]{1,62})$")]
+MediaStream = Annotated[
+    str, StringConstraints(pattern=r"^(main|sub|third|fourth|s-[A-Za-z0-9_-]{1,62})$", max_length=64)
+]
 """What can be watched on a channel: an encoder stream, or a playback session as `s-<session>`."""
+
+SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,62}$")]
+"""A session of a playback, a download, a talk or a serial port; fits a media subject behind its prefix."""
 
 EventId = Annotated[str, StringConstraints(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 """A ULID: 48 bits of Unix milliseconds and 80 more, in Crockford's base 32. Sorts by time."""

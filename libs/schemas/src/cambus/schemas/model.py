@@ -9,7 +9,7 @@ import base64
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     AfterValidator,
@@ -48,12 +48,21 @@ class Message(BaseModel):
     )
 
 
+def example(**fields: Any) -> ConfigDict:
+    """Return the configuration of a model that shows one realistic message; it is published and tested."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
 class Empty(Message):
     """A request that says nothing beyond its subject."""
+
+    model_config = example()
 
 
 class Done(Message):
     """A reply that says nothing beyond success."""
+
+    model_config = example()
 
 
 class Vocabulary(StrEnum):
@@ -136,6 +145,9 @@ def _shallow_object(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     _shallow(value)
     return value
 
+
+Confirmed = Literal[True]
+"""The `confirm` field of a destructive command: absent or false is refused before anything is sent."""
 
 FreeJson = Annotated[JsonValue, AfterValidator(_shallow)]
 """Any JSON value, bounded in depth: what a device's own protocol says."""

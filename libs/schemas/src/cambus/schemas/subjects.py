@@ -3,8 +3,9 @@
     cambus.v1.cmd.<device>.<noun>.<verb>                command to a device, core request/reply
     cambus.v1.svc.<service>.<noun>.<verb>               command to a service, core request/reply
     cambus.v1.evt.<device>.<noun>.<past tense>          event, in the stream CAMBUS_EVENTS
-    cambus.v1.media.<device>.<channel>.<stream>         media frames, core, lossy; a playback is `s-<session>`
-    cambus.v1.talk.<device>.<channel>.<session>         audio towards a device, core, lossy
+    cambus.v1.media.<device>.<channel>.<stream>         media frames, core, lossy; a playback is
+    `s-<session>`,
+                                                        audio for the device's loudspeaker `t-<session>`
     cambus.v1.xfer.<session>                            bulk transfer, a request per chunk
     cambus.v1.dead.<consumer>                           what a consumer gave up on, in CAMBUS_DEAD_LETTERS
 
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from cambus.schemas.ids import SESSION_PREFIX, is_name, is_token
+from cambus.schemas.ids import SESSION_PREFIX, TALK_PREFIX, is_name, is_token
 
 PREFIX: Final = "cambus.v1"
 EVENTS: Final = f"{PREFIX}.evt.>"
@@ -57,7 +58,7 @@ class EventSubject:
 
 @dataclass(frozen=True, slots=True)
 class MediaSubject:
-    """The frames of one stream; `session` is set for a playback, whose `stream` is `s-<session>`."""
+    """The frames of one stream: an encoder stream, `s-<session>` or `t-<session>`."""
 
     device: str
     channel: int
@@ -65,8 +66,11 @@ class MediaSubject:
 
     @property
     def session(self) -> str | None:
-        """The playback session, None for a live stream."""
-        return self.stream.removeprefix(SESSION_PREFIX) if self.stream.startswith(SESSION_PREFIX) else None
+        """The session of a playback or a talk, None for a live stream."""
+        for prefix in (SESSION_PREFIX, TALK_PREFIX):
+            if self.stream.startswith(prefix):
+                return self.stream.removeprefix(prefix)
+        return None
 
 
 def command_subject(device: str, noun: str, verb: str) -> str:
@@ -95,8 +99,8 @@ def playback_subject(device: str, channel: int, session: str) -> str:
 
 
 def talk_subject(device: str, channel: int, session: str) -> str:
-    """Return where audio for a device's loudspeaker is published, as frames."""
-    return f"{PREFIX}.talk.{_token('device', device)}.{_channel(channel)}.{_token('session', session)}"
+    """Return where audio frames for the device's loudspeaker are published during one talk session."""
+    return media_subject(device, channel, TALK_PREFIX + session)
 
 
 def transfer_subject(session: str) -> str:
@@ -156,12 +160,6 @@ def parse_media(subject: str) -> MediaSubject:
     """Read a media subject back, live or playback."""
     device, channel, stream = _split(subject, "media")
     return MediaSubject(_token("device", device), _number(channel), _token("stream", stream))
-
-
-def parse_talk(subject: str) -> tuple[str, int, str]:
-    """Read a talk subject back: device, channel, session."""
-    device, channel, session = _split(subject, "talk")
-    return _token("device", device), _number(channel), _token("session", session)
 
 
 def parse_transfer(subject: str) -> str:
