@@ -140,7 +140,7 @@ class NativeAlarm(Message):
 
 
 AlarmKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:/-]{1,200}$")]
-"""Pairs a start with its end: equal for both, distinct from every other alarm that may overlap on the device."""
+"""Pairs a start with its end: equal for both, unlike any other alarm that may overlap on the device."""
 
 AlarmTypePattern = Annotated[str, StringConstraints(pattern=r"^[a-z*][a-z0-9.*-]{0,63}$")]
 """An alarm type, or a pattern with `*` over them: `storage-*`, `analytics.*`."""

@@ -1,4 +1,3 @@
-# ruff: noqa: N818  # the names are the codes' own words; callers read `except NotFound`
 """What can go wrong with a command: a closed list of codes, an exception for each, and the reply.
 
 CambusError(code, reason, text, device_code, retryable)

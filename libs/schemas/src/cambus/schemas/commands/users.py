@@ -63,7 +63,11 @@ class UsersListReply(Message):
 class UsersAddRequest(Message):
     """Add an account."""
 
-    model_config = example(user={"name": "guard", "group": "user"}, password="Str0ng-and-new", confirm=True)
+    model_config = example(
+        user={"name": "guard", "group": "user"},
+        password="Str0ng-and-new",  # noqa: S106  # an example, the password of nothing
+        confirm=True,
+    )
 
     user: DeviceUser = Field(description="The account.")
     password: Secret = Field(description="Its password.")
