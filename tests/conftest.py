@@ -1,9 +1,11 @@
 """Fixtures for every test: one real NATS server for each test process, and names nobody else uses."""
 
+import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
+
 from cambus.bus.connection import Bus
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
@@ -39,3 +41,15 @@ async def bus(bus_settings: BusSettings) -> AsyncIterator[Bus]:
     """An open connection to the shared server."""
     async with await Bus.connect(bus_settings, name="test") as connection:
         yield connection
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Awaitable[None]]:
+    """Waits until a condition holds: for what a foreign process does and tells nobody. Fails after 20 s."""
+
+    async def wait(condition: Callable[[], bool], within_s: float = 20.0) -> None:
+        async with asyncio.timeout(within_s):
+            while not condition():  # noqa: ASYNC110 - nobody sets an event
+                await asyncio.sleep(0.005)
+
+    return wait

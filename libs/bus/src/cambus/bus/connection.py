@@ -233,17 +233,17 @@ class Bus:
         headers: Headers | None = None,
         timeout_s: float = 1.0,
         expected: int | None = None,
+        quiet_s: float | None = None,
     ) -> list[Msg]:
         """Send a request and return the answers of the first `timeout_s` seconds, at most `expected`.
+
+        With `quiet_s` it also ends when, after an answer, none followed for so many seconds.
 
         Raises:
             NoResponders: nobody listens there.
         """
-
-        def enough(answers: list[Msg]) -> bool:
-            return expected is not None and len(answers) >= expected
-
-        return await self._open_requests().many(subject, data, headers, timeout_s, enough)
+        requests = self._open_requests()
+        return await requests.many(subject, data, headers, timeout_s, expected, quiet_s)
 
     async def flush(self) -> None:
         """Return once the server has processed everything sent so far.

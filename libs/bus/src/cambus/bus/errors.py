@@ -19,19 +19,19 @@ class BusError(Exception):
     """The base of everything this library raises about NATS."""
 
 
-class BusUnavailable(BusError):  # noqa: N818 - reads as the state it is
+class BusUnavailable(BusError):
     """Not connected, buffer full, or no answer in time; what was asked may still have happened."""
 
 
-class BusClosed(BusError):  # noqa: N818 - reads as the state it is
+class BusClosed(BusError):
     """The connection is closed for good."""
 
 
-class NoResponders(BusError):  # noqa: N818 - NATS's own word for it
+class NoResponders(BusError):
     """Nobody subscribes to the subject; nothing was done."""
 
 
-class PayloadTooLarge(BusError):  # noqa: N818 - reads as the state it is
+class PayloadTooLarge(BusError):
     """The message is larger than the server's `max_payload`."""
 
 
@@ -49,11 +49,11 @@ class JetStreamError(BusError):
         self.err_code = err_code
 
 
-class AssetNotFound(JetStreamError):  # noqa: N818 - reads as the state it is
+class AssetNotFound(JetStreamError):
     """No such stream, consumer, bucket or message."""
 
 
-class WrongRevision(JetStreamError):  # noqa: N818 - reads as the state it is
+class WrongRevision(JetStreamError):
     """A compare-and-set lost: the key has another revision than the one given."""
 
 

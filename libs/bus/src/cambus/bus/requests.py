@@ -1,7 +1,7 @@
 """Requests over one shared inbox: a subscription for all of them, a dictionary entry for each."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import count
 
 from nats import errors as nats_errors
@@ -87,9 +87,12 @@ class Requests:
         data: bytes,
         headers: Headers | None,
         timeout_s: float,
-        enough: Callable[[list[Msg]], bool],
+        expected: int | None,
+        quiet_s: float | None,
     ) -> list[Msg]:
-        """Send and return every answer until `enough(answers)` or `timeout_s` seconds have passed.
+        """Send and return every answer until there are `expected` or `timeout_s` seconds have passed.
+
+        With `quiet_s` it also ends when, after an answer, none followed for so long.
 
         Raises:
             NoResponders: nobody listens there.
@@ -99,18 +102,28 @@ class Requests:
         answers: list[Msg] = []
         token = f"{next(self._numbers):x}"
 
-        def collect(message: Msg) -> None:
-            answers.append(message)
-            if not done.done() and (is_no_responders(message) or enough(answers)):
+        def stop() -> None:
+            if not done.done():
                 done.set_result(None)
 
+        timers = [loop.call_later(timeout_s, stop)]
+
+        def collect(message: Msg) -> None:
+            answers.append(message)
+            if is_no_responders(message) or (expected is not None and len(answers) >= expected):
+                stop()
+            elif quiet_s is not None:
+                for quiet in timers[1:]:
+                    quiet.cancel()
+                timers[1:] = [loop.call_later(quiet_s, stop)]
+
         self._waiting[token] = collect
-        timer = loop.call_later(timeout_s, lambda: None if done.done() else done.set_result(None))
         try:
             await send(self._nc, subject, data, self._prefix + token, headers)
             await done
         finally:
-            timer.cancel()
+            for timer in timers:
+                timer.cancel()
             del self._waiting[token]
         if answers and is_no_responders(answers[0]):
             raise NoResponders(subject)

@@ -1,0 +1,189 @@
+"""Calls commands: the same models as the endpoints, and every failure one of the `CambusError`s."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import TypeVar
+
+from nats.aio.msg import Msg
+
+from cambus.bus.connection import Bus
+from cambus.bus.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge
+from cambus.bus.trace import TRACEPARENT
+from cambus.schemas import headers as header
+from cambus.schemas.codec import MSGPACK, decode, encode
+from cambus.schemas.errors import (
+    BadRequest,
+    CambusError,
+    DeadlineExceeded,
+    ErrorReply,
+    Internal,
+    Offline,
+    TooLarge,
+    from_reply,
+)
+from cambus.schemas.model import Message
+from cambus.schemas.spec import CommandSpec
+
+Req = TypeVar("Req", bound=Message)
+Rep = TypeVar("Rep", bound=Message)
+
+GRACE_S = 0.25
+"""How much longer than the handler the caller waits, so that the handler's own 504 arrives."""
+
+
+class BusClient:
+    """Calls commands over one connection.
+
+    Args:
+        bus: the connection.
+        content_type: what to send and to be answered in, `MSGPACK` or `JSON`.
+    """
+
+    def __init__(self, bus: Bus, content_type: str = MSGPACK) -> None:
+        self._bus = bus
+        self._content_type = content_type
+
+    async def call(
+        self,
+        spec: CommandSpec[Req, Rep],
+        request: Req,
+        *,
+        device: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Rep:
+        """Send a command and return its reply.
+
+        Args:
+            spec: the command.
+            request: its request.
+            device: the device it is for; None for a command to a service.
+            timeout_s: how long to wait, in seconds; None: what the catalog says. The handler learns of it.
+
+        Raises:
+            Offline: nobody holds the device or runs the service; known at once. Or NATS itself is away.
+            DeadlineExceeded: no answer in time; whether it was done is unknown.
+            CambusError: what the handler refused with.
+        """
+        subject, budget_s = self._prepare(spec, device, timeout_s)
+        started = asyncio.get_running_loop().time()
+        await self._wait_connected(budget_s)
+        budget_s -= asyncio.get_running_loop().time() - started
+        try:
+            message = await self._bus.request(
+                subject,
+                encode(request, self._content_type, limit=self._bus.max_payload),
+                headers=self._headers(budget_s),
+                timeout_s=budget_s + GRACE_S,
+            )
+        except NoResponders:
+            raise Offline(f"nobody answers {spec.key}" + (f" for {device}" if device else "")) from None
+        except BusUnavailable:
+            raise DeadlineExceeded(f"{spec.key}: no answer within {budget_s:g} s") from None
+        except PayloadTooLarge as error:
+            raise TooLarge(f"{spec.key}: {error}") from None
+        except BusClosed as error:
+            raise Offline(str(error), reason="bus-unavailable") from None
+        return self._read(spec, message)
+
+    async def broadcast(
+        self,
+        spec: CommandSpec[Req, Rep],
+        request: Req,
+        *,
+        timeout_s: float | None = None,
+        expected: int | None = None,
+        quiet_s: float | None = None,
+    ) -> list[Rep]:
+        """Send a command to every replica of a service and return the replies of those that succeeded.
+
+        Args:
+            spec: a broadcast command.
+            request: its request.
+            timeout_s: how long to collect, in seconds; None: what the catalog says.
+            expected: end as soon as so many have answered.
+            quiet_s: end as soon as none has answered for so long after the one before.
+
+        Raises:
+            Offline: there is no replica.
+            CambusError: every replica that answered refused; the first refusal.
+        """
+        outcomes = await self.broadcast_all(
+            spec, request, timeout_s=timeout_s, expected=expected, quiet_s=quiet_s
+        )
+        replies = [outcome for outcome in outcomes if not isinstance(outcome, CambusError)]
+        if not replies:
+            for outcome in outcomes:
+                if isinstance(outcome, CambusError):
+                    raise outcome
+            raise DeadlineExceeded(f"{spec.key}: no replica answered in time")
+        return replies
+
+    async def broadcast_all(
+        self,
+        spec: CommandSpec[Req, Rep],
+        request: Req,
+        *,
+        timeout_s: float | None = None,
+        expected: int | None = None,
+        quiet_s: float | None = None,
+    ) -> list[Rep | CambusError]:
+        """As `broadcast`, with the refusals among the replies instead of raised."""
+        subject, budget_s = self._prepare(spec, None, timeout_s)
+        await self._wait_connected(budget_s)
+        try:
+            messages = await self._bus.gather(
+                subject,
+                encode(request, self._content_type, limit=self._bus.max_payload),
+                headers=self._headers(budget_s),
+                timeout_s=budget_s,
+                expected=expected,
+                quiet_s=quiet_s,
+            )
+        except NoResponders:
+            raise Offline(f"nobody answers {spec.key}") from None
+        return [self._outcome(spec, message) for message in messages]
+
+    def _prepare(
+        self, spec: CommandSpec[Req, Rep], device: str | None, timeout_s: float | None
+    ) -> tuple[str, float]:
+        try:
+            subject = spec.subject(device)
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
+        return subject, spec.timeout_s if timeout_s is None else timeout_s
+
+    async def _wait_connected(self, timeout_s: float) -> None:
+        """Do not let nats-py buffer commands while NATS is away: they would be carried out much later."""
+        try:
+            await self._bus.wait_connected(timeout_s)
+        except BusUnavailable as error:
+            raise Offline(str(error), reason="bus-unavailable") from None
+
+    def _headers(self, budget_s: float) -> Mapping[str, str]:
+        headers = {
+            header.CONTENT_TYPE: self._content_type,
+            header.DEADLINE_MS: str(max(0, int(budget_s * 1000))),
+        }
+        trace = TRACEPARENT.get()
+        if trace is not None:
+            headers[header.TRACEPARENT] = trace
+        return headers
+
+    def _outcome(self, spec: CommandSpec[Req, Rep], message: Msg) -> Rep | CambusError:
+        try:
+            return self._read(spec, message)
+        except CambusError as error:
+            return error
+
+    def _read(self, spec: CommandSpec[Req, Rep], message: Msg) -> Rep:
+        headers = message.headers or {}
+        content_type = headers.get(header.CONTENT_TYPE)
+        limit = self._bus.max_payload
+        try:
+            if header.SERVICE_ERROR_CODE in headers:
+                failure: CambusError = from_reply(decode(ErrorReply, message.data, content_type, limit=limit))
+            else:
+                return decode(spec.reply, message.data, content_type, limit=limit)
+        except (BadRequest, TooLarge) as error:
+            raise Internal(f"{spec.key}: the answer is not what the catalog says: {error.text}") from None
+        raise failure
