@@ -5,7 +5,8 @@
     MediaError
     ├── FrameError        a bus message is no frame, or a frame cannot become bus messages
     ├── AudioConfigError  the payload of an audio configuration frame cannot be read
-    └── BitstreamError    H.264 / H.265 syntax that cannot be read: where, and in what
+    ├── BitstreamError    H.264 / H.265 syntax that cannot be read: where, and in what
+    └── ContainerError    a container cannot carry a codec, or a file is no container we can read: where
 """
 
 
@@ -34,3 +35,15 @@ class BitstreamError(MediaError):
         super().__init__(f"{context}{place}: {text}" if context or place else text)
         self.bit = bit
         self.context = context
+
+
+class ContainerError(MediaError):
+    """FLV, MP4, RTP or SDP cannot carry this codec, or bytes are no MP4 this library can read.
+
+    Attributes:
+        offset: where in the file, in bytes; None when it has no place.
+    """
+
+    def __init__(self, text: str, *, offset: int | None = None) -> None:
+        super().__init__(text if offset is None else f"at byte {offset}: {text}")
+        self.offset = offset
