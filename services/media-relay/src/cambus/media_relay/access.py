@@ -1,0 +1,134 @@
+"""Who may watch: anybody, or who shows the shared token; and which web pages may act in a visitor's name."""
+
+import hmac
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from cambus.bus.settings import read_secret
+from cambus.media_relay.settings import RelaySettings, is_loopback
+from cambus.schemas.errors import Forbidden, Unauthorized
+
+log = logging.getLogger(__name__)
+
+MIN_TOKEN_CHARS = 16
+
+
+class HttpRequest(Protocol):
+    """The parts of an aiohttp request that matter here."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, their names in any case."""
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The decoded query."""
+
+
+class Access:
+    """Decides on every request of a viewer.
+
+    The token is read anew for every decision that needs it, so that a replaced file counts at once.
+
+    Args:
+        token_file: file with the shared token; None when access is open.
+        hosts: names this relay is addressed by; a request for another `Host` comes from a page that had its own
+            name point here (DNS rebinding). None when any will do: with a token such a page gets nothing.
+        origins: web origins besides our own that may use the relay.
+    """
+
+    def __init__(
+        self,
+        token_file: Path | None,
+        *,
+        hosts: frozenset[str] | None = None,
+        origins: frozenset[str] = frozenset(),
+    ) -> None:
+        self._token_file = token_file
+        self._hosts = hosts
+        self._origins = origins
+        if token_file is not None:
+            self._token()
+
+    @classmethod
+    def of(cls, settings: RelaySettings) -> "Access":
+        """What the settings say. Raises ValueError or OSError for an unusable token file."""
+        if settings.relay_access == "shared-token":
+            return cls(settings.relay_token_file, origins=settings.allowed_origins)
+        hosts = None
+        if is_loopback(settings.relay_host):
+            named = {
+                settings.relay_advertised_host,
+                urlsplit(settings.relay_advertised_http_url).hostname or "",
+            }
+            hosts = frozenset({"localhost", "127.0.0.1", "::1", settings.relay_host, *named} - {""})
+        return cls(None, hosts=hosts, origins=settings.allowed_origins)
+
+    @property
+    def open(self) -> bool:
+        """Whether no token is asked for."""
+        return self._token_file is None
+
+    def accepts(self, token: str) -> bool:
+        """Whether this is the token; takes the same time for every wrong one of its length."""
+        if self.open:
+            return True
+        try:
+            expected = self._token()
+        except (OSError, ValueError):
+            log.exception("the viewers' token cannot be read, nobody is let in")
+            return False
+        return hmac.compare_digest(token.encode(), expected.encode())
+
+    def password_of(self, user: str) -> str | None:
+        """The password of an RTSP user: the token, whoever asks."""
+        del user
+        try:
+            return self._token()
+        except (OSError, ValueError):
+            log.exception("the viewers' token cannot be read, nobody is let in")
+            return None
+
+    def check_http(self, request: HttpRequest) -> None:
+        """Let a request pass.
+
+        Raises:
+            Unauthorized: the token is missing or wrong.
+            Forbidden: another site's page made the request.
+        """
+        host = request.headers.get("Host", "")
+        if self._hosts is not None and _hostname(host) not in self._hosts:
+            raise Forbidden("this relay is not known by that host name", reason="foreign-host")
+        origin = request.headers.get("Origin")
+        if origin is not None and origin not in self._origins and urlsplit(origin).netloc != host:
+            raise Forbidden("pages of other sites may not use this relay", reason="foreign-origin")
+        if not self.open and not self.accepts(_shown_token(request)):
+            raise Unauthorized("a valid token is needed: ?token=… or Authorization: Bearer …", reason="token")
+
+    def allowed_origin(self, request: HttpRequest) -> str | None:
+        """The origin to name in `Access-Control-Allow-Origin`, None to name none."""
+        origin = request.headers.get("Origin")
+        return origin if origin in self._origins else None
+
+    def _token(self) -> str:
+        if self._token_file is None:
+            return ""
+        token = read_secret(self._token_file).strip()
+        if len(token) < MIN_TOKEN_CHARS:
+            raise ValueError(f"{self._token_file}: wanted a token of at least {MIN_TOKEN_CHARS} characters")
+        return token
+
+
+def _shown_token(request: HttpRequest) -> str:
+    scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+    return rest.strip() if scheme.lower() == "bearer" else request.query.get("token", "")
+
+
+def _hostname(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""

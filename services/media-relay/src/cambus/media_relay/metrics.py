@@ -1,0 +1,107 @@
+"""What the relay counts: viewers, bytes and frames by output; never a device, a viewer or an address."""
+
+from cambus.bus.metrics import Metrics
+from cambus.media_relay.output import OUTPUT_NAMES
+from cambus.media_relay.stream import RelayedStream
+from cambus.media_relay.streams import Streams
+from cambus.media_relay.viewer import Closed, Viewer
+
+_START_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class RelayMetrics:
+    """The relay's metrics; hubs and viewers count by themselves, `collect` carries their counts over."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        by_output = {"output": OUTPUT_NAMES}
+        self.viewers = metrics.gauge("relay_viewers", "Viewers watching", by_output)
+        self.streams = metrics.gauge("relay_streams", "Streams relayed")
+        self.gop_bytes = metrics.gauge("relay_gop_bytes", "Bytes kept so that new viewers start at once")
+        self.sent = metrics.counter("relay_sent_bytes_total", "Bytes the viewers' sockets took", by_output)
+        self.frames = metrics.counter(
+            "relay_frames_total", "Frames received from the bus", {"kind": ("video", "audio")}
+        )
+        self.gaps = metrics.counter("relay_sequence_gaps_total", "Gaps in the sequence of a stream's frames")
+        self.dropped = metrics.counter(
+            "relay_frames_dropped_total", "Frames not relayed: after a gap, incomplete or malformed"
+        )
+        self.skips = metrics.counter(
+            "relay_viewer_skips_total", "Times a slow viewer skipped to the next keyframe", by_output
+        )
+        self.closed = metrics.counter(
+            "relay_viewers_closed_total",
+            "Viewers gone, by output and reason",
+            {**by_output, "reason": tuple(Closed)},
+        )
+        self.refused = metrics.counter(
+            "relay_refusals_total",
+            "Viewers who got no picture, by what they were told",
+            {
+                "code": (
+                    "400",
+                    "401",
+                    "403",
+                    "404",
+                    "409",
+                    "422",
+                    "429",
+                    "500",
+                    "501",
+                    "502",
+                    "503",
+                    "504",
+                )
+            },
+        )
+        self.start = metrics.histogram(
+            "relay_start_seconds",
+            "From a viewer's request to the first picture on its way",
+            by_output,
+            _START_BUCKETS,
+        )
+        self._seen: dict[RelayedStream, tuple[int, int, int, int]] = {}
+
+    def viewer_left(self, output: str, viewer: Viewer) -> None:
+        """Count a viewer who has gone."""
+        self.closed(output, viewer.closed or Closed.LEFT).inc()
+        self._collect_viewer(output, viewer)
+
+    def collect(self, streams: Streams) -> None:
+        """Carry over what has been counted since the last time; called about once a second."""
+        running = tuple(streams.running.values())
+        self.streams().set(len(running))
+        self.gop_bytes().set(sum(stream.hub.gop_bytes for stream in running))
+        viewers = dict.fromkeys(OUTPUT_NAMES, 0)
+        for stream in running:
+            for rendition in stream.hub.renditions.values():
+                viewers[rendition.name] += len(rendition.viewers)
+                for viewer in rendition.viewers:
+                    self._collect_viewer(rendition.name, viewer)
+            self._collect_stream(stream)
+        for name, count in viewers.items():
+            self.viewers(name).set(count)
+        for stream in [each for each in self._seen if each.closing]:
+            self._collect_stream(stream)
+            del self._seen[stream]
+
+    def _collect_viewer(self, output: str, viewer: Viewer) -> None:
+        sent_bytes, skips = viewer.take_counts()
+        self.sent(output).inc(sent_bytes)
+        if skips:
+            self.skips(output).inc(skips)
+
+    def _collect_stream(self, stream: RelayedStream) -> None:
+        counts = stream.hub.counts
+        now = (
+            counts.video_frames,
+            counts.audio_frames,
+            counts.gaps,
+            counts.dropped + counts.malformed,
+        )
+        before = self._seen.get(stream, (0, 0, 0, 0))
+        video, audio, gaps, dropped = (new - old for new, old in zip(now, before, strict=True))
+        self.frames("video").inc(video)
+        self.frames("audio").inc(audio)
+        self.gaps().inc(gaps)
+        self.dropped().inc(dropped)
+        self._seen[stream] = now

@@ -1,0 +1,60 @@
+// The relay's JSON interface, and the token it may ask for. Everything is relative to this page, so a proxy may
+// put it anywhere.
+
+const TOKEN = "cambus-token";
+
+export class ApiError extends Error {
+  constructor(status, text) {
+    super(text);
+    this.status = status;
+  }
+}
+
+const fromAddress = new URLSearchParams(location.search).get("token");
+if (fromAddress) {
+  sessionStorage.setItem(TOKEN, fromAddress);
+  history.replaceState(null, "", location.pathname); // out of the address bar, the history and screenshots
+}
+
+export function setToken(token) {
+  sessionStorage.setItem(TOKEN, token);
+}
+
+function headers(extra = {}) {
+  const token = sessionStorage.getItem(TOKEN);
+  return token ? { ...extra, Authorization: `Bearer ${token}` } : extra;
+}
+
+async function answer(response) {
+  let body = {};
+  try {
+    body = await response.json();
+  } catch {
+    // not ours: a proxy's error page
+  }
+  if (!response.ok) throw new ApiError(response.status, body.text || `the relay answered ${response.status}`);
+  return body;
+}
+
+export async function get(path, parameters = {}) {
+  const query = new URLSearchParams(parameters).toString();
+  return answer(await fetch(`api/${path}${query ? `?${query}` : ""}`, { headers: headers() }));
+}
+
+export async function post(path, body) {
+  return answer(await fetch(`api/${path}`, {
+    method: "POST",
+    headers: headers({ "Content-Type": "application/json" }),
+    body: JSON.stringify(body),
+  }));
+}
+
+// A WebSocket cannot carry a header of ours, so the token rides in its address.
+export function liveAddress(device, channel, stream) {
+  const address = new URL(`ws/${device}/${channel}/${stream}`, location.href);
+  address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  address.search = "";
+  const token = sessionStorage.getItem(TOKEN);
+  if (token) address.searchParams.set("token", token);
+  return address.href;
+}

@@ -1,0 +1,207 @@
+// The page: devices on the left, the wall of pictures, recordings and alarms on the right.
+
+import { ApiError, get, post, setToken } from "./api.js";
+import { element, Tile } from "./tile.js";
+
+const MOST_TILES = 16;
+const DEVICES_MS = 4000;
+const ALARMS_MS = 4000;
+const HOURS = 24;
+
+const find = (id) => document.getElementById(id);
+const tiles = new Map();
+let devices = [];
+let chosen = null;
+
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+function say(text) {
+  find("status").textContent = text;
+}
+
+function trouble(error) {
+  if (error instanceof ApiError && error.status === 401) askForToken();
+  else say(error.message);
+}
+
+function askForToken() {
+  const dialog = find("login");
+  if (!dialog.open) dialog.showModal();
+}
+
+find("login").addEventListener("close", () => {
+  setToken(find("login-token").value.trim());
+  find("login-token").value = "";
+  refreshDevices();
+});
+
+// Runs again `every` ms after each end, so that a slow answer never piles up requests.
+function repeat(work, every) {
+  const round = async () => {
+    if (!document.hidden && !find("login").open) await work();
+    setTimeout(round, every);
+  };
+  round();
+}
+
+async function refreshDevices() {
+  try {
+    devices = (await get("devices")).devices;
+  } catch (error) {
+    return trouble(error);
+  }
+  const online = devices.filter((device) => device.online).length;
+  say(devices.length ? `${online} of ${devices.length} devices online` : "no devices are known");
+  drawDevices();
+}
+
+let drawn = "";
+function drawDevices() {
+  const wanted = find("filter").value.trim().toLowerCase();
+  const matching = devices.filter((device) =>
+    `${device.id} ${device.name} ${device.model ?? ""}`.toLowerCase().includes(wanted));
+  const now = JSON.stringify([matching, [...tiles.keys()]]);
+  if (now === drawn) return; // redrawing would take the focus away
+  drawn = now;
+  const focused = document.activeElement?.dataset?.key;
+  find("devices").replaceChildren(...matching.map(deviceEntry));
+  if (focused) find("devices").querySelector(`button[data-key="${CSS.escape(focused)}"]`)?.focus();
+}
+
+function deviceEntry(device) {
+  const state = device.online ? "online" : "offline";
+  const about = [device.vendor, device.model].filter(Boolean).join(" ");
+  const trouble = !device.online && device.last_error ? device.last_error : "";
+  return element(
+    "li",
+    { className: "device" },
+    element("p", {}, element("span", { className: device.online ? "dot on" : "dot", role: "img", ariaLabel: state, title: state }),
+      device.name),
+    element("small", { textContent: [about, trouble].filter(Boolean).join(" – ") || device.id }),
+    ...device.channels.map((channel) => channelButton(device, channel)),
+  );
+}
+
+function channelButton(device, channel) {
+  const key = `${device.id}/${channel.channel}`;
+  const button = element(
+    "button",
+    { type: "button", className: "channel", disabled: !device.online && !tiles.has(key), dataset: { key } },
+    element("span", { textContent: channel.name || `channel ${channel.channel + 1}` }),
+    element("span", { textContent: channel.ptz ? "PTZ" : "" }),
+  );
+  button.setAttribute("aria-pressed", tiles.has(key));
+  button.addEventListener("click", () => toggle(device, channel));
+  return button;
+}
+
+const on = {
+  close: (tile) => {
+    tiles.delete(tile.key);
+    tile.close();
+    if (chosen === tile) choose(null);
+    find("empty").hidden = tiles.size > 0;
+    drawDevices();
+  },
+  choose: (tile) => choose(tile),
+  trouble,
+};
+
+function toggle(device, channel) {
+  const key = `${device.id}/${channel.channel}`;
+  if (tiles.has(key)) return on.close(tiles.get(key));
+  if (tiles.size >= MOST_TILES) return say(`${MOST_TILES} pictures are open, close one first`);
+  const tile = new Tile(device, channel, on);
+  tiles.set(key, tile);
+  find("wall").append(tile.root);
+  find("empty").hidden = true;
+  choose(tile);
+  drawDevices();
+}
+
+function choose(tile) {
+  if (chosen === tile) return;
+  chosen?.choose(false);
+  chosen = tile;
+  chosen?.choose(true);
+  refreshRecordings();
+}
+
+async function refreshRecordings() {
+  const tile = chosen;
+  const list = find("recordings");
+  const note = find("recordings-note");
+  list.replaceChildren();
+  if (!tile) {
+    note.textContent = "Choose a channel.";
+    return;
+  }
+  note.textContent = "looking…";
+  let spans;
+  try {
+    spans = (await get("recordings", { device: tile.device, channel: tile.channel, hours: HOURS })).spans;
+  } catch (error) {
+    if (tile === chosen) note.textContent = error.message;
+    return;
+  }
+  if (tile !== chosen) return;
+  note.textContent = spans.length ? `Channel ${tile.channel + 1} of ${tile.device}, last ${HOURS} hours` : "None in the last 24 hours.";
+  list.replaceChildren(...spans.map((span) => recordingEntry(tile, span)));
+}
+
+function recordingEntry(tile, span) {
+  const seconds = Math.round((new Date(span.end) - new Date(span.start)) / 1000);
+  const length = seconds >= 60 ? `${Math.floor(seconds / 60)} min ${seconds % 60} s` : `${seconds} s`;
+  const button = element("button", { type: "button" },
+    element("span", { textContent: day.format(new Date(span.start)) }), element("small", { textContent: length }));
+  button.addEventListener("click", () => playRecording(tile, span));
+  return element("li", {}, button);
+}
+
+async function playRecording(tile, span) {
+  const dialog = find("playback");
+  const video = find("playback-video");
+  find("playback-title").textContent = `${tile.device} · ${day.format(new Date(span.start))}`;
+  find("playback-note").textContent = "preparing…";
+  dialog.showModal();
+  try {
+    const { url } = await post("export", {
+      device: tile.device, channel: tile.channel, stream: span.stream, start: span.start, end: span.end,
+    });
+    if (!dialog.open) return;
+    video.src = url;
+    find("playback-note").textContent = "";
+    await video.play();
+  } catch (error) {
+    if (dialog.open) find("playback-note").textContent = error.message;
+  }
+}
+
+find("playback-video").addEventListener("error", () => {
+  if (find("playback").open) find("playback-note").textContent = "This browser cannot play the recording (H.265, perhaps).";
+});
+find("playback").addEventListener("close", () => {
+  find("playback-video").removeAttribute("src");
+  find("playback-video").load();
+});
+find("playback").querySelector("button").addEventListener("click", () => find("playback").close());
+
+async function refreshAlarms() {
+  let alarms;
+  try {
+    alarms = (await get("alarms")).alarms;
+  } catch (error) {
+    return trouble(error);
+  }
+  find("alarms-note").hidden = alarms.length > 0;
+  find("alarms").replaceChildren(...alarms.map((alarm) => element("li", {}, element(
+    "div", { className: alarm.raised ? "row" : "row over" },
+    element("span", { textContent: `${alarm.type}${alarm.raised ? "" : " over"} · ${alarm.device}${alarm.channel === null ? "" : `/${alarm.channel + 1}`}` }),
+    element("small", { textContent: clock.format(new Date(alarm.at)) }),
+  ))));
+}
+
+find("filter").addEventListener("input", drawDevices);
+repeat(refreshDevices, DEVICES_MS);
+repeat(refreshAlarms, ALARMS_MS);

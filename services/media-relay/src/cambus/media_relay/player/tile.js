@@ -1,0 +1,140 @@
+// A tile of the wall: the picture, what it is, and the buttons that move the camera.
+
+import { liveAddress, post } from "./api.js";
+import { LivePicture } from "./live.js";
+
+const MOVES = [
+  ["↖", "up left", -1, 1, 0], ["↑", "up", 0, 1, 0], ["↗", "up right", 1, 1, 0], ["+", "zoom in", 0, 0, 1],
+  ["←", "left", -1, 0, 0], null, ["→", "right", 1, 0, 0], ["−", "zoom out", 0, 0, -1],
+  ["↙", "down left", -1, -1, 0], ["↓", "down", 0, -1, 0], ["↘", "down right", 1, -1, 0],
+];
+const SPEED = 0.5;
+const HOLD_S = 6; // a camera whose page has died stops after this
+const RENEW_MS = 2500;
+
+// Everything a device says goes through textContent: none of it is ever HTML.
+export function element(name, properties = {}, ...children) {
+  const { dataset, ...plain } = properties;
+  const made = Object.assign(document.createElement(name), plain);
+  Object.assign(made.dataset, dataset);
+  made.append(...children);
+  return made;
+}
+
+export class Tile {
+  constructor(device, channel, on) {
+    this.device = device.id;
+    this.channel = channel.channel;
+    this.on = on;
+    this.stream = channel.streams.includes("main") || !channel.streams.length ? "main" : channel.streams[0];
+    this.root = this.#build(device, channel);
+    this.#play();
+  }
+
+  get key() {
+    return `${this.device}/${this.channel}`;
+  }
+
+  close() {
+    this.picture.close();
+    this.root.remove();
+  }
+
+  choose(chosen) {
+    this.root.classList.toggle("chosen", chosen);
+  }
+
+  #build(device, channel) {
+    this.video = element("video", { muted: true, autoplay: true, playsInline: true, tabIndex: -1 });
+    this.message = element("p", { className: "message" });
+    this.message.setAttribute("role", "status");
+    this.facts = element("div", { className: "facts" });
+    const streams = channel.streams.length ? channel.streams : ["main", "sub"];
+    const choice = element("select", { ariaLabel: "Stream" }, ...streams.map((name) => new Option(name, name)));
+    choice.value = this.stream;
+    choice.addEventListener("change", () => {
+      this.stream = choice.value;
+      this.picture.close();
+      this.#play();
+    });
+    const sound = element("button", { type: "button", textContent: "🔇", ariaLabel: "Sound on", title: "Sound" });
+    sound.addEventListener("click", () => {
+      this.video.muted = !this.video.muted;
+      sound.textContent = this.video.muted ? "🔇" : "🔊";
+      sound.ariaLabel = this.video.muted ? "Sound on" : "Sound off";
+    });
+    const full = element("button", { type: "button", textContent: "⛶", ariaLabel: "Full screen", title: "Full screen" });
+    full.addEventListener("click", () => this.screen.requestFullscreen().catch(() => {}));
+    const close = element("button", { type: "button", textContent: "✕", ariaLabel: "Close picture", title: "Close" });
+    close.addEventListener("click", () => this.on.close(this));
+    this.screen = element("div", { className: "screen" }, this.video, this.message);
+    const name = channel.name || `channel ${channel.channel + 1}`;
+    const root = element(
+      "article",
+      { className: "tile", dataset: { key: this.key } },
+      element("header", {}, element("strong", { textContent: `${device.name} · ${name}` }), choice, sound, full, close),
+      this.screen,
+      this.facts,
+      ...(channel.ptz ? [this.#ptz()] : []),
+    );
+    root.addEventListener("focusin", () => this.on.choose(this));
+    root.addEventListener("pointerdown", () => this.on.choose(this));
+    return root;
+  }
+
+  #play() {
+    const address = liveAddress(this.device, this.channel, this.stream);
+    this.picture = new LivePicture(this.video, address, (state, text, facts) => this.#show(state, text, facts));
+  }
+
+  #show(state, text, facts = {}) {
+    this.root.dataset.state = state;
+    this.message.textContent = text;
+    this.message.hidden = state === "playing";
+    if (state !== "playing") return;
+    const parts = [facts.codecs, `${facts.width}×${facts.height}`];
+    if (facts.latency !== undefined) parts.push(`${facts.latency.toFixed(1)} s latency`);
+    else parts.push(`${facts.behind.toFixed(1)} s behind`);
+    this.facts.replaceChildren(...parts.map((part) => element("span", { textContent: part })));
+    this.facts.lastChild.classList.toggle("late", (facts.latency ?? facts.behind) > 3);
+  }
+
+  #ptz() {
+    const pad = element("div", { className: "ptz", role: "group", ariaLabel: "Move the camera" });
+    MOVES.forEach((move, index) => {
+      if (index % 4 === 3) pad.append(element("span", { className: "gap" }));
+      if (!move) return pad.append(element("span", { className: "gap" }));
+      const [sign, label, pan, tilt, zoom] = move;
+      const button = element("button", { type: "button", textContent: sign, ariaLabel: label, title: label });
+      const start = () => {
+        if (button.dataset.moving) return;
+        const move = { pan: pan * SPEED, tilt: tilt * SPEED, zoom: zoom * SPEED, duration_s: HOLD_S };
+        button.dataset.moving = setInterval(() => this.#move(move), RENEW_MS);
+        this.#move(move);
+      };
+      const stop = () => {
+        if (!button.dataset.moving) return;
+        clearInterval(Number(button.dataset.moving));
+        delete button.dataset.moving;
+        this.#move({ stop: true });
+      };
+      button.addEventListener("pointerdown", (event) => {
+        button.setPointerCapture(event.pointerId);
+        start();
+      });
+      for (const end of ["pointerup", "pointercancel", "blur"]) button.addEventListener(end, stop);
+      button.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" || event.key === " ") start();
+      });
+      button.addEventListener("keyup", stop);
+      pad.append(button);
+    });
+    return pad;
+  }
+
+  // One after the other: a stop must never overtake its move.
+  #move(body) {
+    const send = () => post("ptz", { device: this.device, channel: this.channel, ...body });
+    this.moving = (this.moving || Promise.resolve()).then(send).catch((error) => this.on.trouble(error));
+  }
+}

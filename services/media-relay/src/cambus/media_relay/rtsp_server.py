@@ -1,0 +1,119 @@
+"""Listens for RTSP clients and owns their connections and the tasks that answer them."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Protocol
+
+from cambus.media_relay.access import Access
+from cambus.media_relay.metrics import RelayMetrics
+from cambus.media_relay.streams import Streams
+from cambus.media_relay.viewer import Closed, ViewerLimits
+
+log = logging.getLogger(__name__)
+
+
+class Connection(Protocol):
+    """What the server does with a connection."""
+
+    def check(self) -> None:
+        """Close it if it is silent or stalled."""
+
+    def close(self, reason: Closed) -> None:
+        """End it."""
+
+
+class RtspServer:
+    """One listening port.
+
+    Args:
+        streams: what can be watched.
+        access: who may watch.
+        metrics: counts refusals and starts.
+        viewer_limits: how far behind a client may fall.
+        max_connections: more are refused.
+        start_timeout_s: how long a client waits for the first picture.
+        session_timeout_s: how long a client that does not play may be silent.
+        send_buffer_bytes: the kernel's send buffer of a client, 0 for its own choice.
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        access: Access,
+        metrics: RelayMetrics,
+        *,
+        viewer_limits: ViewerLimits,
+        max_connections: int,
+        start_timeout_s: float,
+        session_timeout_s: float,
+        send_buffer_bytes: int = 0,
+    ) -> None:
+        self.streams = streams
+        self.access = access
+        self.metrics = metrics
+        self.viewer_limits = viewer_limits
+        self.start_timeout_s = start_timeout_s
+        self.session_timeout_s = session_timeout_s
+        self.send_buffer_bytes = send_buffer_bytes
+        self._max_connections = max_connections
+        self._connections: dict[Connection, set[asyncio.Task[None]]] = {}
+        self._server: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        """The port listened on, 0 before `start`."""
+        return int(self._server.sockets[0].getsockname()[1]) if self._server is not None else 0
+
+    async def start(
+        self, make_connection: Callable[["RtspServer"], asyncio.Protocol], host: str, port: int
+    ) -> None:
+        """Listen, with a protocol of its own for every client. Raises OSError when the address is taken."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: make_connection(self), host, port, backlog=1024)
+
+    async def stop(self) -> None:
+        """Listen no more and end every connection."""
+        if self._server is not None:
+            self._server.close()
+        tasks = [task for each in self._connections.values() for task in each]
+        for connection in tuple(self._connections):
+            connection.close(Closed.SHUTDOWN)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._server is not None:
+            await self._server.wait_closed()
+
+    def check(self) -> None:
+        """Close silent and stalled clients; call it about once a second."""
+        for connection in tuple(self._connections):
+            connection.check()
+
+    def admit(self, connection: Connection) -> bool:
+        """Take a new connection in, unless there are too many."""
+        if len(self._connections) >= self._max_connections:
+            return False
+        self._connections[connection] = set()
+        return True
+
+    def forget(self, connection: Connection) -> None:
+        """A connection has ended, and with it the tasks that answer it."""
+        for task in self._connections.pop(connection, ()):
+            task.cancel()
+
+    def spawn(self, connection: Connection, answering: Coroutine[None, None, None]) -> None:
+        """Run the answer to a request; it is cancelled when the connection ends."""
+        tasks = self._connections.get(connection)
+        if tasks is None:
+            answering.close()
+            return
+        task = asyncio.create_task(answering)
+        tasks.add(task)
+        task.add_done_callback(lambda task: self._on_answered(connection, task))
+
+    def _on_answered(self, connection: Connection, task: asyncio.Task[None]) -> None:
+        with contextlib.suppress(KeyError):
+            self._connections[connection].discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("an RTSP request failed", exc_info=error)
+            connection.close(Closed.SHUTDOWN)

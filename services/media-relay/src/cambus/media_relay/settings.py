@@ -1,0 +1,146 @@
+"""What the relay can be told from outside; secrets come as files."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from cambus.bus.settings import BusSettings
+from cambus.media_relay.hub import HubLimits
+from cambus.media_relay.streams import StreamLimits
+from cambus.media_relay.viewer import ViewerLimits
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+MIB = 1 << 20
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listening address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class RelaySettings(BusSettings):
+    """Environment variables `CAMBUS_RELAY_…`, beside those every service has."""
+
+    relay_host: str = Field(
+        default="127.0.0.1", description="Address viewers connect to, HTTP and RTSP; `0.0.0.0` for all."
+    )
+    relay_http_port: Port = Field(
+        default=8088, description="Port of the player page, HTTP-FLV, fMP4 and WebSocket; 0 takes a free one."
+    )
+    relay_rtsp_port: Port = Field(default=8554, description="Port of RTSP; 0 takes a free one.")
+    relay_advertised_host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]*$")] = Field(
+        default="", description="Host name or address in the URLs handed out; default: `relay_host`."
+    )
+    relay_advertised_http_url: str = Field(
+        default="",
+        description="Base URL viewers reach the HTTP port by, behind a proxy for example (`https://cctv.example`).",
+    )
+    relay_advertised_rtsp_port: Port = Field(
+        default=0, description="RTSP port in the URLs handed out; default: the one listened on."
+    )
+    relay_access: Literal["open", "shared-token"] | None = Field(
+        default=None,
+        description="`shared-token`: viewers show the token of `relay_token_file`; `open`: anybody may "
+        "watch. Unset: open on a loopback address, and no start on any other.",
+    )
+    relay_token_file: Path | None = Field(
+        default=None, description="File with the viewers' token, at least 16 characters."
+    )
+    relay_allowed_origins: str = Field(
+        default="",
+        description="Web origins besides our own page that may use this relay, comma separated "
+        "(`https://cctv.example`).",
+    )
+    relay_max_viewers: Annotated[int, Field(ge=1)] = Field(
+        default=2000, description="Most viewers of this process, all streams together."
+    )
+    relay_max_viewers_per_stream: Annotated[int, Field(ge=1)] = Field(
+        default=2000, description="Most viewers of one stream."
+    )
+    relay_max_connections: Annotated[int, Field(ge=1)] = Field(
+        default=4000, description="Most RTSP connections at a time, watching or not."
+    )
+    relay_start_timeout_s: Annotated[float, Field(gt=0, le=120)] = Field(
+        default=10.0, description="How long a viewer waits for the first picture, in seconds."
+    )
+    relay_claim_ttl_s: Annotated[float, Field(ge=5, le=300)] = Field(
+        default=30.0, description="How long a device goes on sending after this process died, in seconds."
+    )
+    relay_linger_s: Annotated[float, Field(ge=0, le=600)] = Field(
+        default=10.0, description="How long a stream is kept after its last viewer left, in seconds."
+    )
+    relay_source_lost_s: Annotated[float, Field(ge=1, le=3600)] = Field(
+        default=30.0, description="Viewers of a stream without frames for so long are closed, in seconds."
+    )
+    relay_gop_bytes: Annotated[int, Field(ge=64 * 1024)] = Field(
+        default=8 * MIB, description="Most bytes kept of one group of pictures for new viewers."
+    )
+    relay_queue_bytes: Annotated[int, Field(ge=64 * 1024)] = Field(
+        default=4 * MIB, description="Queued bytes above which a slow viewer skips to the next keyframe."
+    )
+    relay_hard_bytes: Annotated[int, Field(ge=256 * 1024)] = Field(
+        default=24 * MIB, description="Queued bytes above which a viewer is closed."
+    )
+    relay_stall_s: Annotated[float, Field(gt=0, le=600)] = Field(
+        default=10.0, description="A viewer that takes nothing for so long is closed, in seconds."
+    )
+    relay_send_buffer_bytes: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="The kernel's send buffer of each viewer; 0 leaves it to the kernel."
+    )
+    relay_rtsp_timeout_s: Annotated[float, Field(ge=5, le=3600)] = Field(
+        default=60.0,
+        description="A silent RTSP connection that does not play is closed after this, in seconds.",
+    )
+
+    @field_validator("relay_advertised_http_url")
+    @classmethod
+    def _is_base_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.query):
+            raise ValueError("wanted http://host or https://host, perhaps with a path")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _access_is_decided(self) -> Self:
+        if self.relay_access is None and not is_loopback(self.relay_host):
+            raise ValueError(
+                f"relay_host {self.relay_host} can be reached from elsewhere: set relay_access to "
+                "shared-token, or to open if anybody there may watch"
+            )
+        if self.relay_access == "shared-token" and self.relay_token_file is None:
+            raise ValueError("relay_access shared-token needs relay_token_file")
+        if self.relay_hard_bytes < 2 * self.relay_gop_bytes:
+            raise ValueError(
+                "relay_hard_bytes must be at least twice relay_gop_bytes, which a new viewer is sent"
+            )
+        return self
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """The origins in `relay_allowed_origins`, one by one."""
+        return frozenset(each for part in self.relay_allowed_origins.split(",") if (each := part.strip()))
+
+    @property
+    def hub_limits(self) -> HubLimits:
+        """The bounds of a stream's hub."""
+        return HubLimits(gop_bytes=self.relay_gop_bytes)
+
+    @property
+    def stream_limits(self) -> StreamLimits:
+        """How many may watch."""
+        return StreamLimits(
+            self.relay_max_viewers, self.relay_max_viewers_per_stream, self.relay_source_lost_s
+        )
+
+    @property
+    def viewer_limits(self) -> ViewerLimits:
+        """How far behind a viewer may fall."""
+        return ViewerLimits(self.relay_queue_bytes, self.relay_hard_bytes, self.relay_stall_s)

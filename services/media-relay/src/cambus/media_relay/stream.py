@@ -1,0 +1,204 @@
+"""One relayed stream: subscription, claim and hub, alive while somebody watches and a little longer."""
+
+import asyncio
+import time
+
+from cambus.bus.client import BusClient
+from cambus.bus.connection import Bus
+from cambus.media_relay.claim import PASSING, LiveClaim
+from cambus.media_relay.hub import FormatFactory, HubLimits, StreamHub
+from cambus.media_relay.key import StreamKey
+from cambus.media_relay.viewer import Closed
+from cambus.schemas.errors import CambusError, DeadlineExceeded, ErrorCode, Offline, Unsupported
+
+
+class RelayedStream:
+    """Runs from `run()` until nobody has used it for `linger_s`.
+
+    Args:
+        bus: the frames come from here.
+        client: claims through this.
+        key: which stream.
+        claimant: name of this process's claims.
+        make_format: builds the hub's output formats.
+        limits: the hub's bounds.
+        claim_ttl_s: how long a claim lives unrenewed.
+        linger_s: how long the claim is kept after the last viewer.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        client: BusClient,
+        key: StreamKey,
+        claimant: str,
+        *,
+        make_format: FormatFactory,
+        limits: HubLimits,
+        claim_ttl_s: float,
+        linger_s: float,
+    ) -> None:
+        self.key = key
+        self.hub = StreamHub(make_format, limits)
+        self._bus = bus
+        self._claim = LiveClaim(client, key, claimant, ttl_s=claim_ttl_s, on_outcome=self._on_claim)
+        self._linger_s = linger_s
+        self._users = 0
+        self._use_changed = asyncio.Event()
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._tick: asyncio.TimerHandle | None = None
+        self._trouble: CambusError | None = None
+        self.started_at = time.monotonic()
+        self.closing = False
+
+    @property
+    def users(self) -> int:
+        """Connections that hold the stream open, watching or about to."""
+        return self._users
+
+    @property
+    def claimed(self) -> bool:
+        """Whether the device has been asked to send, successfully."""
+        return self._claim.held
+
+    def retain(self) -> None:
+        """Keep the stream running; `release` undoes it."""
+        self._users += 1
+        self._use_changed.set()
+
+    def release(self) -> None:
+        """One user less; after the last the stream lingers, then ends."""
+        self._users -= 1
+        self._use_changed.set()
+
+    def wake(self) -> None:
+        """Claim again at once: the device has come back."""
+        self._claim.wake()
+
+    async def run(self) -> None:
+        """Subscribe, claim and relay until unused for the linger; cancelling ends it at once."""
+        try:
+            subscription = await self._bus.subscribe(
+                self.key.subject, lambda message: self._receive(message.data)
+            )
+            try:
+                await self._run_claimed()
+            finally:
+                await subscription.close()
+        finally:
+            self.closing = True
+            self._fail(Offline("the relay is stopping", reason="stopping"))
+            self.hub.close(Closed.SHUTDOWN)
+            if self._tick is not None:
+                self._tick.cancel()
+
+    async def ready(self, timeout_s: float) -> None:
+        """Wait until viewers can join.
+
+        Raises:
+            CambusError: what the connector said: `Offline`, `NotFound`, …; `DeadlineExceeded` if no picture
+                came in time; `Unsupported` for a video codec without an output.
+        """
+        if self.hub.ready:
+            if self._trouble is not None and self._trouble.code not in PASSING:
+                raise self._trouble  # what is cached is of the past
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await waiter
+        except TimeoutError:
+            if self._trouble is not None:
+                raise self._trouble from None
+            raise DeadlineExceeded("the device sent no picture in time", reason="no-picture") from None
+        finally:
+            self._waiters.discard(waiter)
+
+    async def _run_claimed(self) -> None:
+        if not self.key.live:
+            await self._until_unused()
+            return
+        holding = asyncio.create_task(self._claim.hold(), name=f"claim {self.key}")
+        unused = asyncio.create_task(self._until_unused(), name=f"linger {self.key}")
+        try:
+            await asyncio.wait({holding, unused}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.closing = True
+            holding.cancel()
+            unused.cancel()
+            outcomes = await asyncio.gather(holding, unused, return_exceptions=True)
+            await self._claim.release()
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _until_unused(self) -> None:
+        while True:
+            self._use_changed.clear()
+            if self._users:
+                await self._use_changed.wait()
+                continue
+            linger_s = self._linger_s if self.hub.last_frame_at is not None else 0.0
+            try:
+                async with asyncio.timeout(linger_s):
+                    await self._use_changed.wait()
+            except TimeoutError:
+                if not self._users:
+                    return
+
+    def _receive(self, data: bytes) -> None:
+        """Runs in the read loop of the connection: from here to the viewers' sockets nothing waits."""
+        hub = self.hub
+        hub.receive(data, time.monotonic())
+        if self._waiters:
+            if hub.ready:
+                self._succeed()
+            elif hub.unsupported is not None:
+                self._fail(Unsupported(f"no output carries {hub.unsupported.name} video", reason="codec"))
+        if hub.ended:
+            hub.ended = False
+            self._on_end()
+        if hub.next_timeout() is not None and self._tick is None:
+            self._arm()
+
+    def _arm(self) -> None:
+        at = self.hub.next_timeout()
+        self._tick = None
+        if at is not None:
+            delay_s = max(0.0, at - time.monotonic())
+            self._tick = asyncio.get_running_loop().call_later(delay_s, self._on_tick)
+
+    def _on_tick(self) -> None:
+        self.hub.tick(time.monotonic())
+        if self.hub.ready:
+            self._succeed()
+        self._arm()
+
+    def _on_end(self) -> None:
+        """The sender said that this was the last frame."""
+        if self.key.live:
+            self._claim.wake()
+        else:
+            self.hub.close(Closed.ENDED)
+
+    def _on_claim(self, error: CambusError | None) -> None:
+        self._trouble = error
+        if error is None:
+            return
+        if error.code in {ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN}:
+            # The device refused its connector; a viewer must not take that for a question about himself.
+            error = Offline(f"the device does not let Cambus in: {error.text}", reason=error.reason)
+        self._trouble = error
+        if error.code not in PASSING:
+            self._fail(error)
+
+    def _succeed(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _fail(self, error: CambusError) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_exception(error)

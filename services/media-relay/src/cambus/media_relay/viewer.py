@@ -1,0 +1,198 @@
+"""One viewer: a socket, a bounded queue for what the kernel did not take, and the rules for slow ones.
+
+The common case costs one system call: `send` takes the whole shared buffer. Only an unsent tail is queued,
+as a view of the same shared buffer. A viewer whose queue is over `queue_bytes` misses everything up to the
+next keyframe that finds room; one whose queue passes `hard_bytes`, or whose peer takes nothing for
+`stall_s`, is closed. None of this waits, so a slow viewer costs the others nothing.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Closed(StrEnum):
+    """Why a viewer was closed; also the label of the metric that counts them."""
+
+    LEFT = "left"
+    STALLED = "stalled"
+    OVERFLOW = "overflow"
+    SOURCE_LOST = "source-lost"
+    FORMAT_CHANGED = "format-changed"
+    ENDED = "ended"
+    SHUTDOWN = "shutdown"
+
+
+class Wire(Protocol):
+    """A non-blocking byte sink, as `wire.SocketWire` is one."""
+
+    def send(self, data: bytes | memoryview, /) -> int:
+        """Take some bytes and say how many; `BlockingIOError` when none can be taken now."""
+
+    def watch(self, writable: Callable[[], None]) -> None:
+        """Call back whenever bytes can be taken again, until `unwatch`."""
+
+    def unwatch(self) -> None:
+        """Stop calling back."""
+
+    def close(self) -> None:
+        """Give the peer up at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerLimits:
+    """How far behind a viewer may fall."""
+
+    queue_bytes: int = 4 << 20
+    hard_bytes: int = 16 << 20
+    stall_s: float = 10.0
+
+
+class Viewer:
+    """Delivers shared buffers to one peer; see the module's rules.
+
+    `on_closed` is called once, with the reason, from within whatever call closed the viewer.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_on_closed",
+        "_progress_at",
+        "_queue",
+        "_reported",
+        "_send",
+        "_skipping",
+        "_wire",
+        "closed",
+        "limits",
+        "queued_bytes",
+        "sent_bytes",
+        "skips",
+    )
+
+    def __init__(
+        self,
+        wire: Wire,
+        limits: ViewerLimits,
+        on_closed: Callable[["Viewer", Closed], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wire = wire
+        self._send = wire.send
+        self._on_closed = on_closed
+        self._clock = clock
+        self._queue: deque[memoryview] = deque()
+        self._skipping = True
+        self._progress_at = clock()
+        self.limits = limits
+        self.queued_bytes = 0
+        self.sent_bytes = 0
+        self.skips = 0
+        self.closed: Closed | None = None
+        self._reported = (0, 0)
+
+    @property
+    def skipping(self) -> bool:
+        """Whether nothing is delivered until a keyframe."""
+        return self._skipping
+
+    def begin(self, opening: bytes, group: Iterable[bytes]) -> None:
+        """Send what precedes the picture and the cached group of pictures, however much that is.
+
+        With an empty group the viewer starts at the next keyframe.
+        """
+        if opening:
+            self.write(opening)
+        for data in group:
+            self._skipping = False
+            self.write(data)
+
+    def deliver(self, data: bytes, *, keyframe: bool) -> None:
+        """Send one access unit (or a run of audio), unless this viewer is skipping."""
+        if self._skipping:
+            if not keyframe or not self._has_room(len(data)):
+                return
+            self._skipping = False
+        elif self._queue and self.queued_bytes + len(data) > self.limits.queue_bytes:
+            self._skipping = True
+            self.skips += 1
+            self.check()
+            return
+        self.write(data)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes that must not be skipped: a reply, a header, an access unit already decided on."""
+        if self.closed is not None:
+            return
+        sent = 0
+        if not self._queue:
+            try:
+                sent = self._send(data)
+            except BlockingIOError:
+                self._progress_at = self._clock()
+            except OSError:
+                self.close(Closed.LEFT)
+                return
+            self.sent_bytes += sent
+            if sent == len(data):
+                return
+            self._wire.watch(self._drain)
+            if sent:
+                self._progress_at = self._clock()
+        self._queue.append(memoryview(data)[sent:])
+        self.queued_bytes += len(data) - sent
+        if self.queued_bytes > self.limits.hard_bytes:
+            self.close(Closed.OVERFLOW)
+
+    def check(self) -> None:
+        """Close the viewer if its peer has taken nothing for `stall_s` although something is queued."""
+        if self._queue and self._clock() - self._progress_at > self.limits.stall_s:
+            self.close(Closed.STALLED)
+
+    def restart(self) -> None:
+        """Wait for the next keyframe, as after a pause."""
+        self._skipping = True
+
+    def close(self, reason: Closed) -> None:
+        """Give the peer up and forget what is queued; further calls do nothing."""
+        if self.closed is not None:
+            return
+        self.closed = reason
+        self._queue.clear()
+        self.queued_bytes = 0
+        self._wire.unwatch()
+        self._wire.close()
+        self._on_closed(self, reason)
+
+    def take_counts(self) -> tuple[int, int]:
+        """Bytes sent and skips made since the last call."""
+        counts = self.sent_bytes - self._reported[0], self.skips - self._reported[1]
+        self._reported = self.sent_bytes, self.skips
+        return counts
+
+    def _has_room(self, size: int) -> bool:
+        return not self._queue or self.queued_bytes + size <= self.limits.queue_bytes
+
+    def _drain(self) -> None:
+        queue = self._queue
+        while queue:
+            data = queue[0]
+            try:
+                sent = self._send(data)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.close(Closed.LEFT)
+                return
+            self._progress_at = self._clock()
+            self.sent_bytes += sent
+            self.queued_bytes -= sent
+            if sent < len(data):
+                queue[0] = data[sent:]
+                return
+            queue.popleft()
+        self._wire.unwatch()
