@@ -1,0 +1,115 @@
+"""The audio of a movie: packets of the bus as samples laid end to end on the decode time line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cambus.media.g711 import decode_alaw, decode_ulaw
+
+from cambus.media.audio import AudioConfig
+from cambus.media.flac import MAX_BLOCK_SAMPLES, FlacEncoder
+from cambus.media.frame import Codec, Frame
+
+TIMESCALE = 90_000
+TOLERANCE = TIMESCALE // 10
+"""How far packets may stray from the sample clock before it is set anew: 100 ms."""
+
+_SILENT_AFTER = TIMESCALE // 2
+_LONGEST_FILL = 10 * TIMESCALE
+_SILENCE = {Codec.PCMA: b"\xd5", Codec.PCMU: b"\xff"}
+_DECODERS = {Codec.PCMA: decode_alaw, Codec.PCMU: decode_ulaw}
+
+
+@dataclass(frozen=True, slots=True)
+class AudioSample:
+    """One sample of the track: a packet's worth of sound. Times in 90 kHz ticks."""
+
+    dts: int
+    duration: int
+    data: bytes
+
+
+class AudioTrack:
+    """Turns audio frames into samples.
+
+    Timestamps of packets jitter, the sample clock does not: as long as both agree within `TOLERANCE` a
+    packet begins where the last one ended. A packet that comes later begins at its own time; one that would
+    have to begin earlier is dropped, until the clock has caught up.
+
+    Args:
+        config: G.711.
+        as_flac: make FLAC frames of it.
+        base_pts: the time that becomes zero.
+        fill_silence: put silence where packets are missing.
+    """
+
+    def __init__(
+        self, config: AudioConfig, *, as_flac: bool = False, base_pts: int = 0, fill_silence: bool = False
+    ) -> None:
+        self._config = config
+        self._flac = FlacEncoder(config.sample_rate) if as_flac else None
+        self._base_pts = base_pts
+        self._fill_silence = fill_silence
+        self._started = False
+        self._anchor = 0
+        self._samples = 0
+        self.dropped = 0
+
+    @property
+    def end(self) -> int:
+        """Where the next sample begins, in ticks."""
+        return self._anchor + self._samples * TIMESCALE // self._config.sample_rate
+
+    def take(self, frame: Frame) -> list[AudioSample]:
+        """The samples of one packet; empty if it is of another codec, empty, or too late."""
+        count = len(frame.payload) // self._config.channels
+        if frame.codec is not self._config.codec or not count:
+            return []
+        pts = frame.pts - self._base_pts
+        if self.end - pts > TOLERANCE:
+            self.dropped += 1
+            return []
+        silence = []
+        if not self._started or pts - self.end > TOLERANCE:
+            silence = self._silence_until(pts) if self._started and self._fill_silence else []
+            if not silence:
+                self._restart(max(pts, self.end))
+        return [*silence, self._sample(count, self._encode(frame.payload))]
+
+    def fill(self, video_dts: int) -> list[AudioSample]:
+        """Silence for as long as the video, now at `video_dts`, is half a second ahead; only if asked for."""
+        if not self._fill_silence:
+            return []
+        if not self._started:
+            self._restart(video_dts)
+        if video_dts - self.end <= _SILENT_AFTER:
+            return []
+        return self._silence_until(video_dts - _SILENT_AFTER // 2)
+
+    def _silence_until(self, until: int) -> list[AudioSample]:
+        if until - self.end > _LONGEST_FILL:
+            self._restart(until)
+        missing = (until - self.end) * self._config.sample_rate // TIMESCALE
+        samples = []
+        while missing > 0:
+            count = min(missing, MAX_BLOCK_SAMPLES)
+            missing -= count
+            if self._flac is not None:
+                data = self._flac.silence(count)
+            else:
+                data = _SILENCE[self._config.codec] * (count * self._config.channels)
+            samples.append(self._sample(count, data))
+        return samples
+
+    def _restart(self, at: int) -> None:
+        self._started, self._anchor, self._samples = True, at, 0
+
+    def _sample(self, count: int, data: bytes) -> AudioSample:
+        dts = self.end
+        self._samples += count
+        return AudioSample(dts, self.end - dts, data)
+
+    def _encode(self, payload: bytes) -> bytes:
+        if self._flac is None:
+            return payload
+        return self._flac.encode(_DECODERS[self._config.codec](payload))
