@@ -3,13 +3,12 @@
 | asset | holds | key |
 |---|---|---|
 | `cambus-devices` | `DeviceRecord`: which devices exist | device id |
-| `cambus-credentials` | sealed secrets of devices and sinks | credential name |
+| `cambus-credentials` | `SealedCredentials`: secrets of devices and sinks | name of the credentials |
 | `cambus-presence` | `Presence`: what is known of each device now | device id |
-| `cambus-leases` | `Lease`: who owns a shard, a recorded stream, a campaign | see `cambus.schemas.keys` |
-| `cambus-policies` | `RecordingPolicy`, `AlarmRule`, `RelaySettings` | see `cambus.schemas.keys` |
-| `cambus-upgrades` | `UpgradeCampaign`, `UpgradeAttempt` | see `cambus.schemas.keys` |
-| `cambus-alarms` | `ActiveAlarm`: alarms that are raised and not cleared | see `cambus.schemas.keys` |
-| `cambus-tokens` | `ViewerToken`: permits to watch, each taken once | hash of the token |
+| `cambus-leases` | `Lease`: who owns what; `Replica`: who is alive | `cambus.schemas.keys` |
+| `cambus-policies` | `RecordingPolicy`, `AlarmRule` | `cambus.schemas.keys` |
+| `cambus-upgrades` | `UpgradeCampaign`, `UpgradeAttempt` | `cambus.schemas.keys` |
+| `cambus-alarms` | `ActiveAlarm`: alarms that are raised and not cleared | `cambus.schemas.keys` |
 | `CAMBUS_EVENTS` | every event | subject `cambus.v1.evt.>` |
 | `CAMBUS_DEAD_LETTERS` | what a consumer gave up on | subject `cambus.v1.dead.>` |
 | `cambus-firmware` | firmware images | object name |
@@ -26,7 +25,6 @@ KV_LEASES: Final = "cambus-leases"
 KV_POLICIES: Final = "cambus-policies"
 KV_UPGRADES: Final = "cambus-upgrades"
 KV_ALARMS: Final = "cambus-alarms"
-KV_TOKENS: Final = "cambus-tokens"
 
 STREAM_EVENTS: Final = "CAMBUS_EVENTS"
 STREAM_DEAD_LETTERS: Final = "CAMBUS_DEAD_LETTERS"
@@ -43,7 +41,6 @@ KV_BUCKETS: Final = (
     KV_POLICIES,
     KV_UPGRADES,
     KV_ALARMS,
-    KV_TOKENS,
 )
 STREAMS: Final = (STREAM_EVENTS, STREAM_DEAD_LETTERS)
 OBJECT_STORES: Final = (OBJECTS_FIRMWARE, OBJECTS_PICTURES, OBJECTS_FILES)

@@ -15,7 +15,10 @@ class Event(Message):
     )
     device: DeviceId = Field(description="The device it happened on.")
     protocol: Name = Field(
-        description="The protocol it was heard over: `dvrip`, `gb28181`, `telecom`, `hikvision`, `onvif`."
+        default="cambus",
+        description="The protocol it was heard over: `dvrip`, `gb28181`, `telecom`, `hikvision`, `onvif`; "
+        "`cambus` "
+        "where a service of ours found it out.",
     )
     at: Instant = Field(description="When Cambus received it, by our clock.")
     device_time: Instant | None = Field(

@@ -1,0 +1,164 @@
+"""The recorder: what it holds, and what it is to record."""
+
+from pydantic import Field
+
+from cambus.schemas.ids import ChannelNo, DeviceId, MediaStream, ReplicaId, StreamName, Token
+from cambus.schemas.model import Done, Empty, Instant, Message, example
+from cambus.schemas.spans import RecordedSpan, RecordingGap, TimeRange
+from cambus.schemas.spec import CommandSpec
+from cambus.schemas.state.recording_policy import RecordingPolicy
+
+SERVICE = "recorder"
+
+
+class RecordedFindRequest(Message):
+    """Ask what is recorded of a device."""
+
+    model_config = example(
+        device="gate-1", channel=0, stream=None, start="2026-02-01T00:00:00Z", end="2026-02-02T00:00:00Z"
+    )
+
+    device: DeviceId = Field(description="The device.")
+    channel: ChannelNo | None = Field(
+        default=None, description="The channel, counted from 0; None for every channel."
+    )
+    stream: MediaStream | None = Field(default=None, description="Which stream; None for any.")
+    start: Instant = Field(description="First instant of interest.")
+    end: Instant = Field(description="First instant no longer of interest.")
+
+
+class RecordedFindReply(Message):
+    """What one replica holds; ask all of them and merge."""
+
+    model_config = example(
+        replica="recorder-0",
+        spans=[
+            {
+                "channel": 0,
+                "stream": "main",
+                "start": "2026-02-01T12:00:00Z",
+                "end": "2026-02-01T13:00:00Z",
+                "bytes": 1843200000,
+            }
+        ],
+        gaps=[
+            {
+                "channel": 0,
+                "stream": "main",
+                "start": "2026-02-01T13:00:00Z",
+                "end": "2026-02-01T13:00:42Z",
+                "reason": "device-offline",
+            }
+        ],
+        truncated=False,
+    )
+
+    replica: ReplicaId = Field(description="The recorder.")
+    spans: list[RecordedSpan] = Field(
+        description="What it holds, by channel, stream and time; cut to the question."
+    )
+    gaps: list[RecordingGap] = Field(
+        default_factory=list, description="What it should have recorded and did not."
+    )
+    truncated: bool = Field(default=False, description="True if there is more than fits; ask for less time.")
+
+
+class RecordingExportRequest(Message):
+    """Ask for one MP4 of a span of time."""
+
+    model_config = example(
+        device="gate-1", channel=0, stream="main", start="2026-02-01T12:10:00Z", end="2026-02-01T12:20:00Z"
+    )
+
+    device: DeviceId = Field(description="The device.")
+    channel: ChannelNo = Field(description="The channel, counted from 0.")
+    stream: StreamName = Field(default="main", description="Which stream.")
+    start: Instant = Field(description="From when; it begins at the key frame before.")
+    end: Instant = Field(description="Until when.")
+
+
+class ExportRef(Message):
+    """Where to fetch the export, by HTTP with ranges. The address may hold a token: keep it."""
+
+    model_config = example(
+        url="http://recorder-0.example.org:8082/exports/01KGE5C8QXG1Z5X0N3V7M4T2RB.mp4",
+        start="2026-02-01T12:09:58.120Z",
+        end="2026-02-01T12:20:00Z",
+        bytes=307200000,
+        covered=[{"start": "2026-02-01T12:09:58.120Z", "end": "2026-02-01T12:20:00Z"}],
+        replica="recorder-0",
+        expires_at="2026-02-01T13:30:00Z",
+    )
+
+    url: str = Field(description="Where to fetch it.", repr=False)
+    start: Instant = Field(description="First instant in it.")
+    end: Instant = Field(description="First instant no longer in it.")
+    bytes: int = Field(ge=0, description="Its size in bytes.")
+    covered: list[TimeRange] = Field(description="What of the time is in it; the rest was not recorded.")
+    replica: ReplicaId | None = Field(default=None, description="The recorder that serves it.")
+    expires_at: Instant | None = Field(
+        default=None, description="When the address stops working; None if it does not."
+    )
+
+
+class PolicySetRequest(Message):
+    """Write a recording policy."""
+
+    model_config = example(policy={"id": "gates", "match": {"devices": ["gate-*"]}, "mode": "continuous"})
+
+    policy: RecordingPolicy = Field(description="The policy; replaces the one of the same id.")
+
+
+class PolicyListReply(Message):
+    """The recording policies."""
+
+    model_config = example(policies=[{"id": "gates", "match": {"devices": ["gate-*"]}, "mode": "continuous"}])
+
+    policies: list[RecordingPolicy] = Field(description="The policies, by id.")
+
+
+class PolicyDeleteRequest(Message):
+    """Forget a recording policy; what it recorded stays until its time is over."""
+
+    model_config = example(id="gates")
+
+    id: Token = Field(description="The policy.")
+
+
+RECORDING_FIND = CommandSpec(
+    "recording",
+    "find",
+    RecordedFindRequest,
+    RecordedFindReply,
+    "Search what the recorders hold.",
+    service=SERVICE,
+    broadcast=True,
+    timeout_s=10.0,
+    idempotent=True,
+)
+RECORDING_EXPORT = CommandSpec(
+    "recording",
+    "export",
+    RecordingExportRequest,
+    ExportRef,
+    "Get one MP4 of a span of time; replicas that hold nothing of it answer 404.",
+    service=SERVICE,
+    broadcast=True,
+    timeout_s=30.0,
+    idempotent=True,
+)
+POLICY_SET = CommandSpec(
+    "policy", "set", PolicySetRequest, Done, "Write a recording policy.", service=SERVICE, idempotent=True
+)
+POLICY_LIST = CommandSpec(
+    "policy", "list", Empty, PolicyListReply, "List the recording policies.", service=SERVICE, idempotent=True
+)
+POLICY_DELETE = CommandSpec(
+    "policy",
+    "delete",
+    PolicyDeleteRequest,
+    Done,
+    "Forget a recording policy.",
+    service=SERVICE,
+    idempotent=True,
+)

@@ -1,0 +1,85 @@
+"""The keys of the key-value buckets that hold more than one kind of value.
+
+    cambus-policies   recording.<policy>                    RecordingPolicy
+                      alarm.<rule>                          AlarmRule
+    cambus-leases     shard.<protocol>.<number>             Lease
+                      stream.<device>.<channel>.<stream>    Lease
+                      campaign.<campaign>                   Lease
+                      replica.<service>.<replica>           Replica
+    cambus-upgrades   campaign.<campaign>                   UpgradeCampaign
+                      attempt.<campaign>.<device>           UpgradeAttempt
+    cambus-alarms     <device>.<hash of the alarm key>      ActiveAlarm
+
+In `cambus-devices` and `cambus-presence` the key is the device id, in `cambus-credentials` the name of the
+credentials. Every part is checked to be a token, so that no key can reach another's place.
+"""
+
+import hashlib
+from typing import Final
+
+from cambus.schemas.ids import is_token
+
+SHARDS: Final = 256
+"""Devices that are dialled hash onto so many shards."""
+
+RECORDING_POLICIES: Final = "recording."
+ALARM_RULES: Final = "alarm."
+SHARD_LEASES: Final = "shard."
+STREAM_LEASES: Final = "stream."
+REPLICAS: Final = "replica."
+CAMPAIGNS: Final = "campaign."
+ATTEMPTS: Final = "attempt."
+
+
+def recording_policy(policy: str) -> str:
+    """Return the key of a recording policy. Raises ValueError for a bad token, as every function here."""
+    return RECORDING_POLICIES + _tokens(policy)
+
+
+def alarm_rule(rule: str) -> str:
+    """Return the key of an alarm rule."""
+    return ALARM_RULES + _tokens(rule)
+
+
+def shard_lease(protocol: str, shard: int) -> str:
+    """Return the key of the lease on a shard of a protocol's devices."""
+    if not 0 <= shard < SHARDS:
+        raise ValueError(f"shard: wanted 0 to {SHARDS - 1}")
+    return f"{SHARD_LEASES}{_tokens(protocol)}.{shard}"
+
+
+def stream_lease(device: str, channel: int, stream: str) -> str:
+    """Return the key of the lease on a recorded stream."""
+    return STREAM_LEASES + _tokens(device, str(channel), stream)
+
+
+def campaign(campaign_id: str) -> str:
+    """Return the key of an upgrade campaign, and of the lease on it in the bucket of leases."""
+    return CAMPAIGNS + _tokens(campaign_id)
+
+
+def attempt(campaign_id: str, device: str) -> str:
+    """Return the key of one device's part in a campaign."""
+    return ATTEMPTS + _tokens(campaign_id, device)
+
+
+def replica(service: str, replica_id: str) -> str:
+    """Return the key under which a replica says that it is alive."""
+    return REPLICAS + _tokens(service, replica_id)
+
+
+def active_alarm(device: str, alarm_key: str) -> str:
+    """Return the key of an alarm that is raised; alarm keys may hold what keys of a bucket may not."""
+    return f"{_tokens(device)}.{hashlib.blake2b(alarm_key.encode(), digest_size=16).hexdigest()}"
+
+
+def shard_of(device: str) -> int:
+    """Return the shard of a device: the same on every replica, for ever."""
+    return hashlib.blake2b(_tokens(device).encode(), digest_size=1).digest()[0]
+
+
+def _tokens(*parts: str) -> str:
+    for part in parts:
+        if not is_token(part):
+            raise ValueError("key: wanted parts of 1 to 64 of A-Z a-z 0-9 _ -")
+    return ".".join(parts)

@@ -1,0 +1,121 @@
+"""Upgrade campaigns, and each device's part in them."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from cambus.schemas.ids import DeviceId, ObjectName, Sha256, Token
+from cambus.schemas.model import Instant, Message, Vocabulary, example
+from cambus.schemas.upgrades import UpgradeState
+
+Version = Annotated[str, StringConstraints(max_length=200)]
+"""A firmware version, as the device spells it."""
+
+
+class FirmwareRef(Message):
+    """A firmware image in the object store `cambus-firmware`."""
+
+    model_config = example(
+        object="nbd8016/V4.03.R12.bin",
+        sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        size_bytes=14680064,
+        version="V4.03.R12.C6380237.12201.140000.0000000",
+    )
+
+    object: ObjectName = Field(description="Its name in the store.")
+    sha256: Sha256 | None = Field(
+        default=None, description="Its digest; None for what the store says when it is used."
+    )
+    size_bytes: int | None = Field(
+        default=None, gt=0, description="Its size in bytes; None for what the store says."
+    )
+    version: Version | None = Field(
+        default=None,
+        description="The version devices must report afterwards; None for any other than before.",
+    )
+
+
+class CampaignState(Vocabulary):
+    """Where a campaign is."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+
+
+class UpgradeCampaign(Message):
+    """The order to upgrade some devices to one image. A value of `cambus-upgrades`."""
+
+    model_config = example(
+        id="01KGE5C8QXG1Z5X0N3V7M4T2RB",
+        firmware={
+            "object": "nbd8016/V4.03.R12.bin",
+            "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "size_bytes": 14680064,
+            "version": "V4.03.R12.C6380237.12201.140000.0000000",
+        },
+        devices=["gate-1", "gate-2"],
+        concurrency=2,
+        force=False,
+        max_failures=1,
+        state="running",
+        created_at="2026-02-01T12:00:00Z",
+        finished_at=None,
+        note="",
+    )
+
+    id: Token = Field(description="Its name; also in the key.")
+    firmware: FirmwareRef = Field(description="The image.")
+    devices: list[DeviceId] = Field(min_length=1, max_length=10000, description="The devices, in this order.")
+    concurrency: int = Field(default=1, ge=1, le=1000, description="At most so many devices at a time.")
+    force: bool = Field(default=False, description="Send the image though it names other hardware or vendor.")
+    max_failures: int | None = Field(
+        default=None, ge=1, description="Begin no more devices after so many failed."
+    )
+    state: CampaignState = Field(default=CampaignState.RUNNING, description="Where it is.")
+    created_at: Instant = Field(description="When it was ordered.")
+    finished_at: Instant | None = Field(default=None, description="When the last device was done.")
+    note: str = Field(default="", max_length=1000, description="Why it stopped, or what people wrote.")
+
+
+class UpgradeAttempt(Message):
+    """One device's part in a campaign. A value of `cambus-upgrades`."""
+
+    model_config = example(
+        campaign="01KGE5C8QXG1Z5X0N3V7M4T2RB",
+        device="gate-1",
+        job="01KGE5C8QXG1Z5X0N3V7M4T2RB-gate-1",
+        state="flashing",
+        percent=40.0,
+        image_sent=True,
+        version_before="V4.03.R11.C6380237.12201.140000.0000000",
+        version_after=None,
+        reason="",
+        text="",
+        device_code=None,
+        started_at="2026-02-01T12:01:00Z",
+        updated_at="2026-02-01T12:03:10Z",
+        finished_at=None,
+    )
+
+    campaign: Token = Field(description="The campaign.")
+    device: DeviceId = Field(description="The device.")
+    job: Token | None = Field(
+        default=None, description="The job on the device; written before anything is sent."
+    )
+    state: UpgradeState = Field(default=UpgradeState.QUEUED, description="Where it is.")
+    percent: float | None = Field(
+        default=None, ge=0, le=100, description="How far that state is, in percent."
+    )
+    image_sent: bool = Field(
+        default=False, description="Whether the last byte went out; then it is never sent again."
+    )
+    version_before: Version = Field(default="", description="The version before.")
+    version_after: Version | None = Field(default=None, description="The version afterwards.")
+    reason: str = Field(default="", description="A short slug if it failed.")
+    text: str = Field(default="", description="One sentence for a human.")
+    device_code: str | None = Field(default=None, description="The device's last result code.")
+    started_at: Instant | None = Field(default=None, description="When it began.")
+    updated_at: Instant | None = Field(default=None, description="When this value was written.")
+    finished_at: Instant | None = Field(default=None, description="When it was over.")
