@@ -65,6 +65,11 @@ class BusSettings(BaseSettings):
     jetstream_replicas: Annotated[int, Field(ge=1, le=5)] = Field(
         default=1, description="Copies of every stream and bucket this service creates; 3 in production."
     )
+    jetstream_budget_mib: Annotated[int, Field(ge=256)] | None = Field(
+        default=None,
+        description="MiB that all streams and buckets may take together, on each server that holds copies; "
+        "about 6000 when not set.",
+    )
     create_assets: bool = Field(
         default=True, description="Create missing streams and buckets at start; needs the permission to."
     )

@@ -1,0 +1,209 @@
+"""Runs a service as a process: arguments, settings, logging, the loop, signals, the orderly end.
+
+A stop (SIGTERM, SIGINT) is: unready, give up leases, finish what is under way, flush, close; all within
+`CAMBUS_DRAIN_TIMEOUT_S`. A second signal ends the process at once. The exit code is 0 after an orderly end,
+1 after any failure (a task that failed, a connection closed for good, a drain cut short), 2 for settings
+that are wrong.
+"""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from cambus.bus.assets import ensure_assets
+from cambus.bus.describe import describe_settings, effective_settings, explain_invalid
+from cambus.bus.logging import configure_logging
+from cambus.bus.monitor import watch_loop, watch_nats_sync
+from cambus.bus.service import Runtime, S, Service, suite_version
+from cambus.bus.settings import BusSettings
+
+logger = logging.getLogger(__name__)
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+ABORT_S = 5.0
+STARTED = "started"
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class DrainCutShort(Exception):
+    """The service did not stop in time, or was told to hurry."""
+
+
+def run_service(
+    service_class: type[Service[S]], settings_class: type[S], argv: Sequence[str] | None = None
+) -> int:
+    """Run a service until it is told to stop; the whole body of a `__main__`.
+
+    Args:
+        service_class: the service.
+        settings_class: its settings, read from the environment.
+        argv: the arguments; the process's own when None.
+
+    Returns:
+        The exit code.
+    """
+    arguments = _parser(service_class, settings_class).parse_args(argv)
+    try:
+        settings = settings_class()
+    except ValidationError as error:
+        sys.stderr.write(explain_invalid(settings_class, error))
+        return EXIT_USAGE
+    problems = settings.check_files()
+    if problems:
+        sys.stderr.write("".join(f"{problem}\n" for problem in problems))
+        return EXIT_USAGE
+    if arguments.check_config:
+        sys.stdout.write(effective_settings(settings))
+        return EXIT_OK
+    configure_logging(service_class.name, level=settings.log_level, log_format=settings.log_format)
+    return _run(service_class, settings)
+
+
+def _parser(service_class: type[Service[S]], settings_class: type[S]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"cambus-{service_class.name}",
+        description=service_class.summary,
+        epilog=describe_settings(settings_class),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"{service_class.name} {suite_version()}")
+    parser.add_argument("--check-config", action="store_true", help="check the settings, print them and exit")
+    return parser
+
+
+def _run(service_class: type[Service[S]], settings: S) -> int:
+    try:
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            runner.run(serve(service_class, settings))
+    except Exception as error:
+        for cause in _leaves(error):
+            logger.critical("the service failed", exc_info=cause)
+        return EXIT_FAILED
+    return EXIT_OK
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+async def serve(service_class: type[Service[S]], settings: S) -> None:
+    """Run a service in this event loop until it is told to stop.
+
+    Raises:
+        DrainCutShort: it did not stop in time.
+        Exception: whatever made it fail.
+    """
+    runtime = Runtime(service_class.name, service_class.summary, settings)
+    hurry = asyncio.Event()
+    _handle_signals(runtime.stopping, hurry)
+    service = service_class(runtime)
+    runtime.health.set(STARTED, ok=False, detail="starting")
+    await runtime.http.start()
+    logger.info("starting", extra={"version": suite_version(), "http_port": runtime.http.port})
+    orderly = False
+    try:
+        async with asyncio.TaskGroup() as group:
+            runtime.own_tasks(group)
+            runtime.spawn(watch_loop(runtime.metrics), name="loop lag")
+            if settings.nats_monitor_url:
+                runtime.spawn(watch_nats_sync(settings.nats_monitor_url, runtime.metrics), name="nats sync")
+            starting = runtime.spawn(_start(runtime, service), name="start")
+            await runtime.stopping.wait()
+            logger.info("stopping")
+            starting.cancel()
+            await _within(_drain(runtime, service), hurry, settings.drain_timeout_s)
+            runtime.cancel_tasks()
+            orderly = True
+    finally:
+        runtime.own_tasks(None)
+        if not orderly:
+            await _abort(runtime, service)
+        await _close(runtime)
+    logger.info("stopped")
+
+
+def _handle_signals(stopping: asyncio.Event, hurry: asyncio.Event) -> None:
+    def stop() -> None:
+        if stopping.is_set():
+            hurry.set()
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop)
+
+
+async def _start(runtime: Runtime[Any], service: Service[Any]) -> None:
+    bus = runtime.bus
+    await bus.open()
+    runtime.spawn(bus.wait_closed(), name="nats closed")
+    if runtime.settings.create_assets:
+        await ensure_assets(bus)
+    await service.start()
+    await runtime.endpoints.start()
+    runtime.health.set(STARTED, ok=True)
+    logger.info("started")
+
+
+async def _drain(runtime: Runtime[Any], service: Service[Any]) -> None:
+    runtime.health.drain()
+    await service.release()
+    await runtime.endpoints.drain(timeout_s=max(0.0, runtime.settings.drain_timeout_s - ABORT_S))
+    await service.stop()
+
+
+async def _within(work: Any, hurry: asyncio.Event, timeout_s: float) -> None:
+    """Finish the work, unless it takes too long or a second signal comes."""
+    task = asyncio.ensure_future(work)
+    hurried = asyncio.ensure_future(hurry.wait())
+    try:
+        await asyncio.wait({task, hurried}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise DrainCutShort("told to hurry" if hurried.done() else f"not stopped within {timeout_s:g} s")
+        task.result()
+    finally:
+        for unfinished in (task, hurried):
+            unfinished.cancel()
+        await asyncio.wait({task, hurried})
+
+
+async def _abort(runtime: Runtime[Any], service: Service[Any]) -> None:
+    """After a failure: still hand over what others can take, briefly."""
+    runtime.health.drain()
+    try:
+        async with asyncio.timeout(ABORT_S):
+            if runtime.bus.connected:
+                await service.release()
+                await runtime.endpoints.drain(timeout_s=1.0)
+    except Exception as error:
+        logger.warning("could not hand over", exc_info=error)
+
+
+async def _close(runtime: Runtime[Any]) -> None:
+    for close in (runtime.close_resources, runtime.bus.close, runtime.http.stop):
+        try:
+            async with asyncio.timeout(ABORT_S):
+                await close()
+        except Exception as error:
+            logger.warning("could not close", exc_info=error)
+
+
+__all__ = ["EXIT_FAILED", "EXIT_OK", "EXIT_USAGE", "BusSettings", "DrainCutShort", "run_service", "serve"]
