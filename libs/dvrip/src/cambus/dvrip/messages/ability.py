@@ -1,0 +1,152 @@
+"""What the device can do (DVRIP §7.2): 1360 by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from cambus.dvrip.errors import MalformedPayload
+from cambus.dvrip.values import Mask, as_list, as_object, parse_flag, parse_number
+
+SYSTEM_FUNCTION: Final = "SystemFunction"
+ENCODE_CAPABILITY: Final = "EncodeCapability"
+
+#: CompressionMask by bit.
+COMPRESSIONS: Final = (
+    "DIVX_MPEG4",
+    "MS_MPEG4",
+    "MPEG2",
+    "MPEG1",
+    "H.263",
+    "MJPG",
+    "FCC_MPEG4",
+    "H.264",
+)
+#: ResolutionMask by bit.
+RESOLUTIONS: Final = (
+    "D1",
+    "HD1",
+    "BCIF",
+    "CIF",
+    "QCIF",
+    "VGA",
+    "QVGA",
+    "SVCD",
+    "QQVGA",
+    "ND1",
+    "960H",
+    "720P",
+    "960P",
+    "UXGA",
+    "1080P",
+    "WUXGA",
+    "2.5M",
+    "3M",
+    "5M",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemFunctions:
+    """The feature switches: groups of booleans. What is missing is false."""
+
+    groups: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, value: object) -> "SystemFunctions":
+        """Read the value of ``SystemFunction``."""
+        groups = {
+            str(group): {str(name): parse_flag(flag) for name, flag in as_object(flags).items()}
+            for group, flags in as_object(value).items()
+        }
+        return cls(groups)
+
+    def has(self, group: str, name: str) -> bool:
+        """Whether the device has a function, e.g. ``has("NetServerFunction", "NetDAS")``."""
+        return self.groups.get(group, {}).get(name, False)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCapability:
+    """What one stream can be encoded as; bits without a name are kept in the masks."""
+
+    stream: str
+    enabled: bool
+    has_audio: bool
+    compressions: Mask
+    resolutions: Mask
+
+    def compression_names(self) -> list[str]:
+        """Names of the compressions; unknown bits as ``bit<n>``."""
+        return _names(self.compressions, COMPRESSIONS)
+
+    def resolution_names(self) -> list[str]:
+        """Names of the resolutions; unknown bits as ``bit<n>``."""
+        return _names(self.resolutions, RESOLUTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeCapability:
+    """What the encoder can do."""
+
+    streams: tuple[StreamCapability, ...]
+    max_bitrate_kbit_s: int
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def parse(cls, value: object) -> "EncodeCapability":
+        """Read the value of ``EncodeCapability``."""
+        raw = as_object(value)
+        streams = tuple(_stream(as_object(item)) for item in as_list(raw.get("EncodeInfo")))
+        return cls(streams, parse_number(raw.get("MaxBitrate")), raw)
+
+
+def _stream(raw: Mapping[str, Any]) -> StreamCapability:
+    return StreamCapability(
+        stream=str(raw.get("StreamType", "")),
+        enabled=parse_flag(raw.get("Enable")),
+        has_audio=parse_flag(raw.get("HaveAudio")),
+        compressions=_mask(raw.get("CompressionMask")),
+        resolutions=_mask(raw.get("ResolutionMask")),
+    )
+
+
+def _mask(value: object) -> Mask:
+    try:
+        return Mask.parse(value)
+    except MalformedPayload:
+        return Mask(0)
+
+
+def _names(mask: Mask, names: tuple[str, ...]) -> list[str]:
+    return [names[bit] if bit < len(names) else f"bit{bit}" for bit in mask.bits()]
+
+
+@dataclass(frozen=True, slots=True)
+class TalkFormat:
+    """A format the device takes for talk."""
+
+    encoding: str
+    bits: int
+    sample_rate: int
+
+
+def parse_talk_formats(value: object) -> list[TalkFormat]:
+    """Read ``TalkAudioFormat``: an array, an object, or one wrapped in the other; nesting is flattened."""
+    pending = [value]
+    formats = []
+    while pending:
+        item = pending.pop(0)
+        if isinstance(item, list):
+            pending.extend(item)
+        elif isinstance(item, dict) and "EncodeType" in item:
+            rate = parse_number(item.get("SampleRate"))
+            formats.append(
+                TalkFormat(
+                    str(item["EncodeType"]),
+                    parse_number(item.get("SampleBit")),
+                    rate * 1000 if 0 < rate < 1000 else rate,  # some say 8 and mean kHz
+                )
+            )
+        elif isinstance(item, dict):
+            pending.extend(item.values())
+    return formats
