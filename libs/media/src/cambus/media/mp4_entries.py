@@ -12,8 +12,6 @@ from cambus.media.frame import Codec
 from cambus.media.mp4_boxes import box, full_box
 from cambus.media.parameter_sets import VideoParams, avc_decoder_configuration, hevc_decoder_configuration
 
-_VISUAL_BYTES = 8 + 78  # box header and the fields of a visual sample entry
-_AUDIO_BYTES = 8 + 28
 _DPI_72 = 0x00480000
 _G711 = {Codec.PCMA: b"alaw", Codec.PCMU: b"ulaw"}
 _LAST_METADATA_BLOCK = 0x80
