@@ -1,6 +1,7 @@
 """Fixtures for every test: one real NATS server for each test process, and names nobody else uses."""
 
 import asyncio
+import inspect
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
@@ -47,9 +48,13 @@ async def bus(bus_settings: BusSettings) -> AsyncIterator[Bus]:
 def eventually() -> Callable[..., Awaitable[None]]:
     """Waits until a condition holds: for what a foreign process does and tells nobody. Fails after 20 s."""
 
-    async def wait(condition: Callable[[], bool], within_s: float = 20.0) -> None:
+    async def holds(condition: Callable[[], object]) -> bool:
+        outcome = condition()
+        return bool(await outcome if inspect.isawaitable(outcome) else outcome)
+
+    async def wait(condition: Callable[[], object], within_s: float = 20.0) -> None:
         async with asyncio.timeout(within_s):
-            while not condition():  # noqa: ASYNC110 - nobody sets an event
-                await asyncio.sleep(0.005)
+            while not await holds(condition):
+                await asyncio.sleep(0.01)
 
     return wait
