@@ -23,7 +23,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
-from cambus.schemas.model import Message
+from cambus.schemas.model import Message, example
 
 MAX_TEXT = 1000
 """Longest `text` of an error, in characters; more is cut."""
@@ -51,6 +51,14 @@ class ErrorCode(IntEnum):
 
 class ErrorReply(Message):
     """The body of every failed reply; code and text are repeated in the NATS service headers (ADR-32)."""
+
+    model_config = example(
+        code=422,
+        reason="no-ptz-protocol",
+        text="ptz.move: the device has no PTZ protocol set for channel 0",
+        device_code="118",
+        retryable=False,
+    )
 
     code: Annotated[ErrorCode, Field(strict=False)] = Field(
         description="The kind of failure, of the closed list."
