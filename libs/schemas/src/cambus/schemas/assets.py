@@ -9,6 +9,7 @@
 | `cambus-policies` | `RecordingPolicy`, `AlarmRule` | `cambus.schemas.keys` |
 | `cambus-upgrades` | `UpgradeCampaign`, `UpgradeAttempt` | `cambus.schemas.keys` |
 | `cambus-alarms` | `ActiveAlarm`: alarms that are raised and not cleared | `cambus.schemas.keys` |
+| `cambus-deliveries` | `DeliveryProgress`: alarms that some sinks have and others not yet | event id |
 | `CAMBUS_EVENTS` | every event | subject `cambus.v1.evt.>` |
 | `CAMBUS_DEAD_LETTERS` | what a consumer gave up on | subject `cambus.v1.dead.>` |
 | `cambus-firmware` | firmware images | object name |
@@ -25,6 +26,7 @@ KV_LEASES: Final = "cambus-leases"
 KV_POLICIES: Final = "cambus-policies"
 KV_UPGRADES: Final = "cambus-upgrades"
 KV_ALARMS: Final = "cambus-alarms"
+KV_DELIVERIES: Final = "cambus-deliveries"
 
 STREAM_EVENTS: Final = "CAMBUS_EVENTS"
 STREAM_DEAD_LETTERS: Final = "CAMBUS_DEAD_LETTERS"
@@ -41,6 +43,7 @@ KV_BUCKETS: Final = (
     KV_POLICIES,
     KV_UPGRADES,
     KV_ALARMS,
+    KV_DELIVERIES,
 )
 STREAMS: Final = (STREAM_EVENTS, STREAM_DEAD_LETTERS)
 OBJECT_STORES: Final = (OBJECTS_FIRMWARE, OBJECTS_PICTURES, OBJECTS_FILES)
