@@ -1,0 +1,42 @@
+"""The metrics of alarm-router."""
+
+from cambus.bus.metrics import Metrics
+
+PHASES = ("raised", "cleared")
+SINKS = ("webhook", "bus")
+OUTCOMES = ("delivered", "failed")
+
+
+class RouterMetrics:
+    """Counts what the router does; labels come from closed sets."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._unmatched = metrics.counter(
+            "alarms_unmatched_total", "Alarms no rule applied to", {"phase": PHASES}
+        )
+        self._deliveries = metrics.counter(
+            "alarms_deliveries_total", "Attempts to deliver an alarm", {"sink": SINKS, "outcome": OUTCOMES}
+        )
+        self._seconds = metrics.histogram(
+            "alarms_delivery_seconds", "How long a sink took to accept an alarm", {"sink": SINKS}
+        )
+        self._suppressed = metrics.counter(
+            "alarms_suppressed_total", "Beginnings kept back by a rule's interval"
+        )
+
+    def unmatched(self, phase: str) -> None:
+        """No rule applied."""
+        self._unmatched(phase).inc()
+
+    def delivered(self, sink: str, seconds: float) -> None:
+        """A sink took an alarm."""
+        self._deliveries(sink, "delivered").inc()
+        self._seconds(sink).observe(seconds)
+
+    def failed(self, sink: str) -> None:
+        """A sink did not take an alarm, this time."""
+        self._deliveries(sink, "failed").inc()
+
+    def suppressed(self) -> None:
+        """A beginning was kept back."""
+        self._suppressed().inc()
