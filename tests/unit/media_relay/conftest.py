@@ -1,12 +1,14 @@
 """Doubles for the relay's inner parts: a socket that takes what it is told to, a format that writes words."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Flag, Frame, Kind
 from cambus.media_relay.viewer import Closed, Viewer, ViewerLimits
+from cambus.simulators.video_loop import LoopStore, VideoSpec
 
 
 class Clock:
@@ -122,22 +124,35 @@ def make_viewer(clock: Clock) -> ViewerMaker:
     return ViewerMaker(clock)
 
 
-# Sets of a 64x64 H.264 baseline and of another 128x96 stream, by libx264.
-SETS_64 = bytes.fromhex("00000001674200 0ad90410 8fc0b45050524000000001 68c97620".replace(" ", ""))
+SMALL = VideoSpec(width=64, height=64, fps=5, bitrate=50_000)
+
+
+@pytest.fixture(scope="session")
+def keyframe() -> Callable[..., bytes]:
+    """A real keyframe with its parameter sets, by libx264 or libx265."""
+
+    def make(codec: Codec = Codec.H264, width: int = 64) -> bytes:
+        return LoopStore.shared.get(replace(SMALL, codec=codec, width=width)).units[0].data
+
+    return make
 
 
 @pytest.fixture
 def video() -> Callable[..., Frame]:
     """A video frame; a keyframe holds parameter sets only if the test gives them as payload."""
 
-    def make(seq: int, *, key: bool = False, dts: int | None = None, payload: bytes = b"x" * 10, **flags: bool) -> Frame:
-        flag = Flag.KEYFRAME if key else Flag.NONE
-        if flags.get("end"):
-            flag |= Flag.END
-        if flags.get("discontinuity"):
-            flag |= Flag.DISCONTINUITY
+    def make(
+        seq: int,
+        *,
+        key: bool = False,
+        dts: int | None = None,
+        payload: bytes = b"x" * 10,
+        codec: Codec = Codec.H264,
+        flags: Flag = Flag.NONE,
+    ) -> Frame:
         time = seq * 3600 if dts is None else dts
-        return Frame(Kind.VIDEO, Codec.H264, flag, seq, time, time, seq, payload)
+        flags |= Flag.KEYFRAME if key else Flag.NONE
+        return Frame(Kind.VIDEO, codec, flags, seq, time, time, seq, payload)
 
     return make
 

@@ -19,7 +19,12 @@ def test_frames_of_an_unbroken_source_pass_untouched():
 
 def test_a_source_that_begins_anew_goes_on_where_the_old_one_ended(audio):
     line = Continuity()
-    assert [line.follow(picture(dts)).dts for dts in (90_000, 93_600, 0, 3600)] == [90_000, 93_600, 97_200, 100_800]
+    assert [line.follow(picture(dts)).dts for dts in (90_000, 93_600, 0, 3600)] == [
+        90_000,
+        93_600,
+        97_200,
+        100_800,
+    ]
     sound = line.follow(audio(1))
     assert sound.pts == 3600 + 97_200
 

@@ -76,21 +76,13 @@ class Access:
         """Whether this is the token; takes the same time for every wrong one of its length."""
         if self.open:
             return True
-        try:
-            expected = self._token()
-        except (OSError, ValueError):
-            log.exception("the viewers' token cannot be read, nobody is let in")
-            return False
-        return hmac.compare_digest(token.encode(), expected.encode())
+        expected = self.token()
+        return bool(expected) and hmac.compare_digest(token.encode("utf-8", "replace"), expected.encode())
 
     def password_of(self, user: str) -> str | None:
         """The password of an RTSP user: the token, whoever asks."""
         del user
-        try:
-            return self._token()
-        except (OSError, ValueError):
-            log.exception("the viewers' token cannot be read, nobody is let in")
-            return None
+        return self.token() or None
 
     def check_http(self, request: HttpRequest) -> None:
         """Let a request pass.
@@ -112,6 +104,14 @@ class Access:
         """The origin to name in `Access-Control-Allow-Origin`, None to name none."""
         origin = request.headers.get("Origin")
         return origin if origin in self._origins else None
+
+    def token(self) -> str:
+        """The token to hand to those who may pass it on, empty when access is open or it cannot be read."""
+        try:
+            return self._token()
+        except (OSError, ValueError):
+            log.exception("the viewers' token cannot be read")
+            return ""
 
     def _token(self) -> str:
         if self._token_file is None:

@@ -99,7 +99,10 @@ class LiveClaim:
         while True:
             await self._pause(ttl_s / _RENEWALS_PER_TTL)
             request = live.LiveTouchRequest(
-                channel=self._key.channel, stream=self._key.encoder, claimant=self._claimant, ttl_s=self._ttl_s
+                channel=self._key.channel,
+                stream=self._key.encoder,
+                claimant=self._claimant,
+                ttl_s=self._ttl_s,
             )
             asked_at = loop.time()
             try:

@@ -5,22 +5,22 @@ import time
 from collections.abc import Callable, Sequence
 
 from cambus.media.audio import AudioConfig
+from cambus.media.errors import ContainerError
 from cambus.media.fmp4 import TIMESCALE, Fmp4Muxer
 from cambus.media.frame import Frame, Kind
 from cambus.media.mp4_entries import audio_entry
-from cambus.media.mp4_errors import Mp4Error
 from cambus.media.parameter_sets import VideoParams
 from cambus.media_relay.framing import Framing, websocket_text, wrap
 from cambus.media_relay.output import Output, Sound
 
 
 class Fmp4Format:
-    """One fragment of each access unit and the audio before it.
+    r"""One fragment of each access unit and the audio before it.
 
     Over a WebSocket a text message stands before every initialisation segment, saying what is in it, and before
     every keyframe, tying the media time to the wall clock (all JSON)::
 
-        {"type": "open", "mime": "video/mp4; codecs=\\"avc1.64001F,flac\\"", "codecs": "avc1.64001F,flac",
+        {"type": "open", "mime": "video/mp4; codecs=\"avc1.64001F,flac\"", "codecs": "avc1.64001F,flac",
          "width": 1920, "height": 1080}
         {"type": "clock", "media_s": 12.04, "wall_ms": 1789984800123, "sent_ms": 1789984800171}
 
@@ -106,6 +106,6 @@ def sound_of(output: Output, audio: AudioConfig | None) -> AudioConfig | None:
         return None
     try:
         audio_entry(audio, as_flac=output.sound is Sound.FLAC)
-    except Mp4Error:
+    except ContainerError:
         return None
     return audio

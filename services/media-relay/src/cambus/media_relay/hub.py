@@ -43,8 +43,10 @@ class HubCounts:
 
 
 class StreamHub:
-    """See the module. `ready` turns true once the picture's parameters are known, and the audio's too if they
-    come within `audio_wait_s` of the first keyframe; only then can viewers `join`.
+    """Keeps the state of one stream and delivers to its viewers.
+
+    `ready` turns true once the picture's parameters are known, and the sound's too if they come within
+    `audio_wait_s` of the first keyframe; only then can viewers `join`.
     """
 
     def __init__(self, make_format: FormatFactory, limits: HubLimits) -> None:

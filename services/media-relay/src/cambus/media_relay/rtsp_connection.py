@@ -5,8 +5,7 @@ import logging
 from contextlib import ExitStack
 from typing import Final, cast
 
-from cambus.media_relay.format_rtp import AUDIO_TRACK, VIDEO_TRACK, RtpFormat, describe
-
+from cambus.media_relay.format_rtp import AUDIO_TRACK, VIDEO_TRACK, RtpFormat, describe, rtp_sound
 from cambus.media_relay.key import StreamKey, parse_key
 from cambus.media_relay.output import Output, rtsp_output
 from cambus.media_relay.rtsp_server import RtspServer
@@ -26,7 +25,7 @@ from cambus.rtsp import (
     Status,
     Teardown,
 )
-from cambus.schemas.errors import CambusError, ErrorCode, NotFound
+from cambus.schemas.errors import CambusError, ErrorCode, Internal, NotFound
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +147,10 @@ class RtspConnection(asyncio.Protocol):
     async def _decide(self, event: Request) -> None:
         if isinstance(event, Described):
             stream = await self._hold(event)
-            self._rtsp.accept_describe(describe(stream.hub, str(stream.key)))
+            hub = stream.hub
+            if hub.video is None:  # never once ready
+                raise Internal
+            self._rtsp.accept_describe(describe(hub.video, hub.audio, str(stream.key)))
         elif isinstance(event, SetUp):
             await self._set_up(event)
         elif isinstance(event, Play):
@@ -183,7 +185,7 @@ class RtspConnection(asyncio.Protocol):
 
     async def _set_up(self, event: SetUp) -> None:
         stream = await self._hold(event)
-        tracks = (VIDEO_TRACK, AUDIO_TRACK) if stream.hub.audio is not None else (VIDEO_TRACK,)
+        tracks = (VIDEO_TRACK, AUDIO_TRACK) if rtp_sound(stream.hub.audio) is not None else (VIDEO_TRACK,)
         if event.track not in tracks:
             raise NotFound("no such track", reason="no-such-track")
         if event.transport.channels not in _CHANNELS:
@@ -204,8 +206,9 @@ class RtspConnection(asyncio.Protocol):
             if transport.channels is not None
         }
         output = rtsp_output(channels.get(VIDEO_TRACK), channels.get(AUDIO_TRACK))
-        form = cast(RtpFormat, stream.hub.rendition(output).form)
-        self._rtsp.accept_play(form.rtp_info())
+        rendition = stream.hub.rendition(output)
+        start = cast(RtpFormat, rendition.form).rtp_info() if rendition.group_bytes else ()
+        self._rtsp.accept_play(start)
         self._flush(viewer)
         viewer.restart()
         self._output = output

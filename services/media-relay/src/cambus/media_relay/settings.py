@@ -33,7 +33,7 @@ class RelaySettings(BusSettings):
         default="127.0.0.1", description="Address viewers connect to, HTTP and RTSP; `0.0.0.0` for all."
     )
     relay_http_port: Port = Field(
-        default=8088, description="Port of the player page, HTTP-FLV, fMP4 and WebSocket; 0 takes a free one."
+        default=8080, description="Port of the player page, HTTP-FLV, fMP4 and WebSocket; 0 takes a free one."
     )
     relay_rtsp_port: Port = Field(default=8554, description="Port of RTSP; 0 takes a free one.")
     relay_advertised_host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]*$")] = Field(

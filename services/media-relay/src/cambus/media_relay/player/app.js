@@ -54,6 +54,7 @@ async function refreshDevices() {
   const online = devices.filter((device) => device.online).length;
   say(devices.length ? `${online} of ${devices.length} devices online` : "no devices are known");
   drawDevices();
+  if (wished) openWished();
 }
 
 let drawn = "";
@@ -108,11 +109,23 @@ const on = {
   trouble,
 };
 
-function toggle(device, channel) {
+// `#gate-1/0/main` names a picture to open: what `media-relay.live.open` hands out as `page`.
+let wished = decodeURIComponent(location.hash.slice(1));
+function openWished() {
+  const [id, number, stream] = wished.split("/");
+  const device = devices.find((each) => each.id === id);
+  if (!device) return;
+  wished = "";
+  const channel = device.channels.find((each) => String(each.channel) === number);
+  const unknown = { channel: Number(number), name: "", ptz: false, streams: [stream] };
+  toggle(device, channel ?? unknown, stream);
+}
+
+function toggle(device, channel, stream) {
   const key = `${device.id}/${channel.channel}`;
   if (tiles.has(key)) return on.close(tiles.get(key));
   if (tiles.size >= MOST_TILES) return say(`${MOST_TILES} pictures are open, close one first`);
-  const tile = new Tile(device, channel, on);
+  const tile = new Tile(device, channel, on, stream);
   tiles.set(key, tile);
   find("wall").append(tile.root);
   find("empty").hidden = true;

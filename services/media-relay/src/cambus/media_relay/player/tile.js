@@ -22,11 +22,11 @@ export function element(name, properties = {}, ...children) {
 }
 
 export class Tile {
-  constructor(device, channel, on) {
+  constructor(device, channel, on, stream) {
     this.device = device.id;
     this.channel = channel.channel;
     this.on = on;
-    this.stream = channel.streams.includes("main") || !channel.streams.length ? "main" : channel.streams[0];
+    this.stream = stream || channel.streams[0] || "main";
     this.root = this.#build(device, channel);
     this.#play();
   }
@@ -49,7 +49,8 @@ export class Tile {
     this.message = element("p", { className: "message" });
     this.message.setAttribute("role", "status");
     this.facts = element("div", { className: "facts" });
-    const streams = channel.streams.length ? channel.streams : ["main", "sub"];
+    const streams = channel.streams.length ? [...channel.streams] : ["main", "sub"];
+    if (!streams.includes(this.stream)) streams.push(this.stream);
     const choice = element("select", { ariaLabel: "Stream" }, ...streams.map((name) => new Option(name, name)));
     choice.value = this.stream;
     choice.addEventListener("change", () => {

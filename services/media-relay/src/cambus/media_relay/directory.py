@@ -1,0 +1,63 @@
+"""Which devices there are and how they are: the registry and the presence of the bus, followed."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from cambus.bus.connection import Bus
+from cambus.bus.kv import KeyValue, Watch
+from cambus.schemas.assets import KV_DEVICES, KV_PRESENCE
+from cambus.schemas.state.devices import DeviceRecord
+from cambus.schemas.state.presence import Presence
+
+
+class Directory:
+    """The devices of the bus, up to date while `run` runs.
+
+    Args:
+        bus: the connection.
+        on_online: called with the name of a device that has just come online.
+    """
+
+    def __init__(self, bus: Bus, on_online: Callable[[str], None]) -> None:
+        self._records_watch: Watch[DeviceRecord] = KeyValue(bus, KV_DEVICES, DeviceRecord).watch()
+        self._presence_watch: Watch[Presence] = KeyValue(bus, KV_PRESENCE, Presence).watch()
+        self._on_online = on_online
+        self._records: dict[str, DeviceRecord] = {}
+        self._presence: dict[str, Presence] = {}
+
+    @property
+    def presence(self) -> Mapping[str, Presence]:
+        """What is known of each device that was ever seen."""
+        return self._presence
+
+    @property
+    def records(self) -> Mapping[str, DeviceRecord]:
+        """The devices that are to be."""
+        return self._records
+
+    def known(self, device: str) -> bool:
+        """Whether there is such a device; yes to everything until the registry has been read."""
+        read = self._records_watch.synced.is_set() and self._presence_watch.synced.is_set()
+        return not read or device in self._records or device in self._presence
+
+    async def run(self) -> None:
+        """Follow both buckets, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_records())
+            group.create_task(self._follow_presence())
+
+    async def _follow_records(self) -> None:
+        async for device, entry in self._records_watch:
+            if entry is None:
+                self._records.pop(device, None)
+            else:
+                self._records[device] = entry.value
+
+    async def _follow_presence(self) -> None:
+        async for device, entry in self._presence_watch:
+            before = self._presence.pop(device, None)
+            if entry is None:
+                continue
+            self._presence[device] = entry.value
+            if entry.value.online and not (before is not None and before.online):
+                self._on_online(device)

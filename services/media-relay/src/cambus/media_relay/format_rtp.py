@@ -1,0 +1,96 @@
+"""RTP interleaved in RTSP connections: packets, sender reports and the description of both."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from cambus.media.audio import AudioConfig
+from cambus.media.frame import Codec, Frame, Kind
+from cambus.media.parameter_sets import VideoParams
+from cambus.media.rtp import RtpPacketizer, interleave
+from cambus.media.sdp import SdpMedia, build_sdp, payload_type_of
+from cambus.media_relay.output import Output
+from cambus.rtsp import CONTROL_PREFIX, RtpInfo
+
+VIDEO_TRACK: Final = 0
+AUDIO_TRACK: Final = 1
+_AUDIO_DYNAMIC: Final = 97  # 96 is the video's
+
+
+class RtpFormat:
+    """Packets that all viewers with the same interleaved channels share, sequence numbers and SSRC included.
+
+    A sender report of each track goes before every keyframe, so whoever starts there can put picture and
+    sound in step at once.
+
+    Args:
+        output: says which tracks are wanted, and on which channels.
+        video: the picture.
+        audio: the sound, if the stream has any.
+    """
+
+    def __init__(self, output: Output, video: VideoParams, audio: AudioConfig | None) -> None:
+        video_channel, audio_channel = output.channels
+        self._params = video.codec, rtp_sound(audio)
+        self._tracks: dict[int, tuple[RtpPacketizer, int]] = {}
+        if video_channel is not None:
+            self._tracks[VIDEO_TRACK] = RtpPacketizer(video.codec, payload_type_of(video)), video_channel
+        sound = rtp_sound(audio)
+        if audio_channel is not None and sound is not None:
+            packetizer = RtpPacketizer(
+                sound.codec,
+                payload_type_of(sound, dynamic=_AUDIO_DYNAMIC),
+                clock_rate=sound.sample_rate,
+                channels=sound.channels,
+            )
+            self._tracks[AUDIO_TRACK] = packetizer, audio_channel
+        self._start: tuple[RtpInfo, ...] = ()
+
+    def opening(self) -> bytes:
+        """Nothing: the replies to DESCRIBE, SETUP and PLAY said it all."""
+        return b""
+
+    def pack(self, frames: Sequence[Frame]) -> bytes:
+        """The packets of the frames, sender reports before those of a keyframe."""
+        parts = []
+        for frame in frames:
+            is_video = frame.kind is Kind.VIDEO
+            if is_video and frame.keyframe:
+                parts += self._reports(frame)
+            track = self._tracks.get(VIDEO_TRACK if is_video else AUDIO_TRACK)
+            if track is not None and track[0].codec is frame.codec:
+                packetizer, channel = track
+                parts.append(interleave(packetizer.packetize(frame.payload, frame.pts), channel))
+        return b"".join(parts)
+
+    def reopen(self, video: VideoParams, audio: AudioConfig | None) -> bytes | None:
+        """Go on within the same codecs: parameter sets come with every keyframe. Otherwise a new DESCRIBE is due."""
+        return b"" if (video.codec, rtp_sound(audio)) == self._params else None
+
+    def rtp_info(self) -> tuple[RtpInfo, ...]:
+        """Sequence number and timestamp of each track where the current group of pictures begins."""
+        return self._start
+
+    def _reports(self, keyframe: Frame) -> list[bytes]:
+        self._start = tuple(
+            RtpInfo(track, packetizer.next_sequence, packetizer.rtp_timestamp(keyframe.pts))
+            for track, (packetizer, _) in self._tracks.items()
+        )
+        return [
+            interleave((packetizer.sender_report(keyframe.wall_us, keyframe.pts),), channel + 1)
+            for packetizer, channel in self._tracks.values()
+        ]
+
+
+def rtp_sound(audio: AudioConfig | None) -> AudioConfig | None:
+    """The sound RTP carries here: G.711."""
+    return audio if audio is not None and audio.codec in {Codec.PCMA, Codec.PCMU} else None
+
+
+def describe(video: VideoParams, audio: AudioConfig | None, name: str) -> str:
+    """The session description of a stream."""
+    media = [SdpMedia(video, payload_type_of(video), f"{CONTROL_PREFIX}{VIDEO_TRACK}")]
+    sound = rtp_sound(audio)
+    if sound is not None:
+        payload_type = payload_type_of(sound, dynamic=_AUDIO_DYNAMIC)
+        media.append(SdpMedia(sound, payload_type, f"{CONTROL_PREFIX}{AUDIO_TRACK}"))
+    return build_sdp(media, name=name)

@@ -1,0 +1,72 @@
+"""The commands the relay answers."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from cambus.bus.calls import CallContext
+from cambus.media.frame import Codec
+from cambus.media_relay.access import Access
+from cambus.media_relay.addresses import Addresses
+from cambus.media_relay.directory import Directory
+from cambus.media_relay.key import StreamKey
+from cambus.media_relay.stream import RelayedStream
+from cambus.media_relay.streams import Streams
+from cambus.schemas.commands import media_relay
+from cambus.schemas.encoding import AudioCodec, VideoCodec
+from cambus.schemas.errors import NotFound
+from cambus.schemas.model import Empty
+
+_VIDEO: Final[dict[Codec, VideoCodec]] = {Codec.H264: "h264", Codec.H265: "h265"}
+_AUDIO: Final[dict[Codec, AudioCodec]] = {
+    Codec.PCMA: "pcma",
+    Codec.PCMU: "pcmu",
+    Codec.G726: "g726",
+    Codec.AAC: "aac",
+}
+
+
+class Handlers:
+    """`media-relay.live.open` and `media-relay.streams.list`."""
+
+    def __init__(self, streams: Streams, directory: Directory, access: Access, addresses: Addresses) -> None:
+        self._streams = streams
+        self._directory = directory
+        self._access = access
+        self._addresses = addresses
+
+    async def live_open(
+        self, context: CallContext, request: media_relay.LiveOpenRequest
+    ) -> media_relay.LiveUrls:
+        """Hand out addresses; nothing is opened until somebody watches."""
+        del context
+        if not self._directory.known(request.device):
+            raise NotFound("there is no such device", reason="no-such-device")
+        key = StreamKey(request.device, request.channel, request.stream)
+        return self._addresses.urls(key, self._access.token())
+
+    async def streams_list(self, context: CallContext, request: Empty) -> media_relay.StreamsListReply:
+        """The streams this process relays."""
+        del context, request
+        running = [_relayed(key, stream) for key, stream in self._streams.running.items()]
+        return media_relay.StreamsListReply(replica=self._addresses.replica, streams=running)
+
+
+def _relayed(key: StreamKey, stream: RelayedStream) -> media_relay.RelayedStream:
+    hub = stream.hub
+    viewers: dict[str, int] = {}
+    for rendition in hub.renditions.values():
+        viewers[rendition.name] = viewers.get(rendition.name, 0) + len(rendition.viewers)
+    return media_relay.RelayedStream(
+        device=key.device,
+        channel=key.channel,
+        stream=key.stream,
+        codec=_VIDEO.get(hub.video.codec) if hub.video is not None else None,
+        width=hub.video.width if hub.video is not None else None,
+        height=hub.video.height if hub.video is not None else None,
+        audio_codec=_AUDIO.get(hub.audio.codec) if hub.audio is not None else None,
+        since=datetime.now(UTC) - timedelta(seconds=time.monotonic() - stream.started_at),
+        viewers=viewers,
+        gaps=hub.counts.gaps,
+        dropped=hub.counts.dropped,
+    )

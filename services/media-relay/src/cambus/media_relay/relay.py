@@ -1,0 +1,123 @@
+"""The relay put together: streams, viewers' ports and the once-a-second round."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+
+from aiohttp import web
+
+from cambus.bus.client import BusClient
+from cambus.bus.connection import Bus
+from cambus.bus.metrics import Metrics
+from cambus.media_relay.access import Access
+from cambus.media_relay.formats import make_format
+from cambus.media_relay.http_live import LiveHandlers
+from cambus.media_relay.http_server import ViewerServer
+from cambus.media_relay.key import StreamKey
+from cambus.media_relay.metrics import RelayMetrics
+from cambus.media_relay.page import Page
+from cambus.media_relay.rtsp_connection import RtspConnection
+from cambus.media_relay.rtsp_server import RtspServer
+from cambus.media_relay.settings import RelaySettings
+from cambus.media_relay.stream import RelayedStream
+from cambus.media_relay.streams import Known, Streams
+from cambus.schemas.ids import new_ulid
+
+_ROUND_S: Final = 1.0
+
+
+class Relay:
+    """What serves viewers.
+
+    Args:
+        bus: the connection the frames come over.
+        client: calls the devices' commands.
+        settings: see `RelaySettings`.
+        metrics: the service's registry.
+        access: who may watch.
+        known: whether a device exists at all.
+        routes: further HTTP routes.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        client: BusClient,
+        settings: RelaySettings,
+        metrics: Metrics,
+        access: Access,
+        *,
+        known: Known,
+        routes: Iterable[web.AbstractRouteDef] = (),
+    ) -> None:
+        self._bus = bus
+        self._client = client
+        self._settings = settings
+        self.metrics = RelayMetrics(metrics)
+        self.streams = Streams(self._make_stream, settings.stream_limits, known)
+        live = LiveHandlers(
+            self.streams,
+            access,
+            self.metrics,
+            viewer_limits=settings.viewer_limits,
+            start_timeout_s=settings.relay_start_timeout_s,
+            send_buffer_bytes=settings.relay_send_buffer_bytes,
+        )
+        self._http = ViewerServer([*live.routes(), *Page().routes(), *routes], self.metrics)
+        self._rtsp = RtspServer(
+            self.streams,
+            access,
+            self.metrics,
+            viewer_limits=settings.viewer_limits,
+            max_connections=settings.relay_max_connections,
+            start_timeout_s=settings.relay_start_timeout_s,
+            session_timeout_s=settings.relay_rtsp_timeout_s,
+            send_buffer_bytes=settings.relay_send_buffer_bytes,
+        )
+
+    @property
+    def http_port(self) -> int:
+        """Port of the page, HTTP-FLV, fMP4 and WebSocket."""
+        return self._http.port
+
+    @property
+    def rtsp_port(self) -> int:
+        """Port of RTSP."""
+        return self._rtsp.port
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when an address is taken."""
+        settings = self._settings
+        await self._http.start(settings.relay_host, settings.relay_http_port)
+        await self._rtsp.start(RtspConnection, settings.relay_host, settings.relay_rtsp_port)
+
+    async def run(self) -> None:
+        """Once a second: close who stalls, is silent or has lost the source; carry the counts over."""
+        while True:
+            await asyncio.sleep(_ROUND_S)
+            self.check()
+
+    def check(self) -> None:
+        """One round of `run`."""
+        self.streams.check()
+        self._rtsp.check()
+        self.metrics.collect(self.streams)
+
+    async def stop(self) -> None:
+        """Close every viewer, give every claim up, listen no more."""
+        await self.streams.close()
+        await self._rtsp.stop()
+        await self._http.stop()
+
+    def _make_stream(self, key: StreamKey) -> RelayedStream:
+        return RelayedStream(
+            self._bus,
+            self._client,
+            key,
+            # A new name for every claim: the stop of an old one must not end it.
+            f"relay-{new_ulid()}",
+            make_format=make_format,
+            limits=self._settings.hub_limits,
+            claim_ttl_s=self._settings.relay_claim_ttl_s,
+            linger_s=self._settings.relay_linger_s,
+        )

@@ -1,0 +1,99 @@
+"""Every output, read by FFmpeg: pictures decode, times rise, sound is there."""
+
+import asyncio
+import io
+import json
+
+import aiohttp
+import pytest
+
+TCP = {"rtsp_transport": "tcp"}
+
+
+def assert_plays(watched, video, audio, *, pictures=30):
+    print(watched.untimed, [float(x) for x in watched.pictures[:5]], [float(x) for x in watched.sounds[:5]])
+    assert watched.codecs == ({"video": video, "audio": audio} if audio else {"video": video})
+    assert watched.size == (320, 240)
+    assert len(watched.pictures) >= pictures
+    assert watched.keyframe_first
+    assert watched.pictures == sorted(set(watched.pictures))
+    if audio:
+        assert watched.sounds == sorted(set(watched.sounds))
+        assert watched.loudest > 1000
+        assert abs(watched.pictures[-1] - watched.sounds[-1]) < 1
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+async def test_rtsp_over_tcp(codec, relay, make_camera, specs, device, watch):
+    await make_camera(specs[codec.replace("hevc", "h265")])
+    watched = await watch(f"{relay.rtsp}/{device}/0/main", options=TCP)
+    assert_plays(watched, codec, "pcm_alaw")
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+async def test_flv_over_http(codec, relay, make_camera, specs, device, watch):
+    await make_camera(specs[codec.replace("hevc", "h265")])
+    watched = await watch(f"{relay.http}/live/{device}/0/main.flv")
+    assert_plays(watched, codec, "pcm_alaw")
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+async def test_fragmented_mp4_over_http(codec, relay, make_camera, specs, device, watch):
+    await make_camera(specs[codec.replace("hevc", "h265")])
+    watched = await watch(f"{relay.http}/live/{device}/0/main.mp4")
+    assert_plays(watched, codec, "pcm_alaw")
+
+
+@pytest.mark.parametrize(("sound", "audio"), [("flac", "flac"), ("g711", "pcm_alaw"), ("none", None)])
+async def test_the_sound_of_mp4_is_the_viewers_choice(sound, audio, relay, make_camera, device, watch):
+    await make_camera()
+    watched = await watch(f"{relay.http}/live/{device}/0/main.mp4?audio={sound}")
+    assert_plays(watched, "h264", audio)
+
+
+async def test_a_camera_without_sound(relay, make_camera, device, watch):
+    await make_camera(sound=False)
+    watched = await watch(f"{relay.rtsp}/live/{device}/0/main", options=TCP)
+    assert_plays(watched, "h264", None)
+
+
+async def read_websocket(url, *, size=250_000):
+    """The text messages and the joined binary ones, until there is enough to look at."""
+    texts, media = [], bytearray()
+    async with asyncio.timeout(30), aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+        async for message in socket:
+            if message.type is aiohttp.WSMsgType.TEXT:
+                texts.append(json.loads(message.data))
+            else:
+                media += message.data
+            if len(media) > size:
+                break
+    return texts, bytes(media)
+
+
+@pytest.mark.parametrize("suffix", ["", ".mp4"])
+async def test_fragmented_mp4_over_websocket(suffix, relay, make_camera, device, watch):
+    await make_camera()
+    texts, media = await read_websocket(f"{relay.ws}/ws/{device}/0/main{suffix}")
+    opening, *clocks = texts
+    assert opening["type"] == "open"
+    assert opening["mime"] == f'video/mp4; codecs="{opening["codecs"]}"'
+    assert opening["codecs"].startswith("avc1.")
+    assert opening["codecs"].endswith(",flac")
+    assert (opening["width"], opening["height"]) == (320, 240)
+    assert {clock["type"] for clock in clocks} == {"clock"}
+    assert media[4:8] == b"ftyp"
+    watched = await watch(io.BytesIO(media), container="mp4")
+    assert_plays(watched, "h264", "flac")
+
+
+async def test_websocket_answers_pings_between_fragments(relay, make_camera, device):
+    await make_camera()
+    async with asyncio.timeout(20), aiohttp.ClientSession() as session:
+        async with session.ws_connect(f"{relay.ws}/ws/{device}/0/main", autoping=False) as socket:
+            await socket.receive()
+            await socket.ping(b"are you there")
+            while (message := await socket.receive()).type is not aiohttp.WSMsgType.PONG:
+                assert message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}
+            assert message.data == b"are you there"
+            assert (await socket.receive()).type is aiohttp.WSMsgType.BINARY
