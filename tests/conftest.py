@@ -54,7 +54,7 @@ def eventually() -> Callable[..., Awaitable[None]]:
 
     async def wait(condition: Callable[[], object], within_s: float = 20.0) -> None:
         async with asyncio.timeout(within_s):
-            while not await holds(condition):
+            while not await holds(condition):  # noqa: ASYNC110 - nobody sets an event
                 await asyncio.sleep(0.01)
 
     return wait
