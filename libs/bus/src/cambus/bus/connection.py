@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from cambus.bus.delivery import Delivery, Handler, Inbox, Subscription
-from cambus.bus.errors import BusClosed, BusUnavailable
+from cambus.bus.errors import BusClosed, BusError, BusUnavailable
 from cambus.bus.health import Health
 from cambus.bus.jetstream import JetStream
 from cambus.bus.metrics import Metrics
@@ -125,11 +125,11 @@ class Bus:
     async def close(self) -> None:
         """Send what is buffered and close; `wait_closed()` returns without an error."""
         self._closing = True
-        if self.nc.is_connected:
+        if self.nc.is_connected and self._requests is not None:
             try:
-                await self.nc.flush(FLUSH_TIMEOUT_S)
-            except (nats_errors.Error, OSError) as error:
-                logger.warning("unsent messages at close", extra={"reason": type(error).__name__})
+                await self._requests.echo(FLUSH_TIMEOUT_S)
+            except BusError as error:
+                logger.warning("unsent messages at close", extra={"reason": str(error)})
         if not self.nc.is_closed:
             await self.nc.close()
         self._closed.set()
@@ -212,7 +212,7 @@ class Bus:
         With `queue`, each message goes to one member of that group only. Survives reconnects.
         """
         inner = await self.nc.subscribe(subject, queue=queue, future=Delivery(handler))
-        return Subscription(inner, lambda: self.nc.is_connected)
+        return Subscription(self.nc, inner, self.flush)
 
     async def inbox(self, subject: str, *, queue: str = "", limit: int = INBOX_LIMIT) -> Inbox:
         """Return an asynchronous iterator over the messages; beyond `limit` unread ones the newest go."""
@@ -251,10 +251,7 @@ class Bus:
         Raises:
             BusUnavailable: it did not say so in time.
         """
-        try:
-            await self.nc.flush(FLUSH_TIMEOUT_S)
-        except (nats_errors.Error, OSError) as error:
-            raise BusUnavailable(f"flush: {type(error).__name__}") from None
+        await self._open_requests().echo(FLUSH_TIMEOUT_S)
 
     # --- inside -----------------------------------------------------------------------------------------
 

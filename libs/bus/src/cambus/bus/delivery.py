@@ -8,11 +8,14 @@ need.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Self
 
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
+
+from cambus.bus.errors import BusError
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +44,10 @@ class Delivery(asyncio.Future[Msg]):
 class Subscription:
     """Interest in a subject, until `close()` or `drain()`."""
 
-    def __init__(self, inner: NatsSubscription, connected: Callable[[], bool]) -> None:
+    def __init__(self, nc: Client, inner: NatsSubscription, flush: Callable[[], Awaitable[None]]) -> None:
+        self._nc = nc
         self._inner = inner
-        self._connected = connected
+        self._flush = flush
         self._closed = False
 
     @property
@@ -55,16 +59,24 @@ class Subscription:
         """End it; messages on their way are discarded."""
         if not self._closed:
             self._closed = True
-            await self._inner.unsubscribe()
+            if not self._nc.is_closed:
+                await self._inner.unsubscribe()
 
     async def drain(self) -> None:
         """End it; messages the server has already routed here are still handed over before this returns."""
         if self._closed:
             return
         self._closed = True
-        if self._connected():
-            await self._inner.drain()  # type: ignore[no-untyped-call]  # nats-py leaves it bare
-        else:
+        if self._nc.is_connected:
+            # nats-py's own drain forgets the subscription when its PING was answered, and that PING may
+            # overtake the UNSUB: what the server routes here in between would be lost.
+            await self._nc._send_unsubscribe(self._inner._id)  # noqa: SLF001 - see above
+            try:
+                await self._flush()
+            except BusError as error:
+                logger.debug("a subscription was not drained", extra={"reason": str(error)})
+            self._nc._remove_sub(self._inner._id)  # noqa: SLF001 - see above
+        elif not self._nc.is_closed:
             await self._inner.unsubscribe()
 
 

@@ -81,6 +81,27 @@ class Requests:
             raise NoResponders(subject)
         return message
 
+    async def echo(self, timeout_s: float) -> None:
+        """Send a message to ourselves and wait for it: the server has processed everything sent before.
+
+        nats-py's `flush` does not tell that: its PING overtakes what is still in the send buffer.
+
+        Raises:
+            BusUnavailable: it did not come back within `timeout_s` seconds, or nothing could be sent.
+        """
+        loop = asyncio.get_running_loop()
+        back: asyncio.Future[Msg] = loop.create_future()
+        token = f"{next(self._numbers):x}"
+        self._waiting[token] = lambda message: None if back.done() else back.set_result(message)
+        try:
+            await send(self._nc, self._prefix + token, b"")
+            async with asyncio.timeout(timeout_s):
+                await back
+        except TimeoutError:
+            raise BusUnavailable(f"NATS did not answer within {timeout_s:g} s") from None
+        finally:
+            del self._waiting[token]
+
     async def many(
         self,
         subject: str,
