@@ -50,13 +50,33 @@ VIDEO: Final = Tuning(jump_us=500_000, time_constant_us=500_000, max_slew=_BRAKE
 AUDIO: Final = Tuning(jump_us=200_000, time_constant_us=500_000, max_slew=0.005)
 
 
+@dataclass(slots=True)
+class _Gap:
+    """A pause of which it is open whose it was.
+
+    Attributes:
+        media: the media clock where the frames were last seen to come faster than real time, at first where
+            it ended.
+        arrival_us: the arrival of that frame.
+        level: how late frames were before it; when they are no later again, everything has come.
+        least: the least lateness since.
+        anchored: whether the time line has been put on the frame behind it already.
+    """
+
+    media: float
+    arrival_us: int
+    level: float
+    least: float
+    anchored: bool
+
+
 class ArrivalFollower:
     """The time line of one medium.
 
     Attributes:
         lateness_us: how much later than counted the last frame came, the first frame's delay being zero.
-        steady: False while it is open whether a gap was the network's or the source's, and right after a
-            jump: what was counted before and what is counted now must not be compared.
+        steady: False while a gap is open, that is, until it is known whether a burst makes up for it and
+            until that burst has come: what was counted before and what is counted now must not be compared.
     """
 
     def __init__(self, tuning: Tuning) -> None:
@@ -69,8 +89,7 @@ class ArrivalFollower:
         # Lateness of recent frames, rising: the first is the least, later ones count when it has aged out.
         self._recent: deque[tuple[float, float]] = deque()
         self._progress = 0.0
-        self._gap: tuple[float, int] | None = None
-        self._gap_lateness = 0.0
+        self._gap: _Gap | None = None
         self._braking = False
         self.lateness_us = 0.0
         self.steady = False
@@ -103,27 +122,32 @@ class ArrivalFollower:
         return self._origin + self._media + self._offset, jumped
 
     def _judge_gap(self, waited: int, gap_us: float, lateness: float) -> bool:
-        """Whether this frame may be compared with those before: no gap, or none that is still open."""
-        if waited >= max(LONG_GAP_US, gap_us):
-            self._restart(lateness)
-            return False
+        """Whether this frame may be compared with those before: no gap is open."""
         if waited >= gap_us:
-            self._gap = (self._media, self._last_arrival)
-            self._gap_lateness = lateness
+            anchored = waited >= LONG_GAP_US
+            self._gap = _Gap(self._media, self._last_arrival, self._recent[0][1], lateness, anchored)
+            if anchored:
+                self._restart(lateness)
             return False
-        if self._gap is None:
+        gap = self._gap
+        if gap is None:
             return True
-        if lateness <= self._recent[0][1] + _CAUGHT_UP_US:
+        if lateness <= gap.level + _CAUGHT_UP_US:
             self._gap = None
             return False
-        self._gap_lateness = min(self._gap_lateness, lateness)
-        since = self._last_arrival - self._gap[1]
-        if since >= _SETTLE_US and self._media - self._gap[0] < _CATCHING_UP * since:
-            self._restart(self._gap_lateness)
+        gap.least = min(gap.least, lateness)
+        since = self._last_arrival - gap.arrival_us
+        if since >= _SETTLE_US:
+            if self._media - gap.media < _CATCHING_UP * since:
+                self._gap = None
+                if not gap.anchored:
+                    self._restart(gap.least)
+            else:
+                gap.media, gap.arrival_us = self._media, self._last_arrival
         return False
 
     def _restart(self, lateness: float) -> None:
-        self._gap = None
+        """Go by this from now on."""
         self._recent.clear()
         self._recent.append((self._progress, lateness))
 
@@ -154,71 +178,8 @@ class ArrivalFollower:
         if self._braking and error < 0:
             self._offset -= min(_BRAKE * step_us, -error)
             return False
-        most = tuning.max_slew * step_us * (_HASTE if self._progress < WINDOW_US else 1)
+        haste = _HASTE if self._progress < WINDOW_US else 1
+        most = min(_BRAKE, tuning.max_slew * haste) * step_us
         excess = error - _TOLERANCE_US if error > 0 else error + _TOLERANCE_US
         self._offset += max(-most, min(most, excess * step_us / tuning.time_constant_us))
         return False
-
-
-class RateMeter:
-    """The time between two pictures: the stated one until counting says otherwise.
-
-    Attributes:
-        step_us: the time between two pictures that is in force.
-    """
-
-    _BLOCK_US: Final = 1_000_000
-    _BLOCK_FRAMES: Final = 6
-    _BLOCKS: Final = 16
-    _JITTER_US: Final = 300_000
-    _FINEST: Final = 0.02
-    _LONGEST_STEP_US: Final = 10_000_000.0
-    _SHORTEST_STEP_US: Final = 4_000.0
-
-    def __init__(self) -> None:
-        self.step_us = 0.0
-        self._stated = 0.0
-        self._count = 0
-        self._blocks: deque[tuple[int, int]] = deque(maxlen=self._BLOCKS)
-        self._begin: tuple[int, int] | None = None
-        self._best = (0.0, 0, 0)
-
-    def state(self, step_us: float) -> None:
-        """Take what the device says; a word that is new is believed until measured."""
-        if step_us != self._stated:
-            self._stated = self.step_us = step_us
-            self.restart()
-
-    def restart(self) -> None:
-        """Forget what was measured: what was counted before does not belong to what follows."""
-        self._blocks.clear()
-        self._begin = None
-
-    def observe(self, arrival_us: int, lateness_us: float) -> None:
-        """Count a picture; the least late one stands for its block."""
-        self._count += 1
-        if self._begin is None:
-            self._begin = (arrival_us, self._count)
-            self._best = (lateness_us, arrival_us, self._count)
-            return
-        if lateness_us < self._best[0]:
-            self._best = (lateness_us, arrival_us, self._count)
-        begin_us, begin_count = self._begin
-        if arrival_us - begin_us >= self._BLOCK_US and self._count - begin_count >= self._BLOCK_FRAMES:
-            self._close_block()
-
-    def _close_block(self) -> None:
-        """Compare the newest block with each before, the nearest first: it hears of a change first."""
-        newest = self._best[1:]
-        self._begin = None
-        for block in reversed(self._blocks):
-            span = newest[0] - block[0]
-            pictures = newest[1] - block[1]
-            if span < self._BLOCK_US / 2 or pictures == 0:
-                continue
-            measured = min(max(span / pictures, self._SHORTEST_STEP_US), self._LONGEST_STEP_US)
-            if abs(measured / self.step_us - 1) > max(self._FINEST, self._JITTER_US / span):
-                self.step_us = measured
-                self._blocks.clear()
-                break
-        self._blocks.append(newest)

@@ -4,8 +4,9 @@ import math
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from cambus.media.arrival import AUDIO, VIDEO, ArrivalFollower, RateMeter
+from cambus.media.arrival import AUDIO, VIDEO, ArrivalFollower
 from cambus.media.device_clock import DeviceClock
+from cambus.media.frame_rate import RateMeter
 
 #: The frame rate of a stream that states none (DVRIP §9.3).
 DEFAULT_FPS: Final = 25.0
