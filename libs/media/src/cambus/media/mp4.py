@@ -184,7 +184,7 @@ class _Track:
     @property
     def end(self) -> int:
         """Where the last sample ends."""
-        return self.first_pts + self.tables.duration
+        return self.tables.end_pts
 
     def movie_track(self, number: int, start: int, end: int, tables: list[bytes]) -> MovieTrack:
         """The track with the edit list that shows `start` to `end` of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterable
-from itertools import groupby
+from itertools import accumulate, groupby, repeat
 
 from cambus.media.fmp4_reader import TrackRun
 from cambus.media.mp4_boxes import full_box
@@ -49,6 +49,7 @@ class SampleTables:
         self._samples_per_chunk: list[tuple[int, int, int]] = []  # first chunk, samples, sample entry
         self.first_dts = 0
         self.first_cts = 0
+        self.end_pts = 0
         self._last_dts = 0
         self._last_duration = 0
 
@@ -80,6 +81,10 @@ class SampleTables:
         else:
             self.first_dts = self._last_dts = dts
             self.first_cts = run.cts_offsets[0] if run.cts_offsets else 0
+        ends = accumulate(run.durations, initial=self._last_dts)
+        next(ends)
+        offsets = run.cts_offsets or repeat(0)
+        self.end_pts = max(self.end_pts, *(end + cts for end, cts in zip(ends, offsets, strict=False)))
         inner = run.durations[:-1]
         self._steps.extend(inner)
         self._last_dts += sum(inner)
