@@ -341,5 +341,5 @@ _NO_MESSAGE = 10037  # JSNoMessageFoundErr of nats-server
 
 
 def _instant(text: str) -> datetime:
-    """An instant as Go writes it, with up to nine decimals."""
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text.replace("Z", "+00:00"))).astimezone(UTC)
+    """An instant as Go writes it; decimals beyond microseconds are cut."""
+    return datetime.fromisoformat(text).astimezone(UTC)
