@@ -52,10 +52,10 @@ def video() -> Callable[..., Frame]:
         slice_bytes: int = 40,
         pts: int | None = None,
     ) -> Frame:
-        if params.codec is Codec.H264:
-            head = b"\x65" if keyframe else b"\x41"
-        else:
-            head = b"\x26\x01" if keyframe else b"\x02\x01"
+        key_head, other_head = (
+            (b"\x65", b"\x41") if params.codec is Codec.H264 else (b"\x26\x01", b"\x02\x01")
+        )
+        head = key_head if keyframe else other_head
         unit = head + b"\x55" * (slice_bytes - len(head))
         payload = join_annexb(*params.sets, unit) if keyframe else join_annexb(unit)
         flags = Flag.KEYFRAME if keyframe else Flag.NONE

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cambus.media.g711 import decode_alaw, decode_ulaw
-
 from cambus.media.audio import AudioConfig
 from cambus.media.flac import MAX_BLOCK_SAMPLES, FlacEncoder
 from cambus.media.frame import Codec, Frame
+from cambus.media.g711 import decode_alaw, decode_ulaw
 
 TIMESCALE = 90_000
 TOLERANCE = TIMESCALE // 10
