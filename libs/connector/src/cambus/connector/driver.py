@@ -48,6 +48,7 @@ class DeviceDescription:
         build_time: when its firmware was built.
         channels: all channels, ascending.
         connection: `dialled` if we called the device, `registered` if it called us.
+        encrypted: whether the session is; None if unknown.
     """
 
     vendor: str = ""
@@ -58,6 +59,7 @@ class DeviceDescription:
     build_time: datetime | None = None
     channels: tuple[ChannelInfo, ...] = ()
     connection: Connection = "dialled"
+    encrypted: bool | None = None
 
     def channel(self, number: int) -> ChannelInfo | None:
         """Return what is known of a channel, None if the device has no such channel."""

@@ -72,7 +72,7 @@ class EndReason(StrEnum):
     """A defect on our side; the log has it."""
 
 
-class SessionEnd(Exception):  # noqa: N818  # an end need not be an error: every end has a reason
+class SessionEnd(Exception):  # an end need not be an error: every end has a reason
     """A session, or the attempt at one, is over.
 
     Attributes:

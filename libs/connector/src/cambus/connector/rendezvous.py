@@ -10,6 +10,7 @@ from hashlib import blake2b
 
 from cambus.schemas.keys import SHARDS
 
+
 def preferred_owner(shard: int, members: Iterable[str]) -> str | None:
     """Return the member that should hold `shard`: the one of the greatest weight; None without members."""
     return max(members, key=lambda member: (_weight(shard, member), member), default=None)

@@ -1,0 +1,181 @@
+"""Which replicas of a service are alive: each keeps a key with a time to live, and watches those of the others.
+
+A replica that dies says nothing; its key expires, which a watch does not report. So everybody counts from when
+they last heard of each other.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from cambus.bus.connection import Bus
+from cambus.bus.errors import BusError
+from cambus.bus.kv import Entry, KeyValue, ttl_header
+from cambus.schemas import keys
+from cambus.schemas.assets import KV_LEASES
+from cambus.schemas.codec import JSON, encode
+from cambus.schemas.state.leases import Replica
+
+logger = logging.getLogger(__name__)
+
+SETTLE_S: Final = 1.0
+RENEWALS_PER_TTL: Final = 5
+LEAVING_TTL_S: Final = 2
+
+
+class NameTakenError(Exception):
+    """A younger process runs under our name: two would take devices from each other for ever."""
+
+
+class Members:
+    """The replicas of one service, this one among them.
+
+    Args:
+        bus: the connection.
+        replica: what this one says of itself.
+        ttl_s: how long a replica that is silent counts as alive, whole seconds.
+        settle_s: how long a newcomer must have been seen before it counts: a replica that comes and goes within
+            that moves no device.
+        on_change: called when the set of members that count has changed.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        replica: Replica,
+        *,
+        ttl_s: float,
+        settle_s: float = SETTLE_S,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._bus = bus
+        self._replica = replica
+        self._ttl_s = ttl_s
+        self._settle_s = settle_s
+        self._on_change = on_change
+        self._key = keys.replica(replica.service, replica.replica)
+        watched = keys.replica(replica.service, "x").removesuffix("x") + "*"
+        self._watch = KeyValue(bus, KV_LEASES, Replica).watch(watched, resync_s=ttl_s)
+        self._peers: dict[str, _Peer] = {}
+        self._leaving = False
+
+    @property
+    def name(self) -> str:
+        """The name of this replica."""
+        return self._replica.replica
+
+    def alive(self, now: float) -> frozenset[str]:
+        """Return who counts at `now` (loop time): this one, and peers that settled, were heard and do not leave."""
+        deaf = not self._bus.connected  # while we hear nobody, silence says nothing
+        peers = {
+            name
+            for name, peer in self._peers.items()
+            if now >= peer.counts_from and (deaf or now < peer.heard_at + self._ttl_s) and not peer.leaving
+        }
+        return frozenset(peers if self._leaving else peers | {self.name})
+
+    def next_timeout(self, now: float) -> float | None:
+        """When `alive` may change without news; None: never."""
+        times = [
+            time
+            for peer in self._peers.values()
+            for time in (peer.counts_from, peer.heard_at + self._ttl_s)
+            if time > now
+        ]
+        return min(times, default=None)
+
+    async def synced(self) -> None:
+        """Wait until everybody who was there at the start is known."""
+        await self._watch.synced.wait()
+
+    async def run(self) -> None:
+        """Say that this one lives and listen to the others, until cancelled.
+
+        Raises:
+            NameTakenError: see there.
+        """
+        forget = self._bus.on_reconnect(self._heard_everybody)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._announce())
+                group.create_task(self._listen())
+        finally:
+            forget()
+
+    async def leave(self) -> None:
+        """Say that this one takes nothing more and is about to stop. Never raises."""
+        self._leaving = True
+        try:
+            await self._write(LEAVING_TTL_S)
+        except BusError as error:
+            logger.info("could not say that we leave", extra={"reason": str(error)})
+
+    # --- inside -----------------------------------------------------------------------------------------
+
+    async def _announce(self) -> None:
+        while not self._leaving:
+            try:
+                await self._write(self._ttl_s)
+            except BusError as error:
+                logger.warning("could not say that we live", extra={"reason": str(error)})
+            await asyncio.sleep(self._ttl_s / RENEWALS_PER_TTL)
+
+    async def _write(self, ttl_s: float) -> None:
+        value = self._replica.model_copy(update={"draining": self._leaving})
+        await self._bus.jetstream.publish(
+            f"$KV.{KV_LEASES}.{self._key}",
+            encode(value, JSON),
+            headers=ttl_header(ttl_s),
+            timeout_s=self._ttl_s / RENEWALS_PER_TTL,
+        )
+
+    async def _listen(self) -> None:
+        async for key, entry in self._watch:
+            self.heard(key, entry)
+
+    def heard(self, key: str, entry: Entry[Replica] | None) -> None:
+        """Take one change of the bucket."""
+        now = asyncio.get_running_loop().time()
+        name = key.rpartition(".")[2]
+        if name == self.name:
+            self._check_name(entry)
+        elif entry is None:
+            self._peers.pop(name, None)
+        elif (peer := self._peers.get(name)) is not None and peer.heard_at + self._ttl_s > now:
+            peer.heard_at, peer.leaving = now, entry.value.draining
+        else:
+            early = not self._watch.synced.is_set()  # who was there before us need not settle
+            counts_from = now if early else now + self._settle_s
+            self._peers[name] = _Peer(now, counts_from, entry.value.draining)
+        self._on_change()
+
+    def _heard_everybody(self) -> None:
+        """After an outage everybody gets the time to be heard again."""
+        now = asyncio.get_running_loop().time()
+        for peer in self._peers.values():
+            peer.heard_at = now
+
+    def _check_name(self, entry: Entry[Replica] | None) -> None:
+        if entry is not None and entry.value.since > self._replica.since and not self._leaving:
+            raise NameTakenError(
+                f"another process runs as {self.name} since {entry.value.since:%H:%M:%S}; "
+                "give each replica a CAMBUS_INSTANCE of its own"
+            )
+
+
+class _Peer:
+    """Another replica."""
+
+    __slots__ = ("counts_from", "heard_at", "leaving")
+
+    def __init__(self, heard_at: float, counts_from: float, leaving: bool) -> None:
+        self.heard_at = heard_at
+        self.counts_from = counts_from
+        self.leaving = leaving
+
+
+def this_replica(service: str, name: str, version: str) -> Replica:
+    """Return what a replica that starts now says of itself."""
+    return Replica(replica=name, service=service, version=version, since=datetime.now(UTC))

@@ -1,0 +1,152 @@
+"""The service every connector is: what is shared, put together around one driver."""
+
+import logging
+from abc import abstractmethod
+from typing import Any, Final, TypeVar
+
+from cambus.bus.errors import BusError
+from cambus.bus.events import EventPublisher
+from cambus.bus.leases import LeaseKeeper
+from cambus.bus.outbox import Outbox
+from cambus.bus.sealing import KeyRing, SealError
+from cambus.bus.service import Runtime, Service, suite_version
+from cambus.connector.commands import Commands
+from cambus.connector.credentials import CredentialStore
+from cambus.connector.driver import Driver
+from cambus.connector.fleet import Fleet
+from cambus.connector.media_metrics import MediaMetrics
+from cambus.connector.members import Members, this_replica
+from cambus.connector.metrics import SessionMetrics
+from cambus.connector.ownership import Ownership
+from cambus.connector.presence import PresenceBoard
+from cambus.connector.registry import Registry
+from cambus.connector.settings import ConnectorSettings
+from cambus.connector.surroundings import Surroundings
+from cambus.schemas.events.base import Event
+from cambus.schemas.spec import EventSpec
+
+logger = logging.getLogger(__name__)
+
+SettingsT = TypeVar("SettingsT", bound=ConnectorSettings)
+
+FLUSH_S: Final = 1.0
+SYNCED: Final = "device records"
+
+
+class ConnectorService(Service[SettingsT]):
+    """A connector. Derive it, name it (`connector-<protocol>`), and give it a driver."""
+
+    def __init__(self, runtime: Runtime[SettingsT]) -> None:
+        super().__init__(runtime)
+        settings, bus, metrics = runtime.settings, runtime.bus, runtime.metrics
+        self.driver = self.make_driver()
+        protocol = self.driver.protocol
+        self.events = EventPublisher(
+            bus,
+            Outbox(
+                settings.data_dir / f"{self.name}-{settings.instance}.outbox",
+                max_rows=settings.outbox_max_events,
+            ),
+            on_overflow=self._event_dropped,
+        )
+        self.credentials = CredentialStore(bus, self._load_keys(), self._credentials_changed)
+        self.board = PresenceBoard(bus)
+        self.around = Surroundings(
+            protocol=protocol,
+            replica=settings.instance,
+            bus=bus,
+            endpoints=runtime.endpoints,
+            credentials=self.credentials,
+            board=self.board,
+            publish=self.events.publish,
+            metrics=metrics,
+            sessions=SessionMetrics(metrics, protocol),
+            media=MediaMetrics(metrics, protocol),
+            backoff=settings.backoff,
+            linger_s=settings.live_linger_s,
+            connect_timeout_s=settings.connect_timeout_s,
+        )
+        self.leases = LeaseKeeper(
+            bus, ttl_s=settings.lease_ttl_s, margin_s=settings.lease_margin_s, on_lost=self._lease_lost
+        )
+        self.members = Members(
+            bus,
+            this_replica(self.name, settings.instance, suite_version()),
+            ttl_s=settings.lease_ttl_s,
+            on_change=self._wake,
+        )
+        self.fleet = Fleet(self.driver, self.around, valid=self._valid, on_shards=self._wake)
+        self.ownership = Ownership(
+            self.leases, self.members, protocol, self.fleet, ttl_s=settings.lease_ttl_s
+        )
+        self.registry = Registry(bus, protocol, self.fleet.record_changed)
+
+    @abstractmethod
+    def make_driver(self) -> Driver[Any]:
+        """Return the driver of the protocol; `self.runtime` is there."""
+
+    async def start(self) -> None:
+        """Open the outbox, follow the records, take what is ours, answer commands."""
+        runtime = self.runtime
+        await runtime.enter(self.events)
+        Commands(self.fleet, self.driver).register(runtime.endpoints)
+        for work, name in (
+            (self.credentials.run(), "credentials"),
+            (self.registry.run(), "registry"),
+            (self.board.run(), "presence"),
+            (self.leases.run(), "leases"),
+            (self.members.run(), "members"),
+            (self.fleet.run(), "fleet"),
+        ):
+            runtime.spawn(work, name=name)
+        with runtime.health.pending(SYNCED, "reading device records and credentials"):
+            await self.credentials.synced()
+            await self.registry.synced()
+        runtime.spawn(self.ownership.run(), name="ownership")
+        runtime.spawn(self._sweep_presence(), name="sweep")
+
+    async def release(self) -> None:
+        """Hand every device over at once."""
+        await self.ownership.stop()
+        await self.board.flush(FLUSH_S)
+
+    async def stop(self) -> None:
+        """Say what is left to say."""
+        await self.events.flush(FLUSH_S)
+
+    # --- inside -----------------------------------------------------------------------------------------
+
+    def _load_keys(self) -> KeyRing | None:
+        settings = self.runtime.settings
+        path = settings.credentials_key_file
+        if path is None:
+            logger.warning("no CAMBUS_CREDENTIALS_KEY_FILE: devices with credentials will not be connected")
+            return None
+        try:
+            return KeyRing.load_or_create(path) if settings.create_credentials_key else KeyRing.load(path)
+        except SealError as error:
+            raise ValueError(str(error)) from None
+
+    def _credentials_changed(self, name: str) -> None:
+        self.fleet.credentials_changed(name)
+
+    def _lease_lost(self, key: str) -> None:
+        self.ownership.lease_lost(key)
+
+    def _valid(self, shard: int) -> bool:
+        return self.ownership.valid(shard)
+
+    def _wake(self) -> None:
+        self.ownership.wake()
+
+    def _event_dropped(self, spec: EventSpec[Event], event: Event) -> None:
+        logger.error("event dropped: the outbox is full", extra={"device": event.device, "kind": spec.name})
+
+    async def _sweep_presence(self) -> None:
+        """Remove what a connector that is no more left behind of devices that are no more."""
+        try:
+            for device, presence in (await self.board.everything()).items():
+                if presence.protocol == self.driver.protocol and device not in self.registry.devices:
+                    await self.board.remove(device, self.driver.protocol)
+        except BusError as error:
+            logger.warning("presence not swept", extra={"reason": str(error)})
