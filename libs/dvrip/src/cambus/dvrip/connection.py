@@ -107,6 +107,33 @@ class Reply:
         return self
 
 
+class PendingReply:
+    """A request that was queued; ``future`` ends with its `Reply` or a `DvripError`."""
+
+    __slots__ = ("_connection", "_exchange", "future")
+
+    def __init__(self, connection: "Connection", exchange: Exchange, future: "asyncio.Future[Reply]") -> None:
+        self._connection = connection
+        self._exchange = exchange
+        self.future = future
+        future.add_done_callback(_retrieve)
+
+    def settle(self) -> None:
+        """It was answered by other means: stop waiting; its reply id is free again."""
+        self._connection.forget(self._exchange, settle=True)
+        self.future.cancel()
+
+    def cancel(self) -> None:
+        """The caller has gone; unless it is soft it keeps its place until it is answered."""
+        self._connection.forget(self._exchange, settle=self._exchange.soft)
+        self.future.cancel()
+
+
+def _retrieve(future: "asyncio.Future[Reply]") -> None:
+    if not future.cancelled():
+        future.exception()  # nobody may be waiting any more; that is no news
+
+
 class Connection(asyncio.BufferedProtocol):
     """A connected socket and its session. Use `open`.
 
@@ -192,7 +219,7 @@ class Connection(asyncio.BufferedProtocol):
         finally:
             self._login = None
 
-    async def request(
+    def submit(
         self,
         message_id: int,
         body: Mapping[str, Any] | bytes,
@@ -205,14 +232,11 @@ class Connection(asyncio.BufferedProtocol):
         soft: bool = False,
         end: bool = False,
         sequence: int | None = None,
-    ) -> Reply:
-        """Send a request and wait for its reply; parameters as in `ClientSession.request`.
+    ) -> "PendingReply":
+        """Queue a request without waiting; parameters as in `ClientSession.request`.
 
         Raises:
             Refused: it cannot be sent.
-            RequestTimeout: no reply; the connection is closed.
-            ConnectionLost: the connection ended first.
-            ProtocolError: the reply came in parts that do not fit.
         """
         exchange = self.session.request(
             message_id,
@@ -230,17 +254,35 @@ class Connection(asyncio.BufferedProtocol):
         future: asyncio.Future[Reply] = self._loop.create_future()
         self._replies[exchange] = future
         self._pump()
+        return PendingReply(self, exchange, future)
+
+    async def request(self, message_id: int, body: Mapping[str, Any] | bytes, **options: Any) -> Reply:
+        """Send a request and wait for its reply; options as in `submit`.
+
+        A caller that is cancelled leaves no trace: the reply still due goes to nobody.
+
+        Raises:
+            Refused: it cannot be sent.
+            RequestTimeout: no reply; unless the request is soft the connection is closed.
+            ConnectionLost: the connection ended first.
+            ProtocolError: the reply came in parts that do not fit.
+        """
+        pending = self.submit(message_id, body, **options)
         try:
-            return await future
+            return await pending.future
         except asyncio.CancelledError:
-            if soft:
-                self.session.settle(exchange, self._loop.time())
-            else:
-                self.session.cancel(exchange)
-            self._pump()
+            pending.cancel()
             raise
-        finally:
-            self._replies.pop(exchange, None)
+
+    def forget(self, exchange: Exchange, *, settle: bool) -> None:
+        """Nobody waits for ``exchange`` any more; see `ClientSession.settle` and `ClientSession.cancel`."""
+        if self._replies.pop(exchange, None) is None:
+            return
+        if settle:
+            self.session.settle(exchange, self._loop.time())
+        else:
+            self.session.cancel(exchange)
+        self._pump()
 
     def notify(
         self,
@@ -271,11 +313,13 @@ class Connection(asyncio.BufferedProtocol):
     def pause_reading(self) -> None:
         """Let the device wait: TCP's own flow control throttles it without loss (DVRIP §10.1)."""
         if self._transport is not None and not self._transport.is_closing():
+            self.session.is_held = True
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Read on."""
         if self._transport is not None and not self._transport.is_closing():
+            self.session.is_held = False
             self._transport.resume_reading()
 
     # the end
@@ -284,6 +328,11 @@ class Connection(asyncio.BufferedProtocol):
     def is_closed(self) -> bool:
         """Whether the connection is over."""
         return self._closed.done()
+
+    @property
+    def closed(self) -> "asyncio.Future[DvripError | None]":
+        """Done when the connection is over, with the reason; do not cancel it."""
+        return self._closed
 
     @property
     def peer(self) -> str:
@@ -387,11 +436,11 @@ class Connection(asyncio.BufferedProtocol):
         if isinstance(event, MediaReceived):
             self._call(self.on_media, event.header, event.payload)
         elif isinstance(event, Replied):
-            future = self._replies.get(event.exchange)
+            future = self._replies.pop(event.exchange, None)
             if future is not None and not future.done():
                 future.set_result(Reply(event.header, event.payload, event.exchange.label))
         elif isinstance(event, ExchangeFailed):
-            future = self._replies.get(event.exchange)
+            future = self._replies.pop(event.exchange, None)
             if future is not None and not future.done():
                 future.set_exception(event.error)
         elif isinstance(event, PushReceived):

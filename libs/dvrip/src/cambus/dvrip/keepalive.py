@@ -57,6 +57,11 @@ class KeepaliveSchedule:
         self._misses = 0
         return waited
 
+    def excuse(self) -> None:
+        """We are not reading on purpose: what is missing is not the peer's fault."""
+        self._deadline = None
+        self._misses = 0
+
     def is_dead(self, now: float) -> bool:
         """Count a miss if one is due; return whether it was one too many."""
         if self._deadline is not None and now >= self._deadline:

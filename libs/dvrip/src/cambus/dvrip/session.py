@@ -84,6 +84,7 @@ class ClientSession:
         counters: ``unexpected_replies``, ``foreign_sessions``, ``unknown_messages``, ``fragment_errors``,
             ``keepalives``, ``keepalives_missed``.
         keepalive_latency_s: how long the last keepalive took, or None.
+        is_held: the reader pauses to slow the device down; keepalives cannot be answered meanwhile.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class ClientSession:
         self.login_reply: LoginReply | None = None
         self.counters: Counter[str] = Counter()
         self.keepalive_latency_s: float | None = None
+        self.is_held = False
         self._hand_out = hand_out
         self._reader = reader or PacketReader()
         self._reassembler = Reassembler(self.timeouts.fragment)
@@ -143,6 +145,8 @@ class ClientSession:
             self._keepalive.sent(now)
             self.counters["keepalives"] += 1
             self._send(MessageId.KEEPALIVE, self._encode(KEEPALIVE_BODY))
+        if self.is_held:
+            self._keepalive.excuse()
         if self._keepalive.is_dead(now):
             self.fail(ConnectionLost("keepalives were not answered"))
         self._start_waiting(now)

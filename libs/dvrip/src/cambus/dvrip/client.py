@@ -1,0 +1,230 @@
+"""A session with a device we dial (DVRIP §5): log in, ask, listen, watch.
+
+::
+
+    client = DvripClient("192.0.2.10", credentials=Credentials("admin", "secret"))
+    await client.connect()
+    try:
+        info = await client.system.info()
+        live = await client.open_live(0)
+        async for frame in live:
+            ...
+    finally:
+        await client.close()
+
+One client is one session: when its connection is lost it is over, `wait_closed` says why, and a new client is
+made. Requests of several tasks are sent one at a time, in order. Nobody who is slow stops the reader.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from cambus.dvrip.budget import ConnectionBudget
+from cambus.dvrip.codes import SESSION_LOST, ReturnCode
+from cambus.dvrip.connection import Connection, PacketHandler
+from cambus.dvrip.errors import (
+    AuthError,
+    ConnectionLost,
+    DeviceError,
+    DvripError,
+    EncryptedUnsupported,
+    MalformedPayload,
+    Refused,
+    RequestTimeout,
+)
+from cambus.dvrip.ids import MessageId
+from cambus.dvrip.media_path import MediaBody, MediaKind, MediaPath
+from cambus.dvrip.messages.login import LoginReply
+from cambus.dvrip.messages.monitor import Action, monitor_body
+from cambus.dvrip.profile import Credentials, Profile, Topology
+from cambus.dvrip.remote import RemoteDevice
+from cambus.dvrip.session import ClientSession
+from cambus.dvrip.timeouts import Timeouts
+
+DEFAULT_PORT = 34567
+
+
+class DvripClient(RemoteDevice):
+    """A device we dial.
+
+    Args:
+        host: its address.
+        port: its port.
+        credentials: how to log in.
+        profile: its deviations.
+        timeouts: all of them.
+
+    Attributes:
+        login_reply: what it said at login, or None.
+        topology: how media reaches us, once that was found out.
+        budget: the TCP connections it gets from us.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int = DEFAULT_PORT,
+        *,
+        credentials: Credentials,
+        profile: Profile | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        super().__init__(profile, timeouts)
+        self.host = host
+        self.port = port
+        self.login_reply: LoginReply | None = None
+        self.topology = self.profile.topology
+        self.budget = ConnectionBudget(self.profile.connections)
+        self._credentials = credentials
+
+    async def connect(self) -> LoginReply:
+        """Connect and log in.
+
+        A reply that is no JSON is what firmware that wants encrypted logins gives: one more attempt is made
+        with a claim before the login, which some of it needs (DVRIP §5).
+
+        Raises:
+            AuthError: the credentials were refused; see its reason.
+            ConnectionLimit: the device has no connection left.
+            EncryptedUnsupported: it insists on encryption.
+            DvripError: anything else.
+        """
+        if self._control is not None:
+            raise Refused("state", "a client is one session; make a new one")
+        self.budget.acquire()
+        try:
+            control = await self._log_in()
+        except BaseException:
+            self.budget.release()
+            raise
+        control.closed.add_done_callback(lambda _: self.budget.release())
+        self._take_control(control)
+        return control.session.login_reply or LoginReply.parse({})
+
+    async def _log_in(self) -> Connection:
+        try:
+            return await self._open_session(on_push=self._on_push)
+        except MalformedPayload:
+            pass
+        try:
+            return await self._open_session(on_push=self._on_push, claim_first=True)
+        except MalformedPayload as error:
+            raise EncryptedUnsupported(
+                "the device answers the login with something else than JSON"
+            ) from error
+
+    async def _open_session(
+        self,
+        *,
+        on_media: PacketHandler | None = None,
+        on_push: PacketHandler | None = None,
+        kind: MediaKind | None = None,
+        claim_first: bool = False,
+    ) -> Connection:
+        """A connection that is logged in; the caller has it in the budget already."""
+        stray = kind.stray_replies if kind else frozenset[int]()
+        session = ClientSession(self.profile, self.timeouts, hand_out=stray)
+        connection = await Connection.open(self.host, self.port, session, on_media=on_media, on_push=on_push)
+        try:
+            if claim_first:
+                body = monitor_body(Action.CLAIM, self.profile.wire_channel(0))
+                with contextlib.suppress(RequestTimeout, DeviceError, MalformedPayload):
+                    await connection.request(MessageId.MONITOR_CLAIM, body, soft=True, timeout_s=1.0)
+            await connection.login(self._credentials)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    # media
+
+    async def _start_media(
+        self,
+        kind: MediaKind,
+        body: MediaBody,
+        started: "asyncio.Future[None]",
+        *,
+        on_media: PacketHandler,
+        on_push: PacketHandler,
+    ) -> MediaPath:
+        topologies = (
+            [Topology.TWO_SOCKETS, Topology.OWN_SESSION]
+            if self.topology is Topology.AUTO
+            else [self.topology]
+        )
+        for last, topology in ((candidate is topologies[-1], candidate) for candidate in topologies):
+            try:
+                path = await self._open_path(topology, kind, body, on_media, on_push)
+                await self._start_path(path, body, started)
+            except (DeviceError, AuthError, RequestTimeout, ConnectionLost) as error:
+                if last or not _may_work_otherwise(error) or not self.is_online:
+                    raise
+                continue
+            self.topology = topology
+            return path
+        raise AssertionError("there is always a last topology")
+
+    @staticmethod
+    async def _start_path(path: MediaPath, body: MediaBody, started: "asyncio.Future[None]") -> None:
+        try:
+            await path.start(body(Action.START), started)
+        except BaseException:
+            await path.release(body(Action.STOP))
+            raise
+
+    async def _open_path(
+        self,
+        topology: Topology,
+        kind: MediaKind,
+        body: MediaBody,
+        on_media: PacketHandler,
+        on_push: PacketHandler,
+    ) -> MediaPath:
+        self.budget.acquire()
+        try:
+            if topology is Topology.OWN_SESSION:
+                data = await self._open_session(on_media=on_media, on_push=on_push, kind=kind)
+                control = data
+            else:
+                control = self.control
+                session = ClientSession(self.profile, self.timeouts, hand_out=kind.stray_replies)
+                session.attach(control.session.session_id)
+                data = await Connection.open(
+                    self.host, self.port, session, on_media=on_media, on_push=on_push
+                )
+            try:
+                claim = await data.request(kind.claim, body(Action.CLAIM), label=f"claim of {kind.label}")
+                claim.check()
+            except BaseException:
+                await data.close()
+                raise
+        except BaseException:
+            self.budget.release()
+            raise
+        return MediaPath(kind, control, data, on_release=self.budget.release)
+
+    @asynccontextmanager
+    async def _side_connection(self) -> AsyncIterator[Connection]:
+        self.budget.acquire()
+        try:
+            connection = await self._open_session()
+            try:
+                yield connection
+            finally:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self.timeouts.release):
+                        await connection.logout()
+                await connection.close()
+        finally:
+            self.budget.release()
+
+
+def _may_work_otherwise(error: DvripError) -> bool:
+    """Whether another topology may succeed where this one failed (DVRIP §9.1)."""
+    if isinstance(error, DeviceError):
+        return error.code == ReturnCode.ILLEGAL_REQUEST
+    if isinstance(error, AuthError):
+        return error.code in SESSION_LOST
+    return True

@@ -1,0 +1,177 @@
+"""The way media takes to us: claimed on one connection, commanded on the same or another (DVRIP §9.1).
+
+Two sockets: the data connection carries the SID of the control session and never logs in. Own session: one
+connection logs in, claims, commands and carries the media. The answer to Start (1411, 1421) may come before
+the media, after it, on the other socket, or never: media itself is answer enough.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cambus.dvrip.connection import Connection, PacketHandler
+from cambus.dvrip.errors import ConnectionLost, DvripError, RequestTimeout
+from cambus.dvrip.ids import MessageId, reply_id
+from cambus.dvrip.session import ClientSession
+
+#: Makes the request for an action: Claim, Start, Stop, ...
+MediaBody = Callable[[str], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaKind:
+    """The ids of one kind of media: claim, commands, and words for errors."""
+
+    claim: int
+    command: int
+    label: str
+
+    @property
+    def stray_replies(self) -> frozenset[int]:
+        """Replies that turn up on data sockets unasked."""
+        return frozenset({reply_id(self.command)})
+
+
+LIVE: Final = MediaKind(MessageId.MONITOR_CLAIM, MessageId.MONITOR, "live video")
+PLAYBACK: Final = MediaKind(MessageId.PLAYBACK_CLAIM, MessageId.PLAYBACK, "playback")
+TALK: Final = MediaKind(MessageId.TALK_CLAIM, MessageId.TALK, "talk")
+
+
+class MediaPath:
+    """A claimed data connection and the connection that commands it.
+
+    Attributes:
+        kind: what flows.
+        control: where commands go.
+        data: where media comes from; the same object as ``control`` in an own session.
+    """
+
+    def __init__(
+        self,
+        kind: MediaKind,
+        control: Connection,
+        data: Connection,
+        *,
+        on_release: Callable[[], None] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.control = control
+        self.data = data
+        self._on_release = on_release
+        self._released = False
+
+    @property
+    def has_own_session(self) -> bool:
+        """Whether the data connection has logged in itself."""
+        return self.control is self.data
+
+    async def start(self, body: Mapping[str, Any], started: "asyncio.Future[None]") -> None:
+        """Send a Start and wait until ``started`` is done, which media does.
+
+        Raises:
+            DvripError: the device refused; the connection ended; ``first_media`` ran out.
+        """
+        loop = asyncio.get_running_loop()
+        timeout = self.control.session.timeouts.first_media
+        deadline = loop.time() + timeout
+        pending = self.control.submit(self.kind.command, body, soft=True, label=f"start of {self.kind.label}")
+        closed = self.data.closed
+        waiting: set[asyncio.Future[Any]] = {pending.future, started, closed}
+        try:
+            while not started.done():
+                left = deadline - loop.time()
+                done, _ = await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                if started.done():
+                    break
+                if closed in done:
+                    raise closed.result() or ConnectionLost("the media connection was closed")
+                if not done:
+                    raise RequestTimeout("first_media", timeout, self.kind.label)
+                if pending.future in done:
+                    waiting.discard(pending.future)
+                    _check_start(pending.future)
+        finally:
+            pending.settle()
+
+    async def command(self, body: Mapping[str, Any], label: str) -> None:
+        """Send a command such as Pause.
+
+        Raises:
+            DvripError: it failed.
+        """
+        reply = await self.control.request(self.kind.command, body, label=label, soft=True)
+        reply.check()
+
+    async def release(self, stop: Mapping[str, Any] | None) -> None:
+        """Send ``stop``, give the device the time to close the data connection, then close it.
+
+        Does not raise for a device that is gone or says no: there is nothing left to do about it.
+        """
+        if self._released:
+            return
+        self._released = True
+        try:
+            if stop is not None:
+                await self._stop(stop)
+        finally:
+            try:
+                await self._close_data(wait_s=self.data.session.timeouts.release if stop is not None else 0.0)
+            finally:
+                if self._on_release is not None:
+                    self._on_release()
+
+    async def _stop(self, body: Mapping[str, Any]) -> None:
+        timeout_s = self.control.session.timeouts.release
+        label = f"stop of {self.kind.label}"
+        with contextlib.suppress(
+            DvripError
+        ):  # gone, silent or refusing: the data connection is closed in any case
+            await self.control.request(self.kind.command, body, soft=True, timeout_s=timeout_s, label=label)
+
+    async def _close_data(self, wait_s: float) -> None:
+        if self.has_own_session:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self.data.logout()
+        elif wait_s:
+            await asyncio.wait([self.data.closed], timeout=wait_s)
+        await self.data.close()
+
+
+def _check_start(future: "asyncio.Future[Any]") -> None:
+    error = future.exception()
+    if error is None:
+        future.result().check()
+    elif not isinstance(error, RequestTimeout):
+        raise error  # a missing reply is no failure as long as media may come
+
+
+async def open_data_connection(
+    host: str,
+    port: int,
+    session: ClientSession,
+    kind: MediaKind,
+    claim: Mapping[str, Any],
+    *,
+    on_media: PacketHandler,
+    on_push: PacketHandler,
+    prepare: Callable[[Connection], Any],
+) -> Connection:
+    """Connect, ``prepare`` the session (log in or attach), and claim.
+
+    Raises:
+        DvripError: any step failed; the connection is closed then.
+    """
+    connection = await Connection.open(host, port, session, on_media=on_media, on_push=on_push)
+    try:
+        result = prepare(connection)
+        if result is not None:
+            await result
+        reply = await connection.request(kind.claim, claim, label=f"claim of {kind.label}")
+        reply.check()
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
