@@ -1,5 +1,8 @@
 """Parameter sets in the forms of the containers, read back by FFmpeg."""
 
+import io
+from fractions import Fraction
+
 import av
 import pytest
 
@@ -17,7 +20,7 @@ from cambus.media.parameter_sets import (
 
 KINDS = [
     (Codec.H264, "yuv420p", {}),
-    (Codec.H264, "yuv420p", {"profile": "high", "8x8dct": "1"}),
+    (Codec.H264, "yuv420p", {"8x8dct": "1"}),
     (Codec.H264, "yuv422p", {}),
     (Codec.H265, "yuv420p", {}),
     (Codec.H265, "yuv420p10le", {}),
@@ -51,6 +54,35 @@ def test_ffmpeg_decodes_our_samples_with_our_record(encode, codec, pix_fmt, para
     assert {(picture.width, picture.height, picture.format.name) for picture in pictures} == {
         (130, 98, pix_fmt)
     }
+
+
+def ffmpeg_record(clip):
+    """The configuration record FFmpeg's own MP4 muxer writes for a clip."""
+    out = io.BytesIO()
+    raw = io.BytesIO(b"".join(clip.units))
+    with (
+        av.open(raw, format="h264" if clip.codec is Codec.H264 else "hevc") as source,
+        av.open(out, "w", format="mp4") as target,
+    ):
+        stream = target.add_stream_from_template(source.streams[0])
+        stream.codec_context.codec_tag = "avc1" if clip.codec is Codec.H264 else "hvc1"
+        for number, unit in enumerate(clip.units):
+            packet = av.Packet(unit)
+            packet.stream, packet.time_base, packet.duration = stream, Fraction(1, 25), 1
+            packet.pts = packet.dts = number
+            packet.is_keyframe = clip.keyframes[number]
+            target.mux(packet)
+    data = out.getvalue()
+    at = data.index(b"avcC" if clip.codec is Codec.H264 else b"hvcC")
+    return data[at + 4 : at - 4 + int.from_bytes(data[at - 4 : at])]
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "params"), [*KINDS, (Codec.H265, "yuv420p", {"level-idc": "5.1", "high-tier": "1"})]
+)
+def test_our_record_is_ffmpegs_byte_for_byte(encode, codec, pix_fmt, params):
+    clip = encode(codec, 130, 98, pix_fmt=pix_fmt, params=params)
+    assert record(first_params(clip)) == ffmpeg_record(clip)
 
 
 @pytest.mark.parametrize(("codec", "pix_fmt", "params"), KINDS)
