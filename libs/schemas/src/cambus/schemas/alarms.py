@@ -5,6 +5,7 @@ nothing is lost where the list is coarser than the protocol. Adding a type is a 
 producers, but consumers of an older release refuse it: release the consumers first.
 """
 
+import hashlib
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -139,6 +140,8 @@ class NativeAlarm(Message):
     )
 
 
+_MAX_KEY = 200
+
 AlarmKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:/-]{1,200}$")]
 """Pairs a start with its end: equal for both, unlike any other alarm that may overlap on the device."""
 
@@ -158,4 +161,7 @@ def alarm_key(alarm: AlarmType, channel: int | None, *parts: str | int) -> str:
     key = ":".join([alarm.value, "-" if channel is None else str(channel), *(str(part) for part in parts)])
     if not all(character.isascii() and (character.isalnum() or character in "._:/-") for character in key):
         raise ValueError("parts of an alarm key: wanted letters, digits, dots, slashes and dashes")
-    return key[:200]
+    if len(key) <= _MAX_KEY:
+        return key
+    digest = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
+    return f"{key[: _MAX_KEY - len(digest) - 1]}:{digest}"

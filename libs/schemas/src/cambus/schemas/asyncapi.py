@@ -26,6 +26,7 @@ from cambus.schemas.state.alarm_rule import AlarmRule
 from cambus.schemas.state.alarms import ActiveAlarm
 from cambus.schemas.state.credentials import SealedCredentials
 from cambus.schemas.state.dead_letters import DeadLetter
+from cambus.schemas.state.deliveries import DeliveryProgress
 from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.leases import Lease, Replica
 from cambus.schemas.state.presence import Presence
@@ -53,6 +54,7 @@ KEY_VALUES: tuple[tuple[str, str, type[Message]], ...] = (
     (assets.KV_POLICIES, f"{keys.ALARM_RULES}<rule>", AlarmRule),
     (assets.KV_UPGRADES, f"{keys.CAMPAIGNS}<campaign>", UpgradeCampaign),
     (assets.KV_UPGRADES, f"{keys.ATTEMPTS}<campaign>.<device>", UpgradeAttempt),
+    (assets.KV_DELIVERIES, "<event id>", DeliveryProgress),
     (assets.KV_ALARMS, "<device>.<hash of the alarm key>", ActiveAlarm),
 )
 """What lies under which key of which bucket."""

@@ -32,7 +32,7 @@ MAX_NESTING = 32
 REVEAL_SECRETS = "cambus.codec.reveal-secrets"
 """The serialisation context key under which the codec, and nothing else, writes secrets in clear."""
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 class Message(BaseModel):
@@ -146,7 +146,14 @@ def _shallow_object(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return value
 
 
-Confirmed = Literal[True]
+def _boolean(value: Any) -> Any:
+    """Refuse what only equals true, such as 1."""
+    if not isinstance(value, bool):
+        raise ValueError("wanted true")  # noqa: TRY004  # pydantic reports ValueError, not TypeError
+    return value
+
+
+Confirmed = Annotated[Literal[True], BeforeValidator(_boolean)]
 """The `confirm` field of a destructive command: absent or false is refused before anything is sent."""
 
 FreeJson = Annotated[JsonValue, AfterValidator(_shallow)]

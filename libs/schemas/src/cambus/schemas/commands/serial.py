@@ -21,7 +21,7 @@ class SerialOpenRequest(Message):
     baud: int = Field(default=9600, ge=50, le=4_000_000, description="Bits per second.")
     data_bits: int = Field(default=8, ge=4, le=8, description="Data bits.")
     parity: Literal["none", "odd", "even", "mark", "space"] = Field(default="none", description="Parity.")
-    stop_bits: Literal[1, 2] = Field(default=1, description="Stop bits.")
+    stop_bits: int = Field(default=1, ge=1, le=2, description="Stop bits.")
     ttl_s: float = Field(
         default=60.0, ge=5, le=3600, description="Seconds without a write after which it is given back."
     )

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 from cambus.schemas.ids import EventId
 from cambus.schemas.model import Message, example
 
-RouteId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}\.\d{1,3}$")]
+RouteId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}\.[0-9]{1,3}$")]
 """One sink of one rule: `<rule>.<index>`."""
 
 
