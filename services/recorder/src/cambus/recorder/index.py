@@ -1,0 +1,229 @@
+"""The index: one row for each segment, one for each gap, in SQLite beside the files.
+
+A row of an open segment grows with each fragment that is durable, never before: what a search reports can be
+played. Commits are not synced one by one (WAL, `synchronous=NORMAL`): after a crash the rows may lag behind the
+files, and `cambus.recorder.recovery` brings both together before anything is reported.
+
+All methods block; the recorder calls them from its writer threads. Instants are microseconds since 1970, UTC.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from cambus.recorder.extent import Extent
+from cambus.recorder.layout import SegmentName, StreamKey
+
+FILE_NAME = "index.sqlite3"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS segments (
+    id TEXT PRIMARY KEY, device TEXT NOT NULL, channel INTEGER NOT NULL, stream TEXT NOT NULL,
+    start_us INTEGER NOT NULL, end_us INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    codec TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, audio_codec TEXT,
+    open INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS segments_by_time ON segments (device, channel, stream, start_us);
+CREATE INDEX IF NOT EXISTS segments_by_age ON segments (start_us);
+CREATE TABLE IF NOT EXISTS gaps (
+    device TEXT NOT NULL, channel INTEGER NOT NULL, stream TEXT NOT NULL, start_us INTEGER NOT NULL,
+    end_us INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (device, channel, stream, start_us)
+) WITHOUT ROWID;
+"""
+_SEGMENT = "id, device, channel, stream, start_us, end_us, bytes, codec, width, height, audio_codec, open"
+_GAP = "device, channel, stream, start_us, end_us, reason"
+_IN_SPAN = "device = :device AND end_us > :start AND start_us < :end"
+_OF_STREAM = "device = ? AND channel = ? AND stream = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One file of recorded media."""
+
+    name: SegmentName
+    end_us: int
+    extent: Extent
+    open: bool
+
+    @property
+    def id(self) -> str:
+        """The segment's ULID."""
+        return self.name.id
+
+    @property
+    def key(self) -> StreamKey:
+        """The stream it is of."""
+        return self.name.key
+
+    @property
+    def start_us(self) -> int:
+        """When its first picture was received."""
+        return self.name.start_us
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time that should have been recorded and was not."""
+
+    key: StreamKey
+    start_us: int
+    end_us: int
+    reason: str
+
+
+class Index:
+    """The rows of one recorder's disk; safe to use from several threads."""
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(root / FILE_NAME, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def _rows(self, query: str, values: Any = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._db.execute(query, values).fetchall()
+
+    # --- segments ---------------------------------------------------------------------------------------
+
+    def put(self, segments: Iterable[Segment]) -> None:
+        """Write rows, replacing those of the same segments."""
+        rows = [_row(segment) for segment in segments]
+        with self._transaction() as db:
+            db.executemany(
+                f"INSERT OR REPLACE INTO segments ({_SEGMENT}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608  # constant
+                rows,
+            )
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Forget segments."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM segments WHERE id = ?", [(each,) for each in ids])
+
+    def all_segments(self) -> list[Segment]:
+        """Every row, by stream and time."""
+        query = f"SELECT {_SEGMENT} FROM segments ORDER BY device, channel, stream, start_us"  # noqa: S608  # constant
+        return [_segment(row) for row in self._rows(query)]
+
+    def find(
+        self,
+        device: str,
+        start_us: int,
+        end_us: int,
+        *,
+        channel: int | None = None,
+        stream: str | None = None,
+    ) -> list[Segment]:
+        """The segments that have media between two instants, by stream and time."""
+        where, values = _question(device, start_us, end_us, channel, stream)
+        query = f"SELECT {_SEGMENT} FROM segments WHERE {where} ORDER BY channel, stream, start_us"  # noqa: S608  # constant parts
+        return [_segment(row) for row in self._rows(query, values)]
+
+    def oldest(self, key: StreamKey | None = None, limit: int = 100) -> list[Segment]:
+        """The oldest closed segments of a stream, or of all."""
+        where, values = ("1", ()) if key is None else (_OF_STREAM, (key.device, key.channel, key.stream))
+        query = f"SELECT {_SEGMENT} FROM segments WHERE {where} AND NOT open ORDER BY start_us LIMIT ?"  # noqa: S608  # constant parts
+        return [_segment(row) for row in self._rows(query, (*values, limit))]
+
+    def bytes_of(self, key: StreamKey) -> int:
+        """Bytes recorded of a stream."""
+        query = f"SELECT coalesce(sum(bytes), 0) FROM segments WHERE {_OF_STREAM}"  # noqa: S608  # constant parts
+        return int(self._rows(query, (key.device, key.channel, key.stream))[0][0])
+
+    def last_end_us(self, key: StreamKey) -> int | None:
+        """When the newest segment of a stream ends; None if there is none."""
+        query = f"SELECT max(end_us) FROM segments WHERE {_OF_STREAM}"  # noqa: S608  # constant parts
+        found = self._rows(query, (key.device, key.channel, key.stream))[0][0]
+        return None if found is None else int(found)
+
+    def streams(self) -> list[StreamKey]:
+        """Every stream that has segments."""
+        return [
+            StreamKey(*row) for row in self._rows("SELECT DISTINCT device, channel, stream FROM segments")
+        ]
+
+    # --- gaps -------------------------------------------------------------------------------------------
+
+    def put_gap(self, gap: Gap) -> None:
+        """Write a gap; one that begins at the same instant is replaced, as it grows."""
+        key = gap.key
+        values = (key.device, key.channel, key.stream, gap.start_us, gap.end_us, gap.reason)
+        with self._transaction() as db:
+            db.execute(f"INSERT OR REPLACE INTO gaps ({_GAP}) VALUES (?,?,?,?,?,?)", values)  # noqa: S608  # constant
+
+    def gaps(
+        self,
+        device: str,
+        start_us: int,
+        end_us: int,
+        *,
+        channel: int | None = None,
+        stream: str | None = None,
+    ) -> list[Gap]:
+        """The gaps between two instants, by stream and time."""
+        where, values = _question(device, start_us, end_us, channel, stream)
+        query = f"SELECT {_GAP} FROM gaps WHERE {where} ORDER BY channel, stream, start_us"  # noqa: S608  # constant parts
+        return [Gap(StreamKey(*row[:3]), *row[3:]) for row in self._rows(query, values)]
+
+    def all_gaps(self) -> list[Gap]:
+        """Every gap."""
+        query = f"SELECT {_GAP} FROM gaps"  # noqa: S608  # constant
+        return [Gap(StreamKey(*row[:3]), *row[3:]) for row in self._rows(query)]
+
+    def prune_gaps(self, before_us: int) -> None:
+        """Forget gaps that ended before an instant."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM gaps WHERE end_us < ?", (before_us,))
+
+
+def _question(
+    device: str, start_us: int, end_us: int, channel: int | None, stream: str | None
+) -> tuple[str, dict[str, Any]]:
+    where = _IN_SPAN
+    where += " AND channel = :channel" if channel is not None else ""
+    where += " AND stream = :stream" if stream is not None else ""
+    return where, {"device": device, "start": start_us, "end": end_us, "channel": channel, "stream": stream}
+
+
+def _row(segment: Segment) -> tuple[Any, ...]:
+    key, extent = segment.key, segment.extent
+    return (
+        *(segment.id, key.device, key.channel, key.stream, segment.start_us, segment.end_us, extent.bytes),
+        *(extent.codec, extent.width, extent.height, extent.audio_codec, int(segment.open)),
+    )
+
+
+def _segment(row: tuple[Any, ...]) -> Segment:
+    id_, device, channel, stream, start_us, end_us, size, codec, width, height, audio, is_open = row
+    extent = Extent(size, end_us - start_us, codec, width, height, audio)
+    return Segment(
+        SegmentName(StreamKey(device, channel, stream), id_, start_us), end_us, extent, bool(is_open)
+    )

@@ -1,0 +1,90 @@
+"""Where a segment lies and what its name says, so that the index can be made anew from the files alone.
+
+    <root>/<device>/<channel>/<stream>/<YYYYMMDD>/<YYYYMMDDTHHMMSS.ffffffZ>-<ULID>.mp4
+
+The instant is the receive time of the segment's first picture, UTC to the microsecond; the ULID is the
+segment's id. Every part was checked to be a token before it became part of a path.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cambus.schemas.ids import is_token
+
+SUFFIX = ".mp4"
+BROKEN_SUFFIX = ".broken"
+_NAME = re.compile(r"(\d{8}T\d{6}\.\d{6})Z-([0-7][0-9A-HJKMNP-TV-Z]{25})\.mp4")
+_INSTANT = "%Y%m%dT%H%M%S.%f"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StreamKey:
+    """A recorded stream."""
+
+    device: str
+    channel: int
+    stream: str
+
+    def __str__(self) -> str:
+        return f"{self.device}/{self.channel}/{self.stream}"
+
+    def folder(self, root: Path) -> Path:
+        """Where its segments lie.
+
+        Raises:
+            ValueError: A part is no token, and must not become part of a path.
+        """
+        if not (is_token(self.device) and is_token(self.stream) and self.channel >= 0):
+            raise ValueError(f"{self!s} cannot be part of a path")
+        return root / self.device / str(self.channel) / self.stream
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentName:
+    """What the path of a segment says."""
+
+    key: StreamKey
+    id: str
+    start_us: int
+
+    def path(self) -> Path:
+        """The segment's path below the root."""
+        start = _EPOCH + timedelta(microseconds=self.start_us)
+        return self.key.folder(Path()) / f"{start:%Y%m%d}" / f"{start:{_INSTANT}}Z-{self.id}{SUFFIX}"
+
+
+def parse_path(path: Path) -> SegmentName | None:
+    """What a path below the root says; None if it is no segment's."""
+    parts = path.parts
+    match = _NAME.fullmatch(path.name)
+    if match is None or len(parts) != 5 or not parts[1].isdecimal():
+        return None
+    try:
+        start = datetime.strptime(match[1], _INSTANT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    name = SegmentName(StreamKey(parts[0], int(parts[1]), parts[2]), match[2], to_us(start))
+    return name if name.path() == path else None
+
+
+def segment_files(root: Path) -> Iterator[tuple[SegmentName, Path]]:
+    """Every segment below `root` with its path below it, in no particular order."""
+    for path in root.glob(f"*/*/*/*/*{SUFFIX}"):
+        relative = path.relative_to(root)
+        name = parse_path(relative)
+        if name is not None:
+            yield name, relative
+
+
+def to_us(at: datetime) -> int:
+    """Microseconds since 1970 of an instant with a zone, exactly."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_us(at_us: int) -> datetime:
+    """The instant, in UTC."""
+    return _EPOCH + timedelta(microseconds=at_us)

@@ -1,0 +1,45 @@
+"""What recorder can be told from outside."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from cambus.bus.settings import BusSettings
+
+
+class RecorderSettings(BusSettings):
+    """The settings of recorder."""
+
+    recordings_dir: Path | None = Field(
+        default=None, description="Folder of the recordings and their index; `recordings` in the data folder."
+    )
+    sync_interval_s: Annotated[float, Field(ge=0.2, le=10)] = Field(
+        default=1.0, description="Seconds of media written and made durable at a time; a crash costs no more."
+    )
+    queue_mib: Annotated[int, Field(ge=1, le=4096)] = Field(
+        default=32,
+        description="MiB of one stream that may wait for a slow disk; beyond it a gap is recorded.",
+    )
+    disk_reserve_mib: Annotated[int, Field(ge=0)] = Field(
+        default=1024,
+        description="MiB to leave free on the disk; the oldest recordings go first, or recording stops.",
+    )
+    retention_interval_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        default=30.0, description="Seconds between two looks at what is to be deleted."
+    )
+    writer_threads: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=4, description="Threads that write and sync files."
+    )
+    export_url: str | None = Field(
+        default=None,
+        description="Address under which clients reach this replica's HTTP port; where it listens by default.",
+    )
+    export_ttl_s: Annotated[float, Field(gt=0, le=86400)] = Field(
+        default=3600.0, description="Seconds an export can be fetched."
+    )
+
+    @property
+    def recordings(self) -> Path:
+        """Where the recordings are."""
+        return self.recordings_dir or self.data_dir / "recordings"

@@ -1,0 +1,213 @@
+"""Recording one stream: the claim that keeps it up, the frames of the bus, the queue to the disk."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from nats.aio.msg import Msg
+
+from cambus.bus.client import BusClient
+from cambus.bus.connection import Bus
+from cambus.bus.delivery import Subscription
+from cambus.bus.live_claim import LiveClaim
+from cambus.media.errors import MediaError
+from cambus.media.frame import Frame, FrameAssembler, Kind, SequenceGate
+from cambus.recorder.cutting import Cut, Cutter
+from cambus.recorder.index import Gap, Index, Segment
+from cambus.recorder.layout import StreamKey
+from cambus.recorder.ledger import GapLedger
+from cambus.recorder.observe import RecorderMetrics
+from cambus.recorder.settings import RecorderSettings
+from cambus.recorder.stream_writer import StreamWriter, WriteFailedError
+from cambus.schemas import subjects
+from cambus.schemas.errors import CambusError, ErrorCode
+from cambus.schemas.ids import StreamName
+from cambus.schemas.spans import GapReason
+
+logger = logging.getLogger(__name__)
+
+STALLED_S = 10.0
+CLAIM_TTL_S = 30.0
+LOOK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all streams of a recorder share."""
+
+    bus: Bus
+    client: BusClient
+    settings: RecorderSettings
+    index: Index
+    root: Path
+    writers: Executor
+    metrics: RecorderMetrics
+    on_closed: Callable[[Segment], None]
+    may_write: Callable[[StreamKey], bool]
+
+
+class StreamRecorder:
+    """Records one stream from `run()` until that is cancelled; what was received by then is written."""
+
+    def __init__(self, key: StreamKey, segment_s: float, shared: Surroundings) -> None:
+        self.key = key
+        self._shared = shared
+        self._segment_s = segment_s
+        settings = shared.settings
+        self._queue: deque[Frame] = deque()
+        self._queued_bytes = 0
+        self._queue_limit = settings.queue_mib << 20
+        self._overflowed = False
+        self._arrived = asyncio.Event()
+        self._disk = asyncio.Lock()  # one thread at a time writes this stream, in the order of the cuts
+        self._assembler = FrameAssembler()
+        self._gate = SequenceGate()
+        self._last_frame_at = time.monotonic()
+        self._cutter = self._new_cutter()
+        self._ledger = GapLedger(key, 0, GapReason.RESTART, self._put_gap)
+        self._writer = StreamWriter(
+            key,
+            shared.root,
+            shared.index,
+            on_durable=self._ledger_recorded,
+            on_closed=shared.on_closed,
+        )
+        self._claim = LiveClaim(
+            shared.client,
+            key.device,
+            key.channel,
+            cast(StreamName, key.stream),
+            f"{shared.settings.instance}-recorder"[:64],
+            ttl_s=CLAIM_TTL_S,
+            on_outcome=self._on_claim,
+        )
+
+    async def run(self) -> None:
+        """Record until cancelled."""
+        loop = asyncio.get_running_loop()
+        last_end_us = await loop.run_in_executor(
+            self._shared.writers, self._shared.index.last_end_us, self.key
+        )
+        now_us = time.time_ns() // 1000
+        self._ledger = GapLedger(self.key, last_end_us or now_us, GapReason.RESTART, self._put_gap)
+        subject = subjects.media_subject(self.key.device, self.key.channel, self.key.stream)
+        subscription = await self._shared.bus.subscribe(subject, self._take)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._claim.hold())
+                group.create_task(self._watch())
+                group.create_task(self._write_all())
+        finally:
+            await asyncio.shield(self._wind_up(subscription))
+
+    def wake(self) -> None:
+        """The device came back: claim at once."""
+        self._claim.wake()
+
+    async def _wind_up(self, subscription: Subscription) -> None:
+        await subscription.close()
+        await self._claim.release()
+        cuts = [cut for frame in self._drain() for cut in self._cutter.push(frame)]
+        await self._carry_out([*cuts, *self._cutter.finish()])
+
+    # --- from the bus -----------------------------------------------------------------------------------
+
+    def _take(self, message: Msg) -> None:
+        try:
+            frame = self._assembler.push(message.data)
+        except MediaError as error:
+            self._shared.metrics.bad_frame()
+            logger.debug("no frame", extra={"device": self.key.device, "reason": str(error)})
+            return
+        if frame is None or not self._gate.accept(frame):
+            return
+        self._last_frame_at = time.monotonic()
+        if self._overflowed and not (frame.kind is Kind.VIDEO and frame.keyframe):
+            return
+        if self._queued_bytes + len(frame.payload) > self._queue_limit:
+            if not self._overflowed:
+                self._overflowed = True
+                self._shared.metrics.overflow()
+                logger.warning(
+                    "the disk is too slow", extra={"device": self.key.device, "stream": str(self.key)}
+                )
+            return
+        self._overflowed = False
+        self._queue.append(frame)
+        self._queued_bytes += len(frame.payload)
+        self._arrived.set()
+
+    def _drain(self) -> list[Frame]:
+        frames = list(self._queue)
+        self._queue.clear()
+        self._queued_bytes = 0
+        self._arrived.clear()
+        return frames
+
+    # --- to the disk ------------------------------------------------------------------------------------
+
+    async def _write_all(self) -> None:
+        while True:
+            await self._arrived.wait()
+            overflowed = self._overflowed
+            cuts = [cut for frame in self._drain() for cut in self._cutter.push(frame)]
+            await self._carry_out(cuts)
+            if overflowed:
+                await self._interrupt(GapReason.OVERFLOW)
+
+    async def _carry_out(self, cuts: list[Cut]) -> None:
+        if not cuts:
+            return
+        if not self._shared.may_write(self.key):
+            self._ledger.interrupted(GapReason.DISK_FULL)
+            self._cutter = self._new_cutter()
+            await self._on_writer(self._writer.close)
+            return
+        try:
+            await self._on_writer(self._writer.write, cuts)
+        except WriteFailedError as error:
+            self._shared.metrics.write_failed()
+            logger.error("recording failed", extra={"device": self.key.device, "reason": str(error)})
+            self._ledger.interrupted(error.reason)
+            self._cutter = self._new_cutter()
+
+    async def _interrupt(self, reason: GapReason) -> None:
+        """The stream broke off: end the segment, and say why nothing follows."""
+        await self._carry_out(list(self._cutter.finish()))
+        self._ledger.interrupted(reason)
+
+    async def _on_writer(self, function: Callable[..., None], *arguments: object) -> None:
+        loop = asyncio.get_running_loop()
+        async with self._disk:
+            await asyncio.shield(loop.run_in_executor(self._shared.writers, function, *arguments))
+
+    def _new_cutter(self) -> Cutter:
+        return Cutter(segment_s=self._segment_s, fragment_s=self._shared.settings.sync_interval_s)
+
+    # --- gaps -------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Notice a stream that stands still, and keep a gap that goes on current."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._ledger.recording and time.monotonic() - self._last_frame_at > STALLED_S:
+                await self._interrupt(GapReason.STREAM_LOST)
+            await loop.run_in_executor(self._shared.writers, self._ledger.look, time.time_ns() // 1000)
+
+    def _on_claim(self, error: CambusError | None) -> None:
+        if error is not None:
+            offline = error.code in {ErrorCode.OFFLINE, ErrorCode.UNAUTHORIZED}
+            self._ledger.explain(GapReason.DEVICE_OFFLINE if offline else GapReason.STREAM_LOST)
+
+    def _ledger_recorded(self, start_us: int, end_us: int) -> None:
+        self._ledger.recorded(start_us, end_us)
+
+    def _put_gap(self, gap: Gap) -> None:
+        self._shared.index.put_gap(gap)
