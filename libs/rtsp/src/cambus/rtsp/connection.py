@@ -224,7 +224,7 @@ class RtspServerConnection:
                 message = self._parser.next_message()
             except FramingError as error:
                 self._output.append(Response(error.status, (("Server", self._server),)).serialize())
-                self._close(str(error))
+                self._close(f"{error.text} at byte {error.offset}", error.context)
                 return
             if message is None:
                 return
@@ -303,10 +303,10 @@ class RtspServerConnection:
             start.append(("Session", f"{self._session.id};timeout={int(self._timeout_s)}"))
         self._output.append(Response(status, (*start, *headers), body).serialize())
 
-    def _close(self, reason: str) -> None:
+    def _close(self, reason: str, context: bytes = b"") -> None:
         self._closed = True
         self._awaited = None
-        self._events.append(Closed(reason))
+        self._events.append(Closed(reason, context))
 
 
 _UNSUPPORTED = Status.OPTION_NOT_SUPPORTED

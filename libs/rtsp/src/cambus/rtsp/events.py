@@ -69,10 +69,13 @@ class InterleavedData:
 class Closed:
     """Nothing more will be read. Flush `data_to_send`, then close the socket.
 
-    `reason` is for the log; of the client's bytes it holds at most eight, in hex.
+    Attributes:
+        reason: for the log.
+        context: the client's bytes at the spot that made it so, at most eight.
     """
 
     reason: str
+    context: bytes = field(default=b"", compare=False)
 
 
 Event = Described | SetUp | Play | Pause | Teardown | InterleavedData | Closed
