@@ -109,6 +109,8 @@ class OrderedReader:
         self._task: asyncio.Task[None] | None = None
         self.initial_pending = 0
         """Messages there were to read when it was opened."""
+        self.starts_after = 0
+        """The last message of the stream before the first that is read, once it was opened."""
 
     async def open(self) -> None:
         """Create the consumer and begin to read.
@@ -120,6 +122,7 @@ class OrderedReader:
         body = {"stream_name": self._stream, "config": self._config, "action": "create"}
         answer = await self._bus.jetstream.call(f"CONSUMER.CREATE.{self._stream}.{self._name}", body)
         self.initial_pending = int(answer.get("num_pending", 0))
+        self.starts_after = int(answer.get("delivered", {}).get("stream_seq", 0))
         await self._puller.open()
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._pull())

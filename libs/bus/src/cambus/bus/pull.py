@@ -90,6 +90,8 @@ class Puller:
         self._bus = bus
         self._subject = f"{API}.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._deliver = deliver
+        self.received = 0
+        """Messages received so far."""
         self._inbox = ""
         self._number = 0
         self._subscription: Subscription | None = None
@@ -139,6 +141,7 @@ class Puller:
         headers = message.headers
         status = headers.get(STATUS) if headers and not message.data else None
         if status is None or message.reply.startswith("$JS.ACK."):
+            self.received += 1
             self._remaining -= 1
             self._deliver(message)
             if self._remaining <= 0:

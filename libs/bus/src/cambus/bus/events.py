@@ -1,0 +1,216 @@
+"""Publishing events so that none is lost: first onto our disk, then into JetStream, then off our disk."""
+
+import asyncio
+import logging
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Self, TypeVar
+
+from cambus.bus.connection import Bus
+from cambus.bus.errors import BusError, JetStreamError, PayloadTooLarge
+from cambus.bus.outbox import Letter, Outbox, OutboxFull
+from cambus.bus.trace import TRACEPARENT
+from cambus.schemas import headers as header
+from cambus.schemas.catalog import EVENTS
+from cambus.schemas.codec import MSGPACK, encode
+from cambus.schemas.events.base import Event
+from cambus.schemas.spec import EventSpec
+
+logger = logging.getLogger(__name__)
+
+E = TypeVar("E", bound=Event)
+
+BATCH = 256
+MAX_FRESH = 4096
+RETRY_FIRST_S, RETRY_MOST_S = 0.25, 5.0
+FLUSH_S = 5.0
+MESSAGE_TOO_LARGE = 10054  # JSStreamMessageExceedsMaximumErr of nats-server
+
+OnOverflow = Callable[[EventSpec[Event], Event], None]
+
+
+class EventPublisher:
+    """Publishes events through an outbox. Open it with `async with`; it opens the outbox itself.
+
+    While NATS is away events collect on disk and go out, in order, when it is back; after a crash the next
+    process on the same file sends them. An event may arrive twice after a fault, with the same id: JetStream
+    drops the second within its duplicate window, consumers by the id.
+
+    Args:
+        bus: the connection.
+        outbox: the queue on disk.
+        on_overflow: told of an event that did not fit: the place to report an exception from. It must return
+            at once and not publish from within.
+    """
+
+    def __init__(self, bus: Bus, outbox: Outbox, *, on_overflow: OnOverflow | None = None) -> None:
+        self._bus = bus
+        self._outbox = outbox
+        self._on_overflow = on_overflow
+        self._fresh: deque[Letter] = deque()
+        self._on_disk_only = True  # until the disk was read to its end: a crash may have left some
+        self._last_sent = 0
+        self._wake = asyncio.Event()
+        self._acked: defaultdict[str, list[asyncio.Future[None]]] = defaultdict(list)
+        self._sender: asyncio.Task[None] | None = None
+        metrics = bus.metrics
+        self._published = metrics.counter("events_published_total", "Events stored", {"event": EVENTS})
+        self._overflowed = metrics.counter("events_overflow_total", "Events that did not fit the outbox")
+        self._failed = metrics.counter("events_publish_failures_total", "Publishes that will be repeated")
+        self._rejected = metrics.counter("events_rejected_total", "Events JetStream will never take")
+        self._waiting = metrics.gauge("outbox_events", "Events that wait in the outbox")()
+
+    async def __aenter__(self) -> Self:
+        self._outbox.on_stored = self._offer
+        await self._outbox.open()
+        self._waiting.set(self._outbox.rows)
+        self._sender = asyncio.get_running_loop().create_task(self._send_for_ever())
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._bus.connected:
+            await self.flush(FLUSH_S)
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.wait({self._sender})
+        for future in chain.from_iterable(self._acked.values()):
+            future.cancel()
+        await self._outbox.close()
+
+    async def publish(self, spec: EventSpec[E], event: E, *, acked: bool = False) -> None:
+        """Take an event; returns once it would survive a power cut here.
+
+        Args:
+            spec: what happened.
+            event: the event.
+            acked: return only once JetStream has it, however long that takes.
+
+        Raises:
+            OutboxFull: it does not fit; counted and reported. The event is not taken.
+            OutboxFailed: the disk fails.
+            PayloadTooLarge: it is larger than a message may be.
+        """
+        body = encode(event, MSGPACK, limit=1 << 30)
+        if len(body) > self._bus.max_payload:
+            raise PayloadTooLarge(f"{spec.name}: {len(body)} bytes; the server takes {self._bus.max_payload}")
+        headers = {header.MESSAGE_ID: event.id, header.CONTENT_TYPE: MSGPACK}
+        trace = TRACEPARENT.get()
+        if trace is not None:
+            headers[header.TRACEPARENT] = trace
+        letter = Letter(event.id, spec.subject(event.device), headers, body)
+        if not acked:
+            await self._put(spec, event, letter)
+            return
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._acked[letter.id].append(stored)
+        try:
+            await self._put(spec, event, letter)
+            await stored
+        finally:
+            stored.cancel()
+
+    async def _put(self, spec: EventSpec[E], event: E, letter: Letter) -> None:
+        try:
+            await self._outbox.put(letter)
+        except OutboxFull:
+            self._overflowed().inc()
+            if self._on_overflow is not None:
+                self._on_overflow(spec, event)  # type: ignore[arg-type]  # E is an Event, and it is only read
+            raise
+        self._waiting.set(self._outbox.rows)
+
+    async def flush(self, timeout_s: float) -> bool:
+        """Wait until JetStream has everything; False if it has not after `timeout_s` seconds."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._outbox.empty.wait()
+        except TimeoutError:
+            logger.warning("events wait in the outbox for the next start", extra={"count": self._outbox.rows})
+            return False
+        return True
+
+    # --- sending ----------------------------------------------------------------------------------------
+
+    def _offer(self, letter: Letter) -> None:
+        """Hand a fresh letter to the sender, or leave it to be read from disk if too many wait."""
+        if not self._on_disk_only and len(self._fresh) < MAX_FRESH:
+            self._fresh.append(letter)
+        else:
+            self._on_disk_only = True
+        self._wake.set()
+
+    async def _send_for_ever(self) -> None:
+        delay_s = RETRY_FIRST_S
+        while True:
+            try:
+                batch = await self._next_batch()
+                await self._bus.wait_connected(RETRY_MOST_S)
+                await self._send(batch)
+            except BusError as error:
+                self._failed().inc()
+                level = logging.WARNING if delay_s == RETRY_FIRST_S else logging.DEBUG
+                facts = {"count": self._outbox.rows, "reason": str(error)}
+                logger.log(level, "events wait in the outbox", extra=facts)
+                self._on_disk_only = True
+                self._fresh.clear()
+                await asyncio.sleep(delay_s)
+                delay_s = min(delay_s * 2, RETRY_MOST_S)
+            except Exception:
+                logger.exception("the event publisher failed and goes on")
+                self._on_disk_only = True
+                self._fresh.clear()
+                await asyncio.sleep(RETRY_MOST_S)
+            else:
+                delay_s = RETRY_FIRST_S
+
+    async def _next_batch(self) -> Sequence[Letter]:
+        """The next letters in order: those in memory, or, if some are only on disk, those from there."""
+        while True:
+            self._wake.clear()
+            if self._on_disk_only:
+                self._fresh.clear()
+                self._on_disk_only = False  # what is put from now on is in memory, and behind what is read
+                batch = await self._outbox.read(self._last_sent, BATCH)
+                if len(batch) == BATCH:
+                    self._on_disk_only = True
+                if batch:
+                    return batch
+            elif self._fresh:
+                return [self._fresh.popleft() for _ in range(min(BATCH, len(self._fresh)))]
+            else:
+                await self._wake.wait()
+
+    async def _send(self, letters: Sequence[Letter]) -> None:
+        """Publish and remove what was acknowledged; the first failure is raised after that."""
+        outcomes = await asyncio.gather(
+            *(self._send_one(letter) for letter in letters), return_exceptions=True
+        )
+        done: list[Letter] = []
+        failure: BaseException | None = None
+        for letter, outcome in zip(letters, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                failure = failure or outcome
+            else:
+                done.append(letter)
+        self._outbox.discard(done)
+        self._waiting.set(self._outbox.rows)
+        for letter in done:
+            for stored in self._acked.pop(letter.id, ()):
+                if not stored.done():
+                    stored.set_result(None)
+        if failure is not None:
+            self._last_sent = 0
+            raise failure
+        self._last_sent = letters[-1].seq
+
+    async def _send_one(self, letter: Letter) -> None:
+        try:
+            await self._bus.jetstream.publish(letter.subject, letter.body, headers=letter.headers)
+        except (PayloadTooLarge, JetStreamError) as error:
+            if isinstance(error, JetStreamError) and error.err_code != MESSAGE_TOO_LARGE:
+                raise
+            self._rejected().inc()
+            logger.error("an event is too large and is dropped", extra={"event_id": letter.id})
+        else:
+            self._published(".".join(letter.subject.split(".")[4:])).inc()

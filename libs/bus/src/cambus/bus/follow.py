@@ -1,0 +1,66 @@
+"""Following events as they happen, for people and screens: in order, nothing acknowledged, nothing kept."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+
+from cambus.bus.connection import Bus
+from cambus.bus.errors import BusUnavailable
+from cambus.bus.ordered import NEW, OrderedReader, ReaderInterrupted, from_sequence
+from cambus.bus.received import ReceivedEvent, read_event
+from cambus.schemas import assets, subjects
+from cambus.schemas.errors import CambusError
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 0.5
+
+
+async def follow(
+    bus: Bus,
+    wanted: Sequence[str] = (subjects.EVENTS,),
+    *,
+    after_seq: int | None = None,
+    stream: str = assets.STREAM_EVENTS,
+) -> AsyncIterator[ReceivedEvent]:
+    """Yield events, without end; goes on where it was after a reconnect or a restart of NATS.
+
+    Args:
+        bus: the connection.
+        wanted: which, as subjects or wildcards.
+        after_seq: begin behind this number of the stream, as far as it is still there; None: from now on.
+        stream: where they are kept.
+
+    Raises:
+        AssetNotFound: there is no such stream.
+    """
+    last = after_seq
+    while True:
+        reader = OrderedReader(bus, stream, wanted, start=NEW if last is None else from_sequence(last + 1))
+        try:
+            async with reader:
+                last = reader.starts_after if last is None else last
+                async for message in reader:
+                    last = message.seq
+                    try:
+                        received = read_event(
+                            message.subject,
+                            message.data,
+                            message.headers,
+                            seq=message.seq,
+                            attempts=1,
+                            timestamp_ns=message.timestamp_ns,
+                        )
+                    except (CambusError, ValueError) as error:
+                        facts = {"seq": message.seq, "reason": str(error)}
+                        logger.warning("an event that cannot be read", extra=facts)
+                        continue
+                    yield received
+        except (ReaderInterrupted, BusUnavailable) as error:
+            logger.debug("following anew", extra={"reason": str(error)})
+            await asyncio.sleep(RETRY_S if isinstance(error, BusUnavailable) else 0)
+        while not bus.connected:
+            try:
+                await bus.wait_connected(60.0)
+            except BusUnavailable:
+                continue
