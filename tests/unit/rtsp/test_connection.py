@@ -330,8 +330,7 @@ def test_a_flood_behind_a_waiting_request_closes():
     assert not client.connection.closed
     client.connection.receive_data(b"x", 0.0)
     assert client.connection.closed
-    with pytest.raises(LocalProtocolError):
-        client.connection.accept_describe("v=0\r\n")
+    assert not client.connection.awaiting_reply
 
 
 def test_a_silent_client_is_closed_after_the_timeout():
@@ -377,3 +376,23 @@ def test_a_session_that_plays_over_tcp_needs_no_keepalive_and_one_over_udp_does(
     other.set_up(0, "RTP/AVP;unicast;client_port=5000-5001")
     other.play()
     assert other.connection.next_timeout() == 10
+
+
+def test_a_reply_that_comes_too_late_is_ignored():
+    for reply in (
+        lambda connection: connection.accept_describe("v=0\r\n"),
+        lambda connection: connection.reject(Status.NOT_FOUND),
+    ):
+        client = Client(limits=Limits(waiting_bytes=10))
+        client.say("DESCRIBE")
+        client.connection.receive_data(b"x" * 11, 0.0)
+        reply(client.connection)
+        assert client.connection.data_to_send() == []
+
+
+def test_the_owner_can_choose_other_channels():
+    client = Client()
+    client.say("SETUP", f"{URL}/trackID=0", Transport="RTP/AVP/TCP;interleaved=40-41")
+    client.connection.accept_setup(channels=(0, 1))
+    assert client.reply()[1]["Transport"] == "RTP/AVP/TCP;unicast;interleaved=0-1"
+    assert client.connection.tracks[0].channels == (0, 1)

@@ -9,7 +9,8 @@ The owner of the socket does this after each read, each timeout and each reply::
         ...
 
 Requests are worked off one at a time: while one waits for the owner's reply nothing behind it is read, so
-replies keep the order of the requests. OPTIONS, GET_PARAMETER, SET_PARAMETER and TEARDOWN are answered here.
+replies keep the order of the requests. A reply that comes after `Closed` is ignored. OPTIONS, GET_PARAMETER,
+SET_PARAMETER and TEARDOWN are answered here.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class RtspServerConnection:
     @property
     def awaiting_reply(self) -> bool:
         """Whether the owner owes a reply; until then it may pause reading."""
-        return self._awaited is not None
+        return self._awaited is not None and not self._closed
 
     @property
     def closed(self) -> bool:
@@ -139,15 +140,28 @@ class RtspServerConnection:
         headers = (("Content-Base", event.url.content_base), ("Content-Type", "application/sdp"))
         self._finish(event.request, headers, sdp.encode())
 
-    def accept_setup(self, *, ssrc: int | None = None, server_ports: tuple[int, int] | None = None) -> None:
+    def accept_setup(
+        self,
+        *,
+        ssrc: int | None = None,
+        server_ports: tuple[int, int] | None = None,
+        channels: tuple[int, int] | None = None,
+    ) -> None:
         """Answer `SetUp`: the track is sent as the event's transport says.
+
+        Args:
+            ssrc: of the RTP packets.
+            server_ports: where the RTP and RTCP of UDP come from.
+            channels: other interleaved channels than the client's, which no other track may use; players go by
+                the answer.
 
         Raises:
             LocalProtocolError: no SETUP waits for its reply.
         """
         event = self._take(SetUp)
         session = self._session
-        transport = replace(event.transport, ssrc=ssrc, server_ports=server_ports)
+        channels = channels or event.transport.channels
+        transport = replace(event.transport, ssrc=ssrc, server_ports=server_ports, channels=channels)
         session.tracks[event.track] = transport
         session.path = event.url.path
         session.id = session.id or self._new_session_id()
@@ -198,6 +212,8 @@ class RtspServerConnection:
         if self._awaited is None:
             raise LocalProtocolError("no request waits for a reply")
         request, self._awaited = self._awaited.request, None
+        if self._closed:
+            return
         self._heard_at = self._now
         self._reply(request, status, headers)
         self._advance()
@@ -213,6 +229,8 @@ class RtspServerConnection:
 
     def _finish(self, request: Request, headers: Sequence[Header], body: bytes = b"") -> None:
         """Answer 200, take the step in the state machine and go on reading."""
+        if self._closed:
+            return
         self._session.state = TRANSITIONS[self._session.state, Method(request.method)]
         self._heard_at = self._now
         self._reply(request, Status.OK, headers, body)
@@ -305,7 +323,6 @@ class RtspServerConnection:
 
     def _close(self, reason: str, context: bytes = b"") -> None:
         self._closed = True
-        self._awaited = None
         self._events.append(Closed(reason, context))
 
 
