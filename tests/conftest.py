@@ -6,10 +6,14 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
+from hypothesis import settings
 
 from cambus.bus.connection import Bus
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+
+settings.register_profile("suite", deadline=None)  # a busy machine is no failure
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
