@@ -11,6 +11,7 @@ from cambus.schemas.commands.ptz import PtzMoveRequest, PtzTourSetRequest
 from cambus.schemas.commands.users import UsersAddRequest
 from cambus.schemas.errors import BadRequest, TooLarge
 from cambus.schemas.model import Empty
+from cambus.schemas.state.alarm_rule import WebhookSink
 
 MOVE = PtzMoveRequest(channel=3, pan=0.5)
 CANARY = "canary-5f1e0c77"
@@ -201,3 +202,25 @@ def test_an_answer_that_does_not_fit_is_too_large() -> None:
 def test_a_native_null_survives() -> None:
     request = NativeCallRequest(protocol="dvrip", message={"body": {"LogPosition": None}})
     assert decode(NativeCallRequest, encode(request)).message == {"body": {"LogPosition": None}}
+
+
+@pytest.mark.parametrize("content_type", [MSGPACK, JSON])
+def test_half_characters_of_a_device_are_replaced_instead_of_losing_the_message(content_type: str) -> None:
+    request = NativeCallRequest(protocol="dvrip", message={"key\ud800": ["G\udc00ate", {"x": "\U0001f6a7"}]})
+    read = decode(NativeCallRequest, encode(request, content_type), content_type)
+    assert isinstance(read.message, dict)
+    assert next(iter(read.message)).startswith("key\ufffd")
+    assert list(read.message.values()) == [["G\ufffdate", {"x": "\U0001f6a7"}]]
+
+
+def test_bytes_may_come_as_msgpack_bytes() -> None:
+    body = msgpack.packb({"protocol": "dvrip", "data": b"\x00\xff"})
+    assert decode(NativeCallRequest, body).data == b"\x00\xff"
+
+
+def test_a_key_the_sender_chose_is_shown_only_if_it_is_a_word() -> None:
+    body = {"url": "https://a/b", "headers": {"X\r\nInjected: 1": "v"}}
+    with pytest.raises(BadRequest) as caught:
+        decode(WebhookSink, json.dumps(body).encode())
+    assert "headers.?" in caught.value.text
+    assert "Injected" not in caught.value.text

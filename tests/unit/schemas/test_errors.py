@@ -67,3 +67,30 @@ def test_every_error_is_caught_as_one() -> None:
         raise NotFound("no channel 7")
     assert caught.value.code is ErrorCode.NOT_FOUND
     assert caught.value.reason == "not-found"
+
+
+@pytest.mark.parametrize(
+    "text", ["a\r\nNats-Service-Error: b", "a\x00b", "a\x1b[31mb", "a\u2028b", "a\ud800b"]
+)
+def test_a_text_of_a_device_breaks_no_header_and_no_log_line(text: str) -> None:
+    error = DeviceRefused(text, device_code=text)
+    assert error.text.startswith("a ")
+    assert error.text.isprintable()
+    assert str(error).isprintable()
+    assert from_reply(decode(ErrorReply, encode(error.reply()))).text == error.text
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("No PTZ protocol!", "no-ptz-protocol"),
+        ("", "unspecified"),
+        ("-a--b-", "a-b"),
+        ("x" * 100, "x" * 64),
+        ("ä", "unspecified"),
+    ],
+)
+def test_a_reason_becomes_a_slug_whatever_it_was(given: str, kept: str) -> None:
+    error = CambusError(ErrorCode.CONFLICT, given, "text")
+    assert error.reason == kept
+    assert decode(ErrorReply, encode(error.reply())).reason == kept

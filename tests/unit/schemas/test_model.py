@@ -187,3 +187,18 @@ def test_a_destructive_command_without_confirmation_is_refused(body: dict[str, o
 
 def test_a_confirmed_command_is_accepted() -> None:
     assert Order.model_validate({"confirm": True}).confirm is True
+
+
+@pytest.mark.parametrize("value", [2**64, -(2**63) - 1, float("nan"), float("inf")])
+def test_free_json_holds_only_numbers_every_reader_has(value: float) -> None:
+    with pytest.raises(ValidationError, match="free"):
+        Sample(free={"a": [value]})
+
+
+def test_a_literal_nan_in_json_is_refused() -> None:
+    with pytest.raises(ValidationError, match="free"):
+        Sample.model_validate_json('{"free":[NaN]}')
+
+
+def test_free_json_holds_numbers_of_64_bits() -> None:
+    assert Sample(free=[2**64 - 1, -(2**63)]).free == [2**64 - 1, -(2**63)]

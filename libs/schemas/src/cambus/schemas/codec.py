@@ -5,10 +5,13 @@ size, nesting, extension types, key types. Whatever is wrong with a body is a `B
 field and what was wanted, and never the value.
 """
 
+import json
+import re
 from typing import Any, TypeVar
 
 import msgpack
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from cambus.schemas.errors import BadRequest, TooLarge
 from cambus.schemas.model import REVEAL_SECRETS, Message
@@ -30,6 +33,7 @@ _KINDS = {
 }
 _CONTEXT = {REVEAL_SECRETS: True}
 _BLANKS = b" \t\r\n"
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 M = TypeVar("M", bound=Message)
 
@@ -57,19 +61,45 @@ def content_type_of(header: str | None, data: bytes) -> str:
 def encode(model: Message, content_type: str = MSGPACK, *, limit: int = MAX_BODY_BYTES) -> bytes:
     """Write a model, secrets in clear, for the wire; `content_type` is `MSGPACK` or `JSON`.
 
+    Half characters (lone surrogates), which device texts may bring and neither encoding can carry, become U+FFFD.
+
     Raises:
         TooLarge: more than `limit` bytes.
         BadRequest: the content type is none of ours.
     """
-    if content_type == MSGPACK:
-        data: bytes = msgpack.packb(model.model_dump(mode="json", context=_CONTEXT))
-    elif content_type == JSON:
-        data = model.model_dump_json(context=_CONTEXT).encode()
-    else:
-        raise BadRequest(f"content type: wanted {MSGPACK} or {JSON}", reason="content-type")
+    try:
+        data = _write(model, content_type)
+    except (UnicodeEncodeError, PydanticSerializationError):
+        data = _write_plain(_whole_characters(model.model_dump(mode="json", context=_CONTEXT)), content_type)
     if len(data) > limit:
         raise TooLarge(f"{type(model).__name__}: {len(data)} bytes, at most {limit} fit")
     return data
+
+
+def _write(model: Message, content_type: str) -> bytes:
+    if content_type == MSGPACK:
+        return _write_plain(model.model_dump(mode="json", context=_CONTEXT), MSGPACK)
+    if content_type == JSON:
+        return model.model_dump_json(context=_CONTEXT).encode()
+    raise BadRequest(f"content type: wanted {MSGPACK} or {JSON}", reason="content-type")
+
+
+def _write_plain(value: Any, content_type: str) -> bytes:
+    if content_type == JSON:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    packed: bytes = msgpack.packb(value)
+    return packed
+
+
+def _whole_characters(value: Any) -> Any:
+    """The same plain value with every half character replaced."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_whole_characters(key): _whole_characters(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole_characters(item) for item in value]
+    return value
 
 
 def decode(
@@ -139,8 +169,11 @@ def _explain(wanted: type[Message], error: ValidationError) -> str:
 
 
 def _path(location: tuple[int | str, ...]) -> str:
-    """`("rules", 0, "match", "types", 2)` as `rules[0].match.types[2]`; the whole body as `body`."""
+    """`("rules", 0, "match", "types", 2)` as `rules[0].match.types[2]`; the whole body as `body`.
+
+    A key the sender chose is shown only if it is a plain word: the text ends up in headers and logs.
+    """
     text = ""
     for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part[:64]}"
+        text += f"[{part}]" if isinstance(part, int) else f".{part if _WORD.fullmatch(part) else '?'}"
     return text.lstrip(".") or "body"

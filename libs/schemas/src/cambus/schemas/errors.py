@@ -16,6 +16,7 @@ CambusError(code, reason, text, device_code, retryable)
 └── DeadlineExceeded    504  no answer in time; whether it was executed is unknown
 """
 
+import re
 from collections.abc import Mapping
 from enum import IntEnum
 from types import MappingProxyType
@@ -29,6 +30,8 @@ MAX_TEXT = 1000
 """Longest `text` of an error, in characters; more is cut."""
 
 _MAX_REASON = 64
+_NO_SLUG = re.compile(r"[^a-z0-9]+")
+_NOT_SHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
 class ErrorCode(IntEnum):
@@ -63,10 +66,10 @@ class ErrorReply(Message):
     code: Annotated[ErrorCode, Field(strict=False)] = Field(
         description="The kind of failure, of the closed list."
     )
-    reason: Annotated[
-        str, StringConstraints(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$", max_length=_MAX_REASON)
-    ] = Field(
-        description="A short slug for programs, finer than the code: `wrong-password`, `no-such-channel`."
+    reason: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=_MAX_REASON)] = (
+        Field(
+            description="A short slug for programs, finer than the code: `wrong-password`, `no-such-channel`."
+        )
     )
     text: str = Field(
         description="One sentence for a human; names the field or the operation, never a secret."
@@ -91,12 +94,16 @@ class CambusError(Exception):
         device_code: str | None = None,
         retryable: bool | None = None,
     ) -> None:
-        """Take the parts of an `ErrorReply`; `retryable` None means what is usual for the code."""
+        """Take the parts of an `ErrorReply`; `retryable` None means what is usual for the code.
+
+        Whatever would break a header line or a log line is replaced, so that a text of a device may be passed on.
+        """
+        text = _NOT_SHOWN.sub(" ", text)
         super().__init__(text)
         self.code = code
-        self.reason = reason
+        self.reason = _NO_SLUG.sub("-", reason.lower())[:_MAX_REASON].strip("-") or "unspecified"
         self.text = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
-        self.device_code = device_code
+        self.device_code = None if device_code is None else _NOT_SHOWN.sub(" ", str(device_code))
         self.retryable = code in _TEMPORARY if retryable is None else retryable
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ be a secret.
 """
 
 import base64
+import math
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -32,6 +33,7 @@ MAX_NESTING = 32
 REVEAL_SECRETS = "cambus.codec.reveal-secrets"
 """The serialisation context key under which the codec, and nothing else, writes secrets in clear."""
 
+_INT64_MIN, _UINT64_MAX = -(1 << 63), (1 << 64) - 1
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -129,15 +131,22 @@ Secret = Annotated[
 
 
 def _shallow(value: JsonValue) -> JsonValue:
-    """Refuse a free-form value nested deeper than `MAX_NESTING`."""
+    """Refuse a free-form value that nests deeper than `MAX_NESTING` or holds a number not every reader has."""
     level: list[JsonValue] = [value]
     for _ in range(MAX_NESTING + 1):
-        containers = [item for item in level if isinstance(item, dict | list)]
-        if not containers:
+        following: list[JsonValue] = []
+        for item in level:
+            if isinstance(item, dict):
+                following.extend(item.values())
+            elif isinstance(item, list):
+                following.extend(item)
+            elif isinstance(item, float) and not math.isfinite(item):
+                raise ValueError("wanted finite numbers")
+            elif isinstance(item, int) and not _INT64_MIN <= item <= _UINT64_MAX:
+                raise ValueError("wanted whole numbers of at most 64 bits")
+        if not following:
             return value
-        level = [
-            child for item in containers for child in (item.values() if isinstance(item, dict) else item)
-        ]
+        level = following
     raise ValueError(f"wanted at most {MAX_NESTING} levels of nesting")
 
 
