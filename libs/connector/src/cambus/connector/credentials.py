@@ -27,7 +27,7 @@ class CredentialStore:
     """
 
     def __init__(
-        self, bus: Bus, keys: KeyRing | None, on_change: Callable[[str], None] = lambda name: None
+        self, bus: Bus, keys: KeyRing | None, on_change: Callable[[str], None]
     ) -> None:
         self._keys = keys
         self._on_change = on_change

@@ -182,9 +182,6 @@ class DeviceUnit:
             while True:
                 end = await self._episode()
                 await self._wait(self._report(end))
-        except asyncio.CancelledError:
-            self.presence.offline(SessionEnd(self._stop_reason, "no longer held here"), self.epoch, None)
-            raise
         finally:
             await self.live.close(self._stop_reason.value)
             await self._device.close()
@@ -203,6 +200,8 @@ class DeviceUnit:
         refused_at = last.last_error.at if last.last_error else None
         if written is None or refused_at is None or written < refused_at:
             self._backoff.refused()
+            self._move(last.state)
+            self.presence.renewed(self.epoch)
             await self._wait(min((last.retry_at - datetime.now(UTC)).total_seconds(), 1800.0))
 
     async def _episode(self) -> SessionEnd:
