@@ -59,6 +59,9 @@ class RecentKeys:
         if len(self._keys) > MAX_KEYS:
             self._keys.popitem(last=False)
 
+    def __contains__(self, key: AlarmOfRule) -> bool:
+        return key in self._keys
+
     def discard(self, key: AlarmOfRule) -> bool:
         """Let a key go; whether it was held."""
         return key in self._keys and self._keys.pop(key) is None

@@ -1,8 +1,8 @@
 """How far the delivery of an event has come, when it did not come to its end in one go.
 
 An event that all its routes took is acknowledged to JetStream, and that is the record of it. Only when some
-routes have it and others have not is there something to remember: the ones that have it are not to get it again
-with the next attempt, whoever makes it and whatever was killed in between.
+routes have it and others have not is there something to remember: the ones that have it are not to get it
+again with the next attempt, whoever makes it and whatever was killed in between.
 """
 
 from cambus.bus.connection import Bus
