@@ -11,7 +11,6 @@ TCP = {"rtsp_transport": "tcp"}
 
 
 def assert_plays(watched, video, audio, *, pictures=30):
-    print(watched.untimed, [float(x) for x in watched.pictures[:5]], [float(x) for x in watched.sounds[:5]])
     assert watched.codecs == ({"video": video, "audio": audio} if audio else {"video": video})
     assert watched.size == (320, 240)
     assert len(watched.pictures) >= pictures
@@ -89,11 +88,15 @@ async def test_fragmented_mp4_over_websocket(suffix, relay, make_camera, device,
 
 async def test_websocket_answers_pings_between_fragments(relay, make_camera, device):
     await make_camera()
-    async with asyncio.timeout(20), aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"{relay.ws}/ws/{device}/0/main", autoping=False) as socket:
-            await socket.receive()
-            await socket.ping(b"are you there")
-            while (message := await socket.receive()).type is not aiohttp.WSMsgType.PONG:
-                assert message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}
-            assert message.data == b"are you there"
-            assert (await socket.receive()).type is aiohttp.WSMsgType.BINARY
+    url = f"{relay.ws}/ws/{device}/0/main"
+    async with (
+        asyncio.timeout(20),
+        aiohttp.ClientSession() as session,
+        session.ws_connect(url, autoping=False) as socket,
+    ):
+        await socket.receive()
+        await socket.ping(b"are you there")
+        while (message := await socket.receive()).type is not aiohttp.WSMsgType.PONG:
+            assert message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}
+        assert message.data == b"are you there"
+        assert (await socket.receive()).type is aiohttp.WSMsgType.BINARY

@@ -19,8 +19,10 @@ class Directory:
     """
 
     def __init__(self, bus: Bus, on_online: Callable[[str], None]) -> None:
-        self._records_watch: Watch[DeviceRecord] = KeyValue(bus, KV_DEVICES, DeviceRecord).watch()
-        self._presence_watch: Watch[Presence] = KeyValue(bus, KV_PRESENCE, Presence).watch()
+        self._records_bucket = KeyValue(bus, KV_DEVICES, DeviceRecord)
+        self._presence_bucket = KeyValue(bus, KV_PRESENCE, Presence)
+        self._records_watch: Watch[DeviceRecord] = self._records_bucket.watch()
+        self._presence_watch: Watch[Presence] = self._presence_bucket.watch()
         self._on_online = on_online
         self._records: dict[str, DeviceRecord] = {}
         self._presence: dict[str, Presence] = {}
@@ -39,6 +41,14 @@ class Directory:
         """Whether there is such a device; yes to everything until the registry has been read."""
         read = self._records_watch.synced.is_set() and self._presence_watch.synced.is_set()
         return not read or device in self._records or device in self._presence
+
+    async def exists(self, device: str) -> bool:
+        """As `known`, but asks the buckets before it says no. Raises BusError when they do not answer."""
+        return (
+            self.known(device)
+            or await self._records_bucket.get(device) is not None
+            or await self._presence_bucket.get(device) is not None
+        )
 
     async def run(self) -> None:
         """Follow both buckets, until cancelled."""

@@ -40,7 +40,7 @@ class Handlers:
     ) -> media_relay.LiveUrls:
         """Hand out addresses; nothing is opened until somebody watches."""
         del context
-        if not self._directory.known(request.device):
+        if not await self._directory.exists(request.device):
             raise NotFound("there is no such device", reason="no-such-device")
         key = StreamKey(request.device, request.channel, request.stream)
         return self._addresses.urls(key, self._access.token())

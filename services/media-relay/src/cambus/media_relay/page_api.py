@@ -3,7 +3,7 @@
 | | |
 |---|---|
 | `GET api/devices` | every device, its state and its channels |
-| `GET api/recordings?device=&channel=&hours=` | what the recorders hold, newest first |
+| `GET api/recordings?device=&channel=&hours=` | what the recorders hold, newest first; how many answered |
 | `POST api/export {device, channel, stream, start, end}` | where to play a recording from |
 | `POST api/ptz {device, channel, pan, tilt, zoom, duration_s}` or `{device, channel, stop: true}` | move or stop |
 | `GET api/alarms` | the last alarms, newest first |
@@ -25,7 +25,7 @@ from cambus.media_relay.key import parse_key
 from cambus.schemas.channels import ChannelInfo
 from cambus.schemas.codec import JSON, decode
 from cambus.schemas.commands import ptz, recorder
-from cambus.schemas.errors import BadRequest, NotFound
+from cambus.schemas.errors import BadRequest, NotFound, Offline
 from cambus.schemas.ids import DeviceId
 from cambus.schemas.spans import TimeRange
 
@@ -75,10 +75,13 @@ class PageApi:
         wanted = recorder.RecordedFindRequest(
             device=key.device, channel=key.channel, start=end - timedelta(hours=int(hours)), end=end
         )
-        replies = await self._client.broadcast(recorder.RECORDING_FIND, wanted, quiet_s=_QUIET_S)
+        try:
+            replies = await self._client.broadcast(recorder.RECORDING_FIND, wanted, quiet_s=_QUIET_S)
+        except Offline:
+            return _json({"spans": [], "recorders": 0})
         spans = sorted((span for reply in replies for span in reply.spans), key=lambda span: span.start)
         newest = [span.model_dump(mode="json") for span in reversed(spans[-_MAX_SPANS:])]
-        return _json({"spans": newest})
+        return _json({"spans": newest, "recorders": len(replies)})
 
     async def _export(self, request: web.Request) -> web.Response:
         self._access.check_http(request)
@@ -90,7 +93,7 @@ class PageApi:
     async def _ptz(self, request: web.Request) -> web.Response:
         self._access.check_http(request)
         wanted = await _body(request, PtzRequest)
-        if not self._directory.known(wanted.device):
+        if not await self._directory.exists(wanted.device):
             raise NotFound("there is no such device", reason="no-such-device")
         if wanted.stop:
             stop = ptz.PtzChannelRequest(channel=wanted.channel)

@@ -19,8 +19,8 @@ from cambus.media_relay.page import Page
 from cambus.media_relay.rtsp_connection import RtspConnection
 from cambus.media_relay.rtsp_server import RtspServer
 from cambus.media_relay.settings import RelaySettings
-from cambus.media_relay.stream import RelayedStream
-from cambus.media_relay.streams import Known, Streams
+from cambus.media_relay.stream import Known, RelayedStream
+from cambus.media_relay.streams import Streams
 from cambus.schemas.ids import new_ulid
 
 _ROUND_S: Final = 1.0
@@ -53,8 +53,9 @@ class Relay:
         self._bus = bus
         self._client = client
         self._settings = settings
+        self._known = known
         self.metrics = RelayMetrics(metrics)
-        self.streams = Streams(self._make_stream, settings.stream_limits, known)
+        self.streams = Streams(self._make_stream, settings.stream_limits)
         live = LiveHandlers(
             self.streams,
             access,
@@ -118,6 +119,7 @@ class Relay:
             f"relay-{new_ulid()}",
             make_format=make_format,
             limits=self._settings.hub_limits,
+            known=self._known,
             claim_ttl_s=self._settings.relay_claim_ttl_s,
             linger_s=self._settings.relay_linger_s,
         )

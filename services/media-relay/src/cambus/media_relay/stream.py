@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
@@ -9,7 +10,10 @@ from cambus.media_relay.claim import PASSING, LiveClaim
 from cambus.media_relay.hub import FormatFactory, HubLimits, StreamHub
 from cambus.media_relay.key import StreamKey
 from cambus.media_relay.viewer import Closed
-from cambus.schemas.errors import CambusError, DeadlineExceeded, ErrorCode, Offline, Unsupported
+from cambus.schemas.errors import CambusError, DeadlineExceeded, ErrorCode, NotFound, Offline, Unsupported
+
+Known = Callable[[str], bool]
+"""Whether there is a device of this name."""
 
 
 class RelayedStream:
@@ -22,6 +26,7 @@ class RelayedStream:
         claimant: name of this process's claims.
         make_format: builds the hub's output formats.
         limits: the hub's bounds.
+        known: whether a device exists; one that does not is `NotFound` rather than `Offline`.
         claim_ttl_s: how long a claim lives unrenewed.
         linger_s: how long the claim is kept after the last viewer.
     """
@@ -35,6 +40,7 @@ class RelayedStream:
         *,
         make_format: FormatFactory,
         limits: HubLimits,
+        known: Known,
         claim_ttl_s: float,
         linger_s: float,
     ) -> None:
@@ -42,6 +48,7 @@ class RelayedStream:
         self.hub = StreamHub(make_format, limits)
         self._bus = bus
         self._claim = LiveClaim(client, key, claimant, ttl_s=claim_ttl_s, on_outcome=self._on_claim)
+        self._known = known
         self._linger_s = linger_s
         self._users = 0
         self._use_changed = asyncio.Event()
@@ -186,7 +193,9 @@ class RelayedStream:
         self._trouble = error
         if error is None:
             return
-        if error.code in {ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN}:
+        if error.code is ErrorCode.OFFLINE and not self._known(self.key.device):
+            error = NotFound("there is no such device", reason="no-such-device")
+        elif error.code in {ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN}:
             # The device refused its connector; a viewer must not take that for a question about himself.
             error = Offline(f"the device does not let Cambus in: {error.text}", reason=error.reason)
         self._trouble = error

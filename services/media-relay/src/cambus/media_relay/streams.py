@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cambus.media_relay.key import StreamKey
 from cambus.media_relay.stream import RelayedStream
 from cambus.media_relay.viewer import Closed
-from cambus.schemas.errors import NotFound, Overloaded
+from cambus.schemas.errors import Overloaded
 
 log = logging.getLogger(__name__)
 
@@ -30,25 +30,17 @@ class StreamLimits:
     source_lost_s: float = 30.0
 
 
-Known = Callable[[str], bool]
-"""Whether there is a device of this name."""
-
-
 class Streams:
     """Owns the task of every stream; `close` ends them all.
 
     Args:
         make_stream: builds a stream that has not been started.
         limits: see `StreamLimits`.
-        known: whether a device exists at all; one that does not is `NotFound`, not `Offline`.
     """
 
-    def __init__(
-        self, make_stream: Callable[[StreamKey], RelayedStream], limits: StreamLimits, known: Known
-    ) -> None:
+    def __init__(self, make_stream: Callable[[StreamKey], RelayedStream], limits: StreamLimits) -> None:
         self._make_stream = make_stream
         self._limits = limits
-        self._known = known
         self._streams: dict[StreamKey, RelayedStream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._users = 0
@@ -69,11 +61,8 @@ class Streams:
         """Hold a stream open, starting it if need be.
 
         Raises:
-            NotFound: there is no such device.
             Overloaded: a limit is reached, or the relay is stopping.
         """
-        if not self._known(key.device):
-            raise NotFound("there is no such device", reason="no-such-device")
         stream = self._admit(key)
         self._users += 1
         stream.retain()

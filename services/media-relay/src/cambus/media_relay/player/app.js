@@ -151,15 +151,16 @@ async function refreshRecordings() {
     return;
   }
   note.textContent = "looking…";
-  let spans;
+  let spans, recorders;
   try {
-    spans = (await get("recordings", { device: tile.device, channel: tile.channel, hours: HOURS })).spans;
+    ({ spans, recorders } = await get("recordings", { device: tile.device, channel: tile.channel, hours: HOURS }));
   } catch (error) {
     if (tile === chosen) note.textContent = error.message;
     return;
   }
   if (tile !== chosen) return;
-  note.textContent = spans.length ? `Channel ${tile.channel + 1} of ${tile.device}, last ${HOURS} hours` : "None in the last 24 hours.";
+  const none = recorders ? `None in the last ${HOURS} hours.` : "No recorder is running.";
+  note.textContent = spans.length ? `Channel ${tile.channel + 1} of ${tile.device}, last ${HOURS} hours` : none;
   list.replaceChildren(...spans.map((span) => recordingEntry(tile, span)));
 }
 

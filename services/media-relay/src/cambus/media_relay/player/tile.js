@@ -12,6 +12,31 @@ const SPEED = 0.5;
 const HOLD_S = 6; // a camera whose page has died stops after this
 const RENEW_MS = 2500;
 
+const ICONS = { // outlines on a 24 by 24 grid
+  silent: "M4 9v6h4l5 5V4L8 9zM17 9l5 6M22 9l-5 6",
+  sound: "M4 9v6h4l5 5V4L8 9zM16.5 8.5a5 5 0 0 1 0 7M19 6a8.5 8.5 0 0 1 0 12",
+  full: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5",
+  close: "M6 6l12 12M18 6L6 18",
+};
+
+function iconButton(icon, label) {
+  const button = element("button", { type: "button", className: "icon" });
+  setIcon(button, icon, label);
+  return button;
+}
+
+function setIcon(button, icon, label) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", ICONS[icon]);
+  svg.append(path);
+  button.replaceChildren(svg);
+  button.ariaLabel = label;
+  button.title = label;
+}
+
 // Everything a device says goes through textContent: none of it is ever HTML.
 export function element(name, properties = {}, ...children) {
   const { dataset, ...plain } = properties;
@@ -58,17 +83,18 @@ export class Tile {
       this.picture.close();
       this.#play();
     });
-    const sound = element("button", { type: "button", textContent: "🔇", ariaLabel: "Sound on", title: "Sound" });
+    const sound = iconButton("silent", "Sound on");
     sound.addEventListener("click", () => {
       this.video.muted = !this.video.muted;
-      sound.textContent = this.video.muted ? "🔇" : "🔊";
-      sound.ariaLabel = this.video.muted ? "Sound on" : "Sound off";
+      if (this.video.muted) setIcon(sound, "silent", "Sound on");
+      else setIcon(sound, "sound", "Sound off");
     });
-    const full = element("button", { type: "button", textContent: "⛶", ariaLabel: "Full screen", title: "Full screen" });
+    const full = iconButton("full", "Full screen");
     full.addEventListener("click", () => this.screen.requestFullscreen().catch(() => {}));
-    const close = element("button", { type: "button", textContent: "✕", ariaLabel: "Close picture", title: "Close" });
+    const close = iconButton("close", "Close picture");
     close.addEventListener("click", () => this.on.close(this));
-    this.screen = element("div", { className: "screen" }, this.video, this.message);
+    const pad = channel.ptz ? [this.#ptz()] : [];
+    this.screen = element("div", { className: "screen" }, this.video, this.message, ...pad);
     const name = channel.name || `channel ${channel.channel + 1}`;
     const root = element(
       "article",
@@ -76,7 +102,6 @@ export class Tile {
       element("header", {}, element("strong", { textContent: `${device.name} · ${name}` }), choice, sound, full, close),
       this.screen,
       this.facts,
-      ...(channel.ptz ? [this.#ptz()] : []),
     );
     root.addEventListener("focusin", () => this.on.choose(this));
     root.addEventListener("pointerdown", () => this.on.choose(this));

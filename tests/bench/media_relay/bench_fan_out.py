@@ -1,0 +1,115 @@
+"""Fan-out: CPU per delivered gigabit against the minimal loop, and how late a picture is at a viewer.
+
+One stream, N viewers (500; `--viewers 100` for a quick look), HTTP-FLV and RTSP over TCP; three interleaved runs.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+
+import psutil
+import rig
+
+WINDOW_S = 5.0
+SETTLE_S = 2.0
+RUNS = 3
+
+
+class Viewers:
+    """The process of N viewers."""
+
+    def __init__(self, process):
+        self._process = process
+
+    @classmethod
+    async def of(cls, output, port, count):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(rig.HERE / "viewers.py"), output, str(port), str(count)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=1 << 24,
+        )
+        viewers = cls(process)
+        async with asyncio.timeout(60):
+            if await process.stdout.readline() != b"ready\n":
+                raise RuntimeError("the viewers did not get a picture")
+        return viewers
+
+    async def report(self):
+        self._process.stdin.write(b"\n")
+        return json.loads(await self._process.stdout.readline())
+
+    async def close(self):
+        self._process.stdin.close()
+        await self._process.wait()
+
+
+async def measure(viewers, cpu_s):
+    """CPU seconds per delivered gigabit within the window, the latencies, and how much was delivered."""
+    await asyncio.sleep(SETTLE_S)
+    before, used = await viewers.report(), cpu_s()
+    await asyncio.sleep(WINDOW_S)
+    after, used = await viewers.report(), cpu_s() - used
+    gigabits = (after["bytes"] - before["bytes"]) * 8 / 1e9
+    return used / gigabits, after["latencies_ms"], gigabits / WINDOW_S, used / WINDOW_S
+
+
+async def run_minimal(count):
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(rig.HERE / "minimal.py"), str(count)), stdout=asyncio.subprocess.PIPE
+    )
+    viewers = await Viewers.of("minimal", int(await process.stdout.readline()), count)
+    ours = psutil.Process(process.pid)
+    try:
+        return await measure(viewers, lambda: sum(ours.cpu_times()[:2]))
+    finally:
+        process.kill()
+        await viewers.close()
+        await process.wait()
+
+
+async def run_relay(relay, output, count):
+    viewers = await Viewers.of(output, relay.ports[output], count)
+    try:
+        return await measure(viewers, relay.cpu_s)
+    finally:
+        await viewers.close()
+
+
+def p99(values):
+    return sorted(values)[int(len(values) * 0.99)] if values else None
+
+
+async def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--viewers", type=int, default=500)
+    count = parser.parse_args().viewers
+    results = {"minimal": [], "http-flv": [], "rtsp": []}
+    async with rig.running_relay() as relay:
+        for _ in range(RUNS):
+            results["minimal"].append(await run_minimal(count))
+            for output in ("http-flv", "rtsp"):
+                results[output].append(await run_relay(relay, output, count))
+    for output in ("http-flv", "rtsp"):
+        ratios = [
+            ours[0] / reference[0] for ours, reference in zip(results[output], results["minimal"], strict=True)
+        ]
+        latencies = [each for run in results[output] for each in run[1]]
+        row = {
+            "row": f"relay fan-out {output}, {count} viewers: CPU per delivered gigabit",
+            "ratio": round(statistics.median(ratios), 3),
+            "limit": 1.25,
+            "runs": [round(ratio, 3) for ratio in ratios],
+            "cpu_s_per_gigabit": round(statistics.median(run[0] for run in results[output]), 4),
+            "reference_cpu_s_per_gigabit": round(statistics.median(run[0] for run in results["minimal"]), 4),
+            "gigabit_per_s": round(statistics.median(run[2] for run in results[output]), 2),
+            "core_used": round(statistics.median(run[3] for run in results[output]), 2),
+            "ingest_to_viewer_p99_ms": round(p99(latencies), 1),
+        }
+        print(json.dumps(row))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

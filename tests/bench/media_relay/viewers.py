@@ -1,0 +1,107 @@
+"""N viewers in one process: open N connections, read and discard; the first is looked at for its latency.
+
+    viewers.py OUTPUT PORT N
+
+Says `ready` once every connection is being sent to, then answers each line of standard input with the bytes received
+so far and the latencies seen since the last one, as JSON.
+"""
+
+import json
+import os
+import selectors
+import socket
+import sys
+import time
+
+import rig
+
+CHUNK = 1 << 20
+
+
+def connect(output: str, port: int) -> socket.socket:
+    """A connection that has asked for the stream; RTSP clients have been through SETUP and PLAY."""
+    peer = socket.create_connection(("127.0.0.1", port), timeout=30)
+    path = rig.PATHS.get(output)
+    if output == "rtsp":
+        play_rtsp(peer, port, path)
+    elif path is not None:
+        peer.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    peer.setblocking(False)
+    return peer
+
+
+def play_rtsp(peer: socket.socket, port: int, path: str) -> None:
+    """DESCRIBE, SETUP of both tracks, PLAY."""
+    url, session = f"rtsp://127.0.0.1:{port}{path}", ""
+    requests = [
+        f"DESCRIBE {url} RTSP/1.0",
+        f"SETUP {url}/trackID=0 RTSP/1.0\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1",
+        f"SETUP {url}/trackID=1 RTSP/1.0\r\nTransport: RTP/AVP/TCP;unicast;interleaved=2-3",
+        f"PLAY {url} RTSP/1.0",
+    ]
+    for number, request in enumerate(requests, 1):
+        peer.sendall(f"{request}\r\nCSeq: {number}\r\n{session}\r\n".encode())
+        if number == len(requests):
+            return
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += peer.recv(4096)
+        if not head.startswith(b"RTSP/1.0 200"):
+            raise RuntimeError(head.decode(errors="replace"))
+        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n\r\n")[0].split("\r\n")[1:])
+        if number > 1:
+            session = f"Session: {fields['Session'].partition(';')[0]}\r\n"
+
+
+class Probe:
+    """Finds the stamps in what one viewer receives."""
+
+    def __init__(self) -> None:
+        self._tail = b""
+        self.latencies_ms: list[float] = []
+
+    def look(self, data: bytes) -> None:
+        now = time.monotonic_ns()
+        data = self._tail + data
+        at = data.find(rig.MARK)
+        end = 0
+        while at >= 0 and at + len(rig.MARK) + 20 <= len(data):
+            end = at + len(rig.MARK) + 20
+            self.latencies_ms.append((now - int(data[end - 20 : end])) / 1e6)
+            at = data.find(rig.MARK, end)
+        self._tail = data[max(end, len(data) - len(rig.MARK) - 20) :]
+
+
+def main() -> None:
+    """Connect, read, answer."""
+    output, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    os.sched_setaffinity(0, rig.ELSEWHERE)
+    selector = selectors.DefaultSelector()
+    probe, buffer, received, heard = Probe(), memoryview(bytearray(CHUNK)), 0, set()
+    for number in range(count):
+        selector.register(connect(output, port), selectors.EVENT_READ, number)
+    selector.register(sys.stdin, selectors.EVENT_READ, None)
+    told = False
+    while True:
+        for key, _ in selector.select():
+            if key.data is None:
+                if not sys.stdin.readline():
+                    return
+                print(json.dumps({"bytes": received, "latencies_ms": probe.latencies_ms}), flush=True)
+                probe.latencies_ms = []
+                continue
+            size = key.fileobj.recv_into(buffer)
+            if not size:
+                raise RuntimeError(f"viewer {key.data} was closed")
+            received += size
+            if not told:
+                heard.add(key.data)
+                if len(heard) == count:
+                    told = True
+                    print("ready", flush=True)
+            if key.data == 0:
+                probe.look(bytes(buffer[:size]))
+
+
+if __name__ == "__main__":
+    main()

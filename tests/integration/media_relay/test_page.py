@@ -1,0 +1,233 @@
+"""The player page in a real browser."""
+
+import asyncio
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import av
+import pytest
+from aiohttp import web
+from playwright.async_api import async_playwright
+
+from cambus.bus.endpoints import Endpoints
+from cambus.schemas.alarms import AlarmType, Severity
+from cambus.schemas.codec import encode
+from cambus.schemas.commands import recorder
+from cambus.schemas.events.alarm import RAISED, AlarmRaised
+from cambus.schemas.ids import new_ulid
+from cambus.schemas.spans import RecordedSpan, TimeRange
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the player page is not tried")
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+
+@pytest.fixture
+async def page(tmp_path):
+    """A page that remembers what went wrong in it."""
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            tmp_path / "profile",
+            executable_path=CHROMIUM,
+            args=ARGUMENTS,
+            viewport={"width": 1400, "height": 860},
+        )
+        page = context.pages[0]
+        page.troubles = []
+        page.on(
+            "console", lambda message: page.troubles.append(message.text) if message.type == "error" else None
+        )
+        page.on("pageerror", lambda error: page.troubles.append(str(error)))
+        try:
+            yield page
+        finally:
+            await context.close()
+
+
+async def plays(video):
+    """Wait until the time of a video has moved on by a second."""
+    await video.evaluate(
+        """video => new Promise(done => {
+            const from = video.currentTime;
+            const look = () => video.currentTime > from + 1 && video.videoWidth ? done() : requestAnimationFrame(look);
+            look();
+        })"""
+    )
+
+
+async def test_a_live_picture_plays_without_complaint(relay, make_camera, device, page):
+    await make_camera(pace=1.0)
+    await page.goto(relay.http)
+    channel = page.get_by_role("button", name="<i>Gate</i> & yard")
+    await channel.focus()
+    await page.keyboard.press("Enter")
+    tile = page.locator(f'[data-key="{device}/0"].tile')
+    await plays(tile.locator("video"))
+    facts = await tile.locator(".facts").inner_text()
+    assert "avc1." in facts
+    assert "320×240" in facts
+    assert "latency" in facts
+    assert await page.locator("i, b").count() == 0  # what the device says is text
+    assert page.troubles == []
+    await page.screenshot(path="/tmp/mr_page.png")
+
+
+async def test_holding_a_button_moves_the_camera_and_letting_go_stops_it(relay, make_camera, device, page):
+    camera = await make_camera()
+    await page.goto(f"{relay.http}/#{device}/0/main")  # opens the picture by itself
+    await plays(page.locator("video").first)
+    right = page.get_by_role("button", name="right", exact=True)
+    await right.focus()
+    await page.keyboard.down("Enter")
+    await camera.until(lambda: len(camera.moves) == 1)
+    assert camera.moves[0].pan > 0
+    assert camera.moves[0].tilt == 0
+    assert camera.moves[0].duration_s
+    await page.keyboard.up("Enter")
+    await camera.until(lambda: len(camera.moves) == 2)
+    assert not hasattr(camera.moves[1], "pan")
+    await page.get_by_role("button", name="zoom in").dispatch_event("pointerdown", {"pointerId": 1})
+    await camera.until(lambda: len(camera.moves) == 3)
+    assert camera.moves[2].zoom > 0
+    assert page.troubles == []
+
+
+async def test_the_page_comes_back_by_itself_after_the_device_does(relay, make_camera, device, page):
+    camera = await make_camera()
+    await page.goto(f"{relay.http}/#{device}/0/main")
+    tile = page.locator(".tile")
+    await plays(tile.locator("video"))
+    await camera.go_offline()
+    stream = next(iter(relay.service.relay.streams.running.values()))
+    stream.hub.close("source-lost")  # as after half a minute without frames
+    await tile.locator(".message", has_text="trying again").wait_for()
+    await camera.go_online()
+    await plays(tile.locator("video"))
+
+
+async def test_a_codec_the_browser_cannot_decode_is_said_clearly(relay, make_camera, device, specs, page):
+    await make_camera(specs["h265"])
+    await page.add_init_script("MediaSource.isTypeSupported = () => false")
+    await page.goto(f"{relay.http}/#{device}/0/main")
+    message = page.locator(".tile .message")
+    await message.get_by_text("H.265").wait_for()
+    assert "cannot decode" in await message.inner_text()
+    assert page.troubles == []
+
+
+async def serve_file(path: Path) -> tuple[web.AppRunner, str]:
+    """A web server with one file, as a recorder has its exports; and the file's address."""
+    app = web.Application()
+    app.router.add_get("/export.mp4", lambda request: web.FileResponse(path))
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    return runner, f"http://127.0.0.1:{runner.addresses[0][1]}/export.mp4"
+
+
+def write_clip(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for index in range(75):
+            frame = av.VideoFrame(64, 64, "yuv420p")
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+async def test_a_recording_plays_from_the_recorders_own_address(
+    relay, make_camera, device, bus, page, tmp_path
+):
+    await make_camera()
+    await asyncio.to_thread(write_clip, tmp_path / "clip.mp4")
+    runner, url = await serve_file(tmp_path / "clip.mp4")
+    end = datetime.now(UTC).replace(microsecond=0)
+    start = end - timedelta(seconds=90)
+    exports = []
+
+    async def find(context, request):
+        mine = request.device == device
+        spans = [RecordedSpan(channel=0, stream="main", start=start, end=end, bytes=1000)] if mine else []
+        return recorder.RecordedFindReply(replica="recorder-1", spans=spans)
+
+    async def export(context, request):
+        exports.append(request)
+        covered = [TimeRange(start=start, end=end)]
+        return recorder.ExportRef(url=url, start=start, end=end, bytes=1000, covered=covered)
+
+    endpoints = Endpoints(bus, "recorder")
+    endpoints.add(recorder.RECORDING_FIND, find)
+    endpoints.add(recorder.RECORDING_EXPORT, export)
+    await endpoints.start()
+    try:
+        await page.goto(f"{relay.http}/#{device}/0/main")
+        await page.get_by_role("button", name="1 min 30 s").click()
+        await plays(page.locator("#playback-video"))
+        assert (exports[0].device, exports[0].channel, exports[0].start, exports[0].end) == (
+            device,
+            0,
+            start,
+            end,
+        )
+        assert page.troubles == []
+        await page.screenshot(path="/tmp/mr_page3.png")
+    finally:
+        await endpoints.drain(1.0)
+        await runner.cleanup()
+
+
+async def test_alarms_pass_by(relay, make_camera, device, bus, page):
+    await make_camera()
+    alarm = AlarmRaised(
+        id=new_ulid(),
+        device=device,
+        at=datetime.now(UTC),
+        channel=0,
+        type=AlarmType.MOTION,
+        severity=Severity.INFO,
+        key="motion:0",
+    )
+    await bus.publish(RAISED.subject(device), encode(alarm))
+    await bus.flush()
+    await page.goto(relay.http)
+    await page.locator("#alarms").get_by_text(f"motion · {device}/1").wait_for()
+    assert page.troubles == []
+
+
+async def test_the_page_asks_for_the_token_and_keeps_it_out_of_the_address(
+    relay_settings, run_relay, make_camera, device, page, tmp_path
+):
+    await make_camera()
+    token_file = tmp_path / "token"
+    token_file.write_text("a-token-of-sufficient-length")
+    async with run_relay(relay_settings(relay_access="shared-token", relay_token_file=token_file)) as relay:
+        await page.goto(relay.http)
+        await page.get_by_label("Token").fill("a-token-of-sufficient-length")
+        await page.get_by_role("button", name="Open").click()
+        await page.get_by_role("button", name="<i>Gate</i> & yard").click()
+        await plays(page.locator("video").first)
+        await page.goto(f"{relay.http}/?token=a-token-of-sufficient-length#{device}/0/main")
+        await plays(page.locator("video").first)
+        assert "token" not in page.url
+
+
+async def test_the_page_may_load_nothing_from_elsewhere(relay):
+    async with aiohttp.ClientSession() as session, session.get(relay.http) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        text = await answer.text()
+    assert "script-src 'self'" in policy
+    assert "default-src 'none'" in policy
+    assert "http" not in text.replace("xmlns", "")
