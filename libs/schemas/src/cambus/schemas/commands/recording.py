@@ -3,7 +3,7 @@
 What Cambus records is the recorder's; see `cambus.schemas.commands.recorder`.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -53,7 +53,7 @@ class DeviceRecording(Message):
     bytes: int | None = Field(default=None, ge=0, description="Size in bytes, as exact as the device tells.")
     event: RecordingCause = Field(default=RecordingCause.OTHER, description="Why it was recorded.")
     locked: bool | None = Field(default=None, description="Whether it is kept from being overwritten.")
-    kind: str = Field(default="video", description="`video` or `picture`.", pattern=r"^(video|picture)$")
+    kind: Literal["video", "picture"] = Field(default="video", description="Moving or still.")
     native: JsonObject = Field(
         default_factory=dict, description="Further fields in the words of the protocol."
     )
@@ -76,7 +76,7 @@ class RecordingFindRequest(Message):
     end: Instant = Field(description="First instant no longer of interest.")
     stream: StreamName | None = Field(default=None, description="Which encoder; None for any.")
     event: RecordingCause | None = Field(default=None, description="Why it was recorded; None for any cause.")
-    kind: str = Field(default="video", description="`video` or `picture`.", pattern=r"^(video|picture)$")
+    kind: Literal["video", "picture"] = Field(default="video", description="Moving or still.")
     limit: int = Field(default=500, ge=1, le=2000, description="At most this many recordings.")
     cursor: str | None = Field(
         default=None, max_length=1000, description="From the previous page; None for the first."
