@@ -1,7 +1,7 @@
 """Requests and the replies they wait for (DVRIP §6)."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from cambus.dvrip.errors import Refused
@@ -47,7 +47,7 @@ class Exchange:
     """
 
     message_id: int
-    payload: bytes
+    payload: bytes = field(repr=False)  # may hold a password hash
     reply_id: int
     timeout_name: str
     timeout_s: float

@@ -192,7 +192,7 @@ class ClientSession:
 
     # commands
 
-    def login(self, credentials: Credentials, now: float) -> Exchange:
+    def login(self, credentials: Credentials, now: float) -> None:
         """Send the login; `LoggedIn` or `SessionClosed` follows. A second login fails what is in flight.
 
         Raises:
@@ -203,9 +203,7 @@ class ClientSession:
         self._keepalive.stop()
         self.session_id = 0
         body = encode_body(login_body(credentials, self.profile.login_type))
-        exchange = self._exchange(MessageId.LOGIN, body, timeout="login", label="login")
-        self._start(exchange, now)
-        return exchange
+        self._start_own(self._exchange(MessageId.LOGIN, body, timeout="login", label="login"), now)
 
     def attach(self, session_id: int) -> None:
         """Use this connection as a data socket of another connection's session; it never logs in.
@@ -304,7 +302,7 @@ class ClientSession:
         self._advance(Input.LOGOUT)
         self._keepalive.stop()
         self._drain(ConnectionLost("logged out"))
-        self._start(self._exchange(MessageId.LOGOUT, self._encode(LOGOUT_BODY), label="logout"), now)
+        self._start_own(self._exchange(MessageId.LOGOUT, self._encode(LOGOUT_BODY), label="logout"), now)
 
     # sending
 
@@ -349,6 +347,10 @@ class ClientSession:
     def _start(self, exchange: Exchange, now: float) -> None:
         self._exchanges.begin(exchange, now)
         self._send(exchange.message_id, exchange.payload, end=exchange.end, sequence=exchange.sequence)
+
+    def _start_own(self, exchange: Exchange, now: float) -> None:
+        exchange.abandoned = True  # the session itself takes the reply
+        self._start(exchange, now)
 
     def _send(
         self,

@@ -1,0 +1,205 @@
+"""Frames out of the media byte stream: borders, loss of step, service blocks, codecs."""
+
+from datetime import datetime
+
+import pytest
+
+from cambus.dvrip.frames import AudioFrame, FrameHeader, FrameType, InfoFrame, PictureFrame, VideoFrame
+from cambus.dvrip.media import StreamSplitter
+from cambus.media.frame import Codec
+
+SPS_264 = b"\x00\x00\x00\x01\x67\x64\x00\x1f\xac"
+SLICE_264 = b"\x00\x00\x00\x01\x41\x9a\x01\x02\x03"
+VPS_265 = b"\x00\x00\x00\x01\x40\x01\x0c\x01\xff"
+SLICE_265 = b"\x00\x00\x00\x01\x02\x01\xd0\x09\x7e"
+TIME = datetime.fromisoformat("2026-08-08 21:38:57")
+KEY = VideoFrame(Codec.H264, True, SPS_264, 640, 480, 25, TIME)
+DELTA = VideoFrame(Codec.H264, False, SLICE_264, 640, 480, 25)
+KEY_265 = VideoFrame(Codec.H265, True, VPS_265, 3840, 2160, 25, TIME)
+DELTA_265 = VideoFrame(Codec.H265, False, SLICE_265, 3840, 2160, 25)
+AUDIO = AudioFrame(14, 2, b"\xd5" * 320)
+SERVICE_BLOCK = b"\x00\x00\x00\x01\x11\x01\x78\x00" + bytes(119)
+
+
+def delta(payload: bytes) -> bytes:
+    return FrameHeader(FrameType.DELTA, len(payload)).serialize() + payload
+
+
+def split(*pieces: bytes, wait_for_key: bool = True) -> tuple[list, StreamSplitter]:
+    splitter = StreamSplitter(wait_for_key=wait_for_key)
+    return [frame for piece in pieces for frame in splitter.receive_data(piece)], splitter
+
+
+def test_frames_come_out_as_they_went_in():
+    info = InfoFrame(1, 0, b"SPEED:12;")
+    picture = PictureFrame(b"\xff\xd8\xff\xe0jpeg\xff\xd9", 704, 576, TIME)
+    frames, splitter = split(b"".join(f.serialize() for f in (KEY, DELTA, AUDIO, info, picture)))
+    assert frames == [KEY, DELTA, AUDIO, info, picture]
+    assert splitter.counters["frames"] == 5
+    assert splitter.pending_bytes == 0
+
+
+@pytest.mark.parametrize("width_height", [(3840, 2160), (2592, 1944), (640, 480), (8184, 8184)])
+def test_sizes_beyond_2040_use_the_extension_bits(width_height):
+    key = VideoFrame(Codec.H265, True, VPS_265, *width_height, 12, TIME)
+    frames, _ = split(key.serialize())
+    assert (frames[0].width, frames[0].height, frames[0].codec) == (*width_height, Codec.H265)
+
+
+def test_nothing_is_delivered_before_the_first_key_frame():
+    frames, splitter = split(DELTA.serialize() + AUDIO.serialize() + KEY.serialize() + AUDIO.serialize())
+    assert frames == [KEY, AUDIO]
+    assert splitter.counters["waiting"] == 2
+
+
+def test_an_archive_may_begin_with_anything():
+    frames, _ = split(AUDIO.serialize() + KEY.serialize(), wait_for_key=False)
+    assert frames == [AUDIO, KEY]
+
+
+def test_the_bitstream_outweighs_the_header():
+    lying = VideoFrame(Codec.H264, True, VPS_265, 640, 480, 25, TIME)
+    frames, _ = split(lying.serialize() + DELTA_265.serialize())
+    assert [frame.codec for frame in frames] == [Codec.H265, Codec.H265]
+
+
+def test_service_blocks_are_dropped_from_h265():
+    frames, splitter = split(
+        KEY_265.serialize() + delta(SERVICE_BLOCK) + DELTA_265.serialize() + delta(SERVICE_BLOCK)
+    )
+    assert frames == [KEY_265, DELTA_265]
+    assert splitter.counters["service_blocks"] == 2
+
+
+def test_h264_slices_that_look_like_layer_32_pass():
+    frames, splitter = split(KEY.serialize() + DELTA.serialize() * 3)
+    assert frames == [KEY, DELTA, DELTA, DELTA]
+    assert splitter.counters["service_blocks"] == 0
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"no start code",
+        b"",
+        b"\x00\x00\x00\x01",
+        b"\x00\x00\x00\x01\xe7\x00",
+        b"\x00\x00\x00\x01\x18\x00",
+        b"\x00\x00\x01\x40\x00",
+    ],
+)
+def test_frames_that_are_no_h264_are_dropped(payload):
+    frames, splitter = split(KEY.serialize() + delta(payload) + DELTA.serialize())
+    assert frames == [KEY, DELTA]
+    assert splitter.counters["service_blocks"] == 1
+
+
+def test_unknown_audio_passes_as_opaque():
+    strange = AudioFrame(0x55, 0x77, b"???")
+    frames, splitter = split(KEY.serialize() + strange.serialize() + DELTA.serialize())
+    assert frames == [KEY, strange, DELTA]
+    assert (strange.codec, strange.sample_rate) == (Codec.OPAQUE, 8000)
+    assert splitter.counters["opaque_audio"] == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "codec"),
+    [
+        (10, Codec.PCMU),
+        (22, Codec.PCMU),
+        (14, Codec.PCMA),
+        (15, Codec.AAC),
+        (16, Codec.AAC),
+        (7, Codec.OPAQUE),
+    ],
+)
+def test_audio_codecs_by_code(code, codec):
+    assert AudioFrame(code, 2, b"").codec is codec
+
+
+@pytest.mark.parametrize(("code", "rate"), [(1, 4000), (2, 8000), (4, 16000), (8, 44100), (9, 48000)])
+def test_sample_rates_by_code(code, rate):
+    assert AudioFrame(14, code, b"").sample_rate == rate
+
+
+def test_garbage_before_the_stream_is_skipped():
+    frames, splitter = split(b"garbage \x00\x00\x01\x41" + KEY.serialize() + DELTA.serialize())
+    assert [frame.payload for frame in frames] == [SPS_264, SLICE_264]
+    assert frames[0].discontinuity
+    assert splitter.counters["resyncs"] == 1
+    assert splitter.counters["skipped_bytes"] == 12
+
+
+def test_after_a_length_too_short_output_goes_on_at_the_next_key_frame():
+    broken = FrameHeader(FrameType.DELTA, 4).serialize() + SLICE_264
+    frames, splitter = split(
+        KEY.serialize() + broken + DELTA.serialize() + AUDIO.serialize() + KEY.serialize()
+    )
+    assert next(frame.payload for frame in frames) == SPS_264
+    assert frames[-1].discontinuity
+    assert AUDIO not in frames
+    assert splitter.counters["resyncs"] == 1
+
+
+def test_a_length_too_long_does_not_swallow_what_follows():
+    broken = FrameHeader(FrameType.DELTA, 5000).serialize() + SLICE_264
+    frames, splitter = split(KEY.serialize(), broken, DELTA.serialize(), KEY.serialize(), DELTA.serialize())
+    assert [frame.payload for frame in frames] == [SPS_264, SPS_264, SLICE_264]
+    assert frames[1].discontinuity
+    assert splitter.counters["resyncs"] == 1
+
+
+def test_a_frame_above_the_limit_is_refused_and_counted():
+    huge = FrameHeader(FrameType.DELTA, 8 * 1024 * 1024 + 1).serialize()
+    frames, splitter = split(KEY.serialize() + huge + bytes(64) + KEY.serialize())
+    assert len(frames) == 2
+    assert splitter.counters["oversize"] == 1
+    assert splitter.pending_bytes == 0
+
+
+def test_a_header_found_while_scanning_must_be_plausible():
+    fake = b"\x00\x00\x01\xfc\x00\x19\x00\x00" + bytes(8)  # no codec, no size
+    frames, _ = split(b"x" + fake + KEY.serialize())
+    assert [frame.payload for frame in frames] == [SPS_264]
+
+
+def test_pictures_are_pictures_or_key_frames_by_content():
+    jpeg = PictureFrame(b"\xff\xd8\xff\xdb...\xff\xd9", 704, 576, TIME)
+    marked = FrameHeader(FrameType.PICTURE, len(SPS_264), 0, 25, 640, 480).serialize() + SPS_264
+    frames, _ = split(jpeg.serialize() + marked, wait_for_key=False)
+    assert frames[0] == jpeg
+    assert isinstance(frames[1], VideoFrame)
+    assert (frames[1].keyframe, frames[1].codec) == (True, Codec.H264)
+
+
+def test_a_change_of_codec_or_size_is_marked():
+    bigger = VideoFrame(Codec.H264, True, SPS_264, 1280, 720, 25, TIME)
+    frames, _ = split(b"".join(f.serialize() for f in (KEY, KEY, bigger, KEY_265, DELTA_265)))
+    assert [frame.format_changed for frame in frames] == [False, False, True, True, False]
+
+
+def test_no_frame_rate_means_25():
+    silent = FrameHeader(FrameType.KEY, len(SPS_264), 2, 0, 640, 480).serialize() + SPS_264
+    frames, _ = split(silent)
+    assert frames[0].fps == 25
+    assert frames[0].device_time is None
+
+
+def test_sizes_that_cannot_be_written_are_refused():
+    for width in (641, 8192):
+        with pytest.raises(ValueError, match="multiples of 8"):
+            FrameHeader(FrameType.KEY, 1, 2, 25, width, 480).serialize()
+    with pytest.raises(ValueError, match="AUDIO"):
+        FrameHeader(FrameType.AUDIO, 70_000).serialize()
+
+
+def test_mpeg4_and_aud_led_streams_are_recognised():
+    aud = b"\x00\x00\x00\x01\x09\xf0" + SPS_264
+    mpeg4 = b"\x00\x00\x01\xb0\x01\x00\x00\x01\xb5"
+    for payload, codec in (
+        (aud, Codec.H264),
+        (mpeg4, Codec.MPEG4),
+        (b"\x00\x00\x00\x01\x46\x01\x50" + VPS_265, Codec.H265),
+    ):
+        frames, _ = split(FrameHeader(FrameType.KEY, len(payload), 2, 25, 640, 480).serialize() + payload)
+        assert frames[0].codec is codec
