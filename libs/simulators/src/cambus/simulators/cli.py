@@ -1,0 +1,171 @@
+"""``cambus-sim``: simulated devices from the command line."""
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from cambus.dvrip.errors import TransportError
+from cambus.media.frame import Codec
+from cambus.simulators.dvrip.archive import ArchivePlan
+from cambus.simulators.dvrip.control import ControlServer
+from cambus.simulators.dvrip.discovery import DiscoveryResponder
+from cambus.simulators.dvrip.media_plan import MediaPlan
+from cambus.simulators.dvrip.quirks import Quirks
+from cambus.simulators.dvrip.simulator import DvripSimulator
+from cambus.simulators.video_loop import VideoSpec
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Simulated surveillance devices.")
+
+_CODECS: Final = {"h264": Codec.H264, "h265": Codec.H265}
+
+
+@app.callback()
+def _root() -> None:
+    """Simulated surveillance devices."""
+
+
+@app.command()
+def dvrip(
+    *,
+    user: Annotated[str, typer.Option(help="Name of the administrator.")],
+    password: Annotated[str, typer.Option(help="Its password; others on this host can see it.")] = "",
+    password_file: Annotated[Path | None, typer.Option(help="Read the password from a file instead.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="TCP port; 0 takes any free one.")] = 34567,
+    devices: Annotated[int, typer.Option(min=1, help="How many devices, on consecutive ports.")] = 1,
+    channels: Annotated[int, typer.Option(min=1, max=64, help="Cameras per device.")] = 4,
+    control_port: Annotated[
+        int | None, typer.Option(help="HTTP control on loopback; 0 takes any free port.")
+    ] = None,
+    discovery_port: Annotated[int | None, typer.Option(help="Answer searches on this UDP port.")] = None,
+    alarm_every: Annotated[float, typer.Option(help="Seconds between motion alarms; 0: none.")] = 0.0,
+    alarm_centre: Annotated[str, typer.Option(help="HOST:PORT to send alarms to.")] = "",
+    quirk: Annotated[list[str] | None, typer.Option(help="name=value; may be given several times.")] = None,
+    main_size: Annotated[str, typer.Option(help="Main stream, WIDTHxHEIGHT.")] = "640x480",
+    main_bitrate: Annotated[int, typer.Option(help="Main stream, kbit/s.")] = 800,
+    fps: Annotated[int, typer.Option(min=1, max=31, help="Pictures per second.")] = 25,
+    codec: Annotated[
+        str, typer.Option(help="Main stream: h264, h265 or alternate by channel.")
+    ] = "alternate",
+    recordings: Annotated[int, typer.Option(min=1, help="Recordings per channel.")] = 90,
+    recording_seconds: Annotated[int, typer.Option(min=1, help="Length of each.")] = 60,
+    utc_offset: Annotated[int, typer.Option(help="Minutes the device's clock is ahead of UTC.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Seed of all chance, to reproduce a run.")] = None,
+) -> None:
+    """Run simulated Xiongmai DVRIP recorders until SIGTERM or SIGINT."""
+    secret = _password(password, password_file)
+    values = _quirk_values(quirk or [])
+    plan = _plan(main_size, main_bitrate, fps, codec)
+    centre = _address(alarm_centre) if alarm_centre else None
+    sims = [
+        DvripSimulator(
+            user=user,
+            password=secret,
+            channels=channels,
+            host=host,
+            port=port + index if port else 0,
+            index=index,
+            quirks=_quirks(values),
+            media=plan,
+            archive=ArchivePlan(recordings, recording_seconds),
+            seed=seed + index if seed is not None else None,
+            utc_offset_minutes=utc_offset,
+            alarm_every_s=alarm_every,
+        )
+        for index in range(devices)
+    ]
+    try:
+        asyncio.run(_run(sims, control_port, discovery_port, centre))
+    except TransportError as error:
+        typer.echo(f"cambus-sim: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def main() -> None:
+    """Entry point."""
+    app()
+
+
+async def _run(
+    sims: list[DvripSimulator],
+    control_port: int | None,
+    discovery_port: int | None,
+    centre: tuple[str, int] | None,
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    async with AsyncExitStack() as stack:
+        for sim in sims:
+            await stack.enter_async_context(sim)
+            if centre is not None:
+                sim.report_to(*centre)
+        if control_port is not None:
+            control = ControlServer(sims)
+            await control.start(control_port)
+            stack.push_async_callback(control.close)
+            typer.echo(f"control on http://127.0.0.1:{control.port}")
+        if discovery_port is not None:
+            responder = DiscoveryResponder(sims)
+            await responder.start(sims[0].host, discovery_port)
+            stack.callback(responder.close)
+            typer.echo(f"discovery on udp {sims[0].host}:{responder.port}")
+        for number, sim in enumerate(sims):
+            typer.echo(f"dvrip device {number} on {sim.host}:{sim.port}")
+        await sims[0].prepare(2)
+        typer.echo("ready")
+        await stop.wait()
+
+
+def _password(password: str, path: Path | None) -> str:
+    if path is not None:
+        try:
+            password = path.read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            raise typer.BadParameter(f"cannot read {path}: {error.strerror}") from None
+    if not password:
+        raise typer.BadParameter("give --password or --password-file; there is no default")
+    return password
+
+
+def _quirk_values(pairs: list[str]) -> dict[str, str]:
+    values = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"--quirk {pair}: want name=value")
+        values[name] = value
+    _quirks(values)
+    return values
+
+
+def _quirks(values: dict[str, str]) -> Quirks:
+    quirks = Quirks()
+    try:
+        quirks.update(values)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return quirks
+
+
+def _plan(size: str, kbit: int, fps: int, codec: str) -> MediaPlan:
+    width, _, height = size.partition("x")
+    if not (width.isdigit() and height.isdigit()) or int(width) % 8 or int(height) % 8:
+        raise typer.BadParameter(f"--main-size {size}: want WIDTHxHEIGHT in multiples of 8")
+    if codec not in {*_CODECS, "alternate"}:
+        raise typer.BadParameter(f"--codec {codec}: want h264, h265 or alternate")
+    main = VideoSpec(_CODECS.get(codec, Codec.H264), int(width), int(height), fps, kbit * 1000)
+    sub = VideoSpec(width=320, height=240, fps=fps, bitrate=256_000)
+    return MediaPlan(main, sub, Codec.H265 if codec == "alternate" else None)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit():
+        raise typer.BadParameter(f"--alarm-centre {text}: want HOST:PORT")
+    return host, int(port)
