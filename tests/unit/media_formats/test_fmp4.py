@@ -10,6 +10,7 @@ from cambus.media.fmp4 import AUDIO_TRACK, VIDEO_TRACK, Fmp4Muxer
 from cambus.media.fmp4_reader import Fragment, read_fragment, read_init
 from cambus.media.frame import Codec
 from cambus.media.mp4_boxes import bytes_reader, find_box
+from cambus.media.mp4_movie import LONGEST_SAMPLE
 
 
 def read(fragment: bytes) -> Fragment:
@@ -142,3 +143,12 @@ def test_a_movie_of_nothing_or_of_codecs_without_an_entry_is_refused(h264):
         Fmp4Muxer(h264, AudioConfig(Codec.G726, 8000, 1))
     with pytest.raises(ContainerError):
         Fmp4Muxer(h264, AudioConfig(Codec.PCMA, 8000, 2), audio_as_flac=True)
+
+
+def test_a_pause_of_days_inside_a_fragment_does_not_overflow(h264, pcma, video, audio):
+    day = 24 * 3600 * 90_000
+    muxer = Fmp4Muxer(h264, pcma)
+    frames = [video(0, params=h264), audio(0), video(day, params=h264), audio(day)]
+    pictures, sound = read(muxer.fragment(frames, next_video_dts=3 * day)).runs
+    assert list(pictures.durations) == [LONGEST_SAMPLE, LONGEST_SAMPLE]
+    assert list(sound.durations) == [LONGEST_SAMPLE, 1800]

@@ -213,3 +213,9 @@ def test_a_movie_above_4_gib_has_wide_offsets_and_a_wide_mdat(files):
     assert b"co64" in head
     assert head[-16:-12] == b"\0\0\0\1"
     assert mp4.total_bytes > 5 << 30
+
+
+def test_a_gap_that_no_sample_can_bridge_is_refused(files):
+    with pytest.raises(ContainerError, match="gap"):
+        FaststartMp4(parts(files, gap=1 << 31))
+    assert FaststartMp4(parts(files, gap=(1 << 31) - 3601)).duration_s > 6 * 3600

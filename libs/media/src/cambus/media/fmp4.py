@@ -18,10 +18,11 @@ from cambus.media.fmp4_audio import AudioTrack
 from cambus.media.frame import Frame, Kind
 from cambus.media.mp4_boxes import box, box_header, full_box
 from cambus.media.mp4_entries import audio_entry, video_entry
-from cambus.media.mp4_movie import MovieTrack, moov
+from cambus.media.mp4_movie import LONGEST_SAMPLE, TIMESCALE, MovieTrack, moov
 from cambus.media.parameter_sets import VideoParams, annexb_to_length_prefixed
 
-TIMESCALE = 90_000
+__all__ = ["AUDIO_TRACK", "TIMESCALE", "VIDEO_TRACK", "Fmp4Muxer"]
+
 VIDEO_TRACK = 1
 AUDIO_TRACK = 2
 _FTYP = box(b"ftyp", b"iso6", (1).to_bytes(4, "big"), b"iso6iso5mp41")
@@ -168,7 +169,7 @@ class Fmp4Muxer:
         reordered = any(frame.pts != frame.dts for frame, _ in samples)
         rows = array("I")
         for index, (frame, sample) in enumerate(samples):
-            rows.append(times[index + 1] - times[index])
+            rows.append(min(times[index + 1] - times[index], LONGEST_SAMPLE))
             rows.append(len(sample))
             rows.append(_SYNC_SAMPLE if frame.keyframe else _OTHER_SAMPLE)
             if reordered:
@@ -207,7 +208,7 @@ class Fmp4Muxer:
         for sample, end in zip(
             samples, ends, strict=True
         ):  # a gap between packets prolongs the one before it
-            rows.append(end - sample.dts)
+            rows.append(min(end - sample.dts, LONGEST_SAMPLE))
             rows.append(len(sample.data))
         data = [sample.data for sample in samples]
         return _Run(AUDIO_TRACK, samples[0].dts, len(samples), 0x301, rows, data, sum(map(len, data)))

@@ -8,8 +8,8 @@ from cambus.media.audio import AudioConfig
 from cambus.media.flac import MAX_BLOCK_SAMPLES, FlacEncoder
 from cambus.media.frame import Codec, Frame
 from cambus.media.g711 import decode_alaw, decode_ulaw
+from cambus.media.mp4_movie import TIMESCALE
 
-TIMESCALE = 90_000
 TOLERANCE = TIMESCALE // 10
 """How far packets may stray from the sample clock before it is set anew: 100 ms."""
 

@@ -16,10 +16,9 @@ from typing import NamedTuple
 from cambus.media.errors import ContainerError
 from cambus.media.fmp4_reader import Fragment, InitSegment, InitTrack
 from cambus.media.mp4_boxes import box, box_header
-from cambus.media.mp4_movie import HandlerKind, MovieTrack, moov
+from cambus.media.mp4_movie import TIMESCALE, HandlerKind, MovieTrack, moov
 from cambus.media.mp4_tables import SampleTables, needs_wide_offsets
 
-TIMESCALE = 90_000
 _FTYP = box(b"ftyp", b"isom", (0x200).to_bytes(4, "big"), b"isomiso2iso6mp41")
 _SHORT_HEAD = 1 << 20
 
@@ -66,7 +65,8 @@ class FaststartMp4:
         duration_s: of the presentation.
 
     Raises:
-        ContainerError: no sample at all, nothing between start and end, or a track with another timescale.
+        ContainerError: no sample at all, nothing between start and end, a track with another timescale, or a
+            gap above 6.6 hours, which no sample can bridge (shift the parts to close it).
     """
 
     def __init__(

@@ -15,6 +15,12 @@ _ENABLED_IN_MOVIE = 3  # track flags (§8.3.2.3)
 _VOLUME_FULL = 0x0100
 _SELF_CONTAINED = full_box(b"url ", 0, 1)
 
+TIMESCALE = 90_000
+"""Ticks a second of every movie and track that is written: those of the frames of the bus."""
+
+LONGEST_SAMPLE = 0x7FFFFFFF
+"""The longest duration of a sample, in ticks: readers take a greater one for a negative number."""
+
 HandlerKind = Literal[b"vide", b"soun"]
 
 

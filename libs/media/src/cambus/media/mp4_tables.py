@@ -7,8 +7,10 @@ from array import array
 from collections.abc import Iterable
 from itertools import accumulate, groupby, repeat
 
+from cambus.media.errors import ContainerError
 from cambus.media.fmp4_reader import TrackRun
 from cambus.media.mp4_boxes import full_box
+from cambus.media.mp4_movie import LONGEST_SAMPLE
 
 _WIDE = 1 << 32
 
@@ -71,11 +73,16 @@ class SampleTables:
             dts: decode time of the first on the common time line.
             position: of the first byte inside the `mdat` payload.
             entry: 1-based number of its sample entry.
+
+        Raises:
+            ContainerError: the gap before it is longer than a sample can be.
         """
         if not run.sizes:
             return
         if self.count:
             step = max(1, dts - self._last_dts)
+            if step > LONGEST_SAMPLE:
+                raise ContainerError(f"a gap of {step} ticks")
             self._steps.add(step)
             self._last_dts += step
         else:

@@ -15,7 +15,7 @@ from cambus.media.frame import Codec
 from cambus.media.nal import iter_nal_spans
 from cambus.media.rtcp import sender_report
 
-TIMESCALE = 90_000
+_TICKS_PER_S = 90_000  # of the timestamps handed in
 HEADER_BYTES = 12
 _HEADER = struct.Struct(">BBHII")
 _INTERLEAVED = struct.Struct(">BBH")
@@ -57,7 +57,7 @@ class RtpPacketizer:
         ssrc: int | None = None,
         *,
         mtu: int = 1400,
-        clock_rate: int = TIMESCALE,
+        clock_rate: int = 90_000,
         channels: int = 1,
         sequence: int | None = None,
         timestamp_offset: int | None = None,
@@ -85,7 +85,7 @@ class RtpPacketizer:
 
     def rtp_timestamp(self, timestamp: int) -> int:
         """The RTP timestamp of a pts in 90 kHz ticks."""
-        return (timestamp * self.clock_rate // TIMESCALE + self._timestamp_offset) & 0xFFFFFFFF
+        return (timestamp * self.clock_rate // _TICKS_PER_S + self._timestamp_offset) & 0xFFFFFFFF
 
     def packetize(self, payload: bytes, timestamp: int, *, marker: bool = False) -> list[bytes]:
         """The packets of one access unit (Annex B) or audio packet; none if it is empty.
