@@ -1,0 +1,109 @@
+"""The commands of upgrade-manager."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from cambus.bus.calls import CallContext
+from cambus.bus.endpoints import Endpoints
+from cambus.bus.objects import ObjectStore
+from cambus.schemas.commands import upgrade_manager as commands
+from cambus.schemas.errors import BadRequest, NotFound
+from cambus.schemas.ids import new_ulid
+from cambus.schemas.model import Done
+from cambus.schemas.state.upgrades import CampaignState, FirmwareRef, UpgradeCampaign
+from cambus.upgrade_manager.store import CampaignStore
+
+MAX_ATTEMPTS_SHOWN = 1000
+
+
+class UpgradeCommands:
+    """Answers `svc.upgrade-manager.…`; `on_change` is called with a campaign that was begun or cancelled."""
+
+    def __init__(self, store: CampaignStore, firmware: ObjectStore, on_change: Callable[[str], None]) -> None:
+        self._store = store
+        self._firmware = firmware
+        self._on_change = on_change
+
+    def register(self, endpoints: Endpoints) -> None:
+        """Answer the commands."""
+        endpoints.add(commands.UPGRADE_START, self.start)
+        endpoints.add(commands.UPGRADE_STATUS, self.status)
+        endpoints.add(commands.UPGRADE_CANCEL, self.cancel)
+
+    async def start(self, _: CallContext, request: commands.CampaignStartRequest) -> commands.UpgradeRef:
+        """Order a campaign; it is on record when this returns.
+
+        Raises:
+            NotFound: There is no such image.
+            BadRequest: A device stands twice, or the image is not the one that was meant.
+        """
+        if len(set(request.devices)) != len(request.devices):
+            raise BadRequest("devices: a device stands twice")
+        campaign = UpgradeCampaign(
+            id=new_ulid(),
+            firmware=await self._checked(request.firmware),
+            devices=request.devices,
+            concurrency=request.concurrency,
+            force=request.force,
+            max_failures=request.max_failures,
+            created_at=datetime.now(UTC),
+        )
+        await self._store.create(campaign)
+        self._on_change(campaign.id)
+        return commands.UpgradeRef(campaign=campaign.id)
+
+    async def _checked(self, firmware: FirmwareRef) -> FirmwareRef:
+        stored = await self._firmware.info(firmware.object)
+        if stored is None:
+            raise NotFound(
+                f"there is no image {firmware.object} in {self._firmware.bucket}", reason="no-such-image"
+            )
+        if firmware.sha256 not in {None, stored.sha256}:
+            raise BadRequest("firmware.sha256: the stored image has another digest")
+        if firmware.size_bytes not in {None, stored.bytes} or stored.bytes == 0:
+            raise BadRequest(f"firmware.size_bytes: the stored image has {stored.bytes} bytes")
+        return firmware.model_copy(update={"sha256": stored.sha256, "size_bytes": stored.bytes})
+
+    async def status(
+        self, _: CallContext, request: commands.CampaignStatusRequest
+    ) -> commands.CampaignStatusReply:
+        """How one campaign is, device by device, or how the latest are.
+
+        Raises:
+            NotFound: There is no such campaign.
+        """
+        if request.campaign is None:
+            latest = (await self._store.campaigns())[: request.limit]
+            return commands.CampaignStatusReply(
+                campaigns=[await self._status(campaign, attempts=False) for campaign in latest]
+            )
+        campaign = await self._store.campaign(request.campaign)
+        if campaign is None:
+            raise NotFound(f"there is no campaign {request.campaign}")
+        return commands.CampaignStatusReply(campaigns=[await self._status(campaign, attempts=True)])
+
+    async def _status(self, campaign: UpgradeCampaign, *, attempts: bool) -> commands.CampaignStatus:
+        known = await self._store.attempts(campaign)
+        return commands.CampaignStatus(
+            campaign=campaign,
+            counts=dict(Counter(attempt.state.value for attempt in known.values())),
+            attempts=list(known.values())[:MAX_ATTEMPTS_SHOWN] if attempts else [],
+        )
+
+    async def cancel(self, _: CallContext, request: commands.CampaignCancelRequest) -> Done:
+        """End a campaign: nothing more is begun, and what is not wholly sent is ended.
+
+        Raises:
+            NotFound: There is no such campaign.
+        """
+
+        def change(campaign: UpgradeCampaign) -> UpgradeCampaign:
+            if campaign.state is not CampaignState.RUNNING:
+                return campaign
+            return campaign.model_copy(update={"state": CampaignState.CANCELLED})
+
+        if await self._store.change_campaign(request.campaign, change) is None:
+            raise NotFound(f"there is no campaign {request.campaign}")
+        self._on_change(request.campaign)
+        return Done()

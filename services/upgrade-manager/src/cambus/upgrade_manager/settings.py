@@ -1,0 +1,22 @@
+"""What upgrade-manager can be told from outside."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from cambus.bus.settings import BusSettings
+
+
+class UpgradeManagerSettings(BusSettings):
+    """The settings of upgrade-manager."""
+
+    look_interval_s: Annotated[float, Field(gt=0, le=300)] = Field(
+        default=5.0,
+        description="Seconds between two looks at campaigns and at devices that have gone silent.",
+    )
+    silence_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        default=30.0, description="Seconds without progress after which the device's connector is asked."
+    )
+    device_deadline_s: Annotated[float, Field(gt=0, le=86400)] = Field(
+        default=1800.0, description="Seconds after which a device that did not finish is given up."
+    )
