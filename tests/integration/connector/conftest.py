@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from cambus.bus.assets import ensure_assets
 from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.kv import KeyValue
@@ -129,7 +130,7 @@ class FakeDriver:
     def device(self, record, context):
         unknown = set(record.options) - {"speed"}
         if unknown:
-            raise InvalidRecord(f"options: unknown option {sorted(unknown)[0]}")
+            raise InvalidRecord(f"options: unknown option {min(unknown)}")
         return _Connectable(self, record)
 
     async def move(self, session, context, request):
@@ -165,20 +166,24 @@ class Bench:
     """What a test holds in its hands: the world, the buckets, a caller, and connectors started on demand."""
 
     def __init__(self, bus, protocol, tmp_path, nats):
-        self.bus = bus
-        self.nats = nats
+        self.move_to(bus, nats)
         self.protocol = protocol
         self.world = FakeWorld()
-        self.client = BusClient(bus)
-        self.devices = KeyValue(bus, KV_DEVICES, DeviceRecord)
-        self.presence = KeyValue(bus, KV_PRESENCE, Presence)
-        self.sealed = KeyValue(bus, KV_CREDENTIALS, SealedCredentials)
         self.keys = KeyRing(KEY)
         self.connectors = {}
         self._tmp_path = tmp_path
         self._key_file = tmp_path / "credentials.key"
         self._key_file.write_bytes(KEY)
         self._key_file.chmod(0o600)
+
+    def move_to(self, bus, nats):
+        """Work through another server."""
+        self.bus = bus
+        self.nats = nats
+        self.client = BusClient(bus)
+        self.devices = KeyValue(bus, KV_DEVICES, DeviceRecord)
+        self.presence = KeyValue(bus, KV_PRESENCE, Presence)
+        self.sealed = KeyValue(bus, KV_CREDENTIALS, SealedCredentials)
 
     async def connector(self, instance="replica-1", **settings):
         world, protocol = self.world, self.protocol
@@ -234,6 +239,7 @@ def connector_nats():
 async def bench(connector_nats, unique, tmp_path, bus_settings):
     settings = bus_settings.model_copy(update={"nats_url": connector_nats.url})
     async with await Bus.connect(settings, name="test") as bus:
+        await ensure_assets(bus)
         made = Bench(bus, unique, tmp_path, connector_nats)
         try:
             async with asyncio.timeout(60):

@@ -35,7 +35,7 @@ def test_a_newcomer_takes_only_its_own_share(members, newcomer):
 
 @given(st.sets(names, min_size=2, max_size=6))
 def test_a_leaver_moves_only_its_own_share(members):
-    leaver = sorted(members)[0]
+    leaver = min(members)
     for shard in range(SHARDS):
         before, after = preferred_owner(shard, members), preferred_owner(shard, members - {leaver})
         assert after == before or before == leaver

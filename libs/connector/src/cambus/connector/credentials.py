@@ -26,9 +26,7 @@ class CredentialStore:
         on_change: told the name of every credential that comes, changes or goes.
     """
 
-    def __init__(
-        self, bus: Bus, keys: KeyRing | None, on_change: Callable[[str], None]
-    ) -> None:
+    def __init__(self, bus: Bus, keys: KeyRing | None, on_change: Callable[[str], None]) -> None:
         self._keys = keys
         self._on_change = on_change
         self._bucket = KeyValue(bus, KV_CREDENTIALS, SealedCredentials)

@@ -1,0 +1,89 @@
+"""What the bus hears of devices."""
+
+import pytest
+
+from cambus.bus.ordered import ALL, OrderedReader
+from cambus.schemas import subjects
+from cambus.schemas.assets import STREAM_EVENTS
+from cambus.schemas.catalog import EVENTS
+from cambus.schemas.codec import decode
+from cambus.schemas.commands import live
+
+
+class Heard:
+    """The events of one device, in order."""
+
+    def __init__(self, bus, device):
+        self._reader = OrderedReader(bus, STREAM_EVENTS, [subjects.events(device)], start=ALL)
+
+    async def __aenter__(self):
+        await self._reader.open()
+        return self
+
+    async def __aexit__(self, *exc_info):
+        await self._reader.close()
+
+    async def next(self):
+        stored = await anext(self._reader)
+        subject = subjects.parse_event(stored.subject)
+        spec = EVENTS[f"{subject.noun}.{subject.past}"]
+        return spec.name, decode(spec.model, stored.data)
+
+    async def until(self, name):
+        while True:
+            heard, event = await self.next()
+            if heard == name:
+                return event
+
+
+@pytest.fixture
+async def heard(bench, device):
+    await bench.connector()
+    async with Heard(bench.bus, device) as events:
+        yield events
+
+
+async def test_online_and_offline_are_told_with_owner_and_reason(bench, device, heard):
+    world = await bench.add(device)
+    online = await heard.until("device.online")
+    assert (online.replica, online.connection, online.model) == ("replica-1", "dialled", "M1")
+    assert online.epoch > 0
+    await bench.shown(device)
+    world.drop()
+    offline = await heard.until("device.offline")
+    assert offline.reason == "connection-lost"
+    assert offline.online_s >= 0
+
+
+async def test_a_refused_credential_is_told_without_the_secret(bench, device, heard):
+    bench.world[device].password = "right"
+    await bench.add(device, credentials=await bench.credential(f"c-{device}", "hunter2"))
+    refused = await heard.until("device.auth-failed")
+    assert (refused.reason, refused.direction) == ("wrong-password", "to-device")
+    assert "hunter2" not in refused.model_dump_json()
+
+
+async def test_another_model_behind_the_address_is_told(bench, device, heard):
+    world = await bench.add(device)
+    await bench.shown(device)
+    world.model = "M2"
+    world.channels = 2
+    world.drop()
+    changed = await heard.until("device.changed")
+    assert [(c.field, c.before, c.after) for c in changed.changes][:1] == [("model", "M1", "M2")]
+    channel = await heard.until("channel.changed")
+    assert (channel.channel, channel.change) == (1, "added")
+
+
+async def test_streams_that_open_and_close_are_told(bench, device, heard):
+    await bench.add(device)
+    await bench.shown(device)
+    request = live.LiveStartRequest(channel=0, stream="sub", claimant="viewer")
+    reply = await bench.client.call(live.START, request, device=device)
+    started = await heard.until("live.started")
+    assert (started.channel, started.stream, started.codec) == (0, "sub", "h264")
+    assert started.subject == reply.subject
+    stop = live.LiveStopRequest(channel=0, stream="sub", claimant="viewer")
+    await bench.client.call(live.STOP, stop, device=device)
+    stopped = await heard.until("live.stopped")
+    assert (stopped.stream, stopped.reason) == ("sub", "unclaimed")
