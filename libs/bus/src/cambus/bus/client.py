@@ -77,8 +77,8 @@ class BusClient:
             )
         except NoResponders:
             raise Offline(f"nobody answers {spec.key}" + (f" for {device}" if device else "")) from None
-        except BusUnavailable:
-            raise DeadlineExceeded(f"{spec.key}: no answer within {budget_s:g} s") from None
+        except BusUnavailable as error:
+            raise DeadlineExceeded(f"{spec.key}: {error}") from None
         except PayloadTooLarge as error:
             raise TooLarge(f"{spec.key}: {error}") from None
         except BusClosed as error:

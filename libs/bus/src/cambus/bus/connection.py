@@ -222,7 +222,20 @@ class Bus:
     async def request(
         self, subject: str, data: bytes = b"", *, headers: Headers | None = None, timeout_s: float = 5.0
     ) -> Msg:
-        """Send a request and return the first answer. Raises as `cambus.bus.requests.Requests.one`."""
+        """Send a request and return the first answer.
+
+        While NATS is away it waits to be sent; what its time ran out for is never sent.
+
+        Raises:
+            NoResponders: nobody listens there.
+            BusUnavailable: no answer within `timeout_s` seconds, or the connection was lost meanwhile.
+            BusClosed: the connection is closed for good.
+            PayloadTooLarge: more than `max_payload`.
+        """
+        if not self._up.is_set():
+            started = asyncio.get_running_loop().time()
+            await self.wait_connected(timeout_s)
+            timeout_s -= asyncio.get_running_loop().time() - started
         return await self._open_requests().one(subject, data, headers, timeout_s)
 
     async def gather(
@@ -289,6 +302,8 @@ class Bus:
             logger.warning("lost the connection to NATS")
         self._up.clear()
         self._count.connected().set(0)
+        if self._requests is not None:
+            self._requests.connection_lost()
         self.health.set(CONNECTED, ok=False, detail="connection lost")
 
     async def _on_reconnected(self) -> None:

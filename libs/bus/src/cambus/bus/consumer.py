@@ -111,6 +111,7 @@ class EventConsumer:
         self._tasks = TaskSet(max_in_flight * 2)
         self._room = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._handing_back = asyncio.Event()
         metrics = bus.metrics
         self._count = metrics.counter(
             "consumer_events_total",
@@ -141,7 +142,7 @@ class EventConsumer:
             await asyncio.wait({keeping})
 
     def stop(self) -> None:
-        """Take no more; `run()` returns when what is being handled is done. The rest goes to others at once."""
+        """Take no more; `run()` returns when what was taken is handled. What fails then goes to others."""
         self._stopping.set()
         self._room.set()
 
@@ -232,8 +233,8 @@ class EventConsumer:
             await self._reopen()
 
     async def _finish(self) -> None:
-        """Let running handlers end; what has not begun is handed back by its lane."""
-        self._stopping.set()
+        """Let the lanes end; what they have not ended in time they hand back."""
+        self._handing_back.set()  # only now: handed back before, they would come to us again
         await self._tasks.wait(FINISH_S)
         self._tasks.cancel()
         await self._tasks.wait(1.0)
@@ -271,32 +272,44 @@ class EventConsumer:
         lane = self._lanes[key]
         try:
             while lane:
-                item = lane[0]
-                try:
-                    if self._stopping.is_set():
-                        await self._answer(item, NAK)
-                    else:
-                        await self._handle(item)
-                except BusError as error:
-                    facts = {"consumer": self._durable, "seq": item.position.stream_seq, "reason": str(error)}
-                    logger.warning("an event comes again", extra=facts)
-                finally:
-                    self._in_flight.pop(item.position.stream_seq, None)
-                    self._room.set()
-                    lane.popleft()
+                if not await self._handle_safely(lane[0]):
+                    break
+                self._end(lane.popleft())
         finally:
-            for item in lane:
-                self._in_flight.pop(item.position.stream_seq, None)
             del self._lanes[key]
+            while lane:
+                item = lane.popleft()
+                self._end(item)
+                await self._hand_back(item)
 
-    async def _handle(self, item: _InFlight) -> None:
-        """Handle one message to its end: done, dead, or left to come again."""
+    def _end(self, item: _InFlight) -> None:
+        self._in_flight.pop(item.position.stream_seq, None)
+        self._room.set()
+
+    async def _hand_back(self, item: _InFlight) -> None:
+        try:
+            await self._answer(item, NAK)
+        except BusError as error:
+            facts = {"consumer": self._durable, "seq": item.position.stream_seq, "reason": str(error)}
+            logger.debug("an event comes again after its wait", extra=facts)
+
+    async def _handle_safely(self, item: _InFlight) -> bool:
+        """Handle one message; False if it, and all behind it, are to be handed back."""
+        try:
+            return await self._handle(item)
+        except BusError as error:
+            facts = {"consumer": self._durable, "seq": item.position.stream_seq, "reason": str(error)}
+            logger.warning("an event comes again", extra=facts)
+            return True
+
+    async def _handle(self, item: _InFlight) -> bool:
+        """Handle one message to its end, done or dead; False if it is to be handed back."""
         message, position = item.message, item.position
         headers = message.headers or {}
         tries = position.attempts
         if tries > self._max_deliver:
             await self._bury(item, tries - 1, "exhausted", "every earlier try ended without an answer")
-            return
+            return True
         try:
             received = read_event(
                 message.subject,
@@ -308,28 +321,28 @@ class EventConsumer:
             )
         except (CambusError, ValueError) as error:
             await self._bury(item, tries, "unreadable", str(error))
-            return
+            return True
         TRACEPARENT.set(valid_traceparent(headers.get(header.TRACEPARENT)))
         while True:
             try:
                 await self._handler(received)
             except DeadLetterError as error:
                 await self._bury(item, tries, "refused", str(error))
-                return
+                return True
             except Exception as error:  # noqa: BLE001 - whatever a handler fails with is tried again
                 if tries >= self._max_deliver:
                     text = error.text if isinstance(error, CambusError) else type(error).__name__
                     await self._bury(item, tries, "failed", text)
-                    return
-                if not await self._retry_later(item, tries, error):
-                    return
+                    return True
+                if not await self._wait_for_retry(item, tries, error):
+                    return False
                 tries += 1
             else:
                 await self._answer(item, ACK, confirmed=self._ack_sync)
                 self._count("handled").inc()
-                return
+                return True
 
-    async def _retry_later(self, item: _InFlight, tries: int, error: Exception) -> bool:
+    async def _wait_for_retry(self, item: _InFlight, tries: int, error: Exception) -> bool:
         """Wait for the next try in place; False if we stop meanwhile and another replica will try."""
         self._count("retried").inc()
         delay_s = self._backoff[min(tries, len(self._backoff)) - 1]
@@ -342,10 +355,9 @@ class EventConsumer:
         logger.warning("an event handler failed", exc_info=error, extra=facts)
         try:
             async with asyncio.timeout(delay_s):
-                await self._stopping.wait()
+                await self._handing_back.wait()
         except TimeoutError:
             return True
-        await self._answer(item, NAK)
         return False
 
     async def _bury(self, item: _InFlight, tries: int, reason: str, text: str) -> None:

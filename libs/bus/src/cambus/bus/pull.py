@@ -106,13 +106,13 @@ class Puller:
         self._forget = self._bus.on_reconnect(lambda: self._finish(PullEnd.RECONNECTED))
 
     async def close(self) -> None:
-        """End the subscription; what the server still sends is lost here and will be delivered again."""
+        """End the subscription; what the server has sent by then is still handed over."""
         self._forget()
         subscription, self._subscription = self._subscription, None
-        if subscription is not None and not self._bus.nc.is_closed:
-            await subscription.close()
+        if subscription is not None:
+            await subscription.drain()
 
-    async def pull(self, batch: int, expires_s: float = EXPIRES_S) -> PullEnd:
+    async def pull(self, batch: int) -> PullEnd:
         """Ask for up to `batch` messages and wait until they were delivered or the request has ended.
 
         Raises:
@@ -122,8 +122,8 @@ class Puller:
         self._end = loop.create_future()
         self._remaining = batch
         self._number += 1
-        body: dict[str, Any] = {"batch": batch, "expires": int(expires_s * 1e9)}
-        silence = loop.call_later(expires_s + SILENCE_S, self._finish, PullEnd.SILENT)
+        body: dict[str, Any] = {"batch": batch, "expires": int(EXPIRES_S * 1e9)}
+        silence = loop.call_later(EXPIRES_S + SILENCE_S, self._finish, PullEnd.SILENT)
         try:
             await self._bus.publish(
                 self._subject, json.dumps(body).encode(), reply=f"{self._inbox}.{self._number}"

@@ -45,6 +45,7 @@ class Requests:
         self._prefix = f"{nc.new_inbox()}."
         self._numbers = count(1)
         self._waiting: dict[str, Handler] = {}
+        self._single: dict[str, asyncio.Future[Msg]] = {}
 
     @property
     def subject(self) -> str:
@@ -57,16 +58,24 @@ class Requests:
         if waiting is not None:
             waiting(message)
 
+    def connection_lost(self) -> None:
+        """Fail what waits for one answer: it would have come over the connection that is gone."""
+        for answer in list(self._single.values()):
+            if not answer.done():
+                answer.set_exception(BusUnavailable("the connection was lost before the answer came"))
+
     async def one(self, subject: str, data: bytes, headers: Headers | None, timeout_s: float) -> Msg:
         """Send and return the first answer.
 
         Raises:
             NoResponders: nobody listens there.
-            BusUnavailable: no answer within `timeout_s` seconds, or nothing could be sent.
+            BusUnavailable: no answer within `timeout_s` seconds, the connection was lost meanwhile, or nothing
+                could be sent.
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Msg] = loop.create_future()
         token = f"{next(self._numbers):x}"
+        self._single[token] = answer
         self._waiting[token] = lambda message: None if answer.done() else answer.set_result(message)
         timer = loop.call_later(timeout_s, _give_up, answer, timeout_s)
         try:
@@ -76,7 +85,7 @@ class Requests:
             timer.cancel()
             if not answer.cancel() and not answer.cancelled():
                 answer.exception()  # a time-out that nobody awaits any more is no defect to be logged
-            del self._waiting[token]
+            del self._waiting[token], self._single[token]
         if is_no_responders(message):
             raise NoResponders(subject)
         return message
