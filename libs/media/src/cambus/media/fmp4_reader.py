@@ -122,6 +122,27 @@ class TrackRun:
         """Bytes of all samples."""
         return sum(self.sizes)
 
+    def since(self, dts: int) -> TrackRun | None:
+        """The samples that begin at `dts` or later; None if there are none."""
+        skipped, begins, offset = 0, self.dts, self.offset
+        for size, duration in zip(self.sizes, self.durations, strict=True):
+            if begins >= dts:
+                break
+            skipped, begins, offset = skipped + 1, begins + duration, offset + size
+        if not skipped:
+            return self
+        if skipped == len(self.sizes):
+            return None
+        return TrackRun(
+            self.track_id,
+            begins,
+            offset,
+            self.sizes[skipped:],
+            self.durations[skipped:],
+            self.cts_offsets[skipped:],
+            self.sync[skipped:],
+        )
+
     def samples(self) -> Iterator[Sample]:
         """The samples one by one."""
         offset, dts = self.offset, self.dts

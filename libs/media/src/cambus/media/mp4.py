@@ -55,8 +55,9 @@ class FaststartMp4:
 
     Args:
         parts: in the order of time; the common time line must not run backwards.
-        start: where to begin to present, on the common time line; what lies before it from the keyframe on is
-            decoded and not shown (edit list). None: with the first sample.
+        start: where to begin to present, on the common time line; pictures before it from the keyframe on are
+            decoded and not shown (edit list), sound before it is left out: FFmpeg counts an edit of sound in
+            samples, whatever the track's ticks are. None: with the first sample.
         end: where to stop presenting; None: with the last sample.
         created_s: creation time, seconds since 1904-01-01 UTC; the same arguments give the same bytes.
 
@@ -80,6 +81,7 @@ class FaststartMp4:
         self._ranges: list[FileRange] = []
         self._positions: list[int] = []  # of each range inside the mdat payload
         self._data_bytes = 0
+        self._sound_from = start
         tracks = [_Track(b"vide"), _Track(b"soun")]
         for part in parts:
             for track in tracks:
@@ -125,6 +127,8 @@ class FaststartMp4:
             return
         for track in tracks:
             run = None if track.current is None else fragment.run(track.current.track_id)
+            if run is not None and track.kind == b"soun" and self._sound_from is not None:
+                run = run.since(self._sound_from - part.shift)
             if run is not None:
                 position = self._data_bytes + run.offset - fragment.data_offset
                 track.tables.add(run, dts=run.dts + part.shift, position=position, entry=track.entry)

@@ -1,0 +1,148 @@
+import io
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import av
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from cambus.media.frame import Codec, Flag, Frame
+from cambus.recorder.exports import Exports
+from cambus.recorder.index import Index
+from cambus.recorder.layout import StreamKey
+from cambus.schemas.errors import NotFound
+
+Frames = Callable[..., list[Frame]]
+Record = Callable[..., list[tuple[int, int]]]
+KEY = StreamKey("gate-1", 0, "main")
+START_US = 1_770_000_000_000_000
+SECOND = 1_000_000
+
+
+@pytest.fixture
+def exports(root: Path) -> Iterator[Exports]:
+    with Index(root) as index, ThreadPoolExecutor(2) as threads:
+        yield Exports(root, index, threads, ttl_s=60)
+
+
+@pytest.fixture
+async def http(exports: Exports) -> "Iterator[TestClient]":
+    app = web.Application()
+    app.add_routes(exports.routes())
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+async def fetched(exports: Exports, http: TestClient, start_s: float, end_s: float) -> tuple[bytes, object]:
+    export = await exports.create(KEY, START_US + int(start_s * SECOND), START_US + int(end_s * SECOND))
+    answer = await http.get(f"/exports/{export.token}.mp4")
+    assert answer.status == 200
+    body = await answer.read()
+    assert len(body) == export.movie.total_bytes
+    return body, export
+
+
+def shown(body: bytes) -> tuple[float, int, int]:
+    """Duration in seconds, pictures presented, samples of sound in what FFmpeg makes of a file."""
+    pictures = samples = 0
+    with av.open(io.BytesIO(body)) as opened:
+        duration = float(opened.duration or 0) / av.time_base
+        last = -1.0
+        for packet in opened.demux():
+            for frame in packet.decode():
+                if isinstance(frame, av.VideoFrame):
+                    assert frame.time is not None
+                    assert frame.time > last
+                    last = frame.time
+                    pictures += frame.time >= 0
+                else:
+                    samples += frame.samples
+    return duration, pictures, samples
+
+
+async def test_a_span_over_several_segments_is_one_movie(
+    exports: Exports, http: TestClient, frames: Frames, record: Record
+) -> None:
+    record(frames(300))
+    body, export = await fetched(exports, http, 1, 11)
+    duration, pictures, samples = shown(body)
+    assert duration == pytest.approx(10, abs=0.1)
+    assert pictures == pytest.approx(250, abs=3)
+    assert samples == pytest.approx(80_000, abs=4000)
+    assert len(export.covered) == 1
+
+
+async def test_ranges_put_together_are_the_whole(
+    exports: Exports, http: TestClient, frames: Frames, record: Record
+) -> None:
+    record(frames(200))
+    body, export = await fetched(exports, http, 0, 8)
+    pieces = []
+    step = len(body) // 7 + 1
+    for start in range(0, len(body), step):
+        answer = await http.get(
+            f"/exports/{export.token}.mp4", headers={"Range": f"bytes={start}-{start + step - 1}"}
+        )
+        assert answer.status == 206
+        pieces.append(await answer.read())
+    assert b"".join(pieces) == body
+
+
+async def test_ranges_that_cannot_be_served_and_suffixes(
+    exports: Exports, http: TestClient, frames: Frames, record: Record
+) -> None:
+    record(frames(100))
+    body, export = await fetched(exports, http, 0, 4)
+    url = f"/exports/{export.token}.mp4"
+    beyond = await http.get(url, headers={"Range": f"bytes={len(body)}-"})
+    assert (beyond.status, beyond.headers["Content-Range"]) == (416, f"bytes */{len(body)}")
+    tail = await http.get(url, headers={"Range": "bytes=-10"})
+    assert await tail.read() == body[-10:]
+    head = await http.head(url)
+    assert (head.status, head.content_length) == (200, len(body))
+
+
+async def test_a_gap_in_the_middle_is_told_and_plays_on(
+    exports: Exports, http: TestClient, frames: Frames, record: Record
+) -> None:
+    record([*frames(100), *frames(100, first=200, flag_first=Flag.DISCONTINUITY)])
+    body, export = await fetched(exports, http, 0, 12)
+    duration, pictures, _ = shown(body)
+    assert len(export.covered) == 2
+    assert pictures == 200
+    assert duration == pytest.approx(12, abs=0.1)
+
+
+async def test_a_change_of_codec_inside_the_span_is_kept(
+    exports: Exports, http: TestClient, frames: Frames, record: Record
+) -> None:
+    record([*frames(100), *frames(100, codec=Codec.H265, first=100)])
+    body, _ = await fetched(exports, http, 0, 8)
+    assert body.count(b"avc1") >= 1
+    assert body.count(b"hvc1") >= 1
+
+
+async def test_nothing_recorded_is_not_found(exports: Exports, frames: Frames, record: Record) -> None:
+    record(frames(50))
+    with pytest.raises(NotFound):
+        await exports.create(KEY, START_US + 100 * SECOND, START_US + 110 * SECOND)
+
+
+async def test_an_export_pins_its_segments_until_its_time_is_over(
+    root: Path, frames: Frames, record: Record
+) -> None:
+    record(frames(100))
+    now = 0.0
+    with Index(root) as index, ThreadPoolExecutor(1) as threads:
+        exports = Exports(root, index, threads, ttl_s=60, clock=lambda: now)
+        await exports.create(KEY, START_US, START_US + SECOND)
+        (first, *_) = index.all_segments()
+        assert exports.pinned(first.id)
+        now = 61.0
+        assert not exports.pinned(first.id)
+
+
+async def test_an_unknown_token_is_not_found(http: TestClient) -> None:
+    assert (await http.get("/exports/guess.mp4")).status == 404

@@ -1,0 +1,70 @@
+from cambus.recorder.index import Gap
+from cambus.recorder.layout import StreamKey
+from cambus.recorder.ledger import GapLedger
+from cambus.schemas.spans import GapReason
+
+KEY = StreamKey("gate-1", 0, "main")
+SECOND = 1_000_000
+
+
+class Written:
+    """Keeps the last gap of each beginning, as the index does."""
+
+    def __init__(self) -> None:
+        self.gaps: dict[int, Gap] = {}
+
+    def __call__(self, gap: Gap) -> None:
+        self.gaps[gap.start_us] = gap
+
+    @property
+    def spans(self) -> list[tuple[int, int, str]]:
+        return [(gap.start_us // SECOND, gap.end_us // SECOND, gap.reason) for gap in self.gaps.values()]
+
+
+def test_a_restart_leaves_a_gap_from_the_last_recording_to_the_next() -> None:
+    written = Written()
+    ledger = GapLedger(KEY, 10 * SECOND, GapReason.RESTART, written)
+    ledger.recorded(25 * SECOND, 26 * SECOND)
+    assert written.spans == [(10, 25, "restart")]
+
+
+def test_contiguous_recording_leaves_none() -> None:
+    written = Written()
+    ledger = GapLedger(KEY, 0, GapReason.RESTART, written)
+    for second in range(20):
+        ledger.recorded(second * SECOND, (second + 1) * SECOND)
+    ledger.look(21 * SECOND)
+    assert written.spans == []
+
+
+def test_a_gap_that_goes_on_grows_and_ends_with_the_next_recording() -> None:
+    written = Written()
+    ledger = GapLedger(KEY, 0, GapReason.RESTART, written)
+    ledger.recorded(0, 10 * SECOND)
+    ledger.interrupted(GapReason.DEVICE_OFFLINE)
+    for now in (15, 20, 25):
+        ledger.look(now * SECOND)
+        assert written.spans == [(10, now, "device-offline")]
+    ledger.recorded(30 * SECOND, 31 * SECOND)
+    assert written.spans == [(10, 30, "device-offline")]
+
+
+def test_the_first_reason_counts_until_a_better_one_is_known() -> None:
+    written = Written()
+    ledger = GapLedger(KEY, 0, GapReason.RESTART, written)
+    ledger.recorded(0, 10 * SECOND)
+    ledger.interrupted(GapReason.STREAM_LOST)
+    ledger.interrupted(GapReason.OVERFLOW)
+    ledger.look(15 * SECOND)
+    assert written.spans == [(10, 15, "stream-lost")]
+    ledger.explain(GapReason.DEVICE_OFFLINE)
+    ledger.look(16 * SECOND)
+    assert written.spans == [(10, 16, "device-offline")]
+
+
+def test_jitter_is_no_gap() -> None:
+    written = Written()
+    ledger = GapLedger(KEY, 0, GapReason.RESTART, written)
+    ledger.recorded(0, SECOND)
+    ledger.recorded(SECOND + 1_900_000, 3 * SECOND)
+    assert written.spans == []
