@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cambus.dvrip.connection import Connection, PacketHandler
+from cambus.dvrip.connection import Connection
 from cambus.dvrip.errors import ConnectionLost, DvripError, RequestTimeout
 from cambus.dvrip.ids import MessageId, reply_id
-from cambus.dvrip.session import ClientSession
 
 #: Makes the request for an action: Claim, Start, Stop, ...
 MediaBody = Callable[[str], Mapping[str, Any]]
@@ -22,11 +21,19 @@ MediaBody = Callable[[str], Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class MediaKind:
-    """The ids of one kind of media: claim, commands, and words for errors."""
+    """One kind of media.
+
+    Attributes:
+        claim: id of its claim.
+        command: id of its commands.
+        label: words for errors.
+        device_closes: whether the device closes the data connection after Stop.
+    """
 
     claim: int
     command: int
     label: str
+    device_closes: bool = False
 
     @property
     def stray_replies(self) -> frozenset[int]:
@@ -34,7 +41,7 @@ class MediaKind:
         return frozenset({reply_id(self.command)})
 
 
-LIVE: Final = MediaKind(MessageId.MONITOR_CLAIM, MessageId.MONITOR, "live video")
+LIVE: Final = MediaKind(MessageId.MONITOR_CLAIM, MessageId.MONITOR, "live video", device_closes=True)
 PLAYBACK: Final = MediaKind(MessageId.PLAYBACK_CLAIM, MessageId.PLAYBACK, "playback")
 TALK: Final = MediaKind(MessageId.TALK_CLAIM, MessageId.TALK, "talk")
 
@@ -117,7 +124,7 @@ class MediaPath:
                 await self._stop(stop)
         finally:
             try:
-                await self._close_data(wait_s=self.data.session.timeouts.release if stop is not None else 0.0)
+                await self._close_data(stopped=stop is not None)
             finally:
                 if self._on_release is not None:
                     self._on_release()
@@ -125,17 +132,18 @@ class MediaPath:
     async def _stop(self, body: Mapping[str, Any]) -> None:
         timeout_s = self.control.session.timeouts.release
         label = f"stop of {self.kind.label}"
-        with contextlib.suppress(
-            DvripError
-        ):  # gone, silent or refusing: the data connection is closed in any case
+        # A device that is gone, silent or refusing changes nothing: the data connection is closed in any
+        # case.
+        with contextlib.suppress(DvripError):
             await self.control.request(self.kind.command, body, soft=True, timeout_s=timeout_s, label=label)
 
-    async def _close_data(self, wait_s: float) -> None:
+    async def _close_data(self, *, stopped: bool) -> None:
+        wait_s = self.data.session.timeouts.release
         if self.has_own_session:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self.data.logout()
-        elif wait_s:
+        elif stopped and self.kind.device_closes:
             await asyncio.wait([self.data.closed], timeout=wait_s)
         await self.data.close()
 
@@ -146,32 +154,3 @@ def _check_start(future: "asyncio.Future[Any]") -> None:
         future.result().check()
     elif not isinstance(error, RequestTimeout):
         raise error  # a missing reply is no failure as long as media may come
-
-
-async def open_data_connection(
-    host: str,
-    port: int,
-    session: ClientSession,
-    kind: MediaKind,
-    claim: Mapping[str, Any],
-    *,
-    on_media: PacketHandler,
-    on_push: PacketHandler,
-    prepare: Callable[[Connection], Any],
-) -> Connection:
-    """Connect, ``prepare`` the session (log in or attach), and claim.
-
-    Raises:
-        DvripError: any step failed; the connection is closed then.
-    """
-    connection = await Connection.open(host, port, session, on_media=on_media, on_push=on_push)
-    try:
-        result = prepare(connection)
-        if result is not None:
-            await result
-        reply = await connection.request(kind.claim, claim, label=f"claim of {kind.label}")
-        reply.check()
-    except BaseException:
-        await connection.close()
-        raise
-    return connection

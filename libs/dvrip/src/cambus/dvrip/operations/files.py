@@ -69,7 +69,7 @@ class FileOperations:
             if last is None or code == ReturnCode.FOUND_ALL or (ends and in_chain < CHAIN_SUSPECT):
                 return
             if not new:
-                if ends or has_stepped:
+                if len(page) < PAGE or has_stepped:
                     return
                 last += timedelta(seconds=1)  # more records begin in one second than fit a page
             has_stepped = not new
