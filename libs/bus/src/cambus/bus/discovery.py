@@ -25,7 +25,7 @@ class Discovery:
         version: semantic version.
         routes: gives the commands that are answered.
         description: one sentence.
-        metadata: further facts.
+        metadata: further facts; read anew for every answer.
     """
 
     def __init__(
@@ -43,12 +43,8 @@ class Discovery:
         self._started = datetime.now(UTC)
         self._description = description
         self._tasks = TaskSet(MAX_ANSWERS)
-        self._identity: dict[str, Any] = {
-            "name": service,
-            "id": bus.settings.instance,
-            "version": version,
-            "metadata": dict(metadata),
-        }
+        self._metadata = metadata
+        self._identity: dict[str, Any] = {"name": service, "id": bus.settings.instance, "version": version}
 
     async def start(self) -> list[Subscription]:
         """Subscribe; for all services, for this service, for this replica."""
@@ -69,28 +65,25 @@ class Discovery:
 
     def ping(self) -> dict[str, Any]:
         """Who is there."""
-        return {"type": f"{TYPE}.ping_response", **self._identity}
+        return self._response("ping")
 
     def info(self) -> dict[str, Any]:
         """What is answered here."""
         endpoints = [
             {**_address(route), "metadata": {"summary": route.spec.summary}} for route in self._routes()
         ]
-        return {
-            "type": f"{TYPE}.info_response",
-            **self._identity,
-            "description": self._description,
-            "endpoints": endpoints,
-        }
+        return {**self._response("info"), "description": self._description, "endpoints": endpoints}
 
     def stats(self) -> dict[str, Any]:
         """How often, how long, and what went wrong last."""
         return {
-            "type": f"{TYPE}.stats_response",
-            **self._identity,
+            **self._response("stats"),
             "started": self._started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "endpoints": [_statistics(route) for route in self._routes()],
         }
+
+    def _response(self, kind: str) -> dict[str, Any]:
+        return {"type": f"{TYPE}.{kind}_response", **self._identity, "metadata": dict(self._metadata)}
 
 
 def _address(route: Route) -> dict[str, Any]:

@@ -60,6 +60,9 @@ class Endpoints:
         metadata: further facts for discovery.
         device_concurrency: commands in flight on one device.
         device_queue: commands that wait for a device; further ones are answered 429.
+
+    Attributes:
+        metadata: further facts for discovery, texts only; what is added later is told from then on.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Endpoints:
         device_queue: int = DEVICE_QUEUE,
     ) -> None:
         self.service = service
+        self.metadata = dict(metadata or {})
         self._bus = bus
         self._device_gate = (device_concurrency, device_queue)
         self._counts = CallCounts(bus.metrics)
@@ -85,7 +89,7 @@ class Endpoints:
         self._refusals = TaskSet(MAX_REFUSALS)
         self._draining = False
         self._cut_off = False
-        self._discovery = Discovery(bus, service, version, self.routes, description, metadata or {})
+        self._discovery = Discovery(bus, service, version, self.routes, description, self.metadata)
 
     # --- what is answered -------------------------------------------------------------------------------
 

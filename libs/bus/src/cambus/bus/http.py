@@ -1,6 +1,7 @@
 """The one HTTP port of a service: `/metrics`, `/livez`, `/readyz`, and what the service adds."""
 
 import asyncio
+import socket
 from collections.abc import Iterable
 
 from aiohttp import web
@@ -45,6 +46,13 @@ class HttpServer:
     def port(self) -> int:
         """The port listened on, once started."""
         return self._port
+
+    @property
+    def url(self) -> str:
+        """Where the port is reached, once started; one that listens everywhere is named after this host."""
+        everywhere = self._host in {"", "0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+        host = socket.gethostname() if everywhere else self._host
+        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
 
     async def start(self) -> None:
         """Listen.

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 ABORT_S = 5.0
 STARTED = "started"
+HTTP = "http"
+"""In the metadata of discovery: the address of the HTTP port."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -117,6 +119,7 @@ async def serve(service_class: type[Service[S]], settings: S) -> None:
     service = service_class(runtime)
     runtime.health.set(STARTED, ok=False, detail="starting")
     await runtime.http.start()
+    runtime.endpoints.metadata[HTTP] = runtime.http.url
     logger.info("starting", extra={"version": suite_version(), "http_port": runtime.http.port})
     orderly = False
     try:

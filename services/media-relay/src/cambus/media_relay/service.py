@@ -50,7 +50,9 @@ class MediaRelay(Service[RelaySettings]):
         await self.relay.start()
         self.runtime.spawn(self._directory.run(), name="directory")
         self.runtime.spawn(self.relay.run(), name="relay")
-        handlers = Handlers(self.relay.streams, self._directory, self._access, self.addresses())
+        addresses = self.addresses()
+        self.runtime.endpoints.metadata |= {"viewers": addresses.http, "rtsp": addresses.rtsp}
+        handlers = Handlers(self.relay.streams, self._directory, self._access, addresses)
         self.runtime.endpoints.add(media_relay.LIVE_OPEN, handlers.live_open)
         self.runtime.endpoints.add(media_relay.STREAMS_LIST, handlers.streams_list)
         self.runtime.health.set(LISTENING, ok=True)
