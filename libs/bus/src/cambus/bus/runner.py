@@ -17,16 +17,18 @@ from typing import Any
 from pydantic import ValidationError
 
 from cambus.bus.assets import ensure_assets
+from cambus.bus.connection import Bus
 from cambus.bus.describe import describe_settings, effective_settings, explain_invalid
+from cambus.bus.errors import BusUnavailable
 from cambus.bus.logging import configure_logging
 from cambus.bus.monitor import watch_loop, watch_nats_sync
 from cambus.bus.service import Runtime, S, Service, suite_version
-from cambus.bus.settings import BusSettings
 
 logger = logging.getLogger(__name__)
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 ABORT_S = 5.0
+ASSETS_RETRY_S = 1.0
 STARTED = "started"
 HTTP = "http"
 """In the metadata of discovery: the address of the HTTP port."""
@@ -159,15 +161,30 @@ async def _start(runtime: Runtime[Any], service: Service[Any]) -> None:
     await bus.open()
     runtime.spawn(bus.wait_closed(), name="nats closed")
     if runtime.settings.create_assets:
-        await ensure_assets(bus)
+        await _create_assets(bus)
+    runtime.begun = True
     await service.start()
     await runtime.endpoints.start()
     runtime.health.set(STARTED, ok=True)
     logger.info("started")
 
 
+async def _create_assets(bus: Bus) -> None:
+    """Create what is missing in JetStream; a cluster that has no leader yet is waited for."""
+    while True:
+        try:
+            await ensure_assets(bus)
+        except BusUnavailable as error:
+            logger.warning("JetStream is not ready", extra={"reason": str(error)})
+            await asyncio.sleep(ASSETS_RETRY_S)
+        else:
+            return
+
+
 async def _drain(runtime: Runtime[Any], service: Service[Any]) -> None:
     runtime.health.drain()
+    if not runtime.begun:
+        return
     await service.release()
     await runtime.endpoints.drain(timeout_s=max(0.0, runtime.settings.drain_timeout_s - ABORT_S))
     await service.stop()
@@ -193,7 +210,7 @@ async def _abort(runtime: Runtime[Any], service: Service[Any]) -> None:
     runtime.health.drain()
     try:
         async with asyncio.timeout(ABORT_S):
-            if runtime.bus.connected:
+            if runtime.begun and runtime.bus.connected:
                 await service.release()
                 await runtime.endpoints.drain(timeout_s=1.0)
     except Exception as error:
@@ -207,6 +224,3 @@ async def _close(runtime: Runtime[Any]) -> None:
                 await close()
         except Exception as error:
             logger.warning("could not close", exc_info=error)
-
-
-__all__ = ["EXIT_FAILED", "EXIT_OK", "EXIT_USAGE", "BusSettings", "DrainCutShort", "run_service", "serve"]

@@ -39,6 +39,7 @@ class Runtime(Generic[S]):
         endpoints: the commands answered; drained by the runner.
         client: calls commands.
         stopping: set once the service is asked to stop.
+        begun: whether `Service.start()` was called; if not, neither are `release` and `stop`.
     """
 
     def __init__(self, name: str, summary: str, settings: S) -> None:
@@ -50,6 +51,7 @@ class Runtime(Generic[S]):
         self.endpoints = Endpoints(self.bus, name, suite_version(), description=summary)
         self.client = BusClient(self.bus)
         self.stopping = asyncio.Event()
+        self.begun = False
         self._resources = AsyncExitStack()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._group: asyncio.TaskGroup | None = None

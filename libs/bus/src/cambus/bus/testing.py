@@ -102,6 +102,7 @@ class NatsServer:
         self._log = log
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._listen = (-1, -1)
 
     @property
     def port(self) -> int:
@@ -181,6 +182,16 @@ class NatsServer:
         """SIGTERM and wait: the orderly shutdown."""
         self._end(signal.SIGTERM)
 
+    def reload(self, config: Mapping[str, Any]) -> None:
+        """Replace the further settings of the configuration file and have the server read it (SIGHUP).
+
+        What clients are told follows in its own time; the server logs what it cannot change while it runs.
+        """
+        self._extra = dict(config)
+        if self._folder is not None:
+            self._write_configuration(self._folder)
+        os.kill(self.pid, signal.SIGHUP)
+
     def suspend(self) -> None:
         """SIGSTOP: the connections stay open and nobody answers."""
         os.kill(self.pid, signal.SIGSTOP)
@@ -221,8 +232,8 @@ class NatsServer:
             self._folder = Path(tempfile.mkdtemp(prefix="cambus-nats-"))
         self._store = self._store or self._folder / "store"
         self._log = self._log or self._folder / "nats-server.log"
-        configuration = self._folder / "nats-server.conf"
-        configuration.write_text(json.dumps(self._configuration(), indent=1))
+        self._listen = (self._port or -1, self._http_port or -1)
+        configuration = self._write_configuration(self._folder)
         binary = str(find_nats_server())
         tether = _TETHER.format(option=PR_SET_PDEATHSIG)
         with self._log.open("ab") as log:
@@ -245,16 +256,20 @@ class NatsServer:
             )
         return self._folder / f"{Path(binary).name}_{self._process.pid}.ports"
 
-    def _configuration(self) -> dict[str, Any]:
-        """The server's configuration; its file format is a superset of JSON."""
-        return {
-            "listen": f"{self._host}:{self._port or -1}",
-            "http": f"{self._host}:{self._http_port or -1}",
-            "ports_file_dir": str(self._folder),
+    def _write_configuration(self, folder: Path) -> Path:
+        """Write the server's configuration file; its format is a superset of JSON."""
+        port, http_port = self._listen
+        configuration = {
+            "listen": f"{self._host}:{port}",
+            "http": f"{self._host}:{http_port}",
+            "ports_file_dir": str(folder),
             "max_payload": self._max_payload,
             "jetstream": {"store_dir": str(self._store), "sync_interval": self._sync_interval},
             **self._extra,
         }
+        path = folder / "nats-server.conf"
+        path.write_text(json.dumps(configuration, indent=1))
+        return path
 
     def _ready(self, ports_file: Path, deadline: float) -> bool:
         """Whether the server listens; it writes the ports file once it does."""
