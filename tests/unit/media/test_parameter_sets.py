@@ -204,12 +204,13 @@ def test_further_sets_go_into_the_record(encode, codec):
     assert len(pictures) == len(units)
 
 
-def test_an_access_unit_of_nothing_but_sets_is_bounded():
-    units = [b"\x67" + number.to_bytes(4) for number in range(1, 1000)]
-    tracker = ParameterSetTracker()
-    assert tracker.update(join_annexb(*units)) is None
-    assert tracker.malformed == 1
-    assert MAX_SETS < 1000
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+def test_an_access_unit_of_nothing_but_sets_is_bounded(encode, codec):
+    params = first_params(encode(codec, 64, 64))
+    many = [params.pps + number.to_bytes(2) for number in range(0x0101, 0x0401)]
+    flood = ParameterSetTracker().update(join_annexb(*params.sets, *many), codec)
+    assert len(flood.sets) == MAX_SETS
+    assert record(flood)[0] == 1
 
 
 @pytest.mark.parametrize(

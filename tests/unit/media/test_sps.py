@@ -116,7 +116,9 @@ def test_what_is_no_h264_sps_is_an_error(unit):
         h264.parse_sps(bytes.fromhex(unit))
 
 
-@pytest.mark.parametrize("unit", ["", "42", "40010c01ffff", "4309010101", "c201010101", "42090101"])
+@pytest.mark.parametrize(
+    "unit", ["", "42", "40010c01ffff", "4301010101", "4209010101", "c201010101", "42090101"]
+)
 def test_what_is_no_h265_sps_of_the_base_layer_is_an_error(unit):
     with pytest.raises(BitstreamError, match="no SPS"):
         h265.parse_sps(bytes.fromhex(unit))

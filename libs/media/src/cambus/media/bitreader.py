@@ -47,8 +47,8 @@ class BitReader:
         rest = self._size - self._at
         window = self._bits & ((1 << rest) - 1)
         zeros = rest - window.bit_length()
-        if zeros > 31 or window == 0:
-            raise self.error("no Exp-Golomb code of 32 bits")
+        if window == 0:
+            raise self.error("no Exp-Golomb code")
         self._at += zeros
         value = self.bits(zeros + 1) - 1
         if value > limit:

@@ -79,7 +79,6 @@ class ParameterSetTracker:
     def __init__(self) -> None:
         self.params: VideoParams | None = None
         self.malformed = 0
-        self._sets: tuple[bytes, ...] = ()
 
     def update(self, annexb: bytes, codec: Codec | None = None) -> VideoParams | None:
         """Look at an access unit; the new parameters when they have changed, else None.
@@ -95,14 +94,13 @@ class ParameterSetTracker:
         if codec not in {Codec.H264, Codec.H265}:
             return None
         sets = tuple(_leading_sets(annexb, codec))
-        if not sets or sets == self._sets:
+        if not sets:
             return None
         try:
             params = _h264_params(sets) if codec is Codec.H264 else _h265_params(sets)
         except BitstreamError:
             self.malformed += 1
             return None
-        self._sets = sets
         if params == self.params:
             return None
         self.params = params
