@@ -89,7 +89,7 @@ vuis = st.builds(
 optional_vuis = st.sampled_from([False, True, True, True]).flatmap(lambda has: vuis if has else st.none())
 crops = st.tuples(*[st.integers(0, 3)] * 4)
 # For each of the twenty lists the value it is made of, or None where it is predicted; no lists: the defaults.
-scaling_lists = st.none() | st.just([]) | st.lists(st.none() | st.integers(-20, 20), min_size=20, max_size=20)
+scaling_lists = st.none() | st.just([]) | st.lists(st.none() | st.integers(-7, 20), min_size=20, max_size=20)
 # One short-term set: pictures before and after, or (used, use_delta) flags of a prediction from the set before.
 explicit_sets = st.tuples(st.integers(0, 3), st.integers(0, 3))
 predicted_sets = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=8, max_size=8)
