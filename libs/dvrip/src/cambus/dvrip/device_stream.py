@@ -147,11 +147,16 @@ class StreamSender:
         if due > now + _TOGETHER_S:
             self._again(due)
             return None
-        if not self.connection.writable and not self.live:
+        if not self.connection.writable and not self._drops:
             self.connection.blocked.append(self)
             return None
         self._next = None
         return frame
+
+    @property
+    def _drops(self) -> bool:
+        """Whether a slow reader costs frames: live in real time does not wait, everything else does."""
+        return self.live and self._quirks.pace > 0
 
     def _is_last(self) -> bool:
         """Whether the frame in hand is the last of a transfer; looked up only where it has to be marked."""
@@ -170,7 +175,7 @@ class StreamSender:
 
     def _dropped(self, frame: OutFrame) -> bool:
         """Whether a live frame has to go because the reader is slow."""
-        if not self.live:
+        if not self._drops:
             return False
         if self.connection.writable:
             if frame.key:
