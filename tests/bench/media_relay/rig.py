@@ -98,7 +98,9 @@ class Camera:
         for index in range(1 << 30):
             pts = index * 90_000 // FPS
             key = index % GOP == 0
-            parts = [(Kind.VIDEO, Codec.H264, Flag.KEYFRAME if key else Flag.NONE, self._pictures.unit(index))]
+            parts = [
+                (Kind.VIDEO, Codec.H264, Flag.KEYFRAME if key else Flag.NONE, self._pictures.unit(index))
+            ]
             parts.append((Kind.AUDIO, Codec.PCMA, Flag.NONE, b"\x55" * SOUND_BYTES))
             if key:
                 parts.insert(0, (Kind.AUDIO_CONFIG, Codec.PCMA, Flag.CONFIG, config))

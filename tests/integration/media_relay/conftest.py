@@ -48,7 +48,7 @@ class Camera:
         self.sound = sound
         self.pace = pace
         self.claims: set[str] = set()
-        self.ever_claimed = 0
+        self.ever_claimed: set[str] = set()
         self.touches = 0
         self.refusal: CambusError | None = None
         self.moves: list[object] = []
@@ -69,6 +69,7 @@ class Camera:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.go_offline()
+        await KeyValue(self.bus, KV_PRESENCE, Presence).delete(self.device)
         await self._endpoints.drain(1.0)
 
     async def go_online(self) -> None:
@@ -130,7 +131,7 @@ class Camera:
         if request.channel != 0:
             raise NotFound("the device has one channel", reason="no-such-channel")
         self.claims.add(request.claimant)
-        self.ever_claimed += 1
+        self.ever_claimed.add(request.claimant)
         self.changed.set()
         if self._publishing is None and self.pace:
             self._publishing = asyncio.create_task(self._publish_loop())

@@ -59,7 +59,8 @@ async def page(tmp_path):
 async def plays(video):
     """Wait until the time of a video has moved on by a second."""
     await video.evaluate(
-        """video => new Promise(done => {
+        """video => new Promise((done, fail) => {
+            setTimeout(() => fail(new Error(`stands at ${video.currentTime}`)), 30000);
             const from = video.currentTime;
             const look = () => video.currentTime > from + 1 && video.videoWidth ? done() : requestAnimationFrame(look);
             look();
@@ -70,8 +71,9 @@ async def plays(video):
 async def test_a_live_picture_plays_without_complaint(relay, make_camera, device, page):
     await make_camera(pace=1.0)
     await page.goto(relay.http)
-    channel = page.get_by_role("button", name="<i>Gate</i> & yard")
+    channel = page.locator(f'button[data-key="{device}/0"]')
     await channel.focus()
+    assert await channel.locator("span").first.inner_text() == "<i>Gate</i> & yard"
     await page.keyboard.press("Enter")
     tile = page.locator(f'[data-key="{device}/0"].tile')
     await plays(tile.locator("video"))
@@ -87,7 +89,7 @@ async def test_a_live_picture_plays_without_complaint(relay, make_camera, device
 async def test_holding_a_button_moves_the_camera_and_letting_go_stops_it(relay, make_camera, device, page):
     camera = await make_camera()
     await page.goto(f"{relay.http}/#{device}/0/main")  # opens the picture by itself
-    await plays(page.locator("video").first)
+    await plays(page.locator(".tile video"))
     right = page.get_by_role("button", name="right", exact=True)
     await right.focus()
     await page.keyboard.down("Enter")
@@ -129,8 +131,12 @@ async def test_a_codec_the_browser_cannot_decode_is_said_clearly(relay, make_cam
 
 async def serve_file(path: Path) -> tuple[web.AppRunner, str]:
     """A web server with one file, as a recorder has its exports; and the file's address."""
+
+    async def answer(request: web.Request) -> web.FileResponse:
+        return web.FileResponse(path)
+
     app = web.Application()
-    app.router.add_get("/export.mp4", lambda request: web.FileResponse(path))
+    app.router.add_get("/export.mp4", answer)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -215,12 +221,12 @@ async def test_the_page_asks_for_the_token_and_keeps_it_out_of_the_address(
     token_file.write_text("a-token-of-sufficient-length")
     async with run_relay(relay_settings(relay_access="shared-token", relay_token_file=token_file)) as relay:
         await page.goto(relay.http)
-        await page.get_by_label("Token").fill("a-token-of-sufficient-length")
+        await page.get_by_role("textbox", name="Token").fill("a-token-of-sufficient-length")
         await page.get_by_role("button", name="Open").click()
-        await page.get_by_role("button", name="<i>Gate</i> & yard").click()
-        await plays(page.locator("video").first)
+        await page.locator(f'button[data-key="{device}/0"]').click()
+        await plays(page.locator(".tile video"))
         await page.goto(f"{relay.http}/?token=a-token-of-sufficient-length#{device}/0/main")
-        await plays(page.locator("video").first)
+        await plays(page.locator(".tile video"))
         assert "token" not in page.url
 
 

@@ -126,4 +126,4 @@ class Rendition:
             self._group.append(data)
             self._group_bytes += len(data)
         for viewer in self._order:
-            viewer.deliver(data, keyframe=keyframe)
+            viewer.deliver(data, keyframe)

@@ -59,6 +59,7 @@ class Viewer:
 
     __slots__ = (
         "_clock",
+        "_flowing",
         "_on_closed",
         "_progress_at",
         "_queue",
@@ -87,6 +88,7 @@ class Viewer:
         self._clock = clock
         self._queue: deque[memoryview] = deque()
         self._skipping = True
+        self._flowing = False  # nothing queued, nothing to skip: the buffer can go straight to the socket
         self._progress_at = clock()
         self.limits = limits
         self.queued_bytes = 0
@@ -110,43 +112,21 @@ class Viewer:
         for data in group:
             self._skipping = False
             self.write(data)
+        self._flowing = not (self._skipping or self._queue) and self.closed is None
 
-    def deliver(self, data: bytes, *, keyframe: bool) -> None:
+    def deliver(self, data: bytes, keyframe: bool) -> None:
         """Send one access unit (or a run of audio), unless this viewer is skipping."""
-        if self._skipping:
-            if not keyframe or not self._has_room(len(data)):
-                return
-            self._skipping = False
-        elif self._queue and self.queued_bytes + len(data) > self.limits.queue_bytes:
-            self._skipping = True
-            self.skips += 1
-            self.check()
-            return
-        self.write(data)
+        if self._flowing:
+            self._put(data)
+        else:
+            self._deliver_slowly(data, keyframe)
 
     def write(self, data: bytes) -> None:
         """Send bytes that must not be skipped: a reply, a header, an access unit already decided on."""
-        if self.closed is not None:
-            return
-        sent = 0
-        if not self._queue:
-            try:
-                sent = self._send(data)
-            except BlockingIOError:
-                self._progress_at = self._clock()
-            except OSError:
-                self.close(Closed.LEFT)
-                return
-            self.sent_bytes += sent
-            if sent == len(data):
-                return
-            self._wire.watch(self._drain)
-            if sent:
-                self._progress_at = self._clock()
-        self._queue.append(memoryview(data)[sent:])
-        self.queued_bytes += len(data) - sent
-        if self.queued_bytes > self.limits.hard_bytes:
-            self.close(Closed.OVERFLOW)
+        if self._queue:
+            self._enqueue(memoryview(data))
+        elif self.closed is None:
+            self._put(data)
 
     def check(self) -> None:
         """Close the viewer if its peer has taken nothing for `stall_s` although something is queued."""
@@ -156,12 +136,14 @@ class Viewer:
     def restart(self) -> None:
         """Wait for the next keyframe, as after a pause."""
         self._skipping = True
+        self._flowing = False
 
     def close(self, reason: Closed) -> None:
         """Give the peer up and forget what is queued; further calls do nothing."""
         if self.closed is not None:
             return
         self.closed = reason
+        self._flowing = False
         self._queue.clear()
         self.queued_bytes = 0
         self._wire.unwatch()
@@ -174,8 +156,42 @@ class Viewer:
         self._reported = self.sent_bytes, self.skips
         return counts
 
-    def _has_room(self, size: int) -> bool:
-        return not self._queue or self.queued_bytes + size <= self.limits.queue_bytes
+    def _deliver_slowly(self, data: bytes, keyframe: bool) -> None:
+        """For a viewer that waits for a keyframe or still has something queued."""
+        has_room = not self._queue or self.queued_bytes + len(data) <= self.limits.queue_bytes
+        if self._skipping:
+            if not (keyframe and has_room):
+                return
+            self._skipping = False
+        elif not has_room:
+            self._skipping = True
+            self.skips += 1
+            self.check()
+            return
+        self.write(data)
+        self._flowing = not self._queue and self.closed is None
+
+    def _put(self, data: bytes) -> None:
+        """Send now, since nothing is queued; keep the tail that the kernel does not take."""
+        try:
+            sent = self._send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.close(Closed.LEFT)
+            return
+        self.sent_bytes += sent
+        if sent != len(data):
+            self._flowing = False
+            self._progress_at = self._clock()
+            self._wire.watch(self._drain)
+            self._enqueue(memoryview(data)[sent:])
+
+    def _enqueue(self, tail: memoryview) -> None:
+        self._queue.append(tail)
+        self.queued_bytes += len(tail)
+        if self.queued_bytes > self.limits.hard_bytes:
+            self.close(Closed.OVERFLOW)
 
     def _drain(self) -> None:
         queue = self._queue
@@ -196,3 +212,4 @@ class Viewer:
                 return
             queue.popleft()
         self._wire.unwatch()
+        self._flowing = not self._skipping

@@ -13,7 +13,7 @@ export class ApiError extends Error {
 const fromAddress = new URLSearchParams(location.search).get("token");
 if (fromAddress) {
   sessionStorage.setItem(TOKEN, fromAddress);
-  history.replaceState(null, "", location.pathname); // out of the address bar, the history and screenshots
+  history.replaceState(null, "", location.pathname + location.hash); // out of the address bar, the history and screenshots
 }
 
 export function setToken(token) {
