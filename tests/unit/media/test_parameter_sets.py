@@ -8,7 +8,7 @@ import pytest
 
 from cambus.media import h264, h265
 from cambus.media.frame import Codec
-from cambus.media.nal import iter_nal_units, join_annexb
+from cambus.media.nal import LEADING_UNITS, iter_nal_units, join_annexb
 from cambus.media.parameter_sets import (
     MAX_SETS,
     ParameterSetTracker,
@@ -211,6 +211,18 @@ def test_an_access_unit_of_nothing_but_sets_is_bounded(encode, codec):
     flood = ParameterSetTracker().update(join_annexb(*params.sets, *many), codec)
     assert len(flood.sets) == MAX_SETS
     assert record(flood)[0] == 1
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+def test_a_flood_of_units_in_front_of_the_slices_is_not_searched(encode, codec):
+    flood = b"\x00\x00\x01\x06\x05" if codec is Codec.H264 else b"\x00\x00\x01\x4e\x01"
+    unit = encode(codec, 64, 64).units[0]
+    is_keyframe = h264.is_keyframe if codec is Codec.H264 else h265.is_keyframe
+    assert is_keyframe(flood * 10 + unit)
+    assert ParameterSetTracker().update(flood * 10 + unit) is not None
+    assert not is_keyframe(flood * LEADING_UNITS + unit)
+    assert ParameterSetTracker().update(flood * LEADING_UNITS + unit) is None
+    assert ParameterSetTracker().update(flood * LEADING_UNITS + unit, codec) is None
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import islice
 from typing import Final
 
 from cambus.media.bitreader import BitReader
 from cambus.media.errors import BitstreamError
-from cambus.media.nal import iter_nal_offsets, unescape
+from cambus.media.nal import LEADING_UNITS, iter_nal_offsets, unescape
 
 #: The largest width and height that is believed; level 6.2 ends at 8192 x 4352.
 MAX_DIMENSION: Final = 16384
@@ -72,7 +73,7 @@ def is_vcl(unit_type: int) -> bool:
 
 def is_keyframe(annexb: bytes) -> bool:
     """Whether the first slice of an access unit is of an IDR picture; no slice is searched."""
-    for at in iter_nal_offsets(annexb):
+    for at in islice(iter_nal_offsets(annexb), LEADING_UNITS):
         unit_type = nal_type(annexb[at])
         if is_vcl(unit_type):
             return unit_type == NalType.SLICE_IDR

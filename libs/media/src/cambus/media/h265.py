@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import islice
 from typing import Final
 
 from cambus.media.bitreader import BitReader
 from cambus.media.errors import BitstreamError
 from cambus.media.h264 import MAX_DIMENSION, believable_rate
-from cambus.media.nal import iter_nal_offsets, unescape
+from cambus.media.nal import LEADING_UNITS, iter_nal_offsets, unescape
 
 _EXTENDED_SAR: Final = 255
 
@@ -99,7 +100,7 @@ def is_irap(unit_type: int) -> bool:
 
 def is_keyframe(annexb: bytes) -> bool:
     """Whether the first slice of an access unit is of an IRAP picture; no slice is searched."""
-    for at in iter_nal_offsets(annexb):
+    for at in islice(iter_nal_offsets(annexb), LEADING_UNITS):
         unit_type = nal_type(annexb[at])
         if is_vcl(unit_type):
             return is_irap(unit_type)

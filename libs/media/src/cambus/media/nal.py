@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 START_CODE: Final = b"\x00\x00\x00\x01"
+#: No stream has more NAL units in front of an access unit's first slice; so many are looked at.
+LEADING_UNITS: Final = 64
 _SHORT_START_CODE: Final = b"\x00\x00\x01"
 _EMULATION_PREVENTION: Final = b"\x00\x00\x03"
 

@@ -8,13 +8,12 @@ from typing import Final
 from cambus.media import h264, h265
 from cambus.media.errors import BitstreamError
 from cambus.media.frame import Codec
-from cambus.media.nal import iter_nal_offsets, iter_nal_spans, nal_unit_at
+from cambus.media.nal import LEADING_UNITS, iter_nal_offsets, iter_nal_spans, nal_unit_at
 
 #: How many parameter sets of one access unit are kept; real streams have two to five.
 MAX_SETS: Final = 32
 _MAX_SET_BYTES: Final = 4096
 _LENGTH_BYTES: Final = 4
-_DETECT_UNITS: Final = 16
 
 _H264_SETS: Final = frozenset({h264.NalType.SPS.value, h264.NalType.PPS.value})
 _H265_SETS: Final = frozenset({h265.NalType.VPS.value, h265.NalType.SPS.value, h265.NalType.PPS.value})
@@ -58,7 +57,7 @@ def detect_codec(annexb: bytes) -> Codec | None:
     H.265 is told by any of its sets, H.264 by its SPS. The two cannot be confused: sets of the H.265 base
     layer begin with an even byte (H.265 §7.3.1.2), an H.264 SPS with an odd one (H.264 §7.3.1).
     """
-    for at in islice(iter_nal_offsets(annexb), _DETECT_UNITS):
+    for at in islice(iter_nal_offsets(annexb), LEADING_UNITS):
         first = annexb[at]
         second = annexb[at + 1] if at + 1 < len(annexb) else 0
         if first & 0x81 == 0 and 1 <= second <= 7 and h265.nal_type(first) in _H265_SETS:
@@ -200,7 +199,7 @@ def _leading_sets(annexb: bytes, codec: Codec) -> Iterator[bytes]:
         else (_H265_SETS, h265.nal_type, h265.is_vcl)
     )
     seen: set[bytes] = set()
-    for at in iter_nal_offsets(annexb):
+    for at in islice(iter_nal_offsets(annexb), LEADING_UNITS):
         unit_type = type_of(annexb[at])
         if is_vcl(unit_type) or len(seen) == MAX_SETS:
             return
