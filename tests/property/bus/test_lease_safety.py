@@ -109,13 +109,13 @@ class Leases(RuleBasedStateMachine):
     def crash_and_restart(self, who):
         self.keepers[who] = self.keeper("ab"[who])
 
-    @rule(seconds=st.floats(0, 30))
+    @rule(seconds=st.sampled_from([0.5, 4.0, 5.0, 11.0, 16.0, 18.0, 23.0]))
     def time_passes(self, seconds):
         self.bucket.now += seconds
 
-    @rule(delay_s=st.floats(0, 2), lose_ack=st.booleans(), away=st.booleans())
-    def weather_changes(self, delay_s, lose_ack, away):
-        self.bucket.delay_s, self.bucket.lose_ack, self.bucket.away = delay_s, lose_ack, away
+    @rule(delay_s=st.sampled_from([0.0, 1.0, 4.0, 10.0]), fault=st.sampled_from(["", "", "ack", "away"]))
+    def weather_changes(self, delay_s, fault):
+        self.bucket.delay_s, self.bucket.lose_ack, self.bucket.away = delay_s, fault == "ack", fault == "away"
 
     @precondition(lambda self: hasattr(self, "keepers"))
     @invariant()
@@ -134,5 +134,15 @@ class Leases(RuleBasedStateMachine):
             self.loop.close()
 
 
-Leases.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Leases.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
 TestLeases = Leases.TestCase
+
+
+async def test_belief_counts_from_before_a_renewal_was_sent():
+    """The walk above finds this one rarely: a renewal whose acknowledgement travels long."""
+    bucket = Bucket()
+    keeper = LeaseKeeper(FakeBus(bucket), holder="a", ttl_s=TTL_S, clock=lambda: bucket.now)
+    await keeper.acquire(KEY)
+    bucket.now, bucket.delay_s = 5.0, 8.0
+    await keeper.renew_due()
+    assert keeper.remaining_s(KEY) == 5.0 + 22.0 - bucket.now
