@@ -1,4 +1,4 @@
-"""When to dial a device again (DVRIP §5): plain failures and refused credentials. No clock, no randomness inside."""
+"""When to dial a device again (DVRIP §5): plain failures and refused credentials. No clock inside."""
 
 import random
 from enum import StrEnum

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, cast
 
 from cambus.dvrip.codes import is_success
@@ -37,7 +37,7 @@ from cambus.dvrip.session_events import (
     SessionClosed,
     SessionEvent,
 )
-from cambus.dvrip.wire import REPLY_VERSION, Header
+from cambus.dvrip.wire import REPLY_VERSION, Header, Packet
 
 READ_BYTES: Final = 256 * 1024
 #: Unsent bytes above which `Connection.drain` waits.
@@ -390,9 +390,11 @@ class Connection(asyncio.BufferedProtocol):
             self.session.receive_data(data, self._loop.time())
         self._pump()
 
-    def feed(self, data: bytes) -> None:
-        """Handle bytes that were read before this protocol took over the socket."""
-        self.session.receive_data(data, self._loop.time())
+    def take_over(self, transport: asyncio.Transport, packets: Iterable[Packet]) -> None:
+        """Go on with a socket another protocol began to read, whose packets come first."""
+        transport.set_protocol(self)
+        self.connection_made(transport)
+        self.session.receive_packets(packets, self._loop.time())
         self._pump()
 
     def eof_received(self) -> bool:

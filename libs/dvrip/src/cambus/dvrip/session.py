@@ -14,7 +14,7 @@ connection.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from cambus.dvrip.codes import SESSION_LOST, ReturnCode
@@ -118,12 +118,16 @@ class ClientSession:
         """Take bytes from the socket. Never raises: what is wrong becomes an event."""
         if self.state is State.CLOSED:
             return
-        for packet in self._reader.receive_data(data):
+        self.receive_packets(self._reader.receive_data(data), now)
+        if self._reader.failure is not None:
+            self.fail(self._reader.failure)
+
+    def receive_packets(self, packets: Iterable[Packet], now: float) -> None:
+        """Take packets the session's own reader has cut already, before the connection was adopted."""
+        for packet in packets:
             if self.is_closed:
                 return
             self._receive(packet, now)
-        if self._reader.failure is not None:
-            self.fail(self._reader.failure)
         self._start_waiting(now)
 
     def receive_eof(self) -> None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from cambus.dvrip.codes import ReturnCode, code_text
 from cambus.dvrip.connection import PendingReply
-from cambus.dvrip.errors import ConnectionLost, DvripError, ProtocolError, RequestTimeout
+from cambus.dvrip.errors import ConnectionLost, DvripError, ProtocolError, Refused, RequestTimeout
 from cambus.dvrip.events import DeviceEvent, DevicePush, EventStream
 from cambus.dvrip.ids import MessageId
 from cambus.dvrip.messages.bodies import named, return_code
@@ -98,10 +98,12 @@ class UpgradeOperations:
             on_progress: called after every piece and every report; must not block.
 
         Raises:
-            Refused: not confirmed.
+            Refused: not confirmed, or one is running.
             UpgradeError: everything else; see its attributes.
         """
         require_confirm("upgrading", confirm=confirm)
+        if self.is_running:
+            raise Refused("busy", "an upgrade is running")
         report = on_progress or _ignore
         self._abort = False
         self.is_running = True
