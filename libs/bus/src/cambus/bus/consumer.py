@@ -22,7 +22,7 @@ from cambus.bus.connection import Bus
 from cambus.bus.errors import AssetNotFound, BusError, BusUnavailable
 from cambus.bus.pull import Delivered, PullEnd, Puller, delivered
 from cambus.bus.received import ReceivedEvent, read_event
-from cambus.bus.tasks import TaskSet
+from cambus.bus.tasks import TaskSet, end
 from cambus.bus.trace import TRACEPARENT, valid_traceparent
 from cambus.schemas import assets, subjects
 from cambus.schemas import headers as header
@@ -136,10 +136,9 @@ class EventConsumer:
             while not self._stopping.is_set():
                 empty = await self._pull_once(empty)
         finally:
-            keeping.cancel()
             await self._puller.close()
             await self._finish()
-            await asyncio.wait({keeping})
+            await end(keeping)
 
     def stop(self) -> None:
         """Take no more; `run()` returns when what was taken is handled. What fails then goes to others."""
@@ -187,18 +186,16 @@ class EventConsumer:
             await asyncio.wait({pulling, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not pulling.done():
                 return 0
-            end = pulling.result()
+            outcome = pulling.result()
         except BusError:
-            end = PullEnd.SILENT
+            outcome = PullEnd.SILENT
         finally:
-            for task in (pulling, stopping):
-                task.cancel()
-            await asyncio.wait({pulling, stopping})
-        if end is PullEnd.GONE:
+            await end(pulling, stopping)
+        if outcome is PullEnd.GONE:
             await asyncio.sleep(RETRY_S)
             await self._reopen()
             return 0
-        if end is PullEnd.SILENT:
+        if outcome is PullEnd.SILENT:
             await self._wait_connected()
         empty = 0 if self._puller.received > before else empty + 1
         if empty >= EMPTY_PULLS:

@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 from cambus.bus.connection import Bus
 from cambus.bus.errors import BusError, JetStreamError, PayloadTooLarge
 from cambus.bus.outbox import Letter, Outbox, OutboxFull
+from cambus.bus.tasks import end
 from cambus.bus.trace import TRACEPARENT
 from cambus.schemas import headers as header
 from cambus.schemas.catalog import EVENTS
@@ -72,8 +73,7 @@ class EventPublisher:
         if self._bus.connected:
             await self.flush(FLUSH_S)
         if self._sender is not None:
-            self._sender.cancel()
-            await asyncio.wait({self._sender})
+            await end(self._sender)
         for future in chain.from_iterable(self._acked.values()):
             future.cancel()
         await self._outbox.close()

@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from cambus.bus.connection import Bus
 from cambus.bus.errors import BusError, JetStreamError
 from cambus.bus.pull import PullEnd, Puller, delivered
+from cambus.bus.tasks import end
 
 logger = logging.getLogger(__name__)
 
@@ -134,8 +135,7 @@ class OrderedReader:
         if self._lifetime is not None:
             self._lifetime.cancel()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end(self._task)
         await self._puller.close()
         if self._bus.connected:
             try:
@@ -173,9 +173,9 @@ class OrderedReader:
         """Keep one request open, and no more messages than one batch unread."""
         try:
             while self._broken is None:
-                end = await self._puller.pull(self._batch)
-                if end in (PullEnd.GONE, PullEnd.SILENT, PullEnd.RECONNECTED):
-                    self._break(f"reading {self._stream}: {end.name.lower()}")
+                outcome = await self._puller.pull(self._batch)
+                if outcome in (PullEnd.GONE, PullEnd.SILENT, PullEnd.RECONNECTED):
+                    self._break(f"reading {self._stream}: {outcome.name.lower()}")
                 await self._room.wait()
         except BusError as error:
             self._break(str(error))

@@ -23,6 +23,7 @@ from cambus.bus.errors import BusUnavailable
 from cambus.bus.logging import configure_logging
 from cambus.bus.monitor import watch_loop, watch_nats_sync
 from cambus.bus.service import Runtime, S, Service, suite_version
+from cambus.bus.tasks import end
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ async def serve(service_class: type[Service[S]], settings: S) -> None:
             logger.info("stopping")
             starting.cancel()
             await _within(_drain(runtime, service), hurry, settings.drain_timeout_s)
-            runtime.cancel_tasks()
+            await runtime.end_tasks()
             orderly = True
     finally:
         runtime.own_tasks(None)
@@ -200,9 +201,7 @@ async def _within(work: Any, hurry: asyncio.Event, timeout_s: float) -> None:
             raise DrainCutShort("told to hurry" if hurried.done() else f"not stopped within {timeout_s:g} s")
         task.result()
     finally:
-        for unfinished in (task, hurried):
-            unfinished.cancel()
-        await asyncio.wait({task, hurried})
+        await end(task, hurried)
 
 
 async def _abort(runtime: Runtime[Any], service: Service[Any]) -> None:

@@ -14,6 +14,7 @@ from cambus.bus.health import Health
 from cambus.bus.http import HttpServer
 from cambus.bus.metrics import Metrics
 from cambus.bus.settings import BusSettings
+from cambus.bus.tasks import end
 
 S = TypeVar("S", bound=BusSettings)
 T = TypeVar("T")
@@ -84,6 +85,10 @@ class Runtime(Generic[S]):
         """Cancel what was spawned."""
         for task in list(self._tasks):
             task.cancel()
+
+    async def end_tasks(self) -> None:
+        """Cancel what was spawned, and wait until it has ended."""
+        await end(*self._tasks)
 
     async def close_resources(self) -> None:
         """Close what was entered, last first."""

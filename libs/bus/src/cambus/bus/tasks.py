@@ -7,6 +7,8 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
+CANCEL_AGAIN_S = 0.5
+
 
 class TaskSet:
     """Tasks started from synchronous code, where nobody can await them.
@@ -46,3 +48,15 @@ class TaskSet:
         """Cancel all; `wait()` for their end."""
         for task in list(self._tasks):
             task.cancel()
+
+
+async def end(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks and wait until they have ended, whatever they ended with.
+
+    Once is not enough: nats-py swallows a cancellation that meets it while it waits for a full buffer.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
