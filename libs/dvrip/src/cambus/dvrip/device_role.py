@@ -334,6 +334,7 @@ class DeviceRole:
             return
         if header.message_id in connection.expected:
             connection.expected.pop(header.message_id)(packet)
+            self.changed()
             return
         if header.message_id in {MessageId.LOGIN, SEED_LOGIN}:
             self.login.login(connection, packet)

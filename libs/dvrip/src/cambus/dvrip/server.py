@@ -60,10 +60,7 @@ class DeviceServer:
         """
         self._wheel = shared_wheel()
         try:
-            family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-            self._socket = socket.socket(family, socket.SOCK_STREAM)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._socket.bind((self.host, self._wanted_port))
+            self._socket = _bound(self.host, self._wanted_port)
         except OSError as error:
             raise TransportError(f"cannot bind {self.host}:{self._wanted_port}: {error.strerror}") from None
         await self.listen()
@@ -220,6 +217,23 @@ class _Link(asyncio.Protocol):
             case Ending.HALF_CLOSE:
                 with contextlib.suppress(OSError, NotImplementedError):
                     transport.write_eof()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket bound to a port that it keeps even while it does not listen."""
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+        if port:
+            return made
+        # Linux gives a port it chose itself away as soon as the socket stops listening: bind it by its number.
+        kept = _bound(host, int(made.getsockname()[1]))
+    except OSError:
+        made.close()
+        raise
+    made.close()
+    return kept
 
 
 def _abort(transport: asyncio.Transport) -> None:

@@ -1,7 +1,7 @@
 """Active registration: the device dials a platform and serves it over that connection (DVRIP §11)."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -97,19 +97,34 @@ class Registration:
             return None
 
     async def _ask(
-        self, connection: DeviceConnection, message_id: int, body: Mapping[str, Any], session_id: int
-    ) -> Packet | None:
-        """Send a request of ours and wait for the answer; None without one."""
-        answers: list[Packet] = []
+        self,
+        connection: DeviceConnection,
+        message_id: int,
+        body: Mapping[str, Any],
+        session_id: int,
+        accepted: Callable[[Packet], None],
+    ) -> int | None:
+        """Send a request of ours and wait for its code, None without one.
+
+        ``accepted`` is called on a code of 100 before anything behind the answer is looked at: a platform goes on
+        at once.
+        """
+        codes: list[int | None] = []
         role = self._server.role
-        self._server.call(lambda: role.ask(connection, message_id, body, session_id, answers.append))
+
+        def answered(packet: Packet) -> None:
+            codes.append(_code(packet))
+            if codes[0] == ReturnCode.OK:
+                accepted(packet)
+
+        self._server.call(lambda: role.ask(connection, message_id, body, session_id, answered))
         if message_id == SEED_LOGIN:  # answered 1001 like any login
             connection.expected[MessageId.LOGIN_REPLY] = connection.expected.pop(reply_id(SEED_LOGIN))
         try:
-            await self._watch.until(lambda: bool(answers) or connection.lost, _ANSWER_S)
+            await self._watch.until(lambda: bool(codes) or connection.lost, _ANSWER_S)
         except TimeoutError:
             return None
-        return answers[0] if answers else None
+        return codes[0] if codes else None
 
     def _close(self, connection: DeviceConnection) -> None:
         self._server.call(lambda: self._server.role.end(connection, Ending.CLOSE))
@@ -122,18 +137,19 @@ class Registration:
         main = await self._dial(settings) if settings else None
         if main is None:
             return False
-        packet = await self._ask(main, int(self._device.quirks.das_login_id), self._login_body(settings), 0)
-        self.last_code = _code(packet)
-        if packet is None or self.last_code != ReturnCode.OK or main.lost:
+        login_id = int(self._device.quirks.das_login_id)
+        code = await self._ask(main, login_id, self._login_body(settings), 0, partial(self._registered, main))
+        self.last_code = code
+        if code != ReturnCode.OK:
             self._close(main)
-            return False
+        return code == ReturnCode.OK
+
+    def _registered(self, main: DeviceConnection, packet: Packet) -> None:
         user = next(iter(self._device.accounts.users))
         self._server.role.adopt_session(packet.header.session_id, user, main)
         self._main, self._playback = main, None
         self.logins += 1
         self._device.registered = True
-        self._server.role.changed()
-        return True
 
     def _login_body(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         device = self._device
@@ -209,20 +225,20 @@ class Registration:
             parameter = as_object(section.get("Parameter"))
             claim["Parameter"] = {**parameter, "Channel": parse_number(parameter.get("Channel")) + 1}
         body = {"Name": kind.body_name, kind.body_name: claim}
-        packet = await self._ask(connection, kind.claim_id, body, session_id)
-        if _code(packet) != ReturnCode.OK or self._main is None:
-            if not reuse:
-                self._close(connection)
-            return
+        accepted = partial(self._claimed, dial, connection)
+        code = await self._ask(connection, kind.claim_id, body, session_id, accepted)
+        if code != ReturnCode.OK and not reuse:
+            self._close(connection)
+
+    def _claimed(self, dial: _Dial, connection: DeviceConnection, _packet: Packet) -> None:
+        kind, section, session = dial
         if kind is Kind.PLAYBACK:
             self._playback = connection
-        self._server.call(lambda: self._server.role.media.adopt_claim(kind, section, session, connection))
+        self._server.role.media.adopt_claim(kind, section, session, connection)
 
 
-def _code(packet: Packet | None) -> int | None:
+def _code(packet: Packet) -> int | None:
     """``Ret`` of an answer; None without a readable one."""
-    if packet is None:
-        return None
     try:
         return parse_number(decode_body(packet.payload).get("Ret"), -1)
     except MalformedPayload:
