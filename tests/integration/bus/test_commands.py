@@ -516,3 +516,22 @@ class TestServiceCommands:
         assert [type(task.exception()) for task in done] == [Overloaded]
         proceed.set()
         await asyncio.gather(*calls, return_exceptions=True)
+
+
+async def test_a_thousand_devices_cost_no_task_and_one_subscription_each(
+    bus, client, endpoints, specs, unique, echo
+):
+    endpoints.add(specs.say, echo)
+    tasks, subscriptions = len(asyncio.all_tasks()), len(bus.nc._subs)
+    devices = [f"d{number}-{unique}" for number in range(1000)]
+    await asyncio.gather(*(endpoints.hold(device) for device in devices))
+    assert len(asyncio.all_tasks()) == tasks
+    assert len(bus.nc._subs) == subscriptions + 1000
+    for device in devices[::100]:
+        assert (
+            await client.call(specs.say, specs.say.request(text="x"), device=device)
+        ).text == f"{device}:x"
+    await endpoints.drain()
+    assert len(bus.nc._subs) == subscriptions
+    with pytest.raises(Offline):
+        await client.call(specs.say, specs.say.request(), device=devices[0])

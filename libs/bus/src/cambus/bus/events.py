@@ -25,7 +25,7 @@ E = TypeVar("E", bound=Event)
 BATCH = 256
 MAX_FRESH = 4096
 RETRY_FIRST_S, RETRY_MOST_S = 0.25, 5.0
-FLUSH_S = 5.0
+FLUSH_S = 2.0
 MESSAGE_TOO_LARGE = 10054  # JSStreamMessageExceedsMaximumErr of nats-server
 
 OnOverflow = Callable[[EventSpec[Event], Event], None]

@@ -34,6 +34,7 @@ async def watch_nats_sync(monitor_url: str, metrics: Metrics, period_s: float = 
     With its default (every two minutes) a power cut loses acknowledged events, leases and configuration.
     """
     gauge = metrics.gauge("nats_sync_always", "1 if JetStream syncs every write before it acknowledges")()
+    gauge.set(float("nan"))  # not known yet
     timeout = aiohttp.ClientTimeout(total=HTTP_TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         while True:

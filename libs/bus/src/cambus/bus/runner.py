@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 ABORT_S = 5.0
+DRAIN_SHARE = 0.7  # of the time a stop may take; the rest is for flushing and closing
+CALLS_SHARE = 0.5
 ASSETS_RETRY_S = 1.0
 STARTED = "started"
 HTTP = "http"
@@ -135,7 +137,8 @@ async def serve(service_class: type[Service[S]], settings: S) -> None:
             await runtime.stopping.wait()
             logger.info("stopping")
             starting.cancel()
-            await _within(_drain(runtime, service), hurry, settings.drain_timeout_s)
+            drain_s = settings.drain_timeout_s * DRAIN_SHARE
+            await _within(_drain(runtime, service), hurry, drain_s)
             await runtime.end_tasks()
             orderly = True
     finally:
@@ -187,7 +190,7 @@ async def _drain(runtime: Runtime[Any], service: Service[Any]) -> None:
     if not runtime.begun:
         return
     await service.release()
-    await runtime.endpoints.drain(timeout_s=max(0.0, runtime.settings.drain_timeout_s - ABORT_S))
+    await runtime.endpoints.drain(timeout_s=runtime.settings.drain_timeout_s * CALLS_SHARE)
     await service.stop()
 
 
@@ -217,9 +220,11 @@ async def _abort(runtime: Runtime[Any], service: Service[Any]) -> None:
 
 
 async def _close(runtime: Runtime[Any]) -> None:
+    """Flush and close; what is left of the time is shared out, so that one that hangs takes not all of it."""
+    share_s = runtime.settings.drain_timeout_s * (1 - DRAIN_SHARE) / 3
     for close in (runtime.close_resources, runtime.bus.close, runtime.http.stop):
         try:
-            async with asyncio.timeout(ABORT_S):
+            async with asyncio.timeout(share_s):
                 await close()
         except Exception as error:
             logger.warning("could not close", exc_info=error)
