@@ -16,6 +16,7 @@ import time
 import rig
 
 CHUNK = 1 << 20
+ROUND_S = 0.004
 
 
 def connect(output: str, port: int) -> socket.socket:
@@ -83,7 +84,10 @@ def main() -> None:
     selector.register(sys.stdin, selectors.EVENT_READ, None)
     told = False
     while True:
-        for key, _ in selector.select():
+        # In rounds, not at once: a reader that sleeps until the next byte would have every send pay for waking
+        # it, which viewers on other machines do not.
+        time.sleep(ROUND_S)
+        for key, _ in selector.select(0):
             if key.data is None:
                 if not sys.stdin.readline():
                     return

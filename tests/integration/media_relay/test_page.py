@@ -78,12 +78,11 @@ async def test_a_live_picture_plays_without_complaint(relay, make_camera, device
     tile = page.locator(f'[data-key="{device}/0"].tile')
     await plays(tile.locator("video"))
     facts = await tile.locator(".facts").inner_text()
-    assert "avc1." in facts
+    assert "H.264 with sound" in facts
     assert "320×240" in facts
     assert "latency" in facts
     assert await page.locator("i, b").count() == 0  # what the device says is text
     assert page.troubles == []
-    await page.screenshot(path="/tmp/mr_page.png")
 
 
 async def test_holding_a_button_moves_the_camera_and_letting_go_stops_it(relay, make_camera, device, page):
@@ -189,7 +188,6 @@ async def test_a_recording_plays_from_the_recorders_own_address(
             end,
         )
         assert page.troubles == []
-        await page.screenshot(path="/tmp/mr_page3.png")
     finally:
         await endpoints.drain(1.0)
         await runner.cleanup()

@@ -128,8 +128,8 @@ def test_sound_waits_at_most_its_hold_for_a_picture(running, audio, wire, make_v
     running.hub.join(FLV, make_viewer(socket))
     sends = len(socket.sends)
     running.push(audio(3))
-    assert running.hub.next_timeout() == pytest.approx(running.now + 0.04)
-    running.pass_time(0.03)
+    assert running.hub.next_timeout() == pytest.approx(running.now + 0.06)
+    running.pass_time(0.05)
     assert len(socket.sends) == sends
     running.push(audio(4))
     running.pass_time(0.02)

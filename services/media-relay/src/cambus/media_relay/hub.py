@@ -24,10 +24,17 @@ FormatFactory = Callable[[Output, VideoParams, AudioConfig | None, int], Format]
 
 @dataclass(frozen=True, slots=True)
 class HubLimits:
-    """Bounds and waits of a hub; bytes and seconds."""
+    """Bounds and waits of a hub.
+
+    Attributes:
+        gop_bytes: most payload bytes kept of one group of pictures.
+        audio_hold_s: how long sound waits for a picture to ride with, in seconds. A little more than the 40 ms
+            between the pictures of most cameras: exactly that would lose the race half the time.
+        audio_wait_s: how long a stream's sound is waited for after its first keyframe, in seconds.
+    """
 
     gop_bytes: int = 8 << 20
-    audio_hold_s: float = 0.04
+    audio_hold_s: float = 0.06
     audio_wait_s: float = 0.4
 
 

@@ -14,7 +14,9 @@ let devices = [];
 let chosen = null;
 
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const day = new Intl.DateTimeFormat(undefined, {
+  month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit",
+});
 
 function say(text) {
   find("status").textContent = text;
@@ -166,7 +168,8 @@ async function refreshRecordings() {
 
 function recordingEntry(tile, span) {
   const seconds = Math.round((new Date(span.end) - new Date(span.start)) / 1000);
-  const length = seconds >= 60 ? `${Math.floor(seconds / 60)} min ${seconds % 60} s` : `${seconds} s`;
+  const parts = [[Math.floor(seconds / 60), "min"], [seconds % 60, "s"]];
+  const length = parts.filter(([count]) => count).map(([count, unit]) => `${count} ${unit}`).join(" ");
   const button = element("button", { type: "button" },
     element("span", { textContent: day.format(new Date(span.start)) }), element("small", { textContent: length }));
   button.addEventListener("click", () => playRecording(tile, span));

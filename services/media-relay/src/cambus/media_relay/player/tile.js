@@ -37,6 +37,13 @@ function setIcon(button, icon, label) {
   button.title = label;
 }
 
+// `avc1.64001F,flac` as people say it.
+function plainName(codecs) {
+  const [video, sound] = codecs.split(",");
+  const name = { avc1: "H.264", hvc1: "H.265" }[video.split(".")[0]] ?? video;
+  return sound ? `${name} with sound` : name;
+}
+
 // Everything a device says goes through textContent: none of it is ever HTML.
 export function element(name, properties = {}, ...children) {
   const { dataset, ...plain } = properties;
@@ -118,10 +125,11 @@ export class Tile {
     this.message.textContent = text;
     this.message.hidden = state === "playing";
     if (state !== "playing") return;
-    const parts = [facts.codecs, `${facts.width}×${facts.height}`];
+    const parts = [plainName(facts.codecs), `${facts.width}×${facts.height}`];
     if (facts.latency !== undefined) parts.push(`${facts.latency.toFixed(1)} s latency`);
     else parts.push(`${facts.behind.toFixed(1)} s behind`);
     this.facts.replaceChildren(...parts.map((part) => element("span", { textContent: part })));
+    this.facts.firstChild.title = facts.codecs;
     this.facts.lastChild.classList.toggle("late", (facts.latency ?? facts.behind) > 3);
   }
 
