@@ -1,6 +1,7 @@
 """What a service watches about itself and its NATS server."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -33,7 +34,6 @@ async def test_a_server_that_does_not_answer_is_unknown_not_wrong(eventually):
 async def test_the_lag_of_the_loop_is_measured(eventually):
     metrics = Metrics()
     watching = asyncio.ensure_future(watch_loop(metrics, period_s=0.001))
-    await eventually(lambda: b"cambus_loop_lag_seconds_sum 0.0" not in metrics.render())
-    assert b"cambus_loop_lag_seconds_count" in metrics.render()
+    await eventually(lambda: re.search(rb"cambus_loop_lag_seconds_count [1-9]", metrics.render()))
     watching.cancel()
     await asyncio.wait({watching})
