@@ -22,6 +22,8 @@ from pydantic import (
 )
 
 from cambus.schemas.ids import DeviceId
+from cambus.schemas.matching import Tag
+from cambus.schemas.model import JsonObject
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 MAX_PASSWORD_BYTES = 1024
@@ -81,9 +83,10 @@ class DeviceEntry(BaseModel):
     protocol: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
     address: ShortText
     name: ShortText | None = None
-    tags: list[ShortText] = Field(default_factory=list, max_length=64)
+    tags: list[Tag] = Field(default_factory=list, max_length=64)
     credentials: CredentialsEntry | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: JsonObject = Field(default_factory=dict)
+    enabled: bool = True
 
     @field_validator("address")
     @classmethod
@@ -107,7 +110,7 @@ def load_devices(path: Path) -> list[DeviceEntry]:
     """
     text = _read(path)
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
         duplicates = list(_duplicate_keys(root)) if root is not None else []
         document = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
@@ -115,7 +118,7 @@ def load_devices(path: Path) -> list[DeviceEntry]:
         raise DevicesFileError(path, [Problem(line, "", f"not YAML: {error.problem}")]) from None
     except (yaml.YAMLError, RecursionError) as error:
         raise DevicesFileError(path, [Problem(1, "", f"not YAML: {error}")]) from None
-    if not isinstance(document, dict) or not isinstance(document.get("devices"), list):
+    if root is None or not isinstance(document, dict) or not isinstance(document.get("devices"), list):
         raise DevicesFileError(path, [Problem(1, "", "wanted a mapping with the key 'devices', a list")])
     problems = duplicates + [
         Problem(_line_of(root, (key,)), f"{key}: ", "unknown key") for key in document if key != "devices"

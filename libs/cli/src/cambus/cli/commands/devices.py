@@ -1,0 +1,101 @@
+"""`cambusctl devices`: all devices in one table."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
+
+import typer
+from rich.live import Live
+
+from cambus.bus.connection import Bus
+from cambus.bus.kv import Entry
+from cambus.cli.device_status import COLUMNS, DeviceBoard, DeviceStatus, device_buckets, utc_now
+from cambus.cli.formatting import local
+from cambus.cli.invocation import Cli
+from cambus.cli.output import table
+from cambus.cli.parameters import Watch
+
+app = typer.Typer(add_completion=False)
+
+EMPTY = "no devices yet: write a devices.yaml and `cambusctl apply -f devices.yaml`"
+REDRAW_S = 1.0
+
+Changes = AsyncIterator[tuple[str, Entry[Any] | None]]
+
+
+@app.command()
+def devices(
+    context: typer.Context,
+    *,
+    offline: Annotated[bool, typer.Option("--offline", help="Only those that take no commands.")] = False,
+    watch: Watch = False,
+) -> None:
+    """List the devices and how they are.
+
+    A device without a state has a record, and no connector looks after its protocol.
+    """
+    cli = Cli.of(context)
+
+    def chosen(board: DeviceBoard) -> list[DeviceStatus]:
+        return [each for each in board.all() if not (offline and each.online)]
+
+    async def work(bus: Bus) -> None:
+        if watch:
+            await _watch(cli, bus, chosen)
+            return
+        found = chosen(await DeviceBoard.read(bus))
+        if cli.json:
+            cli.out.document([each.as_json() for each in found])
+            return
+        now = utc_now()
+        cli.out.table(
+            COLUMNS, (each.row(now) for each in found), empty="every device is online" if offline else EMPTY
+        )
+
+    cli.run(work)
+
+
+async def _watch(cli: Cli, bus: Bus, chosen: Callable[[DeviceBoard], list[DeviceStatus]]) -> None:
+    """Follow both buckets: a table that redraws itself on a terminal, a line for each change elsewhere."""
+    board = DeviceBoard()
+    screen = Live(console=cli.out.console, auto_refresh=False, transient=False)
+    on_screen = cli.out.console.is_terminal and not cli.json
+
+    def draw() -> None:
+        now = utc_now()
+        screen.update(table(COLUMNS, (each.row(now) for each in chosen(board))), refresh=True)
+
+    async def follow(changes: Changes, put: Callable[[str, Any], None]) -> None:
+        async for device, entry in changes:
+            before = board.get(device).state
+            put(device, None if entry is None else entry.value)
+            if on_screen:
+                draw()
+            else:
+                _tell(cli, board.get(device), before)
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(REDRAW_S)
+            draw()
+
+    records, presences = device_buckets(bus)
+    if on_screen:
+        screen.start()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(follow(aiter(records.watch()), board.record))
+            group.create_task(follow(aiter(presences.watch()), board.presence))
+            if on_screen:
+                group.create_task(tick())
+    finally:
+        screen.stop()
+
+
+def _tell(cli: Cli, status: DeviceStatus, before: str) -> None:
+    if cli.json:
+        cli.out.record(status.as_json())
+    elif status.state != before:
+        error = status.presence.last_error if status.presence is not None and not status.online else None
+        why = f"  {error.text}" if error is not None else ""
+        cli.out.line(f"{local(utc_now())}  {status.device}  {status.state}{why}")

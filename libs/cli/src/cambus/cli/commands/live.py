@@ -1,0 +1,52 @@
+"""`cambusctl live`: where a camera can be watched."""
+
+import typer
+from rich.text import Text
+
+from cambus.bus.connection import Bus
+from cambus.cli.groups import Group
+from cambus.cli.invocation import Cli
+from cambus.cli.output import table
+from cambus.cli.parameters import Channel, Device, Stream
+from cambus.cli.requests import call, made
+from cambus.schemas.commands import media_relay
+
+app = typer.Typer(add_completion=False, cls=Group, help="Find out where to watch a camera.")
+
+OUTPUTS = (
+    ("page", "in a browser"),
+    ("rtsp", "VLC, ffplay, a video wall"),
+    ("flv", "HTTP-FLV"),
+    ("fmp4", "fragmented MP4 over HTTP"),
+    ("ws_fmp4", "fragmented MP4 over WebSocket"),
+)
+
+
+@app.callback()
+def live() -> None:
+    """Find out where to watch a camera."""
+
+
+@app.command("open")
+def open_stream(context: typer.Context, device: Device, channel: Channel, *, stream: Stream = "main") -> None:
+    """Print the addresses of a live picture.
+
+    Nothing is opened on the device before somebody watches. The addresses may hold a token: whoever has one
+    may watch.
+    """
+    cli = Cli.of(context)
+    request = made(media_relay.LiveOpenRequest, device=device, channel=channel, stream=stream)
+
+    async def work(bus: Bus) -> None:
+        urls = await call(cli, bus, media_relay.LIVE_OPEN, request)
+        if cli.json:
+            cli.out.document(urls)
+            return
+        known = ((name, getattr(urls, name), what) for name, what in OUTPUTS)
+        shown = table(
+            ("output", "address", "for"),
+            [(Text(name, "bold"), url, what) for name, url, what in known if url],
+        )
+        cli.out.show(shown)
+
+    cli.run(work)

@@ -1,0 +1,160 @@
+"""`cambusctl recordings policy`: what is recorded, and for how long it is kept."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from cambus.bus.connection import Bus
+from cambus.cli.documents import read_messages
+from cambus.cli.failures import UsageError
+from cambus.cli.formatting import duration, plural, size
+from cambus.cli.groups import Group
+from cambus.cli.invocation import Cli
+from cambus.cli.parameters import Yes
+from cambus.cli.requests import call, made
+from cambus.cli.times import parse_span
+from cambus.schemas.commands import recorder
+from cambus.schemas.matching import DeviceMatch
+from cambus.schemas.model import Empty
+from cambus.schemas.state.recording_policy import RecordingPolicy, Retention
+
+app = typer.Typer(add_completion=False, cls=Group, help="What is recorded, and for how long it is kept.")
+
+_UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_SIZE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
+
+Policy = Annotated[str, typer.Argument(metavar="POLICY", help="Its name.", show_default=False)]
+
+
+@app.command("set")
+def set_policy(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="POLICY", help="Its name; not with -f.", show_default=False)
+    ] = None,
+    *,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", metavar="FILE", help="One or several, as YAML or JSON.")
+    ] = None,
+    device: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Devices, such as 'gate-*'; may be repeated.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Only devices with this tag; may be repeated.")
+    ] = None,
+    channel: Annotated[list[int] | None, typer.Option(help="Only this channel; may be repeated.")] = None,
+    stream: Annotated[list[str] | None, typer.Option(help="main, sub …; may be repeated.")] = None,
+    keep: Annotated[str | None, typer.Option(metavar="SPAN", help="For how long, such as 30d.")] = None,
+    keep_size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Most of each stream, such as 50G.")
+    ] = None,
+    disabled: Annotated[bool, typer.Option("--disabled", help="Keep it, and do not follow it.")] = False,
+) -> None:
+    """Record around the clock what the options say; without any, everything.
+
+    Schedules and recording around alarms are written in a file.
+
+    cambusctl recordings policy set gates --device 'gate-*' --keep 30d
+    """
+    cli = Cli.of(context)
+    if (name is None) == (file is None):
+        raise UsageError("give either a name or --file")
+    if file is not None:
+        policies = read_messages(file, RecordingPolicy, "policies")
+    else:
+        match = made(DeviceMatch, devices=device or ["*"], tags=tag or [], channels=channel or None)
+        retention = made(
+            Retention,
+            max_age_s=None if keep is None else int(parse_span(keep).total_seconds()),
+            max_bytes=None if keep_size is None else parse_size(keep_size),
+        )
+        fields: dict[str, Any] = {"streams": stream} if stream else {}
+        policies = [
+            made(RecordingPolicy, id=name, match=match, retention=retention, enabled=not disabled, **fields)
+        ]
+
+    async def work(bus: Bus) -> None:
+        for policy in policies:
+            await call(cli, bus, recorder.POLICY_SET, recorder.PolicySetRequest(policy=policy))
+        if cli.json:
+            cli.out.document({"set": [policy.id for policy in policies]})
+        else:
+            cli.out.line(f"set {', '.join(policy.id for policy in policies)}")
+
+    cli.run(work)
+
+
+@app.command("list")
+def list_policies(context: typer.Context) -> None:
+    """List the recording policies."""
+    cli = Cli.of(context)
+
+    async def work(bus: Bus) -> None:
+        policies = (await call(cli, bus, recorder.POLICY_LIST, Empty())).policies
+        if cli.json:
+            cli.out.document(policies)
+            return
+        cli.out.table(
+            ("policy", "records", "streams", "when", "keeps"),
+            (
+                (each.id, _matched(each.match), " ".join(each.streams), _when(each), _kept(each.retention))
+                for each in policies
+            ),
+            empty="nothing is recorded: cambusctl recordings policy set everything",
+        )
+
+    cli.run(work)
+
+
+@app.command()
+def delete(context: typer.Context, name: Policy, *, yes: Yes = False) -> None:
+    """Forget a policy; what it recorded stays until its time is over."""
+    cli = Cli.of(context)
+
+    async def work(bus: Bus) -> None:
+        cli.confirm(f"Stop recording what {name} says?", yes=yes)
+        await call(cli, bus, recorder.POLICY_DELETE, made(recorder.PolicyDeleteRequest, id=name))
+        if cli.json:
+            cli.out.document({"deleted": name})
+        else:
+            cli.out.line(f"deleted {name}")
+
+    cli.run(work)
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes `50G` or `1.5T` means.
+
+    Raises:
+        UsageError: it is no size.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(f"{text!r} is no size: wanted 500M, 50G or 1.5T")
+    return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def _matched(match: DeviceMatch) -> str:
+    parts = [" ".join(match.devices)]
+    parts += [f"tagged {', '.join(match.tags)}"] if match.tags else []
+    parts += [f"speaking {', '.join(match.protocols)}"] if match.protocols else []
+    if match.channels is not None:
+        parts.append(
+            f"{'channel' if len(match.channels) == 1 else 'channels'} {', '.join(map(str, match.channels))}"
+        )
+    return ", ".join(parts)
+
+
+def _when(policy: RecordingPolicy) -> str:
+    if not policy.enabled:
+        return "never (disabled)"
+    spans = policy.schedule and plural(len(policy.schedule.spans), "span")
+    return policy.mode if not spans else f"{policy.mode}, {spans} a week"
+
+
+def _kept(retention: Retention) -> str:
+    parts = [duration(retention.max_age_s)] if retention.max_age_s else []
+    parts += [f"{size(retention.max_bytes)} a stream"] if retention.max_bytes else []
+    return ", ".join(parts) or "until the disk is full"

@@ -1,0 +1,13 @@
+"""The arguments and options several commands share."""
+
+from typing import Annotated
+
+import typer
+
+Device = Annotated[str, typer.Argument(metavar="DEVICE", help="The device's id.", show_default=False)]
+Channel = Annotated[
+    int, typer.Argument(metavar="CHANNEL", min=0, max=65535, help="The channel, from 0.", show_default=False)
+]
+Stream = Annotated[str, typer.Option("--stream", metavar="NAME", help="main, sub, third or fourth.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on showing it as it changes.")]
