@@ -71,6 +71,12 @@ def test_service_blocks_are_dropped_from_h265():
     assert splitter.counters["service_blocks"] == 2
 
 
+def test_the_known_service_block_is_dropped_from_h264_too():
+    frames, splitter = split(KEY.serialize() + delta(SERVICE_BLOCK) + DELTA.serialize())
+    assert frames == [KEY, DELTA]
+    assert splitter.counters["service_blocks"] == 1
+
+
 def test_h264_slices_that_look_like_layer_32_pass():
     frames, splitter = split(KEY.serialize() + DELTA.serialize() * 3)
     assert frames == [KEY, DELTA, DELTA, DELTA]

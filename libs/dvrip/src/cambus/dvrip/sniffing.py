@@ -8,6 +8,9 @@ from typing import Final
 from cambus.media.frame import Codec
 
 _JPEG: Final = b"\xff\xd8\xff"
+#: The constant block some recorders insert; in H.264 it passes for a NAL unit of a reserved type.
+_SERVICE_BLOCK: Final = b"\x00\x00\x00\x01\x11\x01\x78\x00"
+_SERVICE_BLOCK_BYTES: Final = 127
 
 
 def is_jpeg(payload: bytes) -> bool:
@@ -56,6 +59,8 @@ def is_service_block(codec: Codec, payload: bytes) -> bool:
     """
     offset = nal_offset(payload)
     if offset < 0 or len(payload) < offset + 2:
+        return True
+    if len(payload) == _SERVICE_BLOCK_BYTES and payload.startswith(_SERVICE_BLOCK):
         return True
     first, second = payload[offset], payload[offset + 1]
     if codec is Codec.H265:
