@@ -8,7 +8,7 @@ import pytest
 
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
-from cambus.bus.consumer import DeadLetterError, EventConsumer
+from cambus.bus.consumer import DeadLetterError, EventConsumer, TryLater
 from cambus.bus.errors import AssetNotFound
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
@@ -175,6 +175,38 @@ async def test_a_handler_can_give_up_at_once(bus, consume, device, unique, event
         await eventually(lambda: dead_letters(bus, unique))
     assert tries == 1
     assert (await dead_letters(bus, unique)).reason == "refused"
+
+
+async def test_an_event_given_back_for_later_comes_again_and_holds_nobody_up(
+    bus, consume, device, unique, eventually
+):
+    seen = []
+
+    async def handle(received):
+        seen.append((received.event.text, received.attempts))
+        if seen[-1] == ("a", 1):
+            raise TryLater("the sink is away", delay_s=0.5)
+
+    await publish(bus, device, "a")
+    await publish(bus, device, "b")
+    async with consume(handle, device):
+        await eventually(lambda: len(seen) == 3)
+
+        async def done():
+            return await unfinished(bus, unique) == 0
+
+        await eventually(done)
+    assert seen == [("a", 1), ("b", 1), ("a", 2)]
+
+
+async def test_what_was_given_back_too_often_becomes_a_dead_letter(bus, consume, device, unique, eventually):
+    async def handle(received):
+        raise TryLater("never", delay_s=0.01)
+
+    await publish(bus, device, "x")
+    async with consume(handle, device, max_deliver=2):
+        await eventually(lambda: dead_letters(bus, unique))
+    assert (await dead_letters(bus, unique)).reason == "exhausted"
 
 
 async def test_what_cannot_be_read_becomes_a_dead_letter_without_the_handler(

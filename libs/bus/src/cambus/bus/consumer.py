@@ -50,6 +50,20 @@ class DeadLetterError(Exception):
     """Raised by a handler: never try this event again, keep it as a dead letter with this text."""
 
 
+class TryLater(Exception):
+    """Raised by a handler: give the event back to NATS, for it or another replica to have again after a while.
+
+    The events behind it do not wait for it. It counts as one of the event's tries.
+
+    Attributes:
+        delay_s: how long NATS keeps it, in seconds.
+    """
+
+    def __init__(self, text: str, *, delay_s: float) -> None:
+        super().__init__(text)
+        self.delay_s = delay_s
+
+
 @dataclass(slots=True)
 class _InFlight:
     """A message that was delivered and is not ended yet."""
@@ -70,6 +84,8 @@ class EventConsumer:
         max_deliver: tries before an event becomes a dead letter.
         backoff: seconds between tries; the last counts for all further ones.
         max_in_flight: events handled or waiting at any time.
+        max_unfinished: events that all replicas together have taken, or given back for later, and not ended;
+            beyond that NATS gives out no more. Some times `max_in_flight` when None.
         ack_sync: wait until NATS has the acknowledgement, for handlers whose effect must not be repeated.
         ack_wait_s: how long NATS waits for a sign of life before it hands an event to another replica.
         stream: where the events are.
@@ -87,6 +103,7 @@ class EventConsumer:
         max_deliver: int = MAX_DELIVER,
         backoff: Sequence[float] = BACKOFF_S,
         max_in_flight: int = MAX_IN_FLIGHT,
+        max_unfinished: int | None = None,
         ack_sync: bool = False,
         ack_wait_s: float = ACK_WAIT_S,
         stream: str = assets.STREAM_EVENTS,
@@ -100,6 +117,7 @@ class EventConsumer:
         self._max_deliver = max_deliver
         self._backoff = tuple(backoff) or (0.0,)
         self._max_in_flight = max_in_flight
+        self._max_unfinished = max_unfinished or max(1000, max_in_flight * 4)
         self._ack_sync = ack_sync
         self._ack_wait_s = ack_wait_s
         self._stream = stream
@@ -165,7 +183,7 @@ class EventConsumer:
             "ack_policy": "explicit",
             "ack_wait": int(self._ack_wait_s * 1e9),
             "max_deliver": -1,  # we count: beyond the server's own bound a message would just stay behind
-            "max_ack_pending": max(1000, self._max_in_flight * 4),
+            "max_ack_pending": self._max_unfinished,
             "filter_subjects": self._wanted,
             "deliver_policy": self._deliver,
         }
@@ -301,30 +319,20 @@ class EventConsumer:
 
     async def _handle(self, item: _InFlight) -> bool:
         """Handle one message to its end, done or dead; False if it is to be handed back."""
-        message, position = item.message, item.position
-        headers = message.headers or {}
-        tries = position.attempts
-        if tries > self._max_deliver:
-            await self._bury(item, tries - 1, "exhausted", "every earlier try ended without an answer")
+        received = await self._read(item)
+        if received is None:
             return True
-        try:
-            received = read_event(
-                message.subject,
-                message.data,
-                headers,
-                seq=position.stream_seq,
-                attempts=tries,
-                timestamp_ns=position.timestamp_ns,
-            )
-        except (CambusError, ValueError) as error:
-            await self._bury(item, tries, "unreadable", str(error))
-            return True
-        TRACEPARENT.set(valid_traceparent(headers.get(header.TRACEPARENT)))
+        TRACEPARENT.set(valid_traceparent(received.headers.get(header.TRACEPARENT)))
+        tries = received.attempts
         while True:
             try:
                 await self._handler(received)
             except DeadLetterError as error:
                 await self._bury(item, tries, "refused", str(error))
+                return True
+            except TryLater as later:
+                await self._answer(item, _nak(later.delay_s))
+                self._count("retried").inc()
                 return True
             except Exception as error:  # noqa: BLE001 - whatever a handler fails with is tried again
                 if tries >= self._max_deliver:
@@ -338,6 +346,26 @@ class EventConsumer:
                 await self._answer(item, ACK, confirmed=self._ack_sync)
                 self._count("handled").inc()
                 return True
+
+    async def _read(self, item: _InFlight) -> ReceivedEvent | None:
+        """Read a message; None if nobody can, or nobody survives it, and it is a dead letter now."""
+        message, position = item.message, item.position
+        tries = position.attempts
+        if tries > self._max_deliver:
+            await self._bury(item, tries - 1, "exhausted", "no earlier try came to an end")
+            return None
+        try:
+            return read_event(
+                message.subject,
+                message.data,
+                message.headers or {},
+                seq=position.stream_seq,
+                attempts=tries,
+                timestamp_ns=position.timestamp_ns,
+            )
+        except (CambusError, ValueError) as error:
+            await self._bury(item, tries, "unreadable", str(error))
+            return None
 
     async def _wait_for_retry(self, item: _InFlight, tries: int, error: Exception) -> bool:
         """Wait for the next try in place; False if we stop meanwhile and another replica will try."""
@@ -382,7 +410,7 @@ class EventConsumer:
         except (BusError, CambusError) as error:
             facts = {"consumer": self._durable, "seq": position.stream_seq, "reason": str(error)}
             logger.error("a dead letter could not be kept; the event comes again", extra=facts)
-            await self._answer(item, NAK + f' {{"delay": {int(NAK_DELAY_S * 1e9)}}}'.encode())
+            await self._answer(item, _nak(NAK_DELAY_S))
             return
         await self._answer(item, TERM)
         self._count("dead").inc()
@@ -395,6 +423,11 @@ class EventConsumer:
             await self._bus.request(reply, what)
         else:
             await self._bus.publish(reply, what)
+
+
+def _nak(delay_s: float) -> bytes:
+    """Give a message back; NATS keeps it for so many seconds."""
+    return NAK + b' {"delay": %d}' % int(delay_s * 1e9)
 
 
 def device_of(subject: str) -> str:
