@@ -210,12 +210,13 @@ async def test_a_reply_subject_of_a_caller_cannot_make_us_unready(guarded, event
         assert bus.health.ready
 
 
-async def test_a_wrong_password_is_not_written_anywhere(guarded, tmp_path, caplog, eventually):
+async def test_a_wrong_password_is_told_once_and_not_written_anywhere(guarded, tmp_path, caplog, eventually):
     wrong = tmp_path / "wrong"
     wrong.write_text("also-a-canary")
     bus = Bus(guarded.model_copy(update={"nats_password_file": wrong}))
     opening = asyncio.ensure_future(bus.open())
-    await eventually(lambda: bus.nc.last_error is not None)
+    await eventually(lambda: "Authorization Violation" in str(bus.health.report()))
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
     opening.cancel()
     await asyncio.wait({opening})
     await bus.close()

@@ -74,6 +74,7 @@ class Bus:
         self._up = asyncio.Event()
         self._closed = asyncio.Event()
         self._closing = False
+        self._last_reason = ""
         self._on_reconnect: dict[object, Callable[[], None]] = {}
         self._count = _Counts(self.metrics)
         self.health.set(CONNECTED, ok=False, detail="not connected yet")
@@ -324,14 +325,21 @@ class Bus:
             return
         violation = _PERMISSION.search(str(error))
         if violation is None:
-            level = logging.DEBUG if not self._up.is_set() else logging.WARNING
-            logger.log(level, "NATS error", extra={"reason": str(error) or type(error).__name__})
+            self._note(str(error) or type(error).__name__)
             return
         what, subject = violation[1].lower(), violation[2]
         self._count.permission_errors(what).inc()
         logger.error("NATS forbids a %s", what, extra={"subject": subject})
         if what == "subscription" or subject.startswith(_OUR_SUBJECTS):
             self.health.set(PERMISSIONS, ok=False, detail=f"NATS forbids a {what} to {subject}")
+
+    def _note(self, reason: str) -> None:
+        """Log an error of the connection; while it is down the same one over and over only once."""
+        repeated = reason == self._last_reason and not self._up.is_set()
+        self._last_reason = reason
+        logger.log(logging.DEBUG if repeated else logging.WARNING, "NATS error", extra={"reason": reason})
+        if not self._up.is_set():
+            self.health.set(CONNECTED, ok=False, detail=f"not connected: {reason}")
 
 
 class _Counts:
