@@ -36,6 +36,7 @@ RECONNECT_WAIT_S = 0.5
 CONNECT_TIMEOUT_S = 5
 FLUSH_TIMEOUT_S = 5
 INBOX_LIMIT = 4096
+MAX_TOLD = 32
 
 CONNECTED = "nats"
 PERMISSIONS = "nats-permissions"
@@ -74,7 +75,7 @@ class Bus:
         self._up = asyncio.Event()
         self._closed = asyncio.Event()
         self._closing = False
-        self._last_reason = ""
+        self._told: set[str] = set()
         self._on_reconnect: dict[object, Callable[[], None]] = {}
         self._count = _Counts(self.metrics)
         self.health.set(CONNECTED, ok=False, detail="not connected yet")
@@ -294,6 +295,7 @@ class Bus:
 
     def _mark_up(self) -> None:
         self._up.set()
+        self._told.clear()
         self._count.connected().set(1)
         self.health.set(CONNECTED, ok=True)
         self.health.set(PERMISSIONS, ok=True)  # a new connection: what was wrong shows again at once
@@ -334,11 +336,12 @@ class Bus:
             self.health.set(PERMISSIONS, ok=False, detail=f"NATS forbids a {what} to {subject}")
 
     def _note(self, reason: str) -> None:
-        """Log an error of the connection; while it is down the same one over and over only once."""
-        repeated = reason == self._last_reason and not self._up.is_set()
-        self._last_reason = reason
-        logger.log(logging.DEBUG if repeated else logging.WARNING, "NATS error", extra={"reason": reason})
+        """Log an error of the connection; while it is down, each only the first time."""
+        level = logging.DEBUG if reason in self._told else logging.WARNING
+        logger.log(level, "NATS error", extra={"reason": reason})
         if not self._up.is_set():
+            if len(self._told) < MAX_TOLD:
+                self._told.add(reason)
             self.health.set(CONNECTED, ok=False, detail=f"not connected: {reason}")
 
 
