@@ -52,7 +52,7 @@ async def test_the_sound_of_mp4_is_the_viewers_choice(sound, audio, relay, make_
 
 async def test_a_camera_without_sound(relay, make_camera, device, watch):
     await make_camera(sound=False)
-    watched = await watch(f"{relay.rtsp}/live/{device}/0/main", options=TCP)
+    watched = await watch(f"{relay.rtsp}/{device}/0/main", options=TCP)
     assert_plays(watched, "h264", None)
 
 

@@ -77,7 +77,7 @@ async def test_advertised_names_are_in_the_addresses(relay_settings, run_relay, 
     async with run_relay(settings):
         request = media_relay.LiveOpenRequest(device=device, channel=0, stream="sub")
         urls = await BusClient(bus).call(media_relay.LIVE_OPEN, request)
-    assert urls.rtsp == f"rtsp://cctv.example:554/live/{device}/0/sub"
+    assert urls.rtsp == f"rtsp://cctv.example:554/{device}/0/sub"
     assert urls.flv == f"https://cctv.example/relay/live/{device}/0/sub.flv"
     assert urls.ws_fmp4 == f"wss://cctv.example/relay/ws/{device}/0/sub.mp4"
 

@@ -26,7 +26,7 @@ class Addresses:
         query = f"?token={quote(token, safe='')}" if token else ""
         websocket = "ws" + self.http.removeprefix("http")
         return LiveUrls(
-            rtsp=f"{self.rtsp}/live/{key}{query}",
+            rtsp=f"{self.rtsp}/{key}{query}",
             flv=f"{self.http}/live/{key}.flv{query}",
             fmp4=f"{self.http}/live/{key}.mp4{query}",
             ws_fmp4=f"{websocket}/ws/{key}.mp4{query}",

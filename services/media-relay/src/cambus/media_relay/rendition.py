@@ -125,5 +125,17 @@ class Rendition:
         if keyframe or self._group:
             self._group.append(data)
             self._group_bytes += len(data)
-        for viewer in self._order:
-            viewer.deliver(data, keyframe)
+        size = len(data)
+        for viewer in self._order:  # the hottest loop of all: one system call a viewer, and little beside it
+            if not viewer.flowing:
+                viewer.deliver(data, keyframe)
+                continue
+            try:
+                sent = viewer.send(data)
+            except OSError as error:
+                viewer.refused(data, error)
+                continue
+            if sent == size:
+                viewer.sent_bytes += size
+            else:
+                viewer.took(data, sent)

@@ -162,7 +162,7 @@ class RtspConnection(asyncio.Protocol):
     async def _hold(self, event: Described | SetUp) -> RelayedStream:
         """The stream of a URL, running and known; held until the connection asks for another or ends."""
         parts = event.url.path.strip("/").split("/")
-        if parts[0] == "live":
+        if len(parts) == 4 and parts[0] == "live":
             parts = parts[1:]
         if len(parts) != 3:
             raise NotFound("wanted rtsp://HOST/<device>/<channel>/<stream>", reason="no-such-path")

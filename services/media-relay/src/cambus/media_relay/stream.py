@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.media_relay.claim import PASSING, LiveClaim
+from cambus.bus.live_claim import PASSING, LiveClaim
 from cambus.media_relay.hub import FormatFactory, HubLimits, StreamHub
 from cambus.media_relay.key import StreamKey
 from cambus.media_relay.viewer import Closed
@@ -47,13 +47,22 @@ class RelayedStream:
         self.key = key
         self.hub = StreamHub(make_format, limits)
         self._bus = bus
-        self._claim = LiveClaim(client, key, claimant, ttl_s=claim_ttl_s, on_outcome=self._on_claim)
+        self._claim = LiveClaim(
+            client,
+            key.device,
+            key.channel,
+            key.encoder,
+            claimant,
+            ttl_s=claim_ttl_s,
+            on_outcome=self._on_claim,
+        )
         self._known = known
         self._linger_s = linger_s
         self._users = 0
         self._use_changed = asyncio.Event()
         self._waiters: set[asyncio.Future[None]] = set()
         self._tick: asyncio.TimerHandle | None = None
+        self._tick_at: float | None = None
         self._trouble: CambusError | None = None
         self.started_at = time.monotonic()
         self.closing = False
@@ -166,17 +175,23 @@ class RelayedStream:
         if hub.ended:
             hub.ended = False
             self._on_end()
-        if hub.next_timeout() is not None and self._tick is None:
-            self._arm()
+        self._arm()
 
     def _arm(self) -> None:
+        """Set the timer anew if the hub wants to be called at another time; a needless wake-up costs more."""
         at = self.hub.next_timeout()
-        self._tick = None
+        if at == self._tick_at:
+            return
+        self._tick_at = at
+        if self._tick is not None:
+            self._tick.cancel()
+            self._tick = None
         if at is not None:
             delay_s = max(0.0, at - time.monotonic())
             self._tick = asyncio.get_running_loop().call_later(delay_s, self._on_tick)
 
     def _on_tick(self) -> None:
+        self._tick = self._tick_at = None
         self.hub.tick(time.monotonic())
         if self.hub.ready:
             self._succeed()

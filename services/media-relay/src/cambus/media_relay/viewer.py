@@ -55,21 +55,30 @@ class Viewer:
     """Delivers shared buffers to one peer; see the module's rules.
 
     `on_closed` is called once, with the reason, from within whatever call closed the viewer.
+
+    Attributes:
+        flowing: nothing is queued and nothing skipped: a buffer may go straight to `send`. What `send` says is then
+            for `took`, what it raises for `refused`. The fan-out does so itself and saves two calls a viewer.
+        send: the wire's own.
+        queued_bytes: what the kernel has yet to take.
+        sent_bytes: what it has taken.
+        skips: how often this viewer had to skip to a keyframe.
+        closed: why it was closed, None while it is open.
     """
 
     __slots__ = (
         "_clock",
-        "_flowing",
         "_on_closed",
         "_progress_at",
         "_queue",
         "_reported",
-        "_send",
         "_skipping",
         "_wire",
         "closed",
+        "flowing",
         "limits",
         "queued_bytes",
+        "send",
         "sent_bytes",
         "skips",
     )
@@ -83,12 +92,12 @@ class Viewer:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._wire = wire
-        self._send = wire.send
+        self.send = wire.send
         self._on_closed = on_closed
         self._clock = clock
         self._queue: deque[memoryview] = deque()
         self._skipping = True
-        self._flowing = False  # nothing queued, nothing to skip: the buffer can go straight to the socket
+        self.flowing = False  # nothing queued, nothing to skip: the buffer can go straight to the socket
         self._progress_at = clock()
         self.limits = limits
         self.queued_bytes = 0
@@ -112,14 +121,25 @@ class Viewer:
         for data in group:
             self._skipping = False
             self.write(data)
-        self._flowing = not (self._skipping or self._queue) and self.closed is None
+        self.flowing = not (self._skipping or self._queue) and self.closed is None
 
     def deliver(self, data: bytes, keyframe: bool) -> None:
         """Send one access unit (or a run of audio), unless this viewer is skipping."""
-        if self._flowing:
+        if self.flowing:
             self._put(data)
-        else:
-            self._deliver_slowly(data, keyframe)
+            return
+        has_room = not self._queue or self.queued_bytes + len(data) <= self.limits.queue_bytes
+        if self._skipping:
+            if not (keyframe and has_room):
+                return
+            self._skipping = False
+        elif not has_room:
+            self._skipping = True
+            self.skips += 1
+            self.check()
+            return
+        self.write(data)
+        self.flowing = not self._queue and self.closed is None
 
     def write(self, data: bytes) -> None:
         """Send bytes that must not be skipped: a reply, a header, an access unit already decided on."""
@@ -127,6 +147,22 @@ class Viewer:
             self._enqueue(memoryview(data))
         elif self.closed is None:
             self._put(data)
+
+    def took(self, data: bytes, sent: int) -> None:
+        """Account for a `send`: `sent` bytes of `data` are on their way, the rest is queued."""
+        self.sent_bytes += sent
+        if sent != len(data):
+            self.flowing = False
+            self._progress_at = self._clock()
+            self._wire.watch(self._drain)
+            self._enqueue(memoryview(data)[sent:])
+
+    def refused(self, data: bytes, error: OSError) -> None:
+        """Account for a `send` that failed: the peer has gone, or takes nothing at the moment."""
+        if isinstance(error, BlockingIOError):
+            self.took(data, 0)
+        else:
+            self.close(Closed.LEFT)
 
     def check(self) -> None:
         """Close the viewer if its peer has taken nothing for `stall_s` although something is queued."""
@@ -136,14 +172,14 @@ class Viewer:
     def restart(self) -> None:
         """Wait for the next keyframe, as after a pause."""
         self._skipping = True
-        self._flowing = False
+        self.flowing = False
 
     def close(self, reason: Closed) -> None:
         """Give the peer up and forget what is queued; further calls do nothing."""
         if self.closed is not None:
             return
         self.closed = reason
-        self._flowing = False
+        self.flowing = False
         self._queue.clear()
         self.queued_bytes = 0
         self._wire.unwatch()
@@ -156,36 +192,14 @@ class Viewer:
         self._reported = self.sent_bytes, self.skips
         return counts
 
-    def _deliver_slowly(self, data: bytes, keyframe: bool) -> None:
-        """For a viewer that waits for a keyframe or still has something queued."""
-        has_room = not self._queue or self.queued_bytes + len(data) <= self.limits.queue_bytes
-        if self._skipping:
-            if not (keyframe and has_room):
-                return
-            self._skipping = False
-        elif not has_room:
-            self._skipping = True
-            self.skips += 1
-            self.check()
-            return
-        self.write(data)
-        self._flowing = not self._queue and self.closed is None
-
     def _put(self, data: bytes) -> None:
-        """Send now, since nothing is queued; keep the tail that the kernel does not take."""
+        """Send now, since nothing is queued."""
         try:
-            sent = self._send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self.close(Closed.LEFT)
+            sent = self.send(data)
+        except OSError as error:
+            self.refused(data, error)
             return
-        self.sent_bytes += sent
-        if sent != len(data):
-            self._flowing = False
-            self._progress_at = self._clock()
-            self._wire.watch(self._drain)
-            self._enqueue(memoryview(data)[sent:])
+        self.took(data, sent)
 
     def _enqueue(self, tail: memoryview) -> None:
         self._queue.append(tail)
@@ -198,7 +212,7 @@ class Viewer:
         while queue:
             data = queue[0]
             try:
-                sent = self._send(data)
+                sent = self.send(data)
             except BlockingIOError:
                 return
             except OSError:
@@ -212,4 +226,4 @@ class Viewer:
                 return
             queue.popleft()
         self._wire.unwatch()
-        self._flowing = not self._skipping
+        self.flowing = not self._skipping

@@ -26,10 +26,10 @@ class LiveUrls(Message):
     """Where to watch a stream; None where that output is off. The addresses may hold a token: keep them."""
 
     model_config = example(
-        rtsp="rtsp://relay.example.org:8554/live/gate-1/0/main",
+        rtsp="rtsp://relay.example.org:8554/gate-1/0/main",
         flv="http://relay.example.org:8080/live/gate-1/0/main.flv",
         fmp4="http://relay.example.org:8080/live/gate-1/0/main.mp4",
-        ws_fmp4="ws://relay.example.org:8080/live/gate-1/0/main.mp4",
+        ws_fmp4="ws://relay.example.org:8080/ws/gate-1/0/main.mp4",
         page="http://relay.example.org:8080/watch/gate-1/0/main",
         replica="media-relay-0",
         expires_at=None,

@@ -4,13 +4,12 @@ import asyncio
 
 import pytest
 
-from cambus.media_relay.claim import LiveClaim
-from cambus.media_relay.key import StreamKey
+from cambus.bus.live_claim import LiveClaim
 from cambus.schemas.commands import live
 from cambus.schemas.errors import DeadlineExceeded, NotFound, Offline
 from cambus.schemas.model import Done
 
-KEY = StreamKey("gate-1", 0, "main")
+STREAM = ("gate-1", 0, "main")
 
 
 class Connector:
@@ -29,7 +28,7 @@ class Connector:
             raise answer
         if spec is live.STOP:
             return Done()
-        return live.LiveStartReply(subject=KEY.subject, ttl_s=5.0)
+        return live.LiveStartReply(subject="cambus.v1.media.gate-1.0.main", ttl_s=5.0)
 
     async def expect(self, *names):
         async with asyncio.timeout(10):
@@ -49,7 +48,7 @@ async def outcomes():
 
 @pytest.fixture
 async def claim(connector, outcomes):
-    claim = LiveClaim(connector, KEY, "relay-1", ttl_s=5.0, on_outcome=outcomes.put_nowait)
+    claim = LiveClaim(connector, *STREAM, "relay-1", ttl_s=5.0, on_outcome=outcomes.put_nowait)
     task = asyncio.create_task(claim.hold())
     yield claim
     task.cancel()
@@ -95,7 +94,7 @@ async def test_a_touch_without_an_answer_is_forgiven_while_the_claim_lives(claim
 async def test_every_failed_start_is_told_and_tried_again(connector, outcomes):
     offline = Offline("gone")
     connector.script["live.start"] = [offline, offline, None]
-    claim = LiveClaim(connector, KEY, "relay-1", ttl_s=5.0, on_outcome=outcomes.put_nowait)
+    claim = LiveClaim(connector, *STREAM, "relay-1", ttl_s=5.0, on_outcome=outcomes.put_nowait)
     task = asyncio.create_task(claim.hold())
     for _ in range(2):
         assert await outcomes.get() is offline
@@ -108,7 +107,7 @@ async def test_every_failed_start_is_told_and_tried_again(connector, outcomes):
 
 async def test_giving_a_claim_up_never_fails(connector, outcomes):
     connector.script["live.stop"] = [Offline("gone")]
-    claim = LiveClaim(connector, KEY, "relay-1", ttl_s=5.0, on_outcome=outcomes.put_nowait)
+    claim = LiveClaim(connector, *STREAM, "relay-1", ttl_s=5.0, on_outcome=outcomes.put_nowait)
     await claim.release()
     await connector.expect("live.stop")
     assert not claim.held
