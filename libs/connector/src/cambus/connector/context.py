@@ -1,6 +1,7 @@
 """What the connector gives a driver for one device: everything it may need and nothing of the others."""
 
 from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -33,6 +34,11 @@ class DeviceHooks(Protocol):
 
     def owned(self) -> bool:
         """Whether this replica certainly holds the device at this instant: ask before a side effect."""
+
+    def claimed(
+        self, channel: int, stream: str, claimant: str, ttl_s: float
+    ) -> AbstractAsyncContextManager[None]:
+        """Claim a live stream for the length of a block, as a viewer would. Raises what `live.start` raises."""
 
     async def replace_credentials(self, credentials: Credentials) -> None:
         """Store the device's account anew. Raises `SessionEnd` or `BusError` if it was not stored."""

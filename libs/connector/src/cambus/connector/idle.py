@@ -5,6 +5,7 @@ import contextlib
 
 from cambus.bus.errors import BusError
 from cambus.connector.device_presence import DevicePresence
+from cambus.connector.ending import end
 from cambus.connector.errors import EndReason, InvalidRecord
 from cambus.connector.registry import Desired
 from cambus.connector.surroundings import Surroundings
@@ -46,8 +47,7 @@ class IdleUnit:
     async def stop(self, reason: EndReason) -> None:  # noqa: ARG002 - it has no session to end for a reason
         """Nothing more is shown."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end(self._task)
         self._around.sessions.moved(self._state, None)
         self._state = None
 

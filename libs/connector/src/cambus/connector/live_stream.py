@@ -8,6 +8,7 @@ from typing import Final
 from cambus.connector.backoff import Backoff, BackoffPolicy
 from cambus.connector.claims import ClaimTable, TooManyClaimsError
 from cambus.connector.driver import DeviceSession, DeviceStream
+from cambus.connector.ending import end
 from cambus.connector.errors import SessionEnd
 from cambus.connector.media_metrics import MediaMetrics
 from cambus.connector.publisher import FramePublisher
@@ -151,8 +152,7 @@ class LiveStream:
         """The device is offline: close the stream; the claims live on."""
         runner, self._runner = self._runner, None
         if runner is not None:
-            runner.cancel()
-            await asyncio.gather(runner, return_exceptions=True)
+            await end(runner)
 
     async def _serve(self, session: DeviceSession) -> None:
         """Run the stream while it is wanted; once it is not, close it and say so."""
@@ -171,9 +171,7 @@ class LiveStream:
         try:
             await asyncio.wait({pump, unwanted}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            pump.cancel()
-            unwanted.cancel()
-            await asyncio.gather(pump, unwanted, return_exceptions=True)
+            await end(pump, unwanted)
             await self.publisher.end()
             if not self.wanted or self._runner is None:
                 self._settle(Offline("the stream was closed before it opened"))
@@ -218,9 +216,9 @@ class LiveStream:
             return Offline("the device ended the stream", reason="stream-ended")
         except CambusError as error:
             return error
-        except SessionEnd as end:
-            logger.info("live stream broke off", extra={**self._extra, "reason": end.reason.value})
-            return Offline(end.text, reason=end.reason.value)
+        except SessionEnd as ended:
+            logger.info("live stream broke off", extra={**self._extra, "reason": ended.reason.value})
+            return Offline(ended.text, reason=ended.reason.value)
         except Exception:
             logger.exception("live stream failed", extra=self._extra)
             return Internal()

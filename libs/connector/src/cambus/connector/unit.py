@@ -9,7 +9,8 @@ What a session needs around it (presence, commands, live streams, events) comes 
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from cambus.connector.context import DeviceContext
 from cambus.connector.device_events import DeviceEvents
 from cambus.connector.device_presence import DevicePresence, changed_channels, slug
 from cambus.connector.driver import DeviceDescription, DeviceSession, Driver
+from cambus.connector.ending import end
 from cambus.connector.errors import CredentialsRefused, EndReason, SessionEnd
 from cambus.connector.live import LiveStreams
 from cambus.connector.live_events import LiveReporter
@@ -106,11 +108,8 @@ class DeviceUnit:
         """End the session, if any, for this reason, and everything else; bounded in time."""
         self._stop_reason = reason
         tasks = [task for task in (self._task, *self._others) if task is not None]
-        for task in tasks:
-            task.cancel()
-        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                logger.error("device failed at its end", exc_info=outcome, extra={"device": self.id})
+        for failure in await end(*tasks):
+            logger.error("device failed at its end", exc_info=failure, extra={"device": self.id})
         self._move(None)
 
     async def renewed(self, epoch: int) -> None:
@@ -161,6 +160,15 @@ class DeviceUnit:
         """Whether this replica certainly holds the device at this instant."""
         return self._owned()
 
+    @asynccontextmanager
+    async def claimed(self, channel: int, stream: str, claimant: str, ttl_s: float) -> AsyncIterator[None]:
+        """Claim a live stream for the length of a block, as a viewer would."""
+        await self.live.start(channel, stream, claimant, ttl_s)
+        try:
+            yield
+        finally:
+            self.live.stop(channel, stream, claimant)
+
     async def replace_credentials(self, credentials: Credentials) -> None:
         """Store the device's account anew. Raises `SessionEnd` or `BusError` if it was not stored."""
         if self.record.credentials is None:
@@ -180,8 +188,8 @@ class DeviceUnit:
             self._move(DeviceState.CONNECTING)
             self.presence.connecting(self.epoch)
             while True:
-                end = await self._episode()
-                await self._wait(self._report(end))
+                ended = await self._episode()
+                await self._wait(self._report(ended))
         finally:
             await self.live.close(self._stop_reason.value)
             await self._device.close()

@@ -1,0 +1,237 @@
+"""One DVRIP device, over all its sessions: what must not be forgotten when the connection is lost."""
+
+import asyncio
+import logging
+from typing import Final
+
+from cambus.connector.context import DeviceContext
+from cambus.connector.errors import EndReason, SessionEnd
+from cambus.connector_dvrip.address import parse_address
+from cambus.connector_dvrip.alarm_pump import AlarmPump
+from cambus.connector_dvrip.alarms import AlarmTracker
+from cambus.connector_dvrip.client import MeteredClient
+from cambus.connector_dvrip.clock import UTC_ZONE
+from cambus.connector_dvrip.mapping.errors import end_of_attempt
+from cambus.connector_dvrip.metrics import DvripMetrics
+from cambus.connector_dvrip.options import DvripOptions
+from cambus.connector_dvrip.session import DvripSession
+from cambus.connector_dvrip.survey import read_clock, survey
+from cambus.connector_dvrip.upgrades import Upgrades
+from cambus.dvrip.errors import ConnectionLimit, DeviceError, DvripError
+from cambus.dvrip.events import EventStream
+from cambus.dvrip.ids import MessageId
+from cambus.dvrip.messages.login import LoginReply
+from cambus.dvrip.profile import Credentials as NativeCredentials
+from cambus.dvrip.profile import Topology
+from cambus.schemas.alarms import Severity
+from cambus.schemas.state.credentials import Credentials
+from cambus.schemas.state.devices import DeviceRecord
+
+logger = logging.getLogger(__name__)
+
+LIMIT_NEWS_S: Final = 600.0
+DRIFT_NEWS_S: Final = 60.0
+"""A drift that was reported is reported again when it has changed by so much."""
+
+
+class DvripDevice:
+    """A device this replica holds.
+
+    Args:
+        record: what it is to be.
+        context: what the connector gives it.
+        metrics: counts.
+        request_timeout_s: the connector's own setting.
+        decoding: how many pictures are decoded at a time.
+
+    Attributes:
+        options: of its record.
+        pump: publishes its alarms.
+        upgrades: its firmware upgrade, if one is under way.
+        session: the present session, None without one.
+        credentials: the account of the present session.
+        snapshot_supported: whether it gives pictures itself; None until it was tried.
+        decoding: how many pictures are decoded at a time.
+
+    Raises:
+        InvalidRecord: the address or an option can not work.
+    """
+
+    def __init__(
+        self,
+        record: DeviceRecord,
+        context: DeviceContext,
+        metrics: DvripMetrics,
+        *,
+        request_timeout_s: float,
+        decoding: asyncio.Semaphore,
+    ) -> None:
+        self.id = record.id
+        self.options = DvripOptions.of(record.options)
+        self.context = context
+        self.metrics = metrics
+        self.decoding = decoding
+        self.session: DvripSession | None = None
+        self.credentials: Credentials | None = None
+        self.snapshot_supported: bool | None = None if self.options.snapshots != "stream" else False
+        self._host, self._port = parse_address(record.address)
+        self._request_timeout_s = request_timeout_s
+        self._topology = Topology(self.options.topology)
+        self._drift_told: float | None = None
+        self._limit_told_at = -LIMIT_NEWS_S
+        self._up_since: float | None = None
+        self._restart_expected = False
+        self._expiring = False
+        self._session_changed = asyncio.Event()
+        self.pump = AlarmPump(
+            AlarmTracker(record.id, self.options.alarm_hold_s),
+            context.events,
+            metrics,
+            zone=lambda: UTC_ZONE if self.session is None else self.session.zone,
+            channels=lambda: 1 if self.session is None else self.session.facts.channels,
+        )
+        self.upgrades = Upgrades(self)
+
+    # --- sessions ---------------------------------------------------------------------------------------
+
+    async def connect(self, credentials: Credentials | None) -> DvripSession:
+        """Log in, find out what the device is, have it report alarms."""
+        if credentials is None or credentials.password is None:
+            raise SessionEnd(EndReason.CREDENTIALS_MISSING, "DVRIP devices need a user and a password")
+        client = MeteredClient(
+            self._host,
+            self._port,
+            credentials=NativeCredentials(credentials.username, credentials.password.get_secret_value()),
+            profile=self.options.profile(self._topology),
+            timeouts=self.options.timeouts(self._request_timeout_s),
+            metrics=self.metrics,
+        )
+        client.snapshot_supported = self.snapshot_supported
+        try:
+            login = await client.connect()
+            session = await self._set_up(client, login)
+        except DvripError as error:
+            await client.close()
+            client.count_error(error)
+            if isinstance(error, ConnectionLimit):
+                await self.connection_limit(str(error))
+            raise end_of_attempt(error) from error
+        except BaseException:
+            await client.close()
+            raise
+        self.credentials = credentials
+        self._set_session(session)
+        self._hold_alarms()
+        await self._look_for_restart(session)
+        return session
+
+    async def _set_up(self, client: MeteredClient, login: LoginReply) -> DvripSession:
+        if self.options.sync_time_after_login:
+            clock = await read_clock(client, self.options)
+            await client.machine.sync_time(clock.zone.to_local(clock.at).replace(microsecond=0))
+        facts = await survey(client, login)
+        clock = await read_clock(client, self.options)
+        alarms = await self._guard(client) if self.options.alarms else None
+        return DvripSession(self, client, facts, clock, alarms)
+
+    async def _guard(self, client: MeteredClient) -> EventStream | None:
+        """Have alarms reported; a device that will not is no less a device (DVRIP §12)."""
+        alarms = client.events(only=frozenset({int(MessageId.ALARM)}))
+        try:
+            await client.alarms.guard()
+        except DeviceError as error:
+            logger.warning("device reports no alarms", extra={"device": self.id, "reason": str(error)})
+        return alarms
+
+    def _hold_alarms(self) -> None:
+        """From the first session on, ends that never come are supplied, also while the device is away."""
+        if not self._expiring:
+            self._expiring = True
+            self.context.hooks.spawn(self.pump.expire_for_ever(), "alarms")
+
+    async def close(self) -> None:
+        """Nothing of it outlives its sessions but what the connector cancels itself."""
+
+    # --- what was learnt --------------------------------------------------------------------------------
+
+    def topology_works(self, topology: Topology) -> None:
+        """Media came this way: the next session begins with it."""
+        self._topology = topology
+
+    def topology_failed(self) -> None:
+        """Media did not come the way it used to: the next session looks for another, unless one was prescribed."""
+        if self.options.topology == "auto":
+            self._topology = Topology.AUTO
+
+    async def drifted(self, drift_s: float) -> None:
+        """Show how far the clock is off, and report it once when that is too much (DVRIP §14)."""
+        self.context.hooks.drifted(round(drift_s, 1))
+        if abs(drift_s) <= self.options.clock_drift_s:
+            self._drift_told = None
+            return
+        if self._drift_told is not None and abs(drift_s - self._drift_told) < DRIFT_NEWS_S:
+            return
+        self._drift_told = drift_s
+        side = "ahead" if drift_s > 0 else "behind"
+        await self.context.events.exception(
+            "clock-drift", f"the device's clock is {abs(drift_s):.0f} s {side}", drift_s=round(drift_s, 1)
+        )
+
+    async def clock_jumped(self, jump_s: float) -> None:
+        """The dates in the video show that the clock was set."""
+        await self.context.events.exception(
+            "clock-drift",
+            f"the device's clock was set by {jump_s:+.0f} s",
+            severity=Severity.INFO,
+            jump_s=round(jump_s, 1),
+        )
+
+    async def connection_limit(self, text: str) -> None:
+        """Report, now and then, that the device takes no more connections (DVRIP §5)."""
+        now = asyncio.get_running_loop().time()
+        if now - self._limit_told_at >= LIMIT_NEWS_S:
+            self._limit_told_at = now
+            await self.context.events.exception("connection-limit", text)
+
+    # --- waiting for sessions ---------------------------------------------------------------------------
+
+    def _set_session(self, session: DvripSession | None) -> None:
+        self.session = session
+        self._session_changed.set()
+        self._session_changed = asyncio.Event()
+
+    def session_closed(self, session: DvripSession) -> None:
+        """A session is over."""
+        if self.session is session:
+            self._set_session(None)
+
+    async def gone(self, session: DvripSession, timeout_s: float) -> bool:
+        """Wait until a session is over; False if it was not within `timeout_s` seconds."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.session is session:
+                    await self._session_changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def next_session(self, session: DvripSession) -> DvripSession:
+        """Wait for the session after this one; bound it with a timeout."""
+        while self.session is None or self.session is session:
+            await self._session_changed.wait()
+        return self.session
+
+    # --- restarts ---------------------------------------------------------------------------------------
+
+    def expect_restart(self) -> None:
+        """The device was told to restart."""
+        self._restart_expected = True
+
+    async def _look_for_restart(self, session: DvripSession) -> None:
+        """Report a device that has restarted by itself: it is up for less long than we have known it (DVRIP §14)."""
+        now = asyncio.get_running_loop().time()
+        since = now - session.facts.info.uptime_minutes * 60.0
+        before, self._up_since = self._up_since, since
+        expected, self._restart_expected = self._restart_expected, False
+        if before is not None and not expected and since - before > 180.0 and not self.upgrades.busy:
+            await self.context.events.exception("unexpected-restart", "the device restarted by itself")

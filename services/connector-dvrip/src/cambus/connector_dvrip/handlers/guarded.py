@@ -1,0 +1,50 @@
+"""What surrounds every handler: errors of the protocol become errors of the bus, and an upgrade is not disturbed."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from cambus.bus.calls import CallContext
+from cambus.connector.handlers import HandlerTable
+from cambus.connector_dvrip.session import DvripSession
+from cambus.dvrip.errors import DvripError
+from cambus.schemas.errors import Conflict
+from cambus.schemas.model import Message
+from cambus.schemas.spec import CommandSpec
+
+Req = TypeVar("Req", bound=Message)
+Rep = TypeVar("Rep", bound=Message)
+
+Handle = Callable[[DvripSession, Req], Awaitable[Rep]]
+"""`async (session, request) -> reply`; may raise errors of the protocol library."""
+
+
+def add(
+    table: HandlerTable[DvripSession],
+    spec: CommandSpec[Req, Rep],
+    handle: Handle[Req, Rep],
+    *,
+    exclusive: bool = True,
+    during_upgrade: bool = True,
+    destructive: bool | None = None,
+) -> None:
+    """Register a handler.
+
+    Args:
+        table: where.
+        spec: the command.
+        handle: carries it out.
+        exclusive: it takes its turn at the device's gate.
+        during_upgrade: it may be carried out while firmware is sent.
+        destructive: it never may; by default every command that needs a confirmation.
+    """
+    forbidden = not during_upgrade or (spec.confirm if destructive is None else destructive)
+
+    async def guarded(session: DvripSession, _context: CallContext, request: Req) -> Rep:
+        if forbidden and session.device.upgrades.busy:
+            raise Conflict("an upgrade is under way", reason="upgrade-under-way")
+        try:
+            return await handle(session, request)
+        except DvripError as error:
+            raise await session.failed(error) from error
+
+    table.add(spec, guarded, exclusive=exclusive)

@@ -1,0 +1,145 @@
+"""What can be said about one device: the `options` of its record.
+
+An option that does not exist, or a value out of its range, keeps the device from being connected, and its presence
+says which one and why.
+"""
+
+from dataclasses import replace
+from datetime import tzinfo
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from cambus.connector.errors import InvalidRecord
+from cambus.dvrip.profile import Profile, Topology
+from cambus.dvrip.timeouts import Timeouts
+from cambus.schemas.model import JsonObject
+from cambus.schemas.schedule import zone
+
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+
+class DvripOptions(BaseModel):
+    """The options of a DVRIP device; the defaults fit most."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    channel_base: Literal[0, 1] = Field(
+        default=0, description="Number of the first channel on the wire; some single-channel cameras want 1."
+    )
+    topology: Literal["auto", "two_sockets", "own_session"] = Field(
+        default="auto",
+        description="How video comes: over a second socket of the session, over a session of its own, or "
+        "whichever of them turns out to work.",
+    )
+    connections: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        default=None,
+        description="TCP connections the device gets from us; by default its own limit less two.",
+    )
+    time_zone: str | None = Field(
+        default=None,
+        description="IANA name of the zone its clock runs in; by default what it says, else the nearest quarter "
+        "of an hour to its clock.",
+    )
+    clock_drift_s: Seconds = Field(
+        default=5.0, description="Seconds its clock may differ from ours before that is reported."
+    )
+    clock_correct: bool = Field(default=False, description="Set its clock when it differs by more than that.")
+    clock_check_s: Seconds = Field(default=3600.0, description="Seconds between looks at its clock.")
+    sync_time_after_login: bool = Field(
+        default=False, description="Give it the time after each login; for devices without a clock chip."
+    )
+    alarms: bool = Field(default=True, description="Have it report alarms.")
+    alarm_hold_s: Seconds = Field(
+        default=60.0, description="Seconds after which an alarm whose end never came counts as over."
+    )
+    alarm_poll_s: Annotated[float, Field(ge=1, le=3600)] | None = Field(
+        default=None, description="Ask for alarms so often, for devices that report none; by default never."
+    )
+    ptz_flip_h: bool = Field(default=False, description="The camera is mounted mirrored left to right.")
+    ptz_flip_v: bool = Field(default=False, description="The camera is mounted upside down.")
+    audio: bool = Field(default=True, description="Publish the sound of live streams.")
+    snapshots: Literal["auto", "device", "stream"] = Field(
+        default="auto", description="Pictures from the device, from its video, or whichever works."
+    )
+    upgrade_piece_bytes: Annotated[int, Field(ge=1024, le=65536)] = Field(
+        default=16384, description="Bytes of firmware sent at a time; cameras take 32768."
+    )
+    upgrade_type: str = Field(
+        default="System", max_length=64, description="`Type` of an upgrade; others than `System` are rare."
+    )
+    upgrade_return_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        default=300.0, description="Seconds it may take to come back after an upgrade."
+    )
+    seed_ids: bool = Field(
+        default=False, description="It speaks the session message ids of the oldest documents."
+    )
+    parallel_requests: bool = Field(default=False, description="It answers several requests at a time.")
+    combine_mode: Literal["NONE", "CONNECT_ALL"] = Field(
+        default="NONE", description="`CombinMode` of live requests."
+    )
+    fast_scan: bool = Field(default=False, description="Playback sends a decimated scan.")
+    request_timeout_s: Annotated[float, Field(gt=0, le=300)] | None = Field(
+        default=None, description="Seconds it may take to answer; by default the connector's setting."
+    )
+    media_timeout_s: Annotated[float, Field(gt=0, le=300)] = Field(
+        default=15.0, description="Seconds without video after which a stream counts as dead."
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        if name is not None:
+            zone(name)
+        return name
+
+    @classmethod
+    def of(cls, options: JsonObject) -> Self:
+        """Read the options of a record.
+
+        Raises:
+            InvalidRecord: one is unknown or out of range; the text names it and what was wanted.
+        """
+        try:
+            return cls.model_validate(options)
+        except ValidationError as error:
+            raise InvalidRecord(_explain(error)) from None
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The zone of the device's clock, if it was given."""
+        return None if self.time_zone is None else zone(self.time_zone)
+
+    def profile(self, topology: Topology) -> Profile:
+        """Return what the protocol library wants to know; `topology` is what is known to work."""
+        return Profile(
+            seed_ids=self.seed_ids,
+            channel_base=self.channel_base,
+            parallel_requests=self.parallel_requests,
+            topology=topology,
+            combine_mode=self.combine_mode,
+            connections=self.connections,
+            ptz_flip_horizontal=self.ptz_flip_h,
+            ptz_flip_vertical=self.ptz_flip_v,
+            fast_scan=self.fast_scan,
+            upgrade_piece_bytes=self.upgrade_piece_bytes,
+        )
+
+    def timeouts(self, request_s: float) -> Timeouts:
+        """Return the time-outs; `request_s` is the connector's own setting."""
+        base = Timeouts(request=self.request_timeout_s or request_s)
+        return replace(
+            base,
+            media_silence=self.media_timeout_s,
+            first_media=min(base.first_media, self.media_timeout_s),
+        )
+
+
+def _explain(error: ValidationError) -> str:
+    """Name the options and what was wanted, not the values."""
+    named = []
+    for problem in error.errors(include_url=False, include_context=False, include_input=False)[:3]:
+        option = str(problem["loc"][0]) if problem["loc"] else "options"
+        what = "there is no such option" if problem["type"] == "extra_forbidden" else problem["msg"]
+        named.append(f"options.{option[:64]}: {what}")
+    return "; ".join(named)

@@ -1,0 +1,18 @@
+"""What the DVRIP connector can be told from outside, beside what every connector can."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from cambus.connector.settings import ConnectorSettings
+
+
+class DvripSettings(ConnectorSettings):
+    """The settings of the DVRIP connector. What concerns one device is an option of its record."""
+
+    dvrip_request_timeout_s: Annotated[float, Field(gt=0, le=300)] = Field(
+        default=10.0, description="Seconds a device may take to answer an ordinary request."
+    )
+    dvrip_decoders: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=2, description="Snapshots decoded at a time, for devices that give no pictures themselves."
+    )

@@ -1,0 +1,96 @@
+"""What is looked at now and then while a session is up: the clock, network channels, alarms that are not reported."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from cambus.connector_dvrip.survey import Clock, channel_states
+from cambus.dvrip.errors import DvripError
+from cambus.dvrip.messages.alarm import AlarmReport, AlarmStatus
+
+if TYPE_CHECKING:
+    from cambus.connector_dvrip.session import DvripSession
+
+CHANNELS_S: Final = 60.0
+COUNT_S: Final = 15.0
+
+
+class SessionWatch:
+    """Looks after one session.
+
+    Args:
+        session: the session.
+        clock: what the device's clock showed at the login.
+    """
+
+    def __init__(self, session: "DvripSession", clock: Clock) -> None:
+        self._session = session
+        self._clock = clock
+        self._active: set[tuple[str, int]] = set()
+
+    async def run(self) -> None:
+        """Look until the session ends."""
+        options = self._session.device.options
+        if self._clock.local is not None:
+            await self._compare(self._clock.local, self._clock.at)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._every(COUNT_S, self._count))
+            tasks.create_task(self._every(options.clock_check_s, self.look_at_clock))
+            if self._session.facts.info.digital_channels > 0:
+                tasks.create_task(self._every(CHANNELS_S, self.look_at_channels))
+            if options.alarm_poll_s is not None:
+                tasks.create_task(self._every(options.alarm_poll_s, self.look_for_alarms))
+
+    async def _every(self, interval_s: float, look: Callable[[], Awaitable[None]]) -> None:
+        """Look again and again; not during an upgrade, when the device has other things to do."""
+        while True:
+            await asyncio.sleep(interval_s)
+            if self._session.device.upgrades.busy:
+                continue
+            try:
+                await look()
+            except DvripError as error:  # a session that is lost has ended by itself
+                self._session.log.debug("not answered", extra={"reason": str(error)})
+
+    async def _count(self) -> None:
+        self._session.client.count_session()
+
+    async def look_at_clock(self) -> None:
+        """Compare the device's clock with ours."""
+        local = await self._session.client.machine.time()
+        await self._compare(local, datetime.now(UTC))
+
+    async def _compare(self, local: datetime, at: datetime) -> None:
+        session = self._session
+        drift_s = session.zone.drift_s(local, at)
+        if abs(drift_s) > session.device.options.clock_drift_s and session.device.options.clock_correct:
+            try:
+                await session.client.machine.set_time(session.now_local())
+            except DvripError as error:
+                session.log.warning("clock not corrected", extra={"reason": str(error)})
+            else:
+                session.log.info("clock corrected", extra={"drift_s": round(drift_s, 1)})
+        await session.device.drifted(drift_s)
+
+    async def look_at_channels(self) -> None:
+        """Ask which network channels of a recorder are connected (DVRIP §14)."""
+        facts = self._session.facts
+        states = await channel_states(self._session.client, facts.info)
+        if states:
+            self._session.learn(replace(self._session.facts, channel_states=states))
+
+    async def look_for_alarms(self) -> None:
+        """Ask for the alarms that are active, for devices that report none (DVRIP §12)."""
+        state = await self._session.client.system.work_state()
+        now = set(state.active_alarms())
+        for event, channel in sorted(now - self._active):
+            await self._report(event, channel, AlarmStatus.START)
+        for event, channel in sorted(self._active - now):
+            await self._report(event, channel, AlarmStatus.STOP)
+        self._active = now
+
+    async def _report(self, event: str, channel: int, status: AlarmStatus) -> None:
+        report = AlarmReport(event, "WorkState", channel, status, None)
+        await self._session.device.pump.report(report, "poll")
