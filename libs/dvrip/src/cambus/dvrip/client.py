@@ -149,11 +149,8 @@ class DvripClient(RemoteDevice):
         on_media: PacketHandler,
         on_push: PacketHandler,
     ) -> MediaPath:
-        topologies = (
-            [Topology.TWO_SOCKETS, Topology.OWN_SESSION]
-            if self.topology is Topology.AUTO
-            else [self.topology]
-        )
+        wanted = Topology.OWN_SESSION if kind.needs_own_session else self.topology
+        topologies = [Topology.TWO_SOCKETS, Topology.OWN_SESSION] if wanted is Topology.AUTO else [wanted]
         for last, topology in ((candidate is topologies[-1], candidate) for candidate in topologies):
             try:
                 path = await self._open_path(topology, kind, body, on_media, on_push)
@@ -162,7 +159,8 @@ class DvripClient(RemoteDevice):
                 if last or not _may_work_otherwise(error) or not self.is_online:
                     raise
                 continue
-            self.topology = topology
+            if not kind.needs_own_session:
+                self.topology = topology
             return path
         raise AssertionError("there is always a last topology")
 

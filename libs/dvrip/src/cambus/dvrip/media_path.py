@@ -28,12 +28,16 @@ class MediaKind:
         command: id of its commands.
         label: words for errors.
         device_closes: whether the device closes the data connection after Stop.
+        needs_own_session: whether it must not share the session of the control connection.
+        begins_with_reply: whether the answer to Start is all there is to wait for.
     """
 
     claim: int
     command: int
     label: str
     device_closes: bool = False
+    needs_own_session: bool = False
+    begins_with_reply: bool = False
 
     @property
     def stray_replies(self) -> frozenset[int]:
@@ -43,7 +47,10 @@ class MediaKind:
 
 LIVE: Final = MediaKind(MessageId.MONITOR_CLAIM, MessageId.MONITOR, "live video", device_closes=True)
 PLAYBACK: Final = MediaKind(MessageId.PLAYBACK_CLAIM, MessageId.PLAYBACK, "playback")
-TALK: Final = MediaKind(MessageId.TALK_CLAIM, MessageId.TALK, "talk")
+#: Talk on a shared session freezes the video of some cameras (DVRIP §10.2).
+TALK: Final = MediaKind(
+    MessageId.TALK_CLAIM, MessageId.TALK, "talk", needs_own_session=True, begins_with_reply=True
+)
 
 
 class MediaPath:
@@ -99,6 +106,8 @@ class MediaPath:
                 if pending.future in done:
                     waiting.discard(pending.future)
                     _check_start(pending.future)
+                    if self.kind.begins_with_reply:
+                        return
         finally:
             pending.settle()
 

@@ -29,7 +29,7 @@ from cambus.dvrip.events import MAX_EVENTS, AlarmRaised, DevicePush, EventStream
 from cambus.dvrip.frame_queue import FrameQueue
 from cambus.dvrip.ids import MessageId
 from cambus.dvrip.live import LiveStream
-from cambus.dvrip.media_path import LIVE, PLAYBACK, MediaBody, MediaKind, MediaPath
+from cambus.dvrip.media_path import LIVE, PLAYBACK, TALK, MediaBody, MediaKind, MediaPath
 from cambus.dvrip.messages.alarm import AlarmReport
 from cambus.dvrip.messages.monitor import Stream, force_key_frame_body
 from cambus.dvrip.messages.playback import MAX_PER_SOCKET, PlaybackTarget
@@ -46,6 +46,7 @@ from cambus.dvrip.payload import decode_body
 from cambus.dvrip.playback import Playback
 from cambus.dvrip.profile import Profile
 from cambus.dvrip.snapshot import SnapshotCollector, picture_of, snapshot_body
+from cambus.dvrip.talk import Talk
 from cambus.dvrip.timeouts import Timeouts
 from cambus.dvrip.wire import Header
 
@@ -79,6 +80,7 @@ class RemoteDevice(ABC):
         self._listeners: list[EventStream] = []
         self._streams: dict[tuple[int, str], LiveStream] = {}
         self._playbacks: list[Playback] = []
+        self._talk: Talk | None = None
 
     # the session
 
@@ -127,6 +129,8 @@ class RemoteDevice(ABC):
     async def close(self) -> None:
         """Stop what runs, log out, close (DVRIP §5); safe to call at any time."""
         try:
+            if self._talk is not None:
+                await self._talk.stop()
             await asyncio.gather(
                 *(stream.stop() for stream in list(self._streams.values())),
                 *(playback.close() for playback in list(self._playbacks)),
@@ -191,6 +195,8 @@ class RemoteDevice(ABC):
             stream.abort(error)
         for playback in list(self._playbacks):
             playback.abort(error)
+        if self._talk is not None:
+            self._talk.abort(error)
         self._end_listeners()
 
     def _end_listeners(self) -> None:
@@ -298,6 +304,30 @@ class RemoteDevice(ABC):
             raise
         playback.run(path)
         return playback
+
+    async def open_talk(self) -> Talk:
+        """Start two-way audio; there is one talker per device, and only one channel.
+
+        Raises:
+            DeviceError: 503 when somebody talks already, and others.
+            Refused: we talk already (``busy``), or no connection is left (``budget``).
+            DvripError: anything else.
+        """
+        if self._talk is not None:
+            raise Refused("busy", "a talk is running already")
+        talk = self._talk = Talk(on_stop=self._forget_talk)
+        try:
+            path = await self._start_media(
+                TALK, talk.body, talk.started, on_media=talk.on_media, on_push=talk.on_push
+            )
+        except BaseException:
+            self._forget_talk()
+            raise
+        talk.run(path)
+        return talk
+
+    def _forget_talk(self) -> None:
+        self._talk = None
 
     async def snapshot(self, channel: int) -> bytes:
         """A JPEG of a 0-based channel (1560).
