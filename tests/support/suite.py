@@ -100,10 +100,10 @@ class Suite:
         assert pid is not None, f"{service} is not running"
         return pid
 
-    def kill(self, service: str) -> int:
-        """SIGKILL: nothing is flushed, nobody is told. Returns the process that was."""
+    def kill(self, service: str, how: signal.Signals = signal.SIGKILL) -> int:
+        """Kill a process, by SIGKILL unless told otherwise: nothing is flushed, nobody is told. Returns which."""
         pid = self.pid(service)
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, how)
         return pid
 
     async def back(self, service: str, killed: int | None = None) -> None:
