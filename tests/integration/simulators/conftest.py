@@ -1,6 +1,7 @@
 """An independent DVRIP client made of struct and json alone, so that the device is not judged by our own client."""
 
 import asyncio
+import contextlib
 import json
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -103,10 +104,8 @@ class RawClient:
 
     async def close(self) -> None:
         self.writer.close()
-        try:
+        with contextlib.suppress(ConnectionError):
             await self.writer.wait_closed()
-        except (ConnectionError, asyncio.CancelledError):
-            pass
 
 
 def split_frames(data: bytes) -> list[tuple[int, bytes, bytes]]:

@@ -48,7 +48,9 @@ async def test_everything_on_the_socket_of_the_login(sim, clients):
     for _ in range(3):
         assert (await client.ask(1006, {"Name": "KeepAlive"})).json["Ret"] == 100
         assert (await client.read_id(1412)).payload
-    assert (await client.ask(1410, {"OPMonitor": {"Action": "Stop", "Parameter": parameter}})).json["Ret"] == 100
+    assert (await client.ask(1410, {"OPMonitor": {"Action": "Stop", "Parameter": parameter}})).json[
+        "Ret"
+    ] == 100
     assert (await client.ask(1006, {})).json["Ret"] == 100
 
 

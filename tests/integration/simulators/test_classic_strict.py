@@ -1,4 +1,4 @@
-"""A strict client, byte for byte: it breaks at any header field, key or order the profile `classic` does not promise."""
+"""A strict client, byte for byte: it breaks at any field, key or order the profile `classic` does not promise."""
 
 import hashlib
 import io
@@ -54,7 +54,17 @@ async def test_login_bytes(sim, clients, login_body):
     assert packet.sid
     header = b"\xff\x01\x00\x00" + sid + b"\x00\x00\x00\x00" + b"\x00\x00" + b"\xe9\x03" + length
     rebuilt = struct.pack(
-        "<BBBBIIBBHI", 0xFF, 1, 0, 0, packet.sid, packet.seq, packet.b12, packet.b13, packet.id, len(packet.payload)
+        "<BBBBIIBBHI",
+        0xFF,
+        1,
+        0,
+        0,
+        packet.sid,
+        packet.seq,
+        packet.b12,
+        packet.b13,
+        packet.id,
+        len(packet.payload),
     )
     assert header == rebuilt
     expected = {
@@ -80,7 +90,9 @@ async def test_a_refused_login_has_the_full_form(sim, clients, login_body):
 
 async def test_information_time_settings_and_users(sim, clients):
     client = await clients(sim.port, login=True)
-    await strict(client, 1006, {"Name": "KeepAlive", "SessionID": f"0x{client.sid:08X}"}, "KeepAlive", keys=())
+    await strict(
+        client, 1006, {"Name": "KeepAlive", "SessionID": f"0x{client.sid:08X}"}, "KeepAlive", keys=()
+    )
     for name in ("SystemInfo", "StorageInfo", "WorkState"):
         await strict(client, 1020, {"Name": name}, name, keys=(name,))
     await strict(client, 1360, {"Name": "SystemFunction"}, "SystemFunction", keys=("SystemFunction",))
@@ -94,7 +106,10 @@ async def test_information_time_settings_and_users(sim, clients):
     assert common["TCPPort"] == sim.port
     await strict(client, 1040, {"Name": name, name: {**common, "HostName": "gate"}}, name, keys=())
     assert (await strict(client, 1042, {"Name": name}, name))[name]["HostName"] == "gate"
-    assert (await strict(client, 1048, {"Name": "ChannelTitle"}, "ChannelTitle"))["ChannelTitle"] == ["CAM01", "CAM02"]
+    assert (await strict(client, 1048, {"Name": "ChannelTitle"}, "ChannelTitle"))["ChannelTitle"] == [
+        "CAM01",
+        "CAM02",
+    ]
     await strict(client, 1470, {}, "", keys=("AuthorityList",))
     users = (await strict(client, 1472, {}, "", keys=("Users",)))["Users"]
     assert [user["Name"] for user in users] == ["admin"]
@@ -162,7 +177,10 @@ async def test_live_on_two_sockets(sim, clients, frames, channel, codec, media):
     assert cut[0][1][4] == media
     decoder = av.CodecContext.create(codec, "r")
     pictures = [
-        picture for kind, _, unit in cut if kind in (0xFC, 0xFD) for picture in decoder.decode(av.Packet(unit))
+        picture
+        for kind, _, unit in cut
+        if kind in (0xFC, 0xFD)
+        for picture in decoder.decode(av.Packet(unit))
     ]
     assert len(pictures) + len(decoder.decode(None)) >= 30
     assert (pictures[0].width, pictures[0].height) == (640, 480)
@@ -219,7 +237,12 @@ async def test_a_snapshot_is_one_packet_of_jpeg(sim, clients):
     client = await clients(sim.port, login=True)
     client.send(1560, {"Name": "OPSNAP", "OPSNAP": {"Channel": 0}})
     packet = await client.read()
-    assert (packet.id, packet.b13, packet.payload[:2], packet.payload[-2:]) == (1561, 1, b"\xff\xd8", b"\xff\xd9")
+    assert (packet.id, packet.b13, packet.payload[:2], packet.payload[-2:]) == (
+        1561,
+        1,
+        b"\xff\xd8",
+        b"\xff\xd9",
+    )
     with av.open(io.BytesIO(packet.payload), format="mjpeg") as file:
         assert next(file.decode(video=0)).width == 640
 

@@ -48,7 +48,9 @@ async def test_alarms_are_raised_and_end(control, clients):
 
 
 async def test_quirks_are_listed_set_and_reset(control):
-    status, answer = await control("POST", "/quirks", device=1, tail="crlf", delay_s="1020:0.5", offline_channels=[0])
+    status, answer = await control(
+        "POST", "/quirks", device=1, tail="crlf", delay_s="1020:0.5", offline_channels=[0]
+    )
     assert status == 200
     second = control.devices[1].quirks
     assert (second.tail, second.delay_s, second.offline_channels) == ("crlf", {1020: 0.5}, {0})
@@ -88,10 +90,14 @@ async def test_faults_clock_and_settings(control, clients):
     assert (await control("POST", "/inject", fault="wrong_flag"))[1] == {"connections": 1}
     assert (await client.reader.readexactly(1)) == b"\x7f"
     assert (await control("POST", "/inject", fault="nonsense"))[0] == 400
-    assert (await control("POST", "/clock", time="2031-02-03 04:05:06"))[1]["local_time"].startswith("2031-02-03")
+    assert (await control("POST", "/clock", time="2031-02-03 04:05:06"))[1]["local_time"].startswith(
+        "2031-02-03"
+    )
     assert (await control("POST", "/clock", offset_s=3600))[0] == 200
     assert sim.device.clock.offset.total_seconds() == 3600
-    assert (await control("POST", "/config", name="General.General.MachineName", value="gate"))[1] == {"code": 100}
+    assert (await control("POST", "/config", name="General.General.MachineName", value="gate"))[1] == {
+        "code": 100
+    }
     assert (await control("GET", "/config?name=General.General.MachineName"))[1] == "gate"
     assert (await control("GET", "/config?name=Nonsense"))[0] == 400
     status, picture = await control("GET", "/snapshot?channel=1")

@@ -151,8 +151,7 @@ async def test_live_is_dialled_back_on_request(sim, platform):
     assert (head[8], payload[:4]) == (1412, b"\x00\x00\x01\xfc")
     assert (await main.ask(1410, monitor("Stop")))["Ret"] == 100
     with pytest.raises(asyncio.IncompleteReadError):
-        while True:
-            await data.read()
+        await data.read_id(None)
 
 
 async def test_playbacks_share_one_connection_dialled_back(sim, platform):
@@ -217,8 +216,7 @@ async def test_losing_the_main_connection_ends_the_data_and_registers_again(sim,
     await data.read()
     sim.registration.drop_main()
     with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
-        while True:
-            await data.read()
+        await data.read_id(None)
     platform.sid = 0x32
     await platform.register()
     await sim.wait_for(lambda: sim.registration.logins == 2)
@@ -235,11 +233,31 @@ async def test_a_refused_registration_is_tried_again(sim, platform):
 
 async def test_writing_the_settings_through_a_session_makes_it_register(sim, platform, clients):
     client = await clients(sim.port, login=True)
-    value = {"Enable": True, "ServerAddr": "127.0.0.1", "Port": platform.port, "UserName": "u", "Password": "p"}
+    value = {
+        "Enable": True,
+        "ServerAddr": "127.0.0.1",
+        "Port": platform.port,
+        "UserName": "u",
+        "Password": "p",
+    }
     reply = await client.ask(1040, {"Name": "NetWork.DAS", "NetWork.DAS": value})
     assert reply.json["Ret"] == 100
     _, _, body = await platform.register()
     assert body["UserName"] == "u"
+
+
+@pytest.mark.parametrize(
+    ("address", "port"), [("127.0.0.1", 70000), ("a" * 300, 9400), ("..", -1), ("\u0000", 1)]
+)
+async def test_an_address_that_is_none_is_never_reached_and_harms_nothing(
+    sim, clients, platform, address, port
+):
+    sim.register_with(address, port, user="u", password="p")
+    client = await clients(sim.port, login=True)
+    assert (await client.ask(1006, {})).json["Ret"] == 100
+    register(sim, platform)
+    await platform.register()
+    await sim.wait_for(lambda: sim.device.registered)
 
 
 class Centre:
@@ -292,7 +310,16 @@ async def test_alarms_reach_the_centre_in_every_style(sim, centre, style):
     assert [(message_id, sid) for message_id, sid, _ in centre.messages()] == [(1508, 0)] * 4
     bodies = [body for _, _, body in centre.messages()]
     assert [body["Status"] for body in bodies] == ["Start", "Stop", "Start", "Stop"]
-    assert set(bodies[0]) == {"Address", "Channel", "Descrip", "Event", "SerialID", "StartTime", "Status", "Type"}
+    assert set(bodies[0]) == {
+        "Address",
+        "Channel",
+        "Descrip",
+        "Event",
+        "SerialID",
+        "StartTime",
+        "Status",
+        "Type",
+    }
     assert bodies[0]["Address"] == "0x0100007F"
     assert (bodies[0]["Event"], bodies[0]["SerialID"]) == ("MotionDetect", "003344230000")
     assert len(centre.connections) == {"oneshot": 4, "persistent": 1, "split": 4, "joined": 2}[style]
@@ -320,7 +347,9 @@ class Searcher(asyncio.DatagramProtocol):
         self.answers = asyncio.Queue()
 
     def datagram_received(self, data, addr):
-        self.answers.put_nowait((struct.unpack("<BBBBIIBBHI", data[:20]), json.loads(data[20:].rstrip(b"\x00\n"))))
+        self.answers.put_nowait(
+            (struct.unpack("<BBBBIIBBHI", data[:20]), json.loads(data[20:].rstrip(b"\x00\n")))
+        )
 
     async def next(self):
         async with asyncio.timeout(TIMEOUT_S):
@@ -372,7 +401,13 @@ async def test_an_address_is_set_on_the_device_with_the_mac_only(search):
 
     def send(fields):
         payload = json.dumps(fields).encode() + b"\n\x00"
-        search.send(b"\xff\x00\xfe\x00" + bytes(10) + (1532).to_bytes(2, "little") + len(payload).to_bytes(4, "little") + payload)
+        search.send(
+            b"\xff\x00\xfe\x00"
+            + bytes(10)
+            + (1532).to_bytes(2, "little")
+            + len(payload).to_bytes(4, "little")
+            + payload
+        )
 
     send(body)
     head, answer = await search.next()

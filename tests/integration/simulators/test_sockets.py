@@ -52,9 +52,8 @@ async def test_wrong_passwords_lock_the_user(sim, clients, login_body):
 async def test_a_stream_can_end_with_a_reset(sim, clients):
     sim.update_quirks({"break_at_s": 0.1, "break_how": "rst"})
     _, data = await live(sim, clients)
-    with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
-        while True:
-            await data.read()
+    with pytest.raises(ConnectionResetError):
+        await data.read_id(0)
 
 
 async def test_a_stream_can_end_with_a_half_close(sim, clients):
@@ -116,7 +115,9 @@ async def test_a_reader_that_stops_reading_slows_no_other_and_bounds_the_memory(
         control, slow = await live(sim, clients)
         sim.device.config.set("NetWork.NetCommon.TCPMaxConn", 20)
         other, fast = await live(sim, clients, channel=1, stream="Extra1")
-        await sim.wait_for(lambda: any((claim.sender.frames_dropped if claim.sender else 0) > 500 for claim in sim.streams))
+        await sim.wait_for(
+            lambda: any((claim.sender.frames_dropped if claim.sender else 0) > 500 for claim in sim.streams)
+        )
         assert (await control.ask(1006, {})).json["Ret"] == 100
         sim.quirks.pace = 1.0
         for _ in range(10):

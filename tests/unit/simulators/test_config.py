@@ -8,15 +8,70 @@ from hypothesis import strategies as st
 
 from cambus.simulators.dvrip.config_store import ConfigStore
 
-ROOTS = "AVEnc Simplify Record Storage Detect Alarm NetWork Uart fVideo General System Camera Status".split()
-LEAVES = """AVEnc.Encode Simplify.Encode AVEnc.VideoColor AVEnc.VideoWidget Record Storage.Snapshot
- Detect.MotionDetect Detect.BlindDetect Detect.LossDetect Detect.HumanDetection Alarm.LocalAlarm Alarm.IPCAlarm
- Alarm.NetAlarm Alarm.NetIPConflict Alarm.NetAbort Alarm.AlarmOut Storage.StorageNotExist Storage.StorageFailure
- Storage.StorageLowSpace Storage.StoragePosition NetWork.NetCommon NetWork.DAS NetWork.AlarmServer NetWork.NetNTP
- NetWork.NetEmail NetWork.NetFTP NetWork.NetDHCP NetWork.NetDNS NetWork.NetPPPoE NetWork.NetDDNS NetWork.NetARSP
- NetWork.NetIPFilter NetWork.Upnp NetWork.RTSP NetWork.RemoteDeviceV3 NetWork.ChnStatus Uart.Comm Uart.PTZ
- Uart.RS485 Uart.PTZPreset Uart.PTZTour fVideo.AudioInFormat fVideo.Volume General.General General.Location
- General.AutoMaintain System.TimeZone""".split()
+ROOTS = [
+    "AVEnc",
+    "Simplify",
+    "Record",
+    "Storage",
+    "Detect",
+    "Alarm",
+    "NetWork",
+    "Uart",
+    "fVideo",
+    "General",
+    "System",
+    "Camera",
+    "Status",
+]
+LEAVES = [
+    "AVEnc.Encode",
+    "Simplify.Encode",
+    "AVEnc.VideoColor",
+    "AVEnc.VideoWidget",
+    "Record",
+    "Storage.Snapshot",
+    "Detect.MotionDetect",
+    "Detect.BlindDetect",
+    "Detect.LossDetect",
+    "Detect.HumanDetection",
+    "Alarm.LocalAlarm",
+    "Alarm.IPCAlarm",
+    "Alarm.NetAlarm",
+    "Alarm.NetIPConflict",
+    "Alarm.NetAbort",
+    "Alarm.AlarmOut",
+    "Storage.StorageNotExist",
+    "Storage.StorageFailure",
+    "Storage.StorageLowSpace",
+    "Storage.StoragePosition",
+    "NetWork.NetCommon",
+    "NetWork.DAS",
+    "NetWork.AlarmServer",
+    "NetWork.NetNTP",
+    "NetWork.NetEmail",
+    "NetWork.NetFTP",
+    "NetWork.NetDHCP",
+    "NetWork.NetDNS",
+    "NetWork.NetPPPoE",
+    "NetWork.NetDDNS",
+    "NetWork.NetARSP",
+    "NetWork.NetIPFilter",
+    "NetWork.Upnp",
+    "NetWork.RTSP",
+    "NetWork.RemoteDeviceV3",
+    "NetWork.ChnStatus",
+    "Uart.Comm",
+    "Uart.PTZ",
+    "Uart.RS485",
+    "Uart.PTZPreset",
+    "Uart.PTZTour",
+    "fVideo.AudioInFormat",
+    "fVideo.Volume",
+    "General.General",
+    "General.Location",
+    "General.AutoMaintain",
+    "System.TimeZone",
+]
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 import io
 import json
 import zipfile
+from datetime import timedelta
 
+import av
 import pytest
 
 
@@ -15,15 +17,43 @@ def peer(world):
 def test_information_has_exactly_the_classic_keys(peer):
     reply = peer.ask(1020, {"Name": "SystemInfo"})
     assert sorted(reply.json["SystemInfo"]) == sorted(
-        "AlarmInChannel AlarmOutChannel AudioInChannel BuildTime CombineSwitch DeviceRunTime DigChannel EncryptVersion"
-        " ExtraChannel HardWare HardWareVersion SerialNo SoftWareVersion TalkInChannel TalkOutChannel UpdataTime"
-        " UpdataType VideoInChannel VideoOutChannel".split()
+        [
+            "AlarmInChannel",
+            "AlarmOutChannel",
+            "AudioInChannel",
+            "BuildTime",
+            "CombineSwitch",
+            "DeviceRunTime",
+            "DigChannel",
+            "EncryptVersion",
+            "ExtraChannel",
+            "HardWare",
+            "HardWareVersion",
+            "SerialNo",
+            "SoftWareVersion",
+            "TalkInChannel",
+            "TalkOutChannel",
+            "UpdataTime",
+            "UpdataType",
+            "VideoInChannel",
+            "VideoOutChannel",
+        ]
     )
     disk = peer.ask(1020, {"Name": "StorageInfo"}).json["StorageInfo"][0]
     assert sorted(disk) == ["PartNumber", "Partition", "PlysicalNo"]
     assert sorted(disk["Partition"][0]) == sorted(
-        "DirverType IsCurrent LogicSerialNo NewEndTime NewStartTime OldEndTime OldStartTime RemainSpace Status"
-        " TotalSpace".split()
+        [
+            "DirverType",
+            "IsCurrent",
+            "LogicSerialNo",
+            "NewEndTime",
+            "NewStartTime",
+            "OldEndTime",
+            "OldStartTime",
+            "RemainSpace",
+            "Status",
+            "TotalSpace",
+        ]
     )
     state = peer.ask(1020, {"Name": "WorkState"}).json["WorkState"]
     assert state["AlarmState"] == {
@@ -75,8 +105,6 @@ def test_time_is_read_and_set(world, peer):
 
 
 def test_utc_time_goes_through_the_zone(world, peer):
-    from datetime import timedelta
-
     world.device.clock.utc_offset = timedelta(hours=8)
     body = {"Name": "OPUTCTimeSetting", "OPUTCTimeSetting": "2030-01-01 00:00:00"}
     assert peer.ask(1450, body).ret == 100
@@ -206,8 +234,6 @@ def test_a_user_without_the_authority_may_not(world, peer):
 
 @pytest.mark.parametrize("style", ["one", "many", "frame"])
 def test_snapshots_are_pictures_in_every_shape(world, peer, style):
-    import av
-
     world.quirks.snapshot = style
     packets = peer.send(1560, {"Name": "OPSNAP", "OPSNAP": {"Channel": 1}})
     assert {packet.id for packet in packets} == {1561}

@@ -1,10 +1,13 @@
 """What the packets and frames of a stream look like under every switch, and that FFmpeg decodes what is left."""
 
 import struct
+from itertools import pairwise
 
 import av
 import pytest
 
+from cambus.simulators.dvrip.framing import key_head, other_codec
+from cambus.simulators.dvrip.media_plan import spec_of_settings
 from cambus.simulators.video_loop import LoopStore
 
 
@@ -123,7 +126,7 @@ def test_sound_is_g711a_in_packets_of_40_ms(stream):
         frame.to_ndarray().tobytes() for _, body in sounds for frame in decoder.decode(av.Packet(body))
     )
     values = struct.unpack(f"<{len(samples) // 2}h", samples)
-    crossings = sum(a < 0 <= b for a, b in zip(values, values[1:], strict=False))
+    crossings = sum(a < 0 <= b for a, b in pairwise(values))
     assert 420 * 1.9 < crossings < 460 * 2.1  # a tone of 440 Hz, two seconds long
 
 
@@ -198,10 +201,7 @@ def test_key_frames_may_stay_away_for_a_while(stream):
 
 
 def test_the_codec_may_change_in_mid_stream(world, stream):
-    spec = world.device.spec(0, 0)
-    from cambus.simulators.dvrip.framing import other_codec
-
-    LoopStore.shared.get(other_codec(spec))
+    LoopStore.shared.get(other_codec(world.device.spec(0, 0)))
     frames = frames_of(stream(8.0, change_codec_at_s=3.0, audio=False))
     codecs = [head[4] & 15 for kind, head, _ in frames if kind == 0xFC]
     assert codecs[0] == 2
@@ -233,32 +233,26 @@ def test_encoder_settings_change_the_running_stream(world, monitor):
     [("8M", (3840, 2160)), ("5M", (2592, 1944)), ("1080P", (1920, 1080))],
 )
 def test_big_pictures_use_the_extension_bits(world, resolution, size):
-    from datetime import datetime
-
-    from cambus.simulators.dvrip.framing import key_head
-    from cambus.simulators.dvrip.media_plan import spec_of_settings
-
     base = world.device.plan.spec(0, 0)
     spec = spec_of_settings({"Resolution": resolution, "Compression": "H.264", "FPS": 25}, base)
     assert (spec.width, spec.height) == size
-    data = key_head(spec, 1, datetime(2026, 8, 8))
+    data = key_head(spec, 1, world.device.clock.local())
     media, _, columns, rows = data[4:8]
     assert (((media >> 4 & 3) << 8 | columns) * 8, ((media >> 6 & 3) << 8 | rows) * 8) == size
     assert media & 15 == 2
 
 
 def test_a_frame_may_announce_a_wrong_length(stream):
-    data = b"".join(packet.payload for packet in stream(1.0, corrupt_length_at=3, audio=False))
-    sizes = []
+    packets = stream(1.0, corrupt_length_at=3, audio=False)
     with pytest.raises(AssertionError):
-        frames_of([type("P", (), {"payload": data})])
+        frames_of(packets)
+    data = b"".join(packet.payload for packet in packets)
     good = frames_of(stream(1.0, corrupt_length_at=0, audio=False))
-    sizes = [len(head) + len(body) for _, head, body in good[:2]]
-    at = sum(sizes)
+    at = sum(len(head) + len(body) for _, head, body in good[:2])
     assert struct.unpack_from("<I", data, at + 4)[0] == len(good[2][2]) + 1000
 
 
-def test_garbage_may_precede_a_frame_and_follows_from_the_seed(stream, make_world):
+def test_garbage_may_precede_a_frame(stream):
     first = b"".join(packet.payload for packet in stream(0.5, garbage_at=1, audio=False))
     assert first[64:68] == b"\x00\x00\x01\xfc"
     assert first[:3] != b"\x00\x00\x01"

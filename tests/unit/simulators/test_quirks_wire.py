@@ -141,7 +141,7 @@ def test_a_login_may_be_answered_with_something_encrypted_cut_or_not_at_all(worl
     world.quirks.login_reply = "cut"
     (reply,) = world.peer().send(1000, body, sid=0)
     assert reply.payload.startswith(b"{")
-    with pytest.raises(ValueError, match="Unterminated|Expecting"):
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
         _ = reply.json
     world.quirks.login_reply = "never"
     assert world.peer().send(1000, body, sid=0) == []

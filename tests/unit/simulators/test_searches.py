@@ -2,10 +2,14 @@
 
 import base64
 import struct
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
 from cambus.simulators.dvrip.archive import Archive, ArchivePlan
+
+START = datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -170,13 +174,12 @@ def test_the_calendar_marks_days(world):
 
 
 def test_recordings_follow_one_another_and_have_names_of_their_own():
-    from datetime import datetime
-
-    archive = Archive(ArchivePlan(files=200, file_s=60), 4, datetime(2026, 3, 1, 0, 30, 7))
+    half_past = START.replace(tzinfo=None)
+    archive = Archive(ArchivePlan(files=200, file_s=60), 4, half_past + timedelta(seconds=7))
     for channel in range(4):
         files = archive.files(channel, 0)
-        assert all(a.end == b.begin for a, b in zip(files, files[1:], strict=False))
-        assert files[-1].end == datetime(2026, 3, 1, 0, 30)
+        assert all(a.end == b.begin for a, b in pairwise(files))
+        assert files[-1].end == half_past
     names = [
         each.file_name for channel in range(4) for stream in (0, 1) for each in archive.files(channel, stream)
     ]

@@ -26,6 +26,9 @@ _STREAMS: Final = {"Main": 0, "Extra": 1, "Extra1": 1, "Extra2": 2, "Extra3": 3}
 #: With ``start_reply`` "after", the answer to Start comes behind so many frames.
 _REPLY_AFTER_FRAMES: Final = 3
 
+#: The Channel of a media header is one byte.
+_MAX_CHANNEL: Final = 255
+
 
 class Kind(Enum):
     """What a stream is: its control id, claim id and the name of its bodies."""
@@ -214,6 +217,8 @@ class MediaDesk:
         self, claim: Claim, section: dict[str, Any], *, download: bool, now: float
     ) -> MediaSource | int:
         backend = self._role.backend
+        if not 0 <= claim.channel <= _MAX_CHANNEL:
+            return ReturnCode.ILLEGAL_REQUEST
         if claim.kind is Kind.LIVE:
             return backend.open_live(claim.channel, claim.key[3], now)
         if claim.kind is Kind.TALK:

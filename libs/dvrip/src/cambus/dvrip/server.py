@@ -107,8 +107,8 @@ class DeviceServer:
         loop = asyncio.get_running_loop()
         try:
             _, link = await loop.create_connection(lambda: _Link(self), host, port)
-        except OSError as error:
-            raise TransportError(f"cannot connect to {host}:{port}: {error.strerror or error}") from None
+        except (OSError, ValueError, OverflowError) as error:  # the address may have come from a client
+            raise TransportError(f"cannot connect to {host[:64]}:{port}: {error}") from None
         return link.connection
 
     # ---- steps

@@ -114,6 +114,8 @@ class AlarmCentreSender:
             _, writer = await asyncio.wait_for(asyncio.open_connection(centre.host, centre.port), _CONNECT_S)
         except TimeoutError:
             raise OSError("the alarm centre does not answer") from None
+        except (ValueError, OverflowError) as error:  # the address may have come from a client
+            raise OSError(f"no address of an alarm centre: {error}") from None
         self._writer, self._connected_to = writer, centre
         return writer
 
