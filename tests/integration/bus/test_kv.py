@@ -57,6 +57,15 @@ async def test_create_refuses_a_key_that_has_a_value(notes):
     assert (await notes.get("a")).value.text == "1"
 
 
+async def test_an_update_of_a_deletion_creates_the_key_anew(notes):
+    revision = await notes.put("a", Note(text="1"))
+    deleted = await notes.delete("a", revision)
+    await notes.update("a", Note(text="2"), deleted)
+    assert (await notes.get("a")).value.text == "2"
+    with pytest.raises(WrongRevision):
+        await notes.update("a", Note(text="3"), deleted)
+
+
 async def test_create_succeeds_after_a_deletion(notes):
     await notes.create("a", Note(text="1"))
     await notes.delete("a")

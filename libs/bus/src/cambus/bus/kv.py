@@ -137,8 +137,10 @@ class KeyValue(Generic[M]):
         headers = ttl_header(ttl_s) | {EXPECTED_LAST_SUBJECT_SEQUENCE: str(revision)}
         return await self._write(key, encode(value, JSON), headers)
 
-    async def delete(self, key: str, revision: int | None = None) -> None:
-        """Delete; with `revision` only if the key still has it.
+    async def delete(self, key: str, revision: int | None = None) -> int:
+        """Delete; with `revision` only if the key still has it. Returns the revision of what marks the deletion.
+
+        An `update` with that revision creates the key anew, in one request less than `create`.
 
         Raises:
             WrongRevision: somebody else wrote in between.
@@ -147,7 +149,7 @@ class KeyValue(Generic[M]):
         headers = {OPERATION: "DEL"}
         if revision is not None:
             headers[EXPECTED_LAST_SUBJECT_SEQUENCE] = str(revision)
-        await self._write(key, b"", headers)
+        return await self._write(key, b"", headers)
 
     async def _write(self, key: str, data: bytes, headers: dict[str, str]) -> int:
         ack = await self._bus.jetstream.publish(self._prefix + check_key(key), data, headers=headers or None)
