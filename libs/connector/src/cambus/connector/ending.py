@@ -7,7 +7,8 @@ cancelled (Python 3.11). A task that went on regardless would hold a session nob
 import asyncio
 from typing import Any, Final
 
-REPEAT_S: Final = 1.0
+REPEAT_S: Final = 5.0
+"""Longer than an orderly end takes: what is being closed is not to be torn down."""
 
 
 async def end(*tasks: asyncio.Task[Any]) -> list[Exception]:

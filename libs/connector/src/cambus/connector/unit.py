@@ -9,7 +9,7 @@ What a session needs around it (presence, commands, live streams, events) comes 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -77,6 +77,7 @@ class DeviceUnit:
         self._backoff = Backoff(around.backoff)
         self._retry = asyncio.Event()
         self._stop_reason = EndReason.HANDED_OVER
+        self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self._others: set[asyncio.Task[None]] = set()
         self._state: DeviceState | None = None
@@ -107,6 +108,7 @@ class DeviceUnit:
     async def stop(self, reason: EndReason) -> None:
         """End the session, if any, for this reason, and everything else; bounded in time."""
         self._stop_reason = reason
+        self._stopping = True
         tasks = [task for task in (self._task, *self._others) if task is not None]
         for failure in await end(*tasks):
             logger.error("device failed at its end", exc_info=failure, extra={"device": self.id})
@@ -187,9 +189,10 @@ class DeviceUnit:
             await self._take_over()
             self._move(DeviceState.CONNECTING)
             self.presence.connecting(self.epoch)
-            while True:
+            while not self._stopping:  # a cancellation may get lost in what ends in the same turn
                 ended = await self._episode()
-                await self._wait(self._report(ended))
+                if not self._stopping:
+                    await self._wait(self._report(ended))
         finally:
             await self.live.close(self._stop_reason.value)
             await self._device.close()
@@ -287,8 +290,9 @@ class DeviceUnit:
         self._online_at = _now()
         self._backoff.online(self._online_at)
         self._move(DeviceState.ONLINE)
-        changes = self.presence.online(description, self.epoch, self.record.address)
         await self._hold()
+        await self.live.attach(session)
+        changes = self.presence.online(description, self.epoch, self.record.address)
         logger.info(
             "device online", extra={"device": self.id, "model": description.model, "epoch": self.epoch}
         )
@@ -309,7 +313,6 @@ class DeviceUnit:
         if self._described is not None:
             await self._tell_channels(self._described, description)
         self._described = description
-        await self.live.attach(session)
 
     async def _down(self, session: DeviceSession, end: SessionEnd) -> None:
         """Everything at once: where the bus hangs, the device's session is closed all the same."""
@@ -317,7 +320,8 @@ class DeviceUnit:
         lasted_s = _now() - (self._online_at or _now())
         self._around.sessions.ended(end.reason, lasted_s)
         await asyncio.gather(
-            self._bounded(self._around.endpoints.release(self.id)), self._bounded(self._close(session))
+            self._bounded(lambda: self._around.endpoints.release(self.id)),
+            self._bounded(lambda: self._close(session)),
         )
         self.presence.offline(end, self.epoch, None)
         await self.events.tell(
@@ -328,10 +332,10 @@ class DeviceUnit:
         await self.live.detach()
         await session.close()
 
-    async def _bounded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _bounded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await work
+                await work()
         except TimeoutError:
             logger.warning("closing took too long", extra={"device": self.id})
         except Exception:

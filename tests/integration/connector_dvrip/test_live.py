@@ -1,0 +1,226 @@
+"""Live pictures and sound: from a simulated recorder over the bus into an independent decoder."""
+
+import av
+import pytest
+
+from cambus.media.audio import AudioConfig
+from cambus.media.frame import Codec, Kind
+from cambus.schemas.commands import live
+from cambus.schemas.errors import NotFound, Offline, Overloaded
+from cambus.schemas.subjects import media_subject
+
+DECODERS = {Codec.H264: "h264", Codec.H265: "hevc"}
+
+
+def pictures(frames):
+    return [frame for frame in frames if frame.kind is Kind.VIDEO]
+
+
+def sound(frames):
+    return [frame for frame in frames if frame.kind is Kind.AUDIO]
+
+
+def decoded(frames):
+    """Decode access units with FFmpeg; the sizes of the pictures."""
+    decoder = av.CodecContext.create(DECODERS[frames[0].codec], "r")
+    found = [picture for frame in frames for picture in decoder.decode(av.Packet(frame.payload))]
+    found += decoder.decode(None)
+    return [(picture.width, picture.height) for picture in found]
+
+
+@pytest.mark.parametrize(("channel", "codec"), [(0, Codec.H264), (1, Codec.H265)])
+async def test_pictures_decode_without_an_error(bench, simulator, device, channel, codec):
+    await bench.online(device, simulator)
+    watched = await bench.view(device, channel)
+    frames = pictures(await watched.until(lambda frames: len(pictures(frames)) >= 30))
+    assert {frame.codec for frame in frames} == {codec}
+    assert frames[0].keyframe
+    assert decoded(frames) == [(640, 480)] * len(frames)
+
+
+async def test_time_goes_forward_at_the_pace_of_the_clock(bench, simulator, device):
+    await bench.online(device, simulator)
+    watched = await bench.view(device)
+    frames = await watched.until(lambda frames: len(pictures(frames)) >= 60)
+    for of_kind in (pictures(frames), sound(frames)):
+        stamps = [frame.pts for frame in of_kind]
+        assert all(before < after for before, after in zip(stamps, stamps[1:], strict=False))
+        spent_us = of_kind[-1].wall_us - of_kind[0].wall_us
+        assert abs((stamps[-1] - stamps[0]) / 90_000 - spent_us / 1e6) < 0.3
+    assert [frame.seq for frame in frames] == list(range(frames[0].seq, frames[0].seq + len(frames)))
+
+
+async def test_sound_is_there_and_described_at_every_keyframe(bench, simulator, device):
+    await bench.online(device, simulator)
+    watched = await bench.view(device)
+    frames = await watched.until(lambda frames: sum(frame.keyframe for frame in frames) >= 3)
+    configs = [AudioConfig.parse(frame.payload) for frame in frames if frame.kind is Kind.AUDIO_CONFIG]
+    assert set(configs) == {AudioConfig(Codec.PCMA, 8000, 1)}
+    assert len(configs) >= 2
+    first_sound = next(index for index, frame in enumerate(frames) if frame.kind is Kind.AUDIO)
+    assert any(frame.kind is Kind.AUDIO_CONFIG for frame in frames[:first_sound])
+
+
+async def test_sound_that_is_not_wanted_is_left_out(bench, simulator, device):
+    await bench.online(device, simulator, options={"audio": False})
+    watched = await bench.view(device)
+    frames = await watched.until(lambda frames: len(pictures(frames)) >= 20)
+    assert not sound(frames)
+
+
+async def test_main_and_extra_streams_of_both_cameras_run_side_by_side(bench, simulator, device):
+    await bench.online(device, simulator)
+    keys = [(0, "main"), (0, "sub"), (1, "main"), (1, "sub")]
+    views = {key: await bench.view(device, *key) for key in keys}
+    for (channel, stream), watched in views.items():
+        frames = pictures(await watched.until(lambda frames: len(pictures(frames)) >= 5))
+        size = (640, 480) if stream == "main" else (320, 240)
+        assert set(decoded(frames)) == {size}
+        assert frames[0].codec is (Codec.H265 if (channel, stream) == (1, "main") else Codec.H264)
+
+
+async def test_any_number_of_viewers_cost_the_device_one_stream(bench, simulator, device, eventually):
+    await bench.online(device, simulator)
+    for number in range(5):
+        await bench.view(device, claimant=f"viewer-{number}")
+    assert len(simulator.streams) == 1
+    for number in range(5):
+        assert len(simulator.streams) == 1
+        stop = live.LiveStopRequest(channel=0, stream="main", claimant=f"viewer-{number}")
+        await bench.client.call(live.STOP, stop, device=device)
+    await eventually(lambda: not simulator.streams)
+
+
+async def test_the_end_of_a_stream_is_marked(bench, simulator, device):
+    await bench.online(device, simulator)
+    watched = await bench.view(device)
+    await watched.until(pictures)
+    stop = live.LiveStopRequest(channel=0, stream="main", claimant="viewer")
+    await bench.client.call(live.STOP, stop, device=device)
+    frames = await watched.until(lambda frames: frames[-1].end)
+    assert frames[-1].kind is Kind.DATA
+
+
+async def test_a_device_that_takes_media_in_sessions_of_their_own_is_remembered(bench, simulator, device):
+    simulator.quirks.topology = "one_socket"
+    await bench.online(device, simulator)
+    watched = await bench.view(device)
+    await watched.until(pictures)
+    first = bench.session(device)
+    assert first.client.topology == "own_session"
+    simulator.drop()
+    await bench.shown(device, lambda presence: presence.online and bench_session(bench, device) not in (None, first))
+    assert bench.session(device).client.profile.topology == "own_session"
+
+
+def bench_session(bench, device):
+    try:
+        return bench.session(device)
+    except AssertionError:
+        return None
+
+
+async def test_a_stream_that_breaks_off_comes_back_as_a_discontinuity(bench, simulator, device):
+    await bench.online(device, simulator)
+    simulator.quirks.break_at_s, simulator.quirks.break_how = 0.5, "rst"
+    watched = await bench.view(device, ttl_s=300)
+    frames = await watched.until(
+        lambda frames: sum(frame.discontinuity and frame.kind is Kind.VIDEO for frame in frames) >= 2
+    )
+    again = next(
+        frame for frame in pictures(frames)[1:] if frame.discontinuity
+    )
+    assert again.keyframe
+
+
+async def test_a_stream_that_falls_silent_is_opened_again(bench, simulator, device):
+    await bench.online(device, simulator, options={"media_timeout_s": 0.5})
+    simulator.quirks.break_at_s, simulator.quirks.break_how = 0.4, "silent"
+    watched = await bench.view(device, ttl_s=300)
+    await watched.until(
+        lambda frames: sum(frame.discontinuity and frame.kind is Kind.VIDEO for frame in frames) >= 2
+    )
+
+
+async def test_claims_outlast_a_lost_session(bench, simulator, device):
+    await bench.online(device, simulator)
+    watched = await bench.view(device, ttl_s=300)
+    await watched.until(lambda frames: len(pictures(frames)) >= 5)
+    simulator.drop()
+    seen = len(watched.frames)
+    frames = await watched.until(lambda frames: len(pictures(frames[seen:])) >= 5)
+    assert any(frame.discontinuity for frame in frames[seen:])
+
+
+async def test_a_stream_that_begins_in_mid_gop_begins_with_a_keyframe(bench, simulator, device):
+    simulator.quirks.mid_gop_start = True
+    await bench.online(device, simulator)
+    watched = await bench.view(device)
+    frames = await watched.until(lambda frames: len(pictures(frames)) >= 3)
+    assert pictures(frames)[0].keyframe
+    assert frames[0].kind is not Kind.AUDIO
+
+
+async def test_a_channel_without_a_camera_is_offline_and_the_device_is_not(bench, simulator, device):
+    simulator.quirks.offline_channels = {1}
+    await bench.online(device, simulator)
+    with pytest.raises(Offline) as refused:
+        await bench.view(device, 1)
+    assert (refused.value.reason, refused.value.device_code) == ("channel-offline", "121")
+    await (await bench.view(device, 0)).until(pictures)
+
+
+async def test_a_stream_the_protocol_has_not_is_404(bench, simulator, device):
+    await bench.online(device, simulator)
+    with pytest.raises(NotFound):
+        await bench.view(device, 0, "fourth")
+
+
+async def test_more_streams_than_connections_are_refused_typed(bench, simulator, device):
+    await bench.online(device, simulator, options={"connections": 2})
+    await bench.view(device, 0, "main")
+    with pytest.raises(Overloaded) as refused:
+        await bench.view(device, 1, "main")
+    assert refused.value.reason == "budget"
+
+
+async def test_a_device_at_its_limit_is_reported_as_such(bench, simulator, device):
+    await bench.online(device, simulator)
+    heard = await bench.heard(device)
+    simulator.quirks.max_connections, simulator.quirks.over_limit = 1, "code"
+    with pytest.raises((Overloaded, Offline)):
+        await bench.view(device)
+    limit = await heard.until("exception.reported", lambda event: event.code == "connection-limit")
+    assert "123" in limit.text
+
+
+async def test_service_blocks_are_no_pictures_and_are_counted(bench, simulator, device):
+    simulator.quirks.service_blocks = True
+    await bench.online(device, simulator)
+    watched = await bench.view(device, 1)
+    frames = pictures(await watched.until(lambda frames: sum(frame.keyframe for frame in frames) >= 3))
+    assert len(decoded(frames)) == len(frames)
+    metrics = bench.connectors["replica-1"].service.runtime.metrics.render().decode()
+    assert 'reason="service-block"' in metrics
+
+
+async def test_information_frames_pass_as_data(bench, simulator, device):
+    simulator.quirks.info_frames = True
+    await bench.online(device, simulator)
+    watched = await bench.view(device)
+    frames = await watched.until(lambda frames: any(frame.kind is Kind.DATA for frame in frames))
+    assert next(frame for frame in frames if frame.kind is Kind.DATA).payload
+
+
+async def test_a_keyframe_can_be_asked_for(bench, simulator, device):
+    await bench.online(device, simulator)
+    await bench.view(device)
+    request = live.LiveKeyframeRequest(channel=0, stream="main")
+    await bench.client.call(live.KEYFRAME, request, device=device)
+
+
+async def test_the_subject_of_a_stream_is_the_one_everybody_expects(bench, simulator, device):
+    await bench.online(device, simulator)
+    request = live.LiveStartRequest(channel=1, stream="sub", claimant="viewer")
+    reply = await bench.client.call(live.START, request, device=device)
+    assert reply.subject == media_subject(device, 1, "sub")
