@@ -17,6 +17,7 @@ class WebhookReceiver:
         refused: how often each id was answered 503.
         bodies: the accepted bodies, in order.
         refusing: answer 503 while set.
+        answering: answers wait while this is cleared; what came counts as accepted all the same.
     """
 
     def __init__(self) -> None:
@@ -24,6 +25,8 @@ class WebhookReceiver:
         self.refused: Counter[str] = Counter()
         self.bodies: list[dict[str, Any]] = []
         self.refusing = False
+        self.answering = asyncio.Event()
+        self.answering.set()
         self._changed = asyncio.Event()
         self._runner: web.AppRunner | None = None
         self._port = 0
@@ -56,6 +59,8 @@ class WebhookReceiver:
                 return web.Response(status=503)
             self.accepted[delivery] += 1
             self.bodies.append(json.loads(body))
+            self._changed.set()
+            await self.answering.wait()
             return web.Response(status=204)
         finally:
             self._changed.set()
