@@ -748,6 +748,7 @@ async def test_events_end_with_the_session(scripted, client, deadline):
     scripted.peers[0].close()
     async with deadline():
         assert [event async for event in events] == []
+        assert [event async for event in client.events()] == []  # asked for after the end
 
 
 async def test_alarm_outputs_switch_in_the_devices_own_words(scripted, settings, client):

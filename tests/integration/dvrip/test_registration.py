@@ -14,7 +14,7 @@ from cambus.dvrip.payload import decode_body, encode_body
 from cambus.dvrip.profile import Profile
 from cambus.dvrip.registration import RegistrationListener, RegistrationSettings, Verdict
 from cambus.dvrip.timeouts import Timeouts
-from cambus.dvrip.wire import PacketReader, serialize
+from cambus.dvrip.wire import Header, PacketReader, fragment, serialize
 
 PASSWORD = "secret"
 PATIENT_S = 10.0
@@ -476,6 +476,21 @@ async def test_garbage_is_closed_at_once(platform, garbage):
     guest = await platform.dial()
     guest.writer.write(garbage)
     assert await guest.is_closed()
+    assert platform.listener.counters["garbage"] == 1
+
+
+async def test_a_login_may_come_in_parts_but_not_without_end(platform):
+    await platform.start()
+    dialler = await platform.dial()
+    for part in fragment(1000, encode_body(LOGIN), sequence=4, version=1, size=50):
+        dialler.writer.write(part)
+    reply = await dialler.receive(1001)
+    assert decode_body(reply.payload)["Ret"] == 100
+    flood = await platform.dial()
+    for current in range(100):
+        header = Header(0xFF, 1, 0, 0, 0, 0, 200, current, 1000, 4000)
+        flood.writer.write(header.serialize() + bytes(4000))
+    assert await flood.is_closed()
     assert platform.listener.counters["garbage"] == 1
 
 

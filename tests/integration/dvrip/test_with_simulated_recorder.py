@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 import av
 import pytest
 
+from cambus.dvrip.alarm_centre import AlarmCentreListener, AlarmCentreSettings
 from cambus.dvrip.client import DvripClient
 from cambus.dvrip.codes import AuthReason
 from cambus.dvrip.errors import (
@@ -28,9 +29,13 @@ from cambus.dvrip.errors import (
 from cambus.dvrip.frames import AudioFrame, VideoFrame
 from cambus.dvrip.messages.ptz import Move
 from cambus.dvrip.messages.search import FileQuery
+from cambus.dvrip.operations.config import merged
 from cambus.dvrip.operations.upgrade import UpgradeError, UpgradePhase
 from cambus.dvrip.playback import Outcome
 from cambus.dvrip.profile import Credentials, Profile, Topology
+from cambus.dvrip.registered import RegisteredDevice
+from cambus.dvrip.registration import RegistrationListener, RegistrationSettings, Verdict
+from cambus.dvrip.remote import RemoteDevice
 from cambus.dvrip.timeouts import Timeouts
 from cambus.media.frame import Codec
 from cambus.simulators.dvrip import DvripSimulator
@@ -97,9 +102,8 @@ async def take(stream, count):
         return [await anext(stream) for _ in range(count)]
 
 
-async def tour(client: DvripClient, recorder: DvripSimulator) -> None:
+async def tour(client: RemoteDevice, recorder: DvripSimulator) -> None:
     """Everything a connector does with a device, once."""
-    assert client.control.session.login_reply.channels == 2
     info = await client.system.info()
     assert info.serial == recorder.device.identity.serial
     assert info.channels() == 2
@@ -533,3 +537,124 @@ async def test_upgrades_that_fail_say_where_and_whether_it_is_known(
         with pytest.raises(UpgradeError) as caught:
             await client.upgrades.run(image, confirm=True)
     assert (caught.value.phase, caught.value.is_unknown) == (phase, is_unknown)
+
+
+# the device dials
+
+
+class Registrar:
+    """A listener for registrations and the devices it reported."""
+
+    def __init__(self) -> None:
+        self.devices: asyncio.Queue[RegisteredDevice] = asyncio.Queue()
+        settings = RegistrationSettings(host="127.0.0.1", port=0, timeouts=Timeouts(media_silence=1.0))
+        self.listener = RegistrationListener(
+            settings, lambda login, address: Verdict(login.check_password("pw")), self.devices.put_nowait
+        )
+
+    async def next(self) -> RegisteredDevice:
+        async with asyncio.timeout(PATIENT_S):
+            return await self.devices.get()
+
+
+@pytest.fixture
+async def registrar() -> AsyncIterator[Registrar]:
+    registrar = Registrar()
+    await registrar.listener.start()
+    yield registrar
+    async with asyncio.timeout(PATIENT_S):
+        await registrar.listener.close()
+
+
+def das(port: int) -> dict:
+    return {
+        "Enable": True,
+        "DeviceID": "gate-7",
+        "UserName": "device",
+        "Password": "pw",
+        "ServerAddr": "127.0.0.1",
+        "Port": port,
+    }
+
+
+@pytest.mark.parametrize(
+    "quirks",
+    [
+        {},
+        {"das_login_id": "999"},
+        {"das_login_id": "1008"},
+        {"das_secret": "none_plain"},
+        {"das_secret": "none_hash"},
+        {"das_id_form": "devicid"},
+        {"tail": "crlf", "fragment_bytes": 150},
+    ],
+    ids=str,
+)
+async def test_the_whole_tour_over_a_connection_the_device_made(recorder, opened, registrar, quirks):
+    recorder.quirks.pace = 0
+    recorder.quirks.update(quirks)
+    dialled = await opened.open()
+    await dialled.config.merge("NetWork.DAS", das(registrar.listener.port))
+    device = await registrar.next()
+    assert device.device_id == "gate-7"
+    await tour(device, recorder)
+    await dialled.config.merge("NetWork.DAS", {"Enable": False})
+    async with asyncio.timeout(PATIENT_S):
+        await device.wait_closed()
+
+
+async def test_an_upgrade_over_a_connection_the_device_made(recorder, opened, registrar):
+    dialled = await opened.open()
+    await dialled.config.merge("NetWork.DAS", das(registrar.listener.port))
+    device = await registrar.next()
+    image = _package(await device.upgrades.info())
+    async with asyncio.timeout(PATIENT_S):
+        await device.upgrades.run(image, confirm=True)
+        await device.wait_closed()
+    assert recorder.images[-1].sha256 == hashlib.sha256(image).hexdigest()
+    again = await registrar.next()
+    assert again.is_online
+
+
+async def test_the_loss_of_the_main_connection_ends_its_streams_and_the_device_returns(
+    recorder, opened, registrar
+):
+    dialled = await opened.open()
+    await dialled.config.merge("NetWork.DAS", das(registrar.listener.port))
+    device = await registrar.next()
+    live = await device.open_live(0)
+    await take(live, 3)
+    recorder.registration.drop_main()
+    with pytest.raises(ConnectionLost):
+        await take(live, 100_000)
+    await live.stop()
+    again = await registrar.next()
+    assert await again.system.info()
+
+
+@pytest.mark.parametrize("style", ["oneshot", "persistent", "split", "joined"])
+@pytest.mark.parametrize("shape", ["flat", "named"])
+async def test_alarm_centre_messages_in_every_style(recorder, opened, style, shape):
+    reports: asyncio.Queue = asyncio.Queue()
+    listener = AlarmCentreListener(
+        AlarmCentreSettings(host="127.0.0.1", port=0),
+        lambda report, address: report.serial or None,
+        lambda report, device, address: reports.put_nowait((report, device)),
+    )
+    await listener.start()
+    recorder.quirks.centre_style = style
+    recorder.quirks.centre_shape = shape
+    client = await opened.open()
+    server = {"Address": "0x0100007F", "Port": listener.port, "Name": ""}
+    entry = {"Enable": True, "Alarm": True, "Log": False, "Protocol": "GENERAL", "Server": server}
+    await client.config.edit("NetWork.AlarmServer", lambda value: [merged(value[0], entry), *value[1:]])
+    for channel in (0, 1):
+        recorder.raise_alarm("motion", channel=channel)
+    async with asyncio.timeout(PATIENT_S):
+        got = [await reports.get() for _ in range(2)]
+    await listener.close()
+    assert [(report.event, report.native, report.channel) for report, _ in got] == [
+        ("motion", "MotionDetect", 0),
+        ("motion", "MotionDetect", 1),
+    ]
+    assert {device for _, device in got} == {recorder.device.identity.serial}

@@ -24,6 +24,7 @@ from cambus.dvrip.messages.registration import (
 )
 from cambus.dvrip.payload import decode_body, encode_body
 from cambus.dvrip.profile import Profile
+from cambus.dvrip.reassembly import Reassembler
 from cambus.dvrip.registered import ExpectedClaim, RegisteredDevice
 from cambus.dvrip.session import ClientSession
 from cambus.dvrip.timeouts import Timeouts
@@ -33,6 +34,8 @@ from cambus.dvrip.wire import PRE_AUTH_LIMITS, REPLY_VERSION, SESSION_LIMITS, Pa
 DEFAULT_PORT: Final = 9400
 #: An identity is a number or a short word.
 MAX_DEVICE_ID: Final = 128
+#: All a guest may send before its first message is whole, parts and headers included.
+MAX_GREETING_BYTES: Final = 128 * 1024
 
 _log = logging.getLogger(__name__)
 
@@ -167,7 +170,7 @@ class RegistrationListener:
         """Take a guest by its first message."""
         message_id = packet.header.message_id
         try:
-            if message_id in LOGIN_REPLIES and not packet.header.is_fragment:
+            if message_id in LOGIN_REPLIES:
                 self._log_in(guest, packet, more)
                 return
             if message_id in CLAIM_IDS:
@@ -294,6 +297,7 @@ class _Guest(asyncio.Protocol):
         self.loop = asyncio.get_running_loop()
         self.address = ""
         self.reader = PacketReader(PRE_AUTH_LIMITS)
+        self._parts = Reassembler()
         self._listener = listener
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -309,11 +313,17 @@ class _Guest(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         packets = self.reader.receive_data(data)
-        if packets:
-            self._listener.first_message(self, packets[0], packets[1:])
-        elif self.reader.failure is not None:
-            self._listener.counters["garbage"] += 1
-            self.drop()
+        try:
+            for number, packet in enumerate(packets, 1):
+                whole = self._parts.receive(packet, self.loop.time())
+                if whole is not None:
+                    self._listener.first_message(self, whole, packets[number:])
+                    return
+        except ProtocolError:
+            self._garbage()
+            return
+        if self.reader.failure is not None or self.reader.bytes_received > MAX_GREETING_BYTES:
+            self._garbage()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._leave()
@@ -341,6 +351,10 @@ class _Guest(asyncio.Protocol):
         """Close, after what was answered has left."""
         if self._transport is not None:
             self._transport.close()
+
+    def _garbage(self) -> None:
+        self._listener.counters["garbage"] += 1
+        self.drop()
 
     def _silent(self) -> None:
         self._listener.counters["silent"] += 1

@@ -151,6 +151,8 @@ class RemoteDevice(ABC):
         """
         stream = EventStream(max_events, only=only, on_close=self._listeners.remove)
         self._listeners.append(stream)
+        if self._control is not None and self._control.is_closed:
+            stream.end()
         return stream
 
     def _on_push(self, header: Header, payload: bytes) -> None:
