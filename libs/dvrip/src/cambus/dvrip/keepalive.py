@@ -6,6 +6,9 @@ from typing import Final
 KEEPALIVE_SHARE: Final = 0.75
 #: Misses in a row that end a session we dialled.
 MAX_MISSES: Final = 2
+#: Keepalives to a device that registered with us, and the misses that mean it is gone (DVRIP §11).
+REGISTERED_KEEPALIVE_S: Final = 20.0
+REGISTERED_MISSES: Final = 3
 
 
 class KeepaliveSchedule:

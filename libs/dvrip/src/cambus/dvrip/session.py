@@ -29,7 +29,12 @@ from cambus.dvrip.errors import (
 )
 from cambus.dvrip.exchange import Collector, Exchange, ExchangeTable, SinglePacket
 from cambus.dvrip.ids import MEDIA_IDS, PUSH_IDS, ZIP_IDS, MessageId, from_seed_id, reply_id, to_seed_id
-from cambus.dvrip.keepalive import KEEPALIVE_SHARE, KeepaliveSchedule
+from cambus.dvrip.keepalive import (
+    KEEPALIVE_SHARE,
+    REGISTERED_KEEPALIVE_S,
+    REGISTERED_MISSES,
+    KeepaliveSchedule,
+)
 from cambus.dvrip.messages.bodies import return_code
 from cambus.dvrip.messages.login import KEEPALIVE_BODY, LOGOUT_BODY, LoginReply, login_body
 from cambus.dvrip.payload import decode_body, encode_body
@@ -60,9 +65,6 @@ from cambus.dvrip.wire import (
 
 #: The longest body that fits into 255 parts.
 MAX_BODY_BYTES: Final = 255 * FRAGMENT_SIZE
-#: Keepalives to a device that registered with us, and the misses that mean it is gone (DVRIP §11).
-REGISTERED_KEEPALIVE_S: Final = 20.0
-REGISTERED_MISSES: Final = 3
 
 _SENDING: Final = frozenset({State.NEW, State.ONLINE, State.ATTACHED})
 
@@ -210,20 +212,12 @@ class ClientSession:
         self._start_own(self._exchange(MessageId.LOGIN, body, timeout="login", label="login"), now)
 
     def attach(self, session_id: int) -> None:
-        """Use this connection as a data socket of another connection's session; it never logs in.
-
-        Raises:
-            Refused: the session is not new.
-        """
+        """Use this connection, a new one, as a data socket of another's session; it never logs in."""
         self._advance(Input.ATTACH)
         self.session_id = session_id
 
     def adopt(self, session_id: int, now: float) -> None:
-        """Take over the main socket of a device that registered with us (DVRIP §11).
-
-        Raises:
-            Refused: the session is not new.
-        """
+        """Take over the main socket of a device that registered with us; the session is new (DVRIP §11)."""
         self._advance(Input.ADOPT)
         self.session_id = session_id
         self._keepalive.start(now, REGISTERED_KEEPALIVE_S, REGISTERED_MISSES)
@@ -250,13 +244,9 @@ class ClientSession:
             body: JSON (the SessionID is added) or raw bytes.
             now: the time.
             expect: id of the reply, if it is not ``message_id + 1``.
-            timeout: name of a field of `Timeouts`.
-            timeout_s: another length for it.
-            label: words for errors.
-            collector: for replies of several packets.
-            soft: see `Exchange`.
-            end: EndFlag of a media id or of a zip transfer.
-            sequence: header sequence, if not the connection's own.
+            timeout: name of a field of `Timeouts`; ``timeout_s`` is another length for it.
+            timeout_s: see ``timeout``.
+            label, collector, soft, end, sequence: see `Exchange`.
 
         Raises:
             Refused: the session cannot send now, the body is too long, or too many requests wait already.
