@@ -6,7 +6,8 @@ finds it there and refuses the job: whether the image went out then only the dev
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -40,7 +41,8 @@ class _Job:
     request: UpgradeStartRequest
     state: UpgradeState = UpgradeState.PREPARING
     percent: float | None = None
-    told: tuple[UpgradeState, float] = (UpgradeState.QUEUED, 0.0)
+    newest: tuple[UpgradeState, float] = (UpgradeState.QUEUED, 0.0)
+    untold: deque[tuple[UpgradeState, float | None]] = field(default_factory=deque)
 
 
 class Upgrades:
@@ -56,6 +58,7 @@ class Upgrades:
         self._run: UpgradeRun | None = None
         self._attempts = KeyValue(device.context.bus, KV_UPGRADES, UpgradeAttempt)
         self._changed = asyncio.Event()
+        self._telling = asyncio.Lock()
 
     @property
     def busy(self) -> bool:
@@ -135,6 +138,7 @@ class Upgrades:
             logger.exception("upgrade failed", extra={"device": self._device.id})
             await self._finish(job, run.cut_off())
         else:
+            await self._tell_noted(job)  # the end comes last
             await self._finish(job, end)
         finally:
             await finish(telling)
@@ -163,16 +167,26 @@ class Upgrades:
         )
 
     def _moved(self, job: _Job, state: UpgradeState, percent: float | None) -> None:
+        """Note each new state, and progress in steps; there are few enough of both to keep all."""
         job.state, job.percent = state, percent
-        self._changed.set()
+        told_state, told_percent = job.newest
+        if state is not told_state or (percent or 0.0) - told_percent >= PROGRESS_STEP:
+            job.newest = (state, percent or 0.0)
+            job.untold.append((state, percent))
+            self._changed.set()
 
     async def _tell(self, job: _Job) -> None:
-        """Publish each new state at once, and progress in steps."""
+        """Publish what is noted as it comes, until cancelled."""
         while True:
-            state, percent = job.state, job.percent
-            told_state, told_percent = job.told
-            if state is not told_state or (percent or 0.0) - told_percent >= PROGRESS_STEP:
-                job.told = (state, percent or 0.0)
+            await self._tell_noted(job)
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _tell_noted(self, job: _Job) -> None:
+        """Publish what is noted by now, in order."""
+        async with self._telling:
+            while job.untold:
+                state, percent = job.untold[0]
                 sent = None
                 if state is UpgradeState.TRANSFERRING and percent is not None:
                     sent = round(job.request.size_bytes * percent / 100)
@@ -183,9 +197,7 @@ class Upgrades:
                     percent=percent,
                     sent_bytes=sent,
                 )
-                continue
-            self._changed.clear()
-            await self._changed.wait()
+                job.untold.popleft()
 
     # --- what survives us -------------------------------------------------------------------------------
 
