@@ -179,12 +179,8 @@ class ClientSession:
         """When `handle_timeout` wants to be called, or None."""
         if self.is_closed:
             return None
-        times = (
-            self._exchanges.next_deadline(),
-            self._reassembler.next_timeout(),
-            self._keepalive.next_timeout(),
-        )
-        return min((time for time in times if time is not None), default=None)
+        clocks = (self._exchanges.next_deadline, self._reassembler.next_timeout, self._keepalive.next_timeout)
+        return min((time for clock in clocks if (time := clock()) is not None), default=None)
 
     @property
     def is_closed(self) -> bool:
@@ -244,9 +240,13 @@ class ClientSession:
             body: JSON (the SessionID is added) or raw bytes.
             now: the time.
             expect: id of the reply, if it is not ``message_id + 1``.
-            timeout: name of a field of `Timeouts`; ``timeout_s`` is another length for it.
-            timeout_s: see ``timeout``.
-            label, collector, soft, end, sequence: see `Exchange`.
+            timeout: name of a field of `Timeouts`.
+            timeout_s: another length for it.
+            label: words for errors.
+            collector: see `Exchange`.
+            soft: see `Exchange`.
+            end: EndFlag of a media id or of a zip transfer.
+            sequence: header sequence, if not the connection's own.
 
         Raises:
             Refused: the session cannot send now, the body is too long, or too many requests wait already.
