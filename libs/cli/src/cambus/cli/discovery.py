@@ -53,15 +53,15 @@ async def running_services(bus: Bus, service: str | None = None) -> list[Instanc
     return sorted(found, key=lambda each: (each.name, each.id))
 
 
-async def ping(bus: Bus, service: str | None = None) -> list[Instance]:
-    """As `running_services`, with names, versions and metadata only."""
-    answers = await _ask(bus, f"$SRV.PING{f'.{service}' if service else ''}")
+async def ping(bus: Bus, service: str | None = None, *, quiet_s: float = QUIET_S) -> list[Instance]:
+    """As `running_services`, with names, versions and metadata only; `quiet_s` after the last answer."""
+    answers = await _ask(bus, f"$SRV.PING{f'.{service}' if service else ''}", quiet_s)
     return sorted((_instance(each, {}) for each in answers), key=lambda each: (each.name, each.id))
 
 
-async def _ask(bus: Bus, subject: str) -> list[dict[str, Any]]:
+async def _ask(bus: Bus, subject: str, quiet_s: float = QUIET_S) -> list[dict[str, Any]]:
     try:
-        messages = await bus.gather(subject, timeout_s=ANSWER_S, quiet_s=QUIET_S)
+        messages = await bus.gather(subject, timeout_s=ANSWER_S, quiet_s=quiet_s)
     except NoResponders:
         return []
     answers: list[dict[str, Any]] = []

@@ -16,6 +16,7 @@ from cambus.bus.sealing import SealError
 from cambus.cli.device_writer import StoppedHalfWayError
 from cambus.cli.devices_file import DevicesFileError
 from cambus.cli.failures import FAILED, NO_ANSWER, NO_NATS, OFFLINE, REFUSED, CliError, UsageError
+from cambus.cli.stack.options import StackFailedError
 from cambus.schemas.errors import CambusError, ErrorCode
 
 _EXIT: Final = {ErrorCode.OFFLINE: OFFLINE, ErrorCode.DEADLINE: NO_ANSWER}
@@ -50,6 +51,11 @@ def _(error: CliError) -> CliError:
 @explain.register
 def _(error: StoppedHalfWayError) -> CliError:
     return explain(error.cause)
+
+
+@explain.register
+def _(error: StackFailedError) -> CliError:
+    return CliError(str(error), reason="not-started")
 
 
 @explain.register

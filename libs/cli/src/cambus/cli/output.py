@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import IO, Any, Final
 
 from pydantic import BaseModel
@@ -24,6 +25,8 @@ def plain(value: Any) -> Any:
     """Return models, wherever they are inside, as what JSON can hold; secrets stay starred."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):

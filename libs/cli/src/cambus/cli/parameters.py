@@ -1,5 +1,6 @@
 """The arguments and options several commands share."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,3 +12,8 @@ Channel = Annotated[
 Stream = Annotated[str, typer.Option("--stream", metavar="NAME", help="main, sub, third or fourth.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on showing it as it changes.")]
+
+DataFolder = Annotated[Path, typer.Option("--data", metavar="FOLDER", help="Where everything is kept.")]
+NatsPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of NATS; 0 takes a free one.")]
+HttpPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of the player page; 0 takes a free one.")]
+RtspPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of RTSP; 0 takes a free one.")]

@@ -40,6 +40,12 @@ class SupervisedProcess:
     """One child process, started again with growing delays until `stop` is called.
 
     `on_exit(name, code)` is told of every end that nobody asked for; `code` is negative for a signal.
+
+    Attributes:
+        spec: what is run; a change counts from the next start on.
+        started: set while a child has been started; clear it to wait for the next one.
+        starts: how often the child was started.
+        last_code: how the last run ended; None while the first goes on.
     """
 
     def __init__(self, spec: ProcessSpec, *, on_exit: Callable[[str, int], None] | None = None) -> None:
@@ -49,6 +55,7 @@ class SupervisedProcess:
         self._stopping = asyncio.Event()
         self.started = asyncio.Event()
         self.starts = 0
+        self.last_code: int | None = None
 
     @property
     def pid(self) -> int | None:
@@ -94,7 +101,10 @@ class SupervisedProcess:
             )
         self.starts += 1
         self.started.set()
-        return await self._process.wait()
+        if self._stopping.is_set():  # `stop` came while the child was being made, and saw none
+            self._process.terminate()
+        self.last_code = await self._process.wait()
+        return self.last_code
 
     def _kill(self) -> None:
         if self.pid is not None and self._process is not None:

@@ -1,56 +1,62 @@
 """The whole suite on this machine, as `cambusctl up` runs it.
 
-NATS comes first and goes last. Every service is a process of its own, restarted when it dies; NATS is restarted on
-the same port and store when it dies.
+NATS comes first and goes last. Every service is a process of its own, started again when it dies; NATS is
+started again on the same port and store when it dies.
 """
 
 import asyncio
 import contextlib
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 from cambus.bus.connection import Bus
 from cambus.bus.sealing import KeyRing
 from cambus.bus.settings import BusSettings
-from cambus.bus.testing import NatsServer
+from cambus.bus.testing import NatsServer, ServerFailedError
 from cambus.cli.discovery import Instance, ping
+from cambus.cli.stack.lock import FolderLock
+from cambus.cli.stack.options import (
+    CONNECTOR_GRACE_S,
+    SERVICES,
+    StackFailedError,
+    StackOptions,
+    command_of,
+    environment_of,
+    grace_of,
+)
 from cambus.cli.stack.ports import free_or_any
 from cambus.cli.stack.process import ProcessSpec, SupervisedProcess
+from cambus.cli.stack.readiness import wait_ready
 
-SERVICES: Final = ("connector-dvrip", "media-relay", "recorder", "alarm-router", "upgrade-manager")
+__all__ = ["SERVICES", "Change", "Stack", "StackFailedError", "StackOptions"]
+
 READY_S: Final = 60.0
-LOOK_S: Final = 0.1
-SERVICE_GRACE_S: Final = 25.0
-KEEP_DISK_FREE_MIB: Final = 256
+NATS_LOOK_S: Final = 0.5
+NATS: Final = "nats-server"
+MOST_STARTS: Final = 3
+USAGE: Final = 2
+"""A service ends so when its settings are wrong: starting it again would not help."""
 
 
-class StackFailedError(Exception):
-    """The suite did not come up; the message says which part and where its log is."""
+class Change(StrEnum):
+    """What happened to a process of the stack."""
+
+    READY = "ready"
+    ENDED = "ended"
+    BACK = "back"
 
 
-@dataclass(frozen=True, slots=True)
-class StackOptions:
-    """What to run and where.
+OnChange = Callable[[str, Change, str], None]
+"""Told the name of a process, what happened to it, and more about it."""
 
-    Attributes:
-        data_dir: folder of everything that is kept: the store of NATS, recordings, outboxes, keys, logs.
-        nats_port: 0 takes a free one, and so does a port that is taken.
-        relay_http_port: of the player page, likewise.
-        relay_rtsp_port: likewise.
-        services: which services.
-        environment: further variables for all of them, such as `CAMBUS_LOG_LEVEL`.
-    """
 
-    data_dir: Path
-    nats_port: int = 4222
-    relay_http_port: int = 8080
-    relay_rtsp_port: int = 8554
-    services: Sequence[str] = SERVICES
-    environment: Mapping[str, str] = field(default_factory=dict)
+def _ignore(name: str, change: Change, detail: str) -> None:
+    del name, change, detail
 
 
 class Stack:
@@ -58,20 +64,23 @@ class Stack:
 
     Args:
         options: what and where.
-        on_exit: told the name and exit code of every process that ended without being asked to.
+        on_change: told what happens to the processes, unasked ends above all.
 
     Attributes:
-        processes: the services' processes by name; more can be added with `run`.
+        processes: the processes by name; more can be added with `run`.
     """
 
-    def __init__(self, options: StackOptions, *, on_exit: Callable[[str, int], None] | None = None) -> None:
+    def __init__(self, options: StackOptions, *, on_change: OnChange = _ignore) -> None:
         self.options = options
         self.processes: dict[str, SupervisedProcess] = {}
-        self._on_exit = on_exit
+        self._on_change = on_change
+        self._lock = FolderLock(options.data_dir)
         self._nats: NatsServer | None = None
         self._bus: Bus | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._watch: asyncio.Task[None] | None = None
+        self._watching: set[asyncio.Task[None]] = set()
+        self._served: set[str] = set()
+        self._stopping = False
 
     # --- where things are -------------------------------------------------------------------------------
 
@@ -97,7 +106,7 @@ class Stack:
     @property
     def credentials_key_file(self) -> Path:
         """The key device credentials are sealed with."""
-        return self.options.data_dir / "credentials.key"
+        return self.options.credentials_key_file
 
     def process(self, name: str) -> SupervisedProcess:
         """The process of a service. Raises KeyError for one that is not part of this stack."""
@@ -105,7 +114,7 @@ class Stack:
 
     def log(self, name: str) -> Path:
         """The log file of a process."""
-        return self.options.data_dir / "logs" / f"{name}.log"
+        return self.options.log(name)
 
     async def instance(self, service: str) -> Instance:
         """What a service says of itself. Raises StackFailedError if it does not answer."""
@@ -134,94 +143,169 @@ class Stack:
         await self.stop()
 
     async def _start(self) -> None:
-        data = self.options.data_dir
-        for folder in (data / "nats", data / "logs"):
-            folder.mkdir(parents=True, exist_ok=True)
+        options = self.options
+        options.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock.acquire()
+        for folder in ("nats", "logs"):
+            (options.data_dir / folder).mkdir(exist_ok=True)
         KeyRing.load_or_create(self.credentials_key_file)
-        self._nats = NatsServer(
-            store=data / "nats", port=free_or_any(self.options.nats_port), log=self.log("nats-server")
-        )
-        await self._nats.start()
-        self._watch = asyncio.create_task(self._keep_nats(), name="keep nats-server")
-        settings = BusSettings(nats_url=self.nats_url, instance="stack")
-        self._bus = await Bus.connect(settings, name="cambusctl up")
-        for name in self.options.services:
-            module = f"cambus.{name.replace('-', '_')}"
-            self.run(
-                ProcessSpec(name, (sys.executable, "-m", module), self.log(name), self.environment(name))
-            )
-        await self.wait_ready(self.options.services)
+        commands = {name: command_of(name) for name in options.services}
+        await self._start_nats()
+        for name, command in commands.items():
+            environment = environment_of(name, options, self.nats_url, self.nats.monitor_url)
+            self.run(ProcessSpec(name, command, self.log(name), environment))
+        await self.wait_ready(options.services)
 
-    def environment(self, service: str) -> dict[str, str]:
-        """The variables one service is started with."""
-        data, options = self.options.data_dir, self.options
-        values = {
-            "CAMBUS_NATS_URL": self.nats_url,
-            "CAMBUS_NATS_MONITOR_URL": self.nats.monitor_url,
-            "CAMBUS_INSTANCE": f"{service}-0",
-            "CAMBUS_DATA_DIR": str(data / service),
-            "CAMBUS_HTTP_PORT": "0",
-        }
-        match service:
-            case "media-relay":
-                values["CAMBUS_RELAY_HTTP_PORT"] = str(free_or_any(options.relay_http_port))
-                values["CAMBUS_RELAY_RTSP_PORT"] = str(free_or_any(options.relay_rtsp_port))
-            case "recorder":
-                values["CAMBUS_DISK_RESERVE_MIB"] = str(KEEP_DISK_FREE_MIB)
-        if service == "alarm-router" or service.startswith("connector-"):
-            values["CAMBUS_CREDENTIALS_KEY_FILE"] = str(self.credentials_key_file)
-        return {**values, **options.environment}
+    async def _start_nats(self) -> None:
+        options = self.options
+        nats = NatsServer(
+            store=options.data_dir / "nats",
+            port=free_or_any(options.nats_port),
+            log=_fresh(self.log(NATS)),
+        )
+        try:
+            await nats.start()
+        except (ServerFailedError, FileNotFoundError) as error:
+            nats.close()
+            raise StackFailedError(str(error)) from None
+        self._nats = nats
+        self._watch(self._keep_nats(nats), "keep nats-server")
+        self._on_change(NATS, Change.READY, nats.url)
+        self._bus = await Bus.connect(BusSettings(nats_url=nats.url, instance="stack"), name="cambusctl up")
 
     def run(self, spec: ProcessSpec) -> SupervisedProcess:
         """Run one more process until the stack stops."""
-        process = SupervisedProcess(spec, on_exit=self._on_exit)
+        _fresh(spec.log)
+        process = SupervisedProcess(spec, on_exit=self._ended)
         self.processes[spec.name] = process
         self._tasks[spec.name] = asyncio.create_task(process.run(), name=f"run {spec.name}")
         return process
 
     async def wait_ready(self, services: Sequence[str], within_s: float = READY_S) -> None:
-        """Return once all these services answer on the bus.
+        """Return once all these services answer on the bus and are ready.
 
         Raises:
-            StackFailedError: one does not in time, or keeps dying.
+            StackFailedError: one is not in time, or cannot be with these settings.
         """
-        missing = set(services)
+        ready: set[str] = set()
+
+        def note(instance: Instance) -> None:
+            ready.add(instance.name)
+            self._served.add(instance.name)
+            self._pin(instance)
+            self._on_change(instance.name, Change.READY, instance.metadata.get("viewers", ""))
+
         try:
             async with asyncio.timeout(within_s):
-                while missing:
-                    missing -= {instance.name for instance in await ping(self.bus)}
-                    if missing:
-                        await asyncio.sleep(LOOK_S)
+                await wait_ready(self.bus, services, on_ready=note, check=self._check)
         except TimeoutError:
-            name = min(missing)
-            raise StackFailedError(
-                f"{name} did not start; see {self.log(name)}\n{self._end_of_log(name)}"
-            ) from None
+            name = min(set(services) - ready)
+            raise StackFailedError(self._complaint(name, f"{name} was not ready in {within_s:g} s")) from None
 
-    def _end_of_log(self, name: str) -> str:
+    def _check(self, name: str) -> None:
+        process = self.processes.get(name)
+        task = self._tasks.get(name)
+        if process is not None and process.last_code == USAGE:
+            raise StackFailedError(self._complaint(name, f"{name} does not take its settings"))
+        if process is not None and process.starts >= MOST_STARTS and process.pid is None:
+            raise StackFailedError(self._complaint(name, f"{name} ends again and again"))
+        if task is not None and task.done() and not task.cancelled() and task.exception() is not None:
+            raise StackFailedError(f"{name} cannot be run: {task.exception()}")
+
+    def _complaint(self, name: str, what: str) -> str:
+        end = ""
         with contextlib.suppress(OSError):
-            return "\n".join(self.log(name).read_text(errors="replace").splitlines()[-5:])
-        return ""
+            lines = self.log(name).read_text(encoding="utf-8", errors="replace").splitlines()
+            end = "\n".join(lines[-5:])
+        return f"{what}; its log is {self.log(name)}\n{end}".rstrip()
 
-    async def _keep_nats(self) -> None:
+    def _pin(self, instance: Instance) -> None:
+        """Have a relay that took free ports take the same again when it is started again."""
+        process = self.processes.get(instance.name)
+        ports = {"CAMBUS_RELAY_HTTP_PORT": "viewers", "CAMBUS_RELAY_RTSP_PORT": "rtsp"}
+        taken = {
+            name: str(urlsplit(instance.metadata[key]).port)
+            for name, key in ports.items()
+            if key in instance.metadata
+        }
+        if process is not None and taken:
+            process.spec = replace(process.spec, env={**process.spec.env, **taken})
+
+    # --- what goes wrong --------------------------------------------------------------------------------
+
+    def _ended(self, name: str, code: int) -> None:
+        if not self._stopping:
+            self._on_change(name, Change.ENDED, _how(code))
+            if name in self._served:
+                self._served.discard(name)
+                self._watch(self._tell_when_back(name), f"back {name}")
+
+    async def _tell_when_back(self, name: str) -> None:
+        def note(instance: Instance) -> None:
+            self._served.add(instance.name)
+            self._on_change(instance.name, Change.BACK, "")
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READY_S):
+                await wait_ready(self.bus, [name], on_ready=note, check=lambda _: None)
+
+    async def _keep_nats(self, nats: NatsServer) -> None:
         """Start NATS again when it has died."""
         while True:
-            await asyncio.sleep(LOOK_S * 5)
-            if not self.nats.running:
-                if self._on_exit is not None:
-                    self._on_exit("nats-server", 1)
-                await self.nats.restart()
+            await asyncio.sleep(NATS_LOOK_S)
+            if nats.running:
+                continue
+            self._on_change(NATS, Change.ENDED, "unexpectedly")
+            try:
+                await nats.restart()
+            except ServerFailedError as error:
+                self._on_change(NATS, Change.ENDED, str(error))
+            else:
+                self._on_change(NATS, Change.BACK, nats.url)
+
+    def _watch(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+
+    # --- the end ----------------------------------------------------------------------------------------
 
     async def stop(self) -> None:
-        """End everything: the services at the same time, NATS after them. Nothing is left running."""
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.wait({self._watch})
-        await asyncio.gather(*(each.stop(grace_s=SERVICE_GRACE_S) for each in self.processes.values()))
-        if self._tasks:
-            await asyncio.wait(self._tasks.values())
-        if self._bus is not None:
-            await self._bus.close()
-        if self._nats is not None:
-            self._nats.stop()
-            self._nats.close()
+        """End everything: first what uses the devices, then connectors and simulators, NATS last.
+
+        Nothing is left running, even if this is cancelled: then it ends at once.
+        """
+        self._stopping = True
+        watching = list(self._watching)
+        for task in watching:
+            task.cancel()
+        try:
+            for stage in self._stages():
+                await asyncio.gather(*(each.stop(grace_s=grace_of(each.spec.name)) for each in stage))
+            if self._bus is not None:
+                await self._bus.close()
+            if self._nats is not None:
+                await asyncio.to_thread(self._nats.stop)
+        finally:
+            for task in self._tasks.values():
+                task.cancel()  # kills what still runs
+            await asyncio.gather(*self._tasks.values(), *watching, return_exceptions=True)
+            if self._nats is not None:
+                self._nats.close()
+            self._lock.release()
+
+    def _stages(self) -> list[list[SupervisedProcess]]:
+        users = [each for name, each in self.processes.items() if grace_of(name) > CONNECTOR_GRACE_S]
+        return [users, [each for each in self.processes.values() if each not in users]]
+
+
+def _how(code: int) -> str:
+    return f"killed by signal {-code}" if code < 0 else f"with exit code {code}"
+
+
+def _fresh(log: Path) -> Path:
+    """Put the log of the last run aside; returns the path."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        log.replace(log.with_name(log.name + ".1"))
+    return log

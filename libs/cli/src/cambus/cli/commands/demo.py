@@ -1,0 +1,32 @@
+"""`cambusctl demo`: the whole suite with two simulated recorders."""
+
+import asyncio
+from pathlib import Path
+
+import typer
+
+from cambus.cli.invocation import Cli
+from cambus.cli.parameters import DataFolder, HttpPort, NatsPort, RtspPort
+from cambus.cli.stack.demo import Demo
+from cambus.cli.stack.options import StackOptions
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    *,
+    data: DataFolder = Path("var"),
+    nats_port: NatsPort = 4222,
+    http_port: HttpPort = 8080,
+    rtsp_port: RtspPort = 8554,
+) -> None:
+    """Run everything on this machine with two simulated recorders, until Ctrl-C.
+
+    A recorder with four cameras and a single camera, H.264 and H.265 with sound, an alarm every 30 seconds;
+    all of it is recorded. It says what to watch and what to try.
+    """
+    cli = Cli.of(context)
+    options = StackOptions(data, nats_port, http_port, rtsp_port)
+    asyncio.run(Demo(cli.out, options).run())
