@@ -14,6 +14,7 @@ import rig
 
 WINDOW_S = 5.0
 SETTLE_S = 2.0
+SETTLE_PER_VIEWER_S = 0.004  # the groups of pictures all of them were sent at the start have to drain first
 RUNS = 3
 
 
@@ -46,9 +47,9 @@ class Viewers:
         await self._process.wait()
 
 
-async def measure(viewers, cpu_s):
+async def measure(viewers, count, cpu_s):
     """CPU seconds per delivered gigabit within the window, the latencies, and how much was delivered."""
-    await asyncio.sleep(SETTLE_S)
+    await asyncio.sleep(SETTLE_S + count * SETTLE_PER_VIEWER_S)
     before, used = await viewers.report(), cpu_s()
     await asyncio.sleep(WINDOW_S)
     after, used = await viewers.report(), cpu_s() - used
@@ -63,7 +64,7 @@ async def run_minimal(count):
     viewers = await Viewers.of("minimal", int(await process.stdout.readline()), count)
     ours = psutil.Process(process.pid)
     try:
-        return await measure(viewers, lambda: sum(ours.cpu_times()[:2]))
+        return await measure(viewers, count, lambda: sum(ours.cpu_times()[:2]))
     finally:
         process.kill()
         await viewers.close()
@@ -73,7 +74,7 @@ async def run_minimal(count):
 async def run_relay(relay, output, count):
     viewers = await Viewers.of(output, relay.ports[output], count)
     try:
-        return await measure(viewers, relay.cpu_s)
+        return await measure(viewers, count, relay.cpu_s)
     finally:
         await viewers.close()
 
