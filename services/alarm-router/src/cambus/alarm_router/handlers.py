@@ -3,22 +3,26 @@
 from fnmatch import fnmatchcase
 
 from cambus.alarm_router.active import ActiveAlarms
+from cambus.alarm_router.rule_check import problems
 from cambus.alarm_router.rules import RuleBook
+from cambus.alarm_router.sinks import SigningKeys, UnusableSecret
 from cambus.bus.calls import CallContext
 from cambus.bus.endpoints import Endpoints
 from cambus.schemas import keys
 from cambus.schemas.commands import alarm_router as commands
-from cambus.schemas.errors import NotFound
+from cambus.schemas.errors import BadRequest, NotFound
 from cambus.schemas.model import Done, Empty
+from cambus.schemas.state.alarm_rule import AlarmRule, WebhookSink
 from cambus.schemas.state.alarms import ActiveAlarm
 
 
 class AlarmRouterCommands:
     """Answers `svc.alarm-router.…`."""
 
-    def __init__(self, rules: RuleBook, active: ActiveAlarms) -> None:
+    def __init__(self, rules: RuleBook, active: ActiveAlarms, signing: SigningKeys) -> None:
         self._rules = rules
         self._active = active
+        self._signing = signing
 
     def register(self, endpoints: Endpoints) -> None:
         """Answer the commands."""
@@ -28,9 +32,27 @@ class AlarmRouterCommands:
         endpoints.add(commands.ALARMS_LIST, self.list_alarms)
 
     async def put_rule(self, _: CallContext, request: commands.RulesPutRequest) -> Done:
-        """Write a rule; it applies to the next alarm."""
-        await self._rules.stored.put(keys.alarm_rule(request.rule.id), request.rule)
+        """Write a rule; here it applies to the next alarm, in other replicas a moment later.
+
+        Raises:
+            BadRequest: It could not do what it says; the text names the field.
+        """
+        rule = request.rule
+        unusable = problems(rule)
+        if unusable:
+            raise BadRequest("; ".join(unusable[:3]), reason="unusable-rule")
+        await self._check_secrets(rule)
+        revision = await self._rules.stored.put(keys.alarm_rule(rule.id), rule)
+        self._rules.learn(rule, revision)
         return Done()
+
+    async def _check_secrets(self, rule: AlarmRule) -> None:
+        for index, sink in enumerate(rule.sinks):
+            if isinstance(sink, WebhookSink) and sink.secret is not None:
+                try:
+                    await self._signing.read(sink.secret)
+                except UnusableSecret as error:
+                    raise BadRequest(f"sinks[{index}].secret: {error}", reason=error.reason) from None
 
     async def list_rules(self, _: CallContext, __: Empty) -> commands.RulesListReply:
         """Every rule, by id."""
@@ -38,15 +60,17 @@ class AlarmRouterCommands:
         return commands.RulesListReply(rules=[entries[key].value for key in sorted(entries)])
 
     async def delete_rule(self, _: CallContext, request: commands.RulesDeleteRequest) -> Done:
-        """Forget a rule.
+        """Forget a rule; what still waits for its sinks is not delivered any more.
 
         Raises:
             NotFound: There is none of that name.
         """
         key = keys.alarm_rule(request.id)
-        if await self._rules.stored.get(key) is None:
+        entry = await self._rules.stored.get(key)
+        if entry is None:
             raise NotFound(f"there is no rule {request.id}")
-        await self._rules.stored.delete(key)
+        await self._rules.stored.delete(key, entry.revision)
+        self._rules.forget(request.id, entry.revision)
         return Done()
 
     async def list_alarms(

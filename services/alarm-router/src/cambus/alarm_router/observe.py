@@ -12,7 +12,7 @@ class RouterMetrics:
 
     def __init__(self, metrics: Metrics) -> None:
         self._unmatched = metrics.counter(
-            "alarms_unmatched_total", "Alarms no rule applied to", {"phase": PHASES}
+            "alarms_unmatched_total", "Alarms that no rule sends anywhere", {"phase": PHASES}
         )
         self._deliveries = metrics.counter(
             "alarms_deliveries_total", "Attempts to deliver an alarm", {"sink": SINKS, "outcome": OUTCOMES}
@@ -23,9 +23,15 @@ class RouterMetrics:
         self._suppressed = metrics.counter(
             "alarms_suppressed_total", "Beginnings kept back by a rule's interval"
         )
+        self._given_back = metrics.counter(
+            "alarms_given_back_total", "Alarms given back to NATS because too many wait for sinks"
+        )
+        self._waiting = metrics.gauge(
+            "alarms_waiting", "Alarms that wait for a sink that does not take them at present"
+        )()
 
     def unmatched(self, phase: str) -> None:
-        """No rule applied."""
+        """No rule sends it anywhere."""
         self._unmatched(phase).inc()
 
     def delivered(self, sink: str, seconds: float) -> None:
@@ -36,6 +42,14 @@ class RouterMetrics:
     def failed(self, sink: str) -> None:
         """A sink did not take an alarm, this time."""
         self._deliveries(sink, "failed").inc()
+
+    def given_back(self) -> None:
+        """An alarm is left to later."""
+        self._given_back().inc()
+
+    def waiting(self, count: int) -> None:
+        """So many alarms wait for sinks now."""
+        self._waiting.set(count)
 
     def suppressed(self) -> None:
         """A beginning was kept back."""

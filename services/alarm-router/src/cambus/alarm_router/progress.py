@@ -1,43 +1,43 @@
-"""How far the delivery of an event has come, when it did not come to its end in one go.
+"""What is still owed of an event whose delivery did not come to its end in one go.
 
-An event that all its routes took is acknowledged to JetStream, and that is the record of it. Only when some
-routes have it and others have not is there something to remember: the ones that have it are not to get it
-again with the next attempt, whoever makes it and whatever was killed in between.
+An event that all its routes took is acknowledged to JetStream, and that is the record of it. Only when a sink
+does not take it is there something to remember: which routes are still to get it. Whoever tries next, and
+whatever was killed in between, tries those and no others.
 """
 
 from cambus.bus.connection import Bus
 from cambus.bus.kv import KeyValue
 from cambus.schemas import assets
+from cambus.schemas.errors import BadRequest
 from cambus.schemas.state.deliveries import DeliveryProgress
 
 
 class Progress:
-    """Partial deliveries in the bucket `cambus-deliveries`, by event id."""
+    """Unfinished deliveries in the bucket `cambus-deliveries`, by event id.
+
+    An entry stays when the event is done: it must be there until the acknowledgement is, and it is read only
+    for an event that comes again. The bucket drops what is older than any event.
+    """
 
     def __init__(self, bus: Bus) -> None:
         self._stored: KeyValue[DeliveryProgress] = KeyValue(bus, assets.KV_DELIVERIES, DeliveryProgress)
 
-    async def done(self, event: str) -> frozenset[str]:
-        """The routes that have the event already.
+    async def owed(self, event: str) -> list[str] | None:
+        """The routes that are still to get the event; None if nothing was written down about it.
 
         Raises:
             BusError: NATS refuses or does not answer.
         """
-        entry = await self._stored.get(event)
-        return frozenset(entry.value.routes) if entry is not None else frozenset()
+        try:
+            entry = await self._stored.get(event)
+        except BadRequest:
+            return None
+        return list(entry.value.routes) if entry is not None else None
 
-    async def remember(self, event: str, routes: frozenset[str]) -> None:
-        """Write down which routes have the event; durable when this returns.
-
-        Raises:
-            BusError: NATS refuses or does not answer.
-        """
-        await self._stored.put(event, DeliveryProgress(event=event, routes=sorted(routes)))
-
-    async def forget(self, event: str) -> None:
-        """The event has come to its end.
+    async def remember(self, event: str, owed: list[str]) -> None:
+        """Write down which routes are still to get the event; durable when this returns.
 
         Raises:
             BusError: NATS refuses or does not answer.
         """
-        await self._stored.delete(event)
+        await self._stored.put(event, DeliveryProgress(event=event, routes=owed))

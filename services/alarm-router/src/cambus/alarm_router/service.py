@@ -1,17 +1,21 @@
 """The service: alarms from the event stream to the sinks of the rules."""
 
+import asyncio
+import time
+from itertools import count
 from typing import ClassVar
-
-import aiohttp
 
 from cambus.alarm_router.active import ActiveAlarms
 from cambus.alarm_router.handlers import AlarmRouterCommands
 from cambus.alarm_router.observe import RouterMetrics
+from cambus.alarm_router.outlet import Pace
+from cambus.alarm_router.outlets import Outlets
 from cambus.alarm_router.progress import Progress
-from cambus.alarm_router.router import Router
+from cambus.alarm_router.router import Patience, Router
 from cambus.alarm_router.rules import RuleBook
 from cambus.alarm_router.settings import AlarmRouterSettings
 from cambus.alarm_router.sinks import SigningKeys, Sinks
+from cambus.alarm_router.webhook import open_session
 from cambus.bus.consumer import EventConsumer
 from cambus.bus.received import ReceivedEvent
 from cambus.bus.sealing import KeyRing
@@ -21,7 +25,10 @@ from cambus.schemas.commands import alarm_router as commands
 from cambus.schemas.events.alarm import AlarmCleared, AlarmRaised
 
 WANTED = [f"{subjects.PREFIX}.evt.*.alarm.{phase}" for phase in ("raised", "cleared")]
-MAX_TRIED = 10_000
+GIVEN_BACK_WHILE_WANTED = 50
+"""How often an alarm comes again at most while its time has not run out, when it has to be given back."""
+MAX_UNFINISHED = 100_000
+NATS_DELAYS_S = (0.5, 1.0, 2.0, 5.0)
 
 
 class AlarmRouter(Service[AlarmRouterSettings]):
@@ -32,52 +39,71 @@ class AlarmRouter(Service[AlarmRouterSettings]):
 
     def __init__(self, runtime: Runtime[AlarmRouterSettings]) -> None:
         super().__init__(runtime)
-        settings = runtime.settings
-        self._rules = RuleBook(runtime.bus)
-        self._active = ActiveAlarms(runtime.bus)
+        bus, settings, numbers = runtime.bus, runtime.settings, count()
+        self._rules = RuleBook(bus)
+        self._active = ActiveAlarms(bus)
         self._consumer = EventConsumer(
-            runtime.bus,
+            bus,
             commands.SERVICE,
             WANTED,
             self._handle,
-            max_deliver=settings.delivery_attempts,
-            backoff=settings.delays_s(),
-            max_in_flight=settings.parallel_alarms,
+            key=lambda _: str(next(numbers)),  # each by itself: the router keeps the order
+            max_deliver=2 * GIVEN_BACK_WHILE_WANTED,
+            backoff=NATS_DELAYS_S,
+            max_in_flight=settings.alarms_in_memory,
+            max_unfinished=max(MAX_UNFINISHED, settings.alarms_in_memory),
             ack_sync=True,
+            ack_wait_s=settings.redelivery_s,
         )
-        self._tried: set[str] = set()  # events whose last attempt in this process failed
         self._router: Router | None = None
+        self._consuming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Learn the rules, then consume."""
-        runtime, key_file = self.runtime, self.runtime.settings.credentials_key_file
-        session = await runtime.enter(aiohttp.ClientSession())
-        ring = KeyRing.load(key_file) if key_file is not None else None
-        sinks = Sinks(runtime.bus, session, SigningKeys(runtime.bus, ring))
-        self._router = Router(
-            self._rules, sinks, self._active, Progress(runtime.bus), RouterMetrics(runtime.metrics)
+        runtime, settings = self.runtime, self.runtime.settings
+        key_file = settings.credentials_key_file
+        signing = SigningKeys(runtime.bus, KeyRing.load(key_file) if key_file is not None else None)
+        sinks = Sinks(runtime.bus, await runtime.enter(open_session()), signing)
+        metrics = RouterMetrics(runtime.metrics)
+        pace = Pace(
+            parallel=settings.deliveries_per_sink,
+            first_delay_s=settings.delivery_first_delay_s,
+            longest_delay_s=settings.delivery_longest_delay_s,
+            clock=time.monotonic,
         )
-        AlarmRouterCommands(self._rules, self._active).register(runtime.endpoints)
+        outlets = Outlets(self._rules, sinks.deliver, pace, metrics)
+        self._rules.on_change = outlets.rules_changed
+        patience = Patience(
+            give_up_s=settings.delivery_give_up_s,
+            max_waiting=settings.alarms_in_memory * 3 // 4,
+            later_s=settings.delivery_give_up_s / GIVEN_BACK_WHILE_WANTED,
+        )
+        self._router = Router(self._rules, outlets, self._active, Progress(runtime.bus), metrics, patience)
+        AlarmRouterCommands(self._rules, self._active, signing).register(runtime.endpoints)
         runtime.spawn(self._rules.follow_rules(), name="rules")
         runtime.spawn(self._rules.follow_devices(), name="devices")
-        await self._rules.wait_synced()
-        runtime.spawn(self._consumer.run(), name="alarms")
+        runtime.spawn(self._deliver(outlets, self._router), name="outlets")
+        await asyncio.gather(self._rules.wait_synced(), outlets.open.wait())
+        self._consuming = runtime.spawn(self._consumer.run(), name="alarms")
 
     async def release(self) -> None:
-        """Take no more events; other replicas get what was not begun."""
+        """Take no more events; other replicas get what was not begun, and what waits for a sink."""
         self._consumer.stop()
+        if self._router is not None:
+            self._router.hand_over()
+
+    async def stop(self) -> None:
+        """Finish what is being delivered."""
+        if self._consuming is not None:
+            await asyncio.wait({self._consuming})
+
+    async def _deliver(self, outlets: Outlets, router: Router) -> None:
+        try:
+            await outlets.run()
+        finally:
+            router.hand_over()
 
     async def _handle(self, received: ReceivedEvent) -> None:
         event, router = received.event, self._router
-        if router is None:
-            return
-        again = received.attempts > 1 or event.id in self._tried
-        if len(self._tried) >= MAX_TRIED:  # what became dead letters stays behind
-            self._tried.clear()
-        self._tried.add(event.id)
-        match event:
-            case AlarmRaised():
-                await router.raised(event, again=again)
-            case AlarmCleared():
-                await router.cleared(event, again=again)
-        self._tried.discard(event.id)
+        if router is not None and isinstance(event, AlarmRaised | AlarmCleared):
+            await router.handle(event, again=received.attempts > 1)

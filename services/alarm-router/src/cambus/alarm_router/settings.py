@@ -15,21 +15,25 @@ class AlarmRouterSettings(BusSettings):
         default=None,
         description="File with the key that opens `cambus-credentials`; needed for signed webhooks.",
     )
-    delivery_attempts: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=20, description="How often an alarm is tried before it becomes a dead letter."
+    delivery_give_up_s: Annotated[float, Field(gt=0, le=7 * 86400)] = Field(
+        default=4 * 3600.0,
+        description="Seconds after which an alarm that a sink still does not take becomes a dead letter.",
     )
     delivery_first_delay_s: Annotated[float, Field(gt=0, le=3600)] = Field(
         default=1.0, description="Seconds before the second attempt; the wait doubles from there."
     )
     delivery_longest_delay_s: Annotated[float, Field(gt=0, le=86400)] = Field(
-        default=300.0, description="Seconds between two attempts at most."
+        default=60.0, description="Seconds between two attempts at most."
     )
-    parallel_alarms: Annotated[int, Field(ge=1, le=1024)] = Field(
-        default=64,
-        description="Alarms being delivered at the same time; those of one device keep their order.",
+    deliveries_per_sink: Annotated[int, Field(ge=1, le=1024)] = Field(
+        default=32,
+        description="Attempts under way to one sink at a time; those of one device go one by one.",
     )
-
-    def delays_s(self) -> list[float]:
-        """The waits between attempts, in seconds."""
-        waits = (self.delivery_first_delay_s * 2.0**n for n in range(self.delivery_attempts - 1))
-        return [min(wait, self.delivery_longest_delay_s) for wait in waits]
+    alarms_in_memory: Annotated[int, Field(ge=4, le=100_000)] = Field(
+        default=4096,
+        description="Alarms held at a time; three quarters of them may wait for sinks that are away.",
+    )
+    redelivery_s: Annotated[float, Field(ge=1, le=600)] = Field(
+        default=30.0,
+        description="Seconds without a sign of life after which NATS gives an alarm to another replica.",
+    )

@@ -1,0 +1,93 @@
+"""One event on its way along its routes."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from cambus.alarm_router.rules import Route
+from cambus.alarm_router.webhook import Envelope
+
+
+@dataclass(eq=False, slots=True)
+class Parcel:
+    """What one route is to get of an event.
+
+    Attributes:
+        route: where it goes.
+        envelope: what is sent.
+        shipment: what it is a part of.
+        busy: an attempt is under way.
+        delayed: its sink does not take it at present.
+        withdrawn: it is no longer to be sent.
+    """
+
+    route: Route
+    envelope: Envelope
+    shipment: "Shipment"
+    busy: bool = False
+    delayed: bool = False
+    withdrawn: bool = False
+
+    def finish(self, failure: str | None = None) -> None:
+        """It is delivered, or given up for the reason told."""
+        self.shipment.finished(self, failure)
+
+    def delay(self) -> None:
+        """Its sink does not take it at present."""
+        self.delayed = True
+        self.shipment.delay()
+
+
+@dataclass(eq=False, slots=True)
+class Shipment:
+    """All parcels of one event.
+
+    Attributes:
+        event: the event's id.
+        device: its device: what stays in order along a route.
+        give_up_at: when a failed attempt becomes the last, on the router's clock.
+        owed: the parcels that are not finished, by route.
+        failures: the routes that were given up, and why.
+        delayed: one of them has to wait.
+    """
+
+    event: str
+    device: str
+    give_up_at: float
+    owed: dict[str, Parcel] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    delayed: bool = False
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def add(self, route: Route, body: bytes) -> Parcel:
+        """A parcel more."""
+        parcel = Parcel(route, Envelope(self.event, body), self)
+        self.owed[route.id] = parcel
+        return parcel
+
+    def finished(self, parcel: Parcel, failure: str | None) -> None:
+        """A parcel is delivered, given up, or no longer wanted."""
+        if self.owed.pop(parcel.route.id, None) is not None and failure is not None:
+            self.failures[parcel.route.id] = failure
+        self._changed.set()
+
+    def delay(self) -> None:
+        """A parcel has to wait, or was refused once more."""
+        self.delayed = True
+        self._changed.set()
+
+    async def changed(self) -> None:
+        """Wait until something happened since the last time."""
+        await self._changed.wait()
+        self._changed.clear()
+
+    def withdraw(self) -> bool:
+        """Send nothing more of it; False, and nothing changes, while an attempt is under way."""
+        if any(parcel.busy for parcel in self.owed.values()):
+            return False
+        self.abandon()
+        return True
+
+    def abandon(self) -> None:
+        """Send nothing more of it, whatever comes of an attempt under way."""
+        for parcel in self.owed.values():
+            parcel.withdrawn = True
