@@ -100,3 +100,24 @@ async def test_websocket_answers_pings_between_fragments(relay, make_camera, dev
             assert message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}
         assert message.data == b"are you there"
         assert (await socket.receive()).type is aiohttp.WSMsgType.BINARY
+
+
+async def test_rtsp_sound_alone(relay, make_camera, device, watch):
+    await make_camera()
+    options = {"rtsp_transport": "tcp", "allowed_media_types": "audio"}
+    watched = await watch(f"{relay.rtsp}/{device}/0/main", options=options, pictures=0)
+    assert watched.codecs == {"audio": "pcm_alaw"}
+    assert watched.loudest > 1000
+
+
+async def test_a_client_of_http_1_0_gets_plain_bytes(relay, make_camera, device):
+    await make_camera()
+    reader, writer = await asyncio.open_connection("127.0.0.1", relay.service.relay.http_port)
+    writer.write(f"GET /live/{device}/0/main.flv HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+    async with asyncio.timeout(20):
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b" 200 " in head
+        assert b"chunked" not in head.lower()
+        assert (await reader.readexactly(4))[:4] == b"FLV\x01"
+    writer.close()
+    await writer.wait_closed()

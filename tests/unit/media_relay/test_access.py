@@ -118,3 +118,4 @@ def test_origins_that_are_named_may_use_the_relay():
 def test_behind_a_proxy_the_advertised_name_counts():
     access = Access.of(RelaySettings(relay_advertised_http_url="https://cctv.example/relay"))
     access.check_http(Request(headers={"Host": "cctv.example"}))
+    access.check_http(Request(headers={"Host": "127.0.0.1:8080", "Origin": "https://cctv.example"}))

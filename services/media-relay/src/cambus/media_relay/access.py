@@ -56,16 +56,17 @@ class Access:
     @classmethod
     def of(cls, settings: RelaySettings) -> "Access":
         """What the settings say. Raises ValueError or OSError for an unusable token file."""
+        advertised = urlsplit(settings.relay_advertised_http_url)
+        origins = settings.allowed_origins
+        if advertised.netloc:  # a proxy may write a `Host` of its own, the browser's `Origin` stays
+            origins |= {f"{advertised.scheme}://{advertised.netloc}"}
         if settings.relay_access == "shared-token":
-            return cls(settings.relay_token_file, origins=settings.allowed_origins)
+            return cls(settings.relay_token_file, origins=origins)
         hosts = None
         if is_loopback(settings.relay_host):
-            named = {
-                settings.relay_advertised_host,
-                urlsplit(settings.relay_advertised_http_url).hostname or "",
-            }
+            named = {settings.relay_advertised_host, advertised.hostname or ""}
             hosts = frozenset({"localhost", "127.0.0.1", "::1", settings.relay_host, *named} - {""})
-        return cls(None, hosts=hosts, origins=settings.allowed_origins)
+        return cls(None, hosts=hosts, origins=origins)
 
     @property
     def open(self) -> bool:

@@ -85,7 +85,7 @@ class Streams:
             stream.hub.check()
             last = stream.hub.last_frame_at
             if stream.hub.viewers and last is not None and now - last > self._limits.source_lost_s:
-                log.warning("no frames, viewers are sent away", extra={"stream": str(stream.key)})
+                log.warning("no frames, viewers are sent away", extra=_about(stream.key))
                 stream.hub.close(Closed.SOURCE_LOST)
 
     async def close(self) -> None:
@@ -112,6 +112,7 @@ class Streams:
         task = asyncio.create_task(stream.run(), name=f"stream {key}")
         self._tasks.add(task)
         task.add_done_callback(lambda task: self._on_done(stream, task))
+        log.info("relaying a stream", extra=_about(key))
         return stream
 
     def _on_done(self, stream: RelayedStream, task: asyncio.Task[None]) -> None:
@@ -119,4 +120,10 @@ class Streams:
         if self._streams.get(stream.key) is stream:
             del self._streams[stream.key]
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a stream failed", extra={"stream": str(stream.key)}, exc_info=error)
+            log.error("a stream failed", extra=_about(stream.key), exc_info=error)
+        else:
+            log.info("no longer relaying a stream", extra=_about(stream.key))
+
+
+def _about(key: StreamKey) -> dict[str, str | int]:
+    return {"device": key.device, "channel": key.channel, "stream": key.stream}

@@ -1,0 +1,89 @@
+"""Viewers who come and go, politely or not, leave nothing behind."""
+
+import asyncio
+import socket
+
+import psutil
+import pytest
+
+
+async def come_and_go(port, request, *, wait_for):
+    """Connect, ask, perhaps wait for an answer, and be gone without a word."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    if wait_for:
+        async with asyncio.timeout(20):
+            await reader.readuntil(wait_for)
+    writer.transport.abort()
+
+
+def http(device, suffix):
+    return f"GET /live/{device}/0/main.{suffix} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
+def websocket(device):
+    return (
+        f"GET /ws/{device}/0/main HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    ).encode()
+
+
+def rtsp(device):
+    return f"DESCRIBE rtsp://localhost/{device}/0/main RTSP/1.0\r\nCSeq: 1\r\n\r\n".encode()
+
+
+async def test_viewers_who_come_and_go_leave_nothing_behind(relay, make_camera, device, eventually):
+    camera = await make_camera()
+    viewers = relay.service.relay
+    kinds = [
+        (viewers.http_port, http(device, "flv"), b"FLV"),
+        (viewers.http_port, http(device, "mp4"), b"moof"),
+        (viewers.http_port, websocket(device), b"moof"),
+        (viewers.rtsp_port, rtsp(device), b"m=video"),
+    ]
+    streams, process = viewers.streams, psutil.Process()
+
+    def held():
+        return (len(asyncio.all_tasks()), process.num_fds(), len(relay.runtime.bus.nc._subs))
+
+    async def churn():
+        for port, request, wait_for in kinds:
+            await asyncio.gather(*(come_and_go(port, request, wait_for=wait_for) for _ in range(5)))
+            await asyncio.gather(*(come_and_go(port, request, wait_for=None) for _ in range(5)))
+        await eventually(lambda: not streams.users and not streams.running)
+        await camera.until(lambda: not camera.claims)
+
+    await churn()  # what is made once and kept
+    before = held()
+    for _ in range(3):
+        await churn()
+    await eventually(lambda: all(now <= then for now, then in zip(held(), before, strict=True)))
+    assert relay.metric('cambus_relay_viewers{output="http-flv"}') == 0
+
+
+async def test_a_viewer_who_leaves_while_waiting_gives_its_place_up(relay, make_camera, device, eventually):
+    camera = await make_camera(pace=0)  # the picture never comes
+    viewers = relay.service.relay
+    for port, request in ((viewers.http_port, http(device, "flv")), (viewers.rtsp_port, rtsp(device))):
+        peer = socket.create_connection(("127.0.0.1", port))
+        peer.sendall(request)
+        await camera.until(lambda: camera.claims)
+        assert viewers.streams.users == 1
+        peer.close()
+        await camera.until(lambda: not camera.claims)
+        await eventually(lambda: not viewers.streams.users)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"\0" * 5000, b"$\0\xff\xff" + b"x" * 5000, b"GET / HTTP/1.1\r\n\r\n", b"OPTIONS * RTSP/1.0\r\n" * 3000],
+    ids=["zeros", "interleaved", "http", "endless-head"],
+)
+async def test_garbage_harms_nobody_else(relay, make_camera, device, garbage):
+    await make_camera()
+    reader, writer = await asyncio.open_connection("127.0.0.1", relay.service.relay.rtsp_port)
+    writer.write(garbage)
+    await asyncio.gather(writer.drain(), return_exceptions=True)
+    await come_and_go(relay.service.relay.rtsp_port, rtsp(device), wait_for=b"m=video")
+    writer.transport.abort()
+    await asyncio.gather(reader.read(), writer.wait_closed(), return_exceptions=True)

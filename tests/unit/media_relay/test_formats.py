@@ -1,0 +1,148 @@
+"""What the outputs are made of; that players accept it is for the integration tests."""
+
+import json
+
+import pytest
+
+from cambus.media.audio import AudioConfig
+from cambus.media.frame import Codec
+from cambus.media.parameter_sets import ParameterSetTracker
+from cambus.media_relay.format_rtp import describe
+from cambus.media_relay.formats import make_format
+from cambus.media_relay.output import http_output, rtsp_output, websocket_output
+
+ALAW = AudioConfig(Codec.PCMA, 8000, 1)
+AAC = AudioConfig(Codec.AAC, 16000, 1, b"\x14\x08")
+
+
+@pytest.fixture
+def params(keyframe):
+    def of(codec=Codec.H264, width=64):
+        return ParameterSetTracker().update(keyframe(codec, width), codec)
+
+    return of
+
+
+@pytest.fixture
+def key(video, keyframe):
+    return video(10, key=True, payload=keyframe())
+
+
+def packets(data):
+    """Channel and packet of each interleaved frame."""
+    found = []
+    while data:
+        assert data[0] == 0x24
+        size = int.from_bytes(data[2:4])
+        found.append((data[1], data[4 : 4 + size]))
+        data = data[4 + size :]
+    return found
+
+
+def test_before_a_keyframe_come_the_sender_reports_of_both_tracks(params, key, audio):
+    form = make_format(rtsp_output(0, 2), params(), ALAW, 0)
+    assert form.opening() == b""
+    sent = packets(form.pack([key]))
+    assert [channel for channel, _ in sent[:3]] == [1, 3, 0]
+    assert [packet[1] for _, packet in sent[:2]] == [200, 200]
+    video_info, audio_info = form.rtp_info()
+    assert video_info.seq == int.from_bytes(sent[2][1][2:4])
+    ((channel, packet),) = packets(form.pack([audio(11)]))
+    assert channel == 2
+    assert audio_info.seq == int.from_bytes(packet[2:4])
+
+
+def test_a_viewer_of_the_sound_alone_can_start_at_every_keyframe(params, key, audio):
+    form = make_format(rtsp_output(None, 0), params(), ALAW, 0)
+    assert [channel for channel, _ in packets(form.pack([key]))] == [1]
+    assert [channel for channel, _ in packets(form.pack([audio(11)]))] == [0]
+    assert len(form.rtp_info()) == 1
+
+
+def test_a_viewer_of_the_picture_alone_gets_no_sound(params, audio):
+    form = make_format(rtsp_output(0, None), params(), ALAW, 0)
+    assert form.pack([audio(11)]) == b""
+
+
+def test_rtp_follows_a_new_resolution_but_not_a_new_codec(params):
+    form = make_format(rtsp_output(0, 2), params(), ALAW, 0)
+    assert form.reopen(params(width=96), ALAW) == b""
+    assert form.reopen(params(Codec.H265), ALAW) is None
+    assert form.reopen(params(), None) is None
+
+
+def test_sound_without_a_payload_format_is_not_described(params):
+    assert describe(params(), ALAW, "x").count("m=") == 2
+    assert describe(params(), AAC, "x").count("m=") == 1
+    assert describe(params(), None, "x").count("m=") == 1
+
+
+def test_flv_follows_a_new_resolution_with_a_configuration_tag(params, key):
+    form = make_format(http_output("flv", None, chunked=False), params(), ALAW, key.dts)
+    assert form.opening().startswith(b"FLV\x01\x05")
+    form.pack([key])
+    wide = params(width=96)
+    assert wide.sps in form.reopen(wide, ALAW)
+    assert form.reopen(params(Codec.H265), ALAW) is None
+    assert form.reopen(params(), None) is None
+
+
+def test_flv_begins_at_zero_wherever_the_stream_is(params, key):
+    form = make_format(http_output("flv", None, chunked=False), params(), None, key.dts)
+    assert form.pack([key])[4:8] == bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("config", "sound", "codecs"),
+    [
+        (ALAW, None, "alaw"),
+        (ALAW, "flac", "flac"),
+        (ALAW, "none", ""),
+        (AAC, None, ""),
+        (AudioConfig(Codec.PCMA, 8000, 2), "flac", ""),
+        (None, None, ""),
+    ],
+)
+def test_mp4_carries_the_sound_it_can(params, config, sound, codecs):
+    form = make_format(http_output("mp4", sound, chunked=False), params(), config, 0)
+    init = form.opening()
+    assert init[4:8] == b"ftyp"
+    for kind in (b"alaw", b"fLaC"):
+        assert (kind in init) == (kind.decode().lower() == codecs)
+
+
+def test_mp4_over_http_cannot_change(params):
+    form = make_format(http_output("mp4", None, chunked=True), params(), ALAW, 0)
+    assert form.reopen(params(width=96), ALAW) is None
+
+
+def text(data):
+    """The text message at the start of WebSocket data, and the rest."""
+    assert data[0] == 0x81
+    size, start = (data[1], 2) if data[1] < 126 else (int.from_bytes(data[2:4]), 4)
+    return json.loads(data[start : start + size]), data[start + size :]
+
+
+def test_over_websocket_a_description_precedes_and_a_clock_accompanies(params, video, keyframe):
+    form = make_format(websocket_output(None), params(), ALAW, 10 * 3600)
+    about, init = text(form.opening())
+    assert about == {
+        "type": "open",
+        "mime": f'video/mp4; codecs="{about["codecs"]}"',
+        "codecs": f"{params().codec_string},flac",
+        "width": 64,
+        "height": 64,
+    }
+    assert init[0] == 0x82
+    clock, fragment = text(form.pack([video(35, key=True, payload=keyframe())]))
+    assert (clock["type"], clock["media_s"], clock["wall_ms"]) == ("clock", 1.0, 0)
+    assert fragment[0] == 0x82
+    assert form.pack([video(36, payload=b"\0\0\0\1\x41abc")])[0] == 0x82
+
+
+def test_over_websocket_a_change_begins_with_a_new_description(params):
+    form = make_format(websocket_output(None), params(), ALAW, 0)
+    about, init = text(form.reopen(params(width=96), None))
+    assert about["width"] == 96
+    assert "flac" not in about["codecs"]
+    assert b"ftyp" in init
