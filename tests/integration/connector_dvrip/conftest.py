@@ -114,9 +114,9 @@ class Bench:
         await self.sealed.put(name, self.keys.seal(credentials, name))
         return CredentialsRef(name=name)
 
-    async def add(self, device, address, *, password=PASSWORD, **fields):
+    async def add(self, device, at, *, password=PASSWORD, **fields):
         """Write a device's record, with credentials of its own."""
-        target = address if isinstance(address, str) else f"127.0.0.1:{address.port}"
+        target = at if isinstance(at, str) else f"127.0.0.1:{at.port}"
         record = DeviceRecord(
             **{
                 "id": device,

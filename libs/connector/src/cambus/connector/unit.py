@@ -37,7 +37,10 @@ logger = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT_S: Final = 2.0
 REBOOT_POLL_S: Final = 5.0
-"""How often a device that was told to restart is tried: it is expected back, not away."""
+"""How often a device that restarts is tried at least: it is expected back, not away."""
+
+REBOOT_S: Final = 300.0
+"""How long a device may take to restart before it counts as away."""
 
 
 class DeviceUnit:
@@ -83,6 +86,7 @@ class DeviceUnit:
         self._state: DeviceState | None = None
         self._online_at: float | None = None
         self._away_logged = False
+        self._expected_until = 0.0
         self._described: DeviceDescription | None = None
         self.events = DeviceEvents(record.id, around.protocol, around.publish)
         self.presence = DevicePresence(record.id, around.protocol, around.replica, around.board.show)
@@ -367,8 +371,12 @@ class DeviceUnit:
     def _delay(self, end: SessionEnd) -> float:
         if isinstance(end, CredentialsRefused):
             return self._backoff.refused()
-        delay_s = self._backoff.failed(_now())
-        return min(delay_s, REBOOT_POLL_S) if self.presence.upgrading else delay_s
+        now = _now()
+        if end.reason is EndReason.REBOOTING:
+            self._expected_until = now + REBOOT_S
+        delay_s = self._backoff.failed(now)
+        expected = self.presence.upgrading or now < self._expected_until
+        return min(delay_s, REBOOT_POLL_S) if expected else delay_s
 
     async def _tell_refused(self, end: CredentialsRefused, retry_at: datetime) -> None:
         await self.events.tell(

@@ -205,16 +205,6 @@ class DvripDevice:
         if self.session is session:
             self._set_session(None)
 
-    async def gone(self, session: DvripSession, timeout_s: float) -> bool:
-        """Wait until a session is over; False if it was not within `timeout_s` seconds."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                while self.session is session:
-                    await self._session_changed.wait()
-        except TimeoutError:
-            return False
-        return True
-
     async def next_session(self, session: DvripSession) -> DvripSession:
         """Wait for the session after this one; bound it with a timeout."""
         while self.session is None or self.session is session:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 STREAMS: Final = {"main": Stream.MAIN, "sub": Stream.EXTRA1, "third": Stream.EXTRA2}
 LOGOUT_S: Final = 1.0
+RESTART_S: Final = 10.0
+"""How long a device that was told to restart may take to hang up."""
 
 
 class DvripSession:
@@ -74,6 +76,7 @@ class DvripSession:
         self._alarms = alarms
         self._watch = SessionWatch(self, clock)
         self._ended: asyncio.Future[SessionEnd] = asyncio.get_running_loop().create_future()
+        self._restart_text: str | None = None
         self._closed = False
 
     @property
@@ -108,6 +111,11 @@ class DvripSession:
         if not self._ended.done():
             self._ended.set_result(SessionEnd(reason, text))
 
+    def restarting(self, text: str) -> None:
+        """The device was told to go down: its hanging up is no loss, and if it does not, we do."""
+        self._restart_text = text
+        asyncio.get_running_loop().call_later(RESTART_S, self.end, EndReason.REBOOTING, text)
+
     async def close(self) -> None:
         """Stop what moves and plays, log out, close."""
         if self._closed:
@@ -136,6 +144,8 @@ class DvripSession:
         error = await self.client.wait_closed()
         if self._ended.done():
             raise self._ended.result()
+        if self._restart_text is not None:
+            raise SessionEnd(EndReason.REBOOTING, self._restart_text)
         raise end_of_session(error)
 
     async def _until_ended(self) -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from cambus.bus.errors import BusError
 from cambus.bus.objects import ObjectStore
-from cambus.connector.errors import EndReason
 from cambus.connector_dvrip.firmware import FirmwareError, FirmwareFile, mismatch
 from cambus.dvrip.errors import DvripError
 from cambus.dvrip.messages.upgrade import UpgradeResult
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from cambus.connector_dvrip.session import DvripSession
 
 logger = logging.getLogger(__name__)
-
-RESTART_S: Final = 10.0
-"""How long a device that reported success may take to go down before the session is ended from our side."""
 
 _REASONS: Final = {
     UpgradeResult.ALREADY_STARTED: "already-upgrading",
@@ -205,10 +201,9 @@ class UpgradeRun:
         self._image_sent = True
         self._on_state(UpgradeState.REBOOTING, None)
         device.expect_restart()
+        session.restarting("restarting after an upgrade")
         try:
             async with asyncio.timeout(device.options.upgrade_return_s):
-                if not await device.gone(session, RESTART_S):
-                    session.end(EndReason.REBOOTING, "restarting after an upgrade")
                 back = await device.next_session(session)
         except TimeoutError:
             return self._end(UpgradeState.NOT_BACK, "not-back", "the device did not come back in time")

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
-from cambus.connector.errors import EndReason
 from cambus.connector.handlers import HandlerTable
 from cambus.connector_dvrip.handlers.guarded import Handle, add
 from cambus.connector_dvrip.mapping.alarms import alarms_of_functions
@@ -76,7 +75,7 @@ async def reboot(session: DvripSession, _request: commands.DeviceRebootRequest) 
     """Restart the device; that it hangs up before or after the answer is success (DVRIP §7.5)."""
     session.device.expect_restart()
     await session.client.machine.reboot()
-    session.end(EndReason.REBOOTING, "the device was told to restart")
+    session.restarting("the device was told to restart")
     return Done()
 
 
@@ -84,7 +83,7 @@ async def shutdown(session: DvripSession, _request: commands.DeviceShutdownReque
     """Switch the device off."""
     session.device.expect_restart()
     await session.client.machine.shutdown(confirm=True)
-    session.end(EndReason.REBOOTING, "the device was switched off")
+    session.restarting("the device was switched off")
     return Done()
 
 

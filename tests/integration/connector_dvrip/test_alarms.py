@@ -1,0 +1,216 @@
+"""Alarms of a recorder, on the bus once each, paired, in order."""
+
+import asyncio
+
+import pytest
+
+from cambus.dvrip.ids import MessageId
+from cambus.schemas.commands import alarm as alarm_commands
+from cambus.schemas.errors import NotFound, Unsupported
+
+
+@pytest.fixture
+async def heard(bench, device):
+    return await bench.heard(device)
+
+
+async def test_an_alarm_is_published_with_its_facts(bench, simulator, device, heard):
+    await bench.online(device, simulator)
+    simulator.raise_alarm("motion", 1)
+    raised = await heard.until("alarm.raised")
+    assert (raised.type, raised.channel, raised.key, raised.severity) == ("motion", 1, "motion:1", "info")
+    assert raised.native.code == "VideoMotion"
+    assert (raised.via, raised.momentary, raised.trusted) == ("session", False, True)
+    assert abs((raised.device_time - raised.at).total_seconds()) < 5
+
+
+async def test_its_end_is_paired_with_its_beginning(bench, simulator, device, heard):
+    await bench.online(device, simulator)
+    simulator.raise_alarm("motion", 0)
+    raised = await heard.until("alarm.raised")
+    simulator.raise_alarm("motion", 0, "Stop")
+    cleared = await heard.until("alarm.cleared")
+    assert (cleared.key, cleared.raised, cleared.cause) == (raised.key, raised.id, "ended")
+    assert cleared.duration_s >= 0
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "channel"),
+    [
+        ("tamper", "tamper", 0),
+        ("video_loss", "video-loss", 0),
+        ("disk_missing", "storage-missing", None),
+        ("net_lost", "network-lost", None),
+        ("StorrageLowSpace", "storage-low", None),
+        ("VIdeoAnanyze", "analytics.other", 0),
+        ("appEventHumanDetectAlarm", "analytics.human", 0),
+        ("SomethingNew", "other", 0),
+    ],
+)
+async def test_the_devices_words_become_ours(bench, simulator, device, heard, event, kind, channel):
+    await bench.online(device, simulator)
+    simulator.raise_alarm(event, 0)
+    raised = await heard.until("alarm.raised")
+    assert (raised.type, raised.channel) == (kind, channel)
+
+
+async def test_an_input_is_a_number_not_a_channel(bench, simulator, device, heard):
+    await bench.online(device, simulator)
+    simulator.raise_alarm("input", 1)
+    raised = await heard.until("alarm.raised")
+    assert (raised.type, raised.channel) == ("io", None)
+    assert (raised.input.kind, raised.input.number) == ("local", 1)
+
+
+async def test_a_repeated_beginning_is_one_alarm(bench, simulator, device, heard):
+    await bench.online(device, simulator)
+    for _ in range(5):
+        simulator.raise_alarm("motion", 0)
+    simulator.raise_alarm("tamper", 0)
+    assert (await heard.until("alarm.raised")).type == "motion"
+    assert (await heard.until("alarm.raised")).type == "tamper"
+
+
+async def test_an_end_that_never_comes_is_supplied(bench, simulator, device, heard):
+    await bench.online(device, simulator, options={"alarm_hold_s": 0.2})
+    simulator.raise_alarm("motion", 0)
+    raised = await heard.until("alarm.raised")
+    cleared = await heard.until("alarm.cleared")
+    assert (cleared.raised, cleared.cause) == (raised.id, "timeout")
+
+
+async def test_a_momentary_event_has_no_end(bench, simulator, device, heard):
+    await bench.online(device, simulator)
+    simulator.raise_alarm("motion", 0, "None")
+    assert (await heard.until("alarm.raised")).momentary
+
+
+async def test_the_device_is_answered_after_the_event_is_durable(bench, simulator, device, heard, monkeypatch):
+    await bench.online(device, simulator)
+    order = []
+    publisher = bench.connectors["replica-1"].service.events
+    put = publisher._outbox.put
+    session = bench.session(device)
+    notify = session.client.control.notify
+
+    async def recorded_put(letter):
+        seq = await put(letter)
+        if ".alarm." in letter.subject:
+            order.append("stored")
+        return seq
+
+    def recorded_notify(message_id, *args, **kwargs):
+        order.append(message_id)
+        return notify(message_id, *args, **kwargs)
+
+    monkeypatch.setattr(publisher._outbox, "put", recorded_put)
+    monkeypatch.setattr(session.client.control, "notify", recorded_notify)
+    simulator.raise_alarm("motion", 0)
+    await heard.until("alarm.raised")
+    assert order == ["stored", MessageId.ALARM + 1]
+
+
+async def test_an_alarm_that_could_not_be_kept_is_not_answered(bench, simulator, device, monkeypatch, eventually):
+    from cambus.bus.outbox import OutboxFull
+
+    await bench.online(device, simulator)
+    tried = []
+    session = bench.session(device)
+
+    async def full(letter):
+        tried.append(letter)
+        raise OutboxFull("full")
+
+    answered = []
+    monkeypatch.setattr(bench.connectors["replica-1"].service.events._outbox, "put", full)
+    monkeypatch.setattr(session.client.control, "notify", lambda *args, **kwargs: answered.append(args))
+    simulator.raise_alarm("motion", 0)
+    await eventually(lambda: tried)
+    assert answered == []
+
+
+async def test_a_storm_keeps_its_order(bench, simulator, device, heard):
+    await bench.online(device, simulator)
+    rounds = 150
+    for number in range(rounds):
+        simulator.raise_alarm("motion", number % 2, "Start")
+        simulator.raise_alarm("motion", number % 2, "Stop")
+    events = []
+    while len(events) < 2 * rounds:
+        name, event = await heard.next()
+        if name.startswith("alarm."):
+            events.append((name, event.channel, event.id, getattr(event, "raised", None)))
+    assert len({event_id for _, _, event_id, _ in events}) == 2 * rounds
+    for begin, finish in zip(events[::2], events[1::2], strict=True):
+        assert (begin[0], finish[0]) == ("alarm.raised", "alarm.cleared")
+        assert finish[3] == begin[2]
+
+
+async def test_a_device_that_reports_nothing_is_asked(bench, simulator, device, heard):
+    await bench.online(device, simulator, options={"alarms": False, "alarm_poll_s": 1.0})
+    assert not simulator.sessions[0].guarded
+    simulator.raise_alarm("motion", 1)
+    raised = await heard.until("alarm.raised")
+    assert (raised.type, raised.channel, raised.via) == ("motion", 1, "poll")
+    simulator.raise_alarm("motion", 1, "Stop")
+    assert (await heard.until("alarm.cleared")).raised == raised.id
+
+
+async def test_alarms_go_on_after_a_reconnect(bench, simulator, device, heard):
+    await bench.online(device, simulator)
+    await heard.until("device.online")
+    simulator.drop()
+    await heard.until("device.online")
+    await simulator.wait_for(lambda: any(session.guarded for session in simulator.sessions))
+    simulator.raise_alarm("motion", 0)
+    await heard.until("alarm.raised")
+
+
+async def test_disarming_stops_reports_and_arming_brings_them_back(bench, simulator, device, heard):
+    await bench.online(device, simulator)
+    await bench.client.call(alarm_commands.DISARM, alarm_commands.AlarmArmRequest(), device=device)
+    assert not simulator.sessions[0].guarded
+    await bench.client.call(alarm_commands.ARM, alarm_commands.AlarmArmRequest(), device=device)
+    assert simulator.sessions[0].guarded
+    with pytest.raises(Unsupported):
+        await bench.client.call(alarm_commands.ARM, alarm_commands.AlarmArmRequest(channel=0), device=device)
+
+
+async def test_an_output_is_switched_and_switched_back(bench, simulator, device):
+    await bench.online(device, simulator)
+
+    def state():
+        return simulator.device.config.get("Alarm.AlarmOut")[0]["AlarmOutStatus"]
+
+    request = alarm_commands.AlarmOutputSetRequest(output=0, active=True, duration_s=0.2)
+    await bench.client.call(alarm_commands.OUTPUT_SET, request, device=device)
+    assert state() == "CLOSE"
+    await simulator.wait_for(lambda: state() == "OPEN")
+
+
+async def test_an_output_that_is_not_there_is_refused(bench, simulator, device):
+    from cambus.schemas.errors import BadRequest
+
+    await bench.online(device, simulator)
+    with pytest.raises((BadRequest, NotFound)):
+        request = alarm_commands.AlarmOutputSetRequest(output=99, active=True)
+        await bench.client.call(alarm_commands.OUTPUT_SET, request, device=device)
+
+
+async def test_two_replicas_that_hear_one_alarm_publish_one_event(bench, simulator, device, heard):
+    """As happens for a moment when a device is handed over."""
+    await bench.online(device, simulator)
+    simulator.raise_alarm("motion", 0)
+    raised = await heard.until("alarm.raised")
+    from cambus.connector_dvrip.alarms import AlarmTracker
+
+    session = bench.session(device)
+    other = AlarmTracker(device, 60.0)
+    report_body = {"Channel": 0, "Event": "VideoMotion", "Status": "Start"}
+    report_body["StartTime"] = session.zone.to_local(raised.device_time).strftime("%Y-%m-%d %H:%M:%S")
+    from cambus.dvrip.messages.alarm import AlarmReport
+
+    (event,) = other.report(
+        AlarmReport.parse(report_body), zone=session.zone, channels=2, at=raised.at, now=asyncio.get_running_loop().time()
+    )
+    assert event.event_id == raised.id
