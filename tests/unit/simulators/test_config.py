@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cambus.simulators.dvrip.centre import configured_centre
 from cambus.simulators.dvrip.config_store import ConfigStore
 
 ROOTS = [
@@ -242,7 +243,8 @@ def test_no_path_and_no_value_breaks_the_store(writes):
     json.dumps(store.export())
 
 
-@given(st.sampled_from(LEAVES), _values, st.booleans())
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(ROOTS + LEAVES), _values | st.just({}) | st.just([]), st.booleans())
 def test_a_device_with_any_settings_still_answers(world_factory, leaf, value, merge):
     world = world_factory()
     world.quirks.config_merge = merge
@@ -255,3 +257,5 @@ def test_a_device_with_any_settings_still_answers(world_factory, leaf, value, me
     world.device.raise_alarm("input", 3, "Start")
     world.device.max_connections()
     world.device.spec(1, 0)
+    configured_centre(world.device.config)
+    assert world.peer().login().ret == 100

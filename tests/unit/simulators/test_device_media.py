@@ -320,11 +320,23 @@ def test_fast_doubles_and_slow_halves_the_pace(world, playback):
     data.ask(1424, playback("Claim", 0, record.file_name))
     owner.ask(1420, playback("Start", 0, record.file_name))
     world.advance(1.0)
-    normal = len(media(data.read(), 1422))
+    played = media(data.read(), 1422)
+    normal = len(played)
     owner.ask(1420, playback("Fast"))
     world.advance(1.0)
-    fast = len(media(data.read(), 1422))
-    assert 1.7 * normal < fast < 2.3 * normal
+    more = media(data.read(), 1422)
+    assert 1.7 * normal < len(more) < 2.3 * normal
+    for _ in range(3):
+        owner.ask(1420, playback("Slow"))
+    world.advance(1.0)
+    less = media(data.read(), 1422)
+    assert 0.15 * normal < len(less) < 0.4 * normal
+    owner.ask(1420, playback("Stop", 0, record.file_name))
+    owner.ask(1420, playback("DownloadStart", 0, record.file_name))
+    world.advance(0.1)
+    whole = b"".join(packet.payload for packet in media(data.read(), 1426))
+    seen = b"".join(packet.payload for packet in played + more + less)
+    assert whole.startswith(seen)  # not a frame is lost where the speed changes
 
 
 def test_one_talker_per_device_and_the_next_when_he_is_gone(world, talk):

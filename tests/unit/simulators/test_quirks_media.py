@@ -136,6 +136,22 @@ def test_the_pace_is_the_real_one_or_a_multiple(stream):
     assert 1.8 * normal < len(frames_of(stream(2.0, pace=2.0))) < 2.2 * normal
 
 
+def test_the_pace_may_change_in_mid_stream(world, monitor):
+    LoopStore.shared.get(world.device.spec(0, 0))
+    owner = world.user()
+    data = world.data_peer(owner)
+    data.ask(1413, monitor("Claim"))
+    world.quirks.pace = 20.0
+    owner.ask(1410, monitor("Start"))
+    world.advance(1.0)
+    fast = len(frames_of(data.read()))
+    world.quirks.pace = 1.0
+    world.advance(2.0)
+    slow = len(frames_of(data.read()))
+    assert fast > 900
+    assert 90 <= slow <= 110
+
+
 def test_as_fast_as_possible_goes_on_until_the_reader_is_slow(world, monitor):
     world.quirks.pace = 0
     LoopStore.shared.get(world.device.spec(0, 0))

@@ -17,7 +17,7 @@ from cambus.dvrip.device_login import LoginDesk
 from cambus.dvrip.device_media import CLAIM_KINDS, CONTROL_KINDS, Kind, MediaDesk
 from cambus.dvrip.device_quirks import DeviceQuirks
 from cambus.dvrip.device_sessions import Session, SessionTable
-from cambus.dvrip.device_timers import Timers
+from cambus.dvrip.device_timers import Timer, Timers
 from cambus.dvrip.device_wire import JsonReply, Reply, broken_packet, reply_packets
 from cambus.dvrip.errors import FragmentError, MalformedPayload
 from cambus.dvrip.ids import MEDIA_IDS, SEED_LOGIN, MessageId, reply_id, to_seed_id
@@ -67,6 +67,7 @@ class DeviceRole:
         self.now = 0.0
         self._dial = dial
         self._dirty: dict[DeviceConnection, None] = {}
+        self._idle: dict[DeviceConnection, Timer] = {}
 
     # ---- what the IO side calls
 
@@ -82,7 +83,9 @@ class DeviceRole:
             else:
                 connection.refuse_code = self.quirks.over_limit_code
         self.connections[connection] = None
-        self.timers.at(now + _UNBOUND_IDLE_S, lambda _: self._close_if_unbound(connection))
+        self._idle[connection] = self.timers.at(
+            now + _UNBOUND_IDLE_S, lambda _: self._close_if_unbound(connection)
+        )
         self.changed()
         return connection
 
@@ -110,6 +113,9 @@ class DeviceRole:
         connection.lost = True
         self.connections.pop(connection, None)
         self._dirty.pop(connection, None)
+        idle = self._idle.pop(connection, None)
+        if idle is not None:
+            idle.cancel()
         self.media.connection_lost(connection)
         for session in list(connection.bound):
             session.connections.discard(connection)
@@ -319,7 +325,7 @@ class DeviceRole:
             return
         header = whole.header
         delay = self.quirks.delay_s.get(header.message_id, self.quirks.delay_s.get(0, 0.0))
-        if delay > 0 and header.message_id not in MEDIA_IDS:
+        if delay > 0:
             self.timers.at(self.now + delay, lambda _: self._dispatch(connection, whole))
         else:
             self._dispatch(connection, whole)

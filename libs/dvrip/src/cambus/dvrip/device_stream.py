@@ -67,7 +67,8 @@ class StreamSender:
         self._ended = ended
         self._timer: Timer | None = None
         self._next: OutFrame | None = None
-        self._anchor: float | None = None  # clock time of media time 0
+        self._anchor: float | None = None  # clock time of media time 0, at this speed
+        self._anchor_speed = 0.0
         self._paused = False
         self._stalled = False
         self._waiting_key = False
@@ -98,7 +99,8 @@ class StreamSender:
     def set_speed(self, factor: float, now: float) -> None:
         """Multiply the speed of a paced stream (actions Fast and Slow); 1/8 to 8 times real time."""
         self._speed = min(8.0, max(0.125, self._speed * factor))
-        self.reposition(now)
+        if self.running and not self._paused:
+            self._again(now)
 
     def reposition(self, now: float) -> None:
         """The source jumped: forget the frame in hand and pace anew."""
@@ -169,6 +171,8 @@ class StreamSender:
         speed = self._speed * self._quirks.pace if self._paced else 0.0
         if speed <= 0:
             return now
+        if speed != self._anchor_speed:  # by an action or by a quirk, in mid-stream
+            self._anchor, self._anchor_speed = None, speed
         if self._anchor is None or (self.live and self._anchor + frame.due_s / speed < now - _LATE_S):
             self._anchor = now - frame.due_s / speed
         return self._anchor + frame.due_s / speed

@@ -89,7 +89,7 @@ class InfoAnswers:
         device = self._device
         recording = [
             as_object(each).get("RecordMode") != "ClosedRecord"
-            for each in as_list(device.config.get("Record"))
+            for each in as_list(device.config.find("Record"))
         ]
         return {
             "AlarmState": device.alarms.masks(device.output_mask()),

@@ -31,7 +31,7 @@ class CentreAddress:
 
 def configured_centre(config: ConfigStore) -> CentreAddress | None:
     """The first enabled ``NetWork.AlarmServer`` that wants alarms."""
-    for entry in map(as_object, as_list(config.get("NetWork.AlarmServer"))):
+    for entry in map(as_object, as_list(config.find("NetWork.AlarmServer"))):
         if entry.get("Enable") and entry.get("Alarm", True):
             target = as_object(entry.get("Server"))
             host = parse_address(target.get("Address")) or str(target.get("Name", ""))

@@ -48,6 +48,13 @@ class ConfigStore:
                 raise KeyError(name)
         return value
 
+    def find(self, name: str) -> Any:
+        """The value, or None: for what the device itself looks up, whatever clients have written."""
+        try:
+            return self.get(name)
+        except KeyError:
+            return None
+
     def set(self, name: str, value: Any, *, merge: bool = True) -> int:
         """Write a value; sparse objects are merged into what is there unless ``merge`` is off.
 

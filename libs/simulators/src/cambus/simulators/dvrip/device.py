@@ -154,7 +154,7 @@ class SimulatedDevice:
 
     def max_connections(self) -> int:
         """See `DeviceBackend`: NetWork.NetCommon.TCPMaxConn."""
-        return max(1, parse_number(self.config.get("NetWork.NetCommon.TCPMaxConn"), 10))
+        return max(1, parse_number(self.config.find("NetWork.NetCommon.TCPMaxConn"), 10))
 
     def handle(self, request: Request) -> Reply | int | None:
         """See `DeviceBackend`."""
@@ -233,7 +233,7 @@ class SimulatedDevice:
         if key not in self._specs:
             base = self.plan.spec(channel, stream)
             form = "ExtraFormat" if stream else "MainFormat"
-            encoders = as_list(self.config.get("Simplify.Encode"))
+            encoders = as_list(self.config.find("Simplify.Encode"))
             encoder = as_object(encoders[channel]) if channel < len(encoders) else {}
             self._specs[key] = spec_of_settings(as_object(encoder.get(form)).get("Video"), base)
         return self._specs[key]
@@ -282,7 +282,7 @@ class SimulatedDevice:
 
     def titles(self) -> list[str]:
         """The channel titles."""
-        widgets = as_list(self.config.get("AVEnc.VideoWidget"))
+        widgets = as_list(self.config.find("AVEnc.VideoWidget"))
         return [str(as_object(as_object(each).get("ChannelTitle")).get("Name", "")) for each in widgets]
 
     def set_titles(self, titles: list[str]) -> None:
@@ -292,7 +292,7 @@ class SimulatedDevice:
 
     def output_mask(self) -> int:
         """Which alarm outputs are switched on."""
-        outputs = map(as_object, as_list(self.config.get("Alarm.AlarmOut")))
+        outputs = map(as_object, as_list(self.config.find("Alarm.AlarmOut")))
         return sum(1 << index for index, out in enumerate(outputs) if out.get("AlarmOutStatus") == "OPEN")
 
     def raise_alarm(self, event: str, channel: int, status: AlarmStatus, text: str = "") -> Alarm:
@@ -335,7 +335,7 @@ class SimulatedDevice:
         """The EventHandler that governs an alarm; empty when it has none."""
         if not alarm.settings:
             return {}
-        settings = self.config.get(alarm.settings)
+        settings = self.config.find(alarm.settings)
         if isinstance(settings, list):
             settings = settings[alarm.channel] if alarm.channel < len(settings) else {}
         return as_object(as_object(settings).get("EventHandler"))
@@ -351,7 +351,9 @@ class SimulatedDevice:
             source, target = "AVEnc.Encode", "Simplify.Encode"
         else:
             return
-        for mine, theirs in zip(self.config.get(source), self.config.get(target), strict=False):
+        for mine, theirs in zip(
+            as_list(self.config.find(source)), as_list(self.config.find(target)), strict=False
+        ):
             for form in ("MainFormat", "ExtraFormat"):
                 video = _video(as_object(mine).get(form))
                 for each in _formats(as_object(theirs).get(form)):

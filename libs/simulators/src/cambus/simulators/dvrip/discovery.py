@@ -9,7 +9,7 @@ from cambus.dvrip.device_wire import TAILS
 from cambus.dvrip.errors import FramingError, MalformedPayload, TransportError
 from cambus.dvrip.ids import MessageId, reply_id
 from cambus.dvrip.payload import decode_body, encode_body, strip_tail
-from cambus.dvrip.values import format_address
+from cambus.dvrip.values import as_object, format_address
 from cambus.dvrip.wire import HEADER_SIZE, Header, serialize
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class DiscoveryResponder(asyncio.DatagramProtocol):
             self.ignored += 1
 
     def _found(self, device: "DvripSimulator") -> dict[str, Any]:
-        common = dict(device.device.config.get("NetWork.NetCommon"))
+        common = as_object(device.device.config.find("NetWork.NetCommon")).copy()
         common |= {
             "ChannelNum": device.device.channels,
             "DeviceType": 1,

@@ -86,7 +86,7 @@ class Registration:
             return
 
     def _settings(self) -> dict[str, Any]:
-        settings = as_object(self._device.config.get("NetWork.DAS"))
+        settings = as_object(self._device.config.find("NetWork.DAS"))
         return settings if settings.get("Enable") and settings.get("ServerAddr") else {}
 
     async def _dial(self, settings: Mapping[str, Any]) -> DeviceConnection | None:
