@@ -124,7 +124,7 @@ async def simulators(count, *options):
 def free_ports(count):
     """The first of so many consecutive ports nobody listens on now."""
     taken = {each.laddr.port for each in psutil.net_connections("tcp") if each.laddr}
-    base = 36000
+    base = 20000  # below the ports the kernel hands out by itself
     while any(port in taken for port in range(base, base + count)):
         base += 1
     return base
