@@ -85,7 +85,9 @@ async def test_a_momentary_event_has_no_end(bench, simulator, device, heard):
     assert (await heard.until("alarm.raised")).momentary
 
 
-async def test_the_device_is_answered_after_the_event_is_durable(bench, simulator, device, heard, monkeypatch):
+async def test_the_device_is_answered_after_the_event_is_durable(
+    bench, simulator, device, heard, monkeypatch
+):
     await bench.online(device, simulator)
     order = []
     publisher = bench.connectors["replica-1"].service.events
@@ -110,7 +112,9 @@ async def test_the_device_is_answered_after_the_event_is_durable(bench, simulato
     assert order == ["stored", MessageId.ALARM + 1]
 
 
-async def test_an_alarm_that_could_not_be_kept_is_not_answered(bench, simulator, device, monkeypatch, eventually):
+async def test_an_alarm_that_could_not_be_kept_is_not_answered(
+    bench, simulator, device, monkeypatch, eventually
+):
     from cambus.bus.outbox import OutboxFull
 
     await bench.online(device, simulator)
@@ -211,6 +215,10 @@ async def test_two_replicas_that_hear_one_alarm_publish_one_event(bench, simulat
     from cambus.dvrip.messages.alarm import AlarmReport
 
     (event,) = other.report(
-        AlarmReport.parse(report_body), zone=session.zone, channels=2, at=raised.at, now=asyncio.get_running_loop().time()
+        AlarmReport.parse(report_body),
+        zone=session.zone,
+        channels=2,
+        at=raised.at,
+        now=asyncio.get_running_loop().time(),
     )
     assert event.event_id == raised.id

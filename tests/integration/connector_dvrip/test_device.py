@@ -99,9 +99,7 @@ async def test_a_clock_that_is_wrong_is_reported_once_and_shown(bench, simulator
     await bench.client.call(device_commands.TIME_GET, Empty(), device=device)
     presence = await bench.shown(device, lambda p: p.drift_s is not None)
     assert -96 < presence.drift_s < -90
-    await bench.client.call(
-        device_commands.TIME_SET, device_commands.DeviceTimeSetRequest(), device=device
-    )
+    await bench.client.call(device_commands.TIME_SET, device_commands.DeviceTimeSetRequest(), device=device)
     reported = []
     simulator.drop()
     while True:  # everything up to the next time it comes online
@@ -212,7 +210,12 @@ async def test_secrets_in_settings_are_blanked_and_not_written_back(call):
 
 async def test_encoder_settings_change_only_where_asked(call):
     before = (await call(video.GET, video.VideoGetRequest())).encoders
-    assert {(each.channel, each.stream) for each in before} == {(0, "main"), (0, "sub"), (1, "main"), (1, "sub")}
+    assert {(each.channel, each.stream) for each in before} == {
+        (0, "main"),
+        (0, "sub"),
+        (1, "main"),
+        (1, "sub"),
+    }
     assert (before[0].width, before[0].height, before[0].codec) == (640, 480, "h264")
     request = video.VideoSetRequest(channel=0, stream="main", bitrate_kbps=1500, fps=12.0)
     after = (await call(video.SET, request)).settings
@@ -255,7 +258,9 @@ async def test_our_own_password_is_changed_and_the_next_login_uses_it(bench, cal
     assert stored.password.get_secret_value() == "an0ther-secret"
 
 
-async def test_a_change_that_was_cut_off_before_the_device_heard_it_still_lets_us_in(bench, simulator, device):
+async def test_a_change_that_was_cut_off_before_the_device_heard_it_still_lets_us_in(
+    bench, simulator, device
+):
     from cambus.schemas.state.credentials import Credentials
 
     await bench.connector()
@@ -288,7 +293,9 @@ async def test_a_message_that_may_do_something_needs_a_confirm(call, simulator):
 
 async def test_the_sessions_own_messages_and_other_protocols_are_refused(call):
     with pytest.raises(BadRequest, match="session"):
-        await call(native.CALL, native.NativeCallRequest(protocol="dvrip", message={"id": 1002}, confirm=True))
+        await call(
+            native.CALL, native.NativeCallRequest(protocol="dvrip", message={"id": 1002}, confirm=True)
+        )
     with pytest.raises(BadRequest, match="dvrip"):
         await call(native.CALL, native.NativeCallRequest(protocol="onvif", message={"id": 1020}))
 

@@ -83,7 +83,9 @@ async def test_an_encrypting_device_says_that_we_do_not_speak_it(bench, simulato
 
 
 @pytest.mark.parametrize("how", ["close", "code"])
-async def test_a_device_without_a_free_connection_is_reported_as_such(bench, simulator, device, how, eventually):
+async def test_a_device_without_a_free_connection_is_reported_as_such(
+    bench, simulator, device, how, eventually
+):
     simulator.quirks.max_connections, simulator.quirks.over_limit = 1, how
     reader, writer = await asyncio.open_connection("127.0.0.1", simulator.port)
     await simulator.wait_for(lambda: simulator.connection_count == 1)

@@ -109,7 +109,9 @@ async def test_a_device_that_takes_media_in_sessions_of_their_own_is_remembered(
     first = bench.session(device)
     assert first.client.topology == "own_session"
     simulator.drop()
-    await bench.shown(device, lambda presence: presence.online and bench_session(bench, device) not in (None, first))
+    await bench.shown(
+        device, lambda presence: presence.online and bench_session(bench, device) not in (None, first)
+    )
     assert bench.session(device).client.profile.topology == "own_session"
 
 
@@ -127,9 +129,7 @@ async def test_a_stream_that_breaks_off_comes_back_as_a_discontinuity(bench, sim
     frames = await watched.until(
         lambda frames: sum(frame.discontinuity and frame.kind is Kind.VIDEO for frame in frames) >= 2
     )
-    again = next(
-        frame for frame in pictures(frames)[1:] if frame.discontinuity
-    )
+    again = next(frame for frame in pictures(frames)[1:] if frame.discontinuity)
     assert again.keyframe
 
 

@@ -10,7 +10,10 @@ from cambus.schemas.errors import BadRequest, DeviceRefused, NotFound, Unsupport
 
 def heard(simulator, channel=0):
     """The commands a head has heard: name, preset and step of each."""
-    return [(each.command, each.parameter["Preset"], each.parameter["Step"]) for each in simulator.head(channel).history]
+    return [
+        (each.command, each.parameter["Preset"], each.parameter["Step"])
+        for each in simulator.head(channel).history
+    ]
 
 
 @pytest.fixture
@@ -117,7 +120,10 @@ async def test_a_preset_the_protocol_can_not_say_is_refused_before_it_is_sent(ca
 async def test_tours_are_written_run_and_cleared(call, simulator):
     point = ptz.PtzTourPoint(preset=3, dwell_s=9)
     for spec, request in (
-        (ptz.TOUR_SET, ptz.PtzTourSetRequest(channel=0, tour=2, points=[ptz.PtzTourPoint(preset=1, dwell_s=4)])),
+        (
+            ptz.TOUR_SET,
+            ptz.PtzTourSetRequest(channel=0, tour=2, points=[ptz.PtzTourPoint(preset=1, dwell_s=4)]),
+        ),
         (ptz.TOUR_ADD, ptz.PtzTourAddRequest(channel=0, tour=2, point=point)),
         (ptz.TOUR_REMOVE, ptz.PtzTourRemoveRequest(channel=0, tour=2, preset=3)),
         (ptz.TOUR_START, ptz.PtzTourRequest(channel=0, tour=2)),

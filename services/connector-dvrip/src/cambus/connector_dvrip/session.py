@@ -49,6 +49,7 @@ class DvripSession:
         taps: hands out keyframes of its streams.
         playbacks: the recordings it plays.
         armed: whether it reports alarms.
+        surveyed_at: when the facts were asked for, loop time.
         snapshot_turn: one picture at a time.
     """
 
@@ -65,6 +66,7 @@ class DvripSession:
         self.facts = facts
         self.zone: DeviceZone = clock.zone
         self.armed = alarms is not None
+        self.surveyed_at = asyncio.get_running_loop().time()
         self.motions = Motions(device.id, client.ptz)
         self.taps = KeyframeTaps()
         self.playbacks = Playbacks(self)

@@ -80,6 +80,9 @@ class UpgradeRun:
         self._image_sent = False
         self._version_before = ""
         self._build_before: object = None
+        self._uptime_before_min = 0
+        self._began_at = 0.0
+        self._confirmed = False  # the device itself reported success
 
     def cancel(self) -> None:
         """Send no more; without effect once the last byte is out."""
@@ -99,6 +102,8 @@ class UpgradeRun:
             return self._end(UpgradeState.FAILED, "offline", "the device is offline")
         self._version_before = session.facts.info.software_version
         self._build_before = session.facts.info.build_time
+        self._uptime_before_min = session.facts.info.uptime_minutes
+        self._began_at = session.surveyed_at
         with FirmwareFile() as image:
             try:
                 await self._prepare(session, image)
@@ -163,6 +168,7 @@ class UpgradeRun:
                 confirm=True,
                 on_progress=self._progressed,
             )
+            self._confirmed = True
         except UpgradeError as error:
             self._judge(error)
         except DvripError as error:
@@ -196,29 +202,47 @@ class UpgradeRun:
     # --- afterwards -------------------------------------------------------------------------------------
 
     async def _see_it_back(self, session: "DvripSession") -> UpgradeEnd:
-        """Wait until the device is back, and compare its version."""
-        device = self._device
+        """Wait until the device is back, and compare its version.
+
+        A device that said nothing at the end may be reached again while it still writes: the version it had proves
+        nothing then, and it is waited for until it has restarted.
+        """
         self._image_sent = True
         self._on_state(UpgradeState.REBOOTING, None)
-        device.expect_restart()
+        self._device.expect_restart()
         session.restarting("restarting after an upgrade")
+        last: DvripSession | None = None
         try:
-            async with asyncio.timeout(device.options.upgrade_return_s):
-                back = await device.next_session(session)
+            async with asyncio.timeout(self._device.options.upgrade_return_s):
+                while last is None or not (
+                    self._is_changed(last) or self._confirmed or self._restarted(last)
+                ):
+                    last = await self._device.next_session(last or session)
         except TimeoutError:
-            return self._end(UpgradeState.NOT_BACK, "not-back", "the device did not come back in time")
+            if self._device.session is None:
+                return self._end(UpgradeState.NOT_BACK, "not-back", "the device did not come back in time")
         self._on_state(UpgradeState.VERIFYING, None)
-        info = back.facts.info
-        version, expected = info.software_version, self._request.expected_version
+        return self._verdict(last or session)
+
+    def _verdict(self, session: "DvripSession") -> UpgradeEnd:
+        version, expected = session.facts.info.software_version, self._request.expected_version
+        if not self._is_changed(session):
+            text = "the device is back with the version it had"
+            return self._end(UpgradeState.UNCHANGED, "same-version", text, version)
         if expected is not None and version != expected:
-            return self._end(
-                UpgradeState.UNCHANGED, "other-version", "the device is back with another version", version
-            )
-        if (version, info.build_time) == (self._version_before, self._build_before):
-            return self._end(
-                UpgradeState.UNCHANGED, "same-version", "the device is back with the version it had", version
-            )
+            text = "the device is back with another version than the one ordered"
+            return self._end(UpgradeState.UNCHANGED, "other-version", text, version)
         return self._end(UpgradeState.SUCCEEDED, "", "", version)
+
+    def _is_changed(self, session: "DvripSession") -> bool:
+        """Whether the device runs other firmware than before."""
+        info = session.facts.info
+        return (info.software_version, info.build_time) != (self._version_before, self._build_before)
+
+    def _restarted(self, session: "DvripSession") -> bool:
+        """Whether the device has been up for less long than it would be without a restart (it counts minutes)."""
+        elapsed_min = (asyncio.get_running_loop().time() - self._began_at) / 60
+        return session.facts.info.uptime_minutes + 1 < self._uptime_before_min + elapsed_min
 
     def _end(
         self, state: UpgradeState, reason: str, text: str, version_after: str | None = None

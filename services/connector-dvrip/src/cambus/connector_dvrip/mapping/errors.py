@@ -68,7 +68,7 @@ def _end_reason(error: DvripError) -> EndReason:  # noqa: PLR0911  # a table of 
             return EndReason.KEEPALIVE_LOST
         case ConnectionLost() if "ended the session" in str(error):
             return EndReason.FORCED_LOGOUT
-        case ConnectionLost():
+        case ConnectionLost() | Refused(reason="closed"):
             return EndReason.CONNECTION_LOST
         case RequestTimeout(name=name) if name in _CONNECTING:
             return EndReason.UNREACHABLE

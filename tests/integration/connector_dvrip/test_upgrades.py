@@ -1,0 +1,230 @@
+"""Firmware upgrades: sent once, seen through the restart, ended with what really happened."""
+
+import asyncio
+import hashlib
+import io
+import json
+import zipfile
+
+import pytest
+
+from cambus.bus.objects import ObjectStore
+from cambus.schemas.assets import OBJECTS_FIRMWARE
+from cambus.schemas.commands import device as device_commands
+from cambus.schemas.commands import upgrade
+from cambus.schemas.errors import Conflict, NotFound
+from cambus.schemas.model import Empty
+
+
+def package(hardware="", vendor="", size=50_000):
+    """A package as recorders take it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(
+            "InstallDesc", json.dumps({"Hardware": hardware, "Vendor": vendor, "UpgradeCommand": []})
+        )
+        archive.writestr("romfs-x.cramfs.img", bytes(range(256)) * (size // 256))
+    return file.getvalue()
+
+
+@pytest.fixture
+async def order(bench, device, unique):
+    """Store an image and order the upgrade."""
+
+    async def send(image=None, **fields):
+        image = package() if image is None else image
+        await ObjectStore(bench.bus, OBJECTS_FIRMWARE).put(f"{unique}.bin", image)
+        request = upgrade.UpgradeStartRequest(
+            **{
+                "job": f"job-{unique}",
+                "object": f"{unique}.bin",
+                "sha256": hashlib.sha256(image).hexdigest(),
+                "size_bytes": len(image),
+                "confirm": True,
+                **fields,
+            }
+        )
+        return await bench.client.call(upgrade.START, request, device=device)
+
+    return send
+
+
+@pytest.fixture
+async def heard(bench, simulator, device):
+    simulator.quirks.reboot_s = 0.1
+    await bench.online(device, simulator, options={"upgrade_return_s": 20.0})
+    return await bench.heard(device)
+
+
+async def test_an_upgrade_goes_through_all_its_states_to_success(heard, order, simulator):
+    before = simulator.firmware
+    image = package()
+    reply = await order(image)
+    assert (reply.state, reply.joined) == ("preparing", False)
+    states = []
+    while True:
+        name, event = await heard.next()
+        if name == "upgrade.progressed":
+            states += [event.state] if states[-1:] != [event.state] else []
+        if name == "upgrade.finished":
+            break
+    assert states == ["preparing", "transferring", "flashing", "rebooting", "verifying"]
+    assert (event.state, event.version_before, event.version_after) == (
+        "succeeded",
+        before,
+        simulator.firmware,
+    )
+    assert event.image_sent
+    (received,) = simulator.images
+    assert received.sha256 == hashlib.sha256(image).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("quirks", "state", "reason", "sent"),
+    [
+        ({"upgrade_start_code": 511}, "failed", "already-upgrading", False),
+        ({"upgrade_start_code": 107}, "failed", "not-allowed", False),
+        ({"upgrade_bad_packet": 2}, "failed", "data-error", False),
+        ({"upgrade_reboot_packet": 2}, "failed", "connection-lost", False),
+        ({"upgrade_result": 514}, "failed", "device-failed", True),
+        ({"upgrade_version": "old"}, "unchanged", "same-version", True),
+        ({"upgrade_reboot_at": 90}, "succeeded", "", True),
+        ({"upgrade_close_after_end": True}, "succeeded", "", True),
+        ({"upgrade_result_1527": True}, "succeeded", "", True),
+    ],
+)
+async def test_each_way_an_upgrade_can_go_has_its_end(heard, order, simulator, quirks, state, reason, sent):
+    simulator.update_quirks(quirks)
+    await order()
+    finished = await heard.until("upgrade.finished")
+    assert (finished.state, finished.reason, finished.image_sent) == (state, reason, sent)
+    assert simulator.device.upgrade.starts <= 1
+
+
+async def test_a_device_that_does_not_come_back_is_not_waited_for_for_ever(bench, simulator, device, order):
+    simulator.quirks.never_returns = True
+    await bench.online(device, simulator, options={"upgrade_return_s": 0.5})
+    heard = await bench.heard(device)
+    await order()
+    finished = await heard.until("upgrade.finished")
+    assert (finished.state, finished.image_sent) == ("not-back", True)
+    presence = await bench.shown(device, lambda p: not p.online)
+    assert presence.state in ("upgrading", "offline", "rebooting")
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"sha256": "0" * 64}, "digest-mismatch"),
+        ({"size_bytes": 7}, "size-mismatch"),
+        ({"object": "nothing.bin"}, "no-such-object"),
+    ],
+)
+async def test_an_image_that_is_not_the_one_ordered_never_reaches_the_device(
+    heard, order, simulator, fields, reason
+):
+    await order(**fields)
+    finished = await heard.until("upgrade.finished")
+    assert (finished.state, finished.reason) == ("failed", reason)
+    assert simulator.device.upgrade.starts == 0
+
+
+async def test_an_image_for_other_hardware_is_refused_unless_forced(heard, order, simulator, unique):
+    other = package(hardware="SomethingElse")
+    await order(other)
+    finished = await heard.until("upgrade.finished")
+    assert (finished.state, finished.reason) == ("failed", "wrong-hardware")
+    assert simulator.device.upgrade.starts == 0
+    await order(other, job=f"forced-{unique}", force=True)
+    assert (await heard.until("upgrade.finished")).state == "succeeded"
+
+
+async def test_an_image_for_this_hardware_is_taken(heard, order, simulator):
+    await order(package(simulator.device.identity.hardware, simulator.device.identity.vendor))
+    assert (await heard.until("upgrade.finished")).state == "succeeded"
+
+
+async def test_a_version_that_runs_already_is_not_sent_again(heard, order, simulator):
+    await order(expected_version=simulator.firmware)
+    assert (await heard.until("upgrade.finished")).state == "skipped"
+    assert simulator.device.upgrade.starts == 0
+
+
+async def test_another_version_than_ordered_is_no_success(heard, order, simulator):
+    await order(expected_version="V9.99")
+    finished = await heard.until("upgrade.finished")
+    assert (finished.state, finished.reason, finished.version_after) == (
+        "unchanged",
+        "other-version",
+        simulator.firmware,
+    )
+
+
+async def test_the_same_job_joins_and_another_waits_its_turn(heard, order, simulator, unique):
+    await order()
+    assert (await order()).joined
+    with pytest.raises(Conflict):
+        await order(job=f"other-{unique}")
+    await heard.until("upgrade.finished")
+    assert (await order()).joined
+    assert simulator.device.upgrade.starts == 1
+
+
+async def test_a_job_begun_before_a_crash_is_refused(bench, heard, order, simulator, device):
+    await order()
+    await heard.until("upgrade.finished")
+    await bench.connectors["replica-1"].stop()
+    await bench.connector("replica-2")
+    await bench.shown(device, lambda p: p.online and p.replica == "replica-2")
+    with pytest.raises(Conflict) as refused:
+        await order()
+    assert refused.value.reason == "job-already-begun"
+    assert simulator.device.upgrade.starts == 1
+
+
+async def test_an_upgrade_is_cancelled_before_its_last_byte(bench, heard, order, simulator, device, unique):
+    simulator.quirks.delay_s = {1522: 0.05}
+    await order(package(size=400_000))
+    await heard.until("upgrade.progressed", lambda event: event.state == "transferring")
+    request = upgrade.UpgradeCancelRequest(job=f"job-{unique}")
+    await bench.client.call(upgrade.CANCEL, request, device=device)
+    finished = await heard.until("upgrade.finished")
+    assert (finished.state, finished.image_sent) == ("cancelled", False)
+    assert simulator.images == []
+
+
+async def test_nothing_to_cancel_says_so(bench, heard, device):
+    with pytest.raises(NotFound):
+        await bench.client.call(upgrade.CANCEL, upgrade.UpgradeCancelRequest(job="nothing"), device=device)
+
+
+async def test_nothing_disturbs_an_upgrade(bench, heard, order, simulator, device):
+    simulator.quirks.delay_s = {1522: 0.05}
+    await order(package(size=400_000))
+    await heard.until("upgrade.progressed", lambda event: event.state == "transferring")
+    info = await bench.client.call(upgrade.INFO, Empty(), device=device)
+    assert info.state == "transferring"
+    with pytest.raises(Conflict) as refused:
+        request = device_commands.DeviceRebootRequest(confirm=True)
+        await bench.client.call(device_commands.REBOOT, request, device=device)
+    assert refused.value.reason == "upgrade-under-way"
+    await heard.until("upgrade.finished")
+
+
+async def test_what_fits_is_told(bench, heard, simulator, device):
+    info = await bench.client.call(upgrade.INFO, Empty(), device=device)
+    assert info.software_version == simulator.firmware
+    assert (info.hardware, info.vendor) == (
+        simulator.device.identity.hardware,
+        simulator.device.identity.vendor,
+    )
+    assert info.state is None
+
+
+async def test_a_device_given_up_in_the_middle_has_an_end_too(bench, heard, order, simulator, device):
+    simulator.quirks.delay_s = {1522: 0.05}
+    await order(package(size=400_000))
+    await heard.until("upgrade.progressed", lambda event: event.state == "transferring")
+    await asyncio.gather(bench.connectors["replica-1"].stop())
+    finished = await heard.until("upgrade.finished")
+    assert (finished.state, finished.reason) == ("failed", "interrupted")
