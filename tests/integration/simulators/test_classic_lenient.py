@@ -80,3 +80,49 @@ async def test_unknown_ids_are_answered_and_harm_nobody(sim, clients):
         packet = await client.ask(message_id, b"\x00\x01\x02")
         assert (packet.json["Ret"], packet.json["Name"]) == (102, "")
     assert (await client.ask(1006, {})).json["Ret"] == 100
+
+
+async def test_every_operation_with_as_little_as_it_needs(sim, clients):
+    client = await clients(sim.port, login=True)
+    data = await clients(sim.port)
+
+    async def ok(message_id, body):
+        answer = (await client.ask(message_id, body)).json
+        assert answer["Ret"] == 100, answer
+        return answer
+
+    assert (await ok(1020, {"Name": "SystemInfo"}))["SystemInfo"]
+    assert (await ok(1452, {}))["OPTimeQuery"]
+    await ok(1450, {"OPTimeSetting": "2030-01-02 03:04:05"})
+    name = "General.General.MachineName"
+    await ok(1040, {"Name": name, name: "gate"})
+    assert (await ok(1042, {"Name": name}))[name] == "gate"
+    assert (await ok(1472, {}))["Users"]
+    await ok(1482, {"User": {"Name": "bob", "Group": "user", "Password": "9kwf1kHJ"}})
+    await ok(1486, {"Name": "bob"})
+    query = {"BeginTime": "2000-00-00 00:00:00", "EndTime": "9999-12-31 23:59:59", "Channel": 0}
+    record = (await ok(1440, {"OPFileQuery": query}))["OPFileQuery"][0]
+    move = {"Command": "DirectionRight", "Parameter": {"Channel": 0}}
+    await ok(1400, {"PTZControl": move})
+    await sim.wait_for(lambda: sim.ptz(0).pan > 1)
+    await ok(1400, {"PTZControl": {"Command": "DirectionRight", "Parameter": {"Preset": -1}}})
+    await ok(1500, {})
+    sim.raise_alarm("motion", 0)
+    assert (await client.read_id(1504)).json["AlarmInfo"]["Event"] == "VideoMotion"
+    data.send(1413, {"OPMonitor": {"Action1": "Start"}}, sid=client.sid)
+    assert (await data.read_id(1412)).payload[:4] == b"\x00\x00\x01\xfc"
+    await ok(1410, {"OPMonitor": {"Action": "Stop"}})
+    download = {"OPPlayBack": {"Parameter": {"FileName": record["FileName"]}, "Action": "DownloadStart"}}
+    await ok(1424, download)
+    client.send(1420, download)
+    while not (await client.read_id(1426)).b13:
+        pass
+    client.send(1560, {})
+    assert (await client.read_id(1561)).payload[:2] == b"\xff\xd8"
+    await ok(1520, {"OPSystemUpgrade": {"Action": "Start"}})
+    for number, piece in enumerate((bytes(32768), bytes(100))):
+        client.send(1522, piece, seq=number, b13=number)
+        assert (await client.read_id(1523)).json["Ret"] == 100
+    while (await client.read_id(1524)).json["Ret"] != 515:
+        pass
+    assert sim.images[0].size_bytes == 32868
