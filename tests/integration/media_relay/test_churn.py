@@ -61,17 +61,20 @@ async def test_viewers_who_come_and_go_leave_nothing_behind(relay, make_camera, 
     assert relay.metric('cambus_relay_viewers{output="http-flv"}') == 0
 
 
-async def test_a_viewer_who_leaves_while_waiting_gives_its_place_up(relay, make_camera, device, eventually):
+async def test_a_viewer_who_leaves_while_waiting_gives_its_place_up(
+    relay_settings, run_relay, make_camera, device, eventually
+):
     camera = await make_camera(pace=0)  # the picture never comes
-    viewers = relay.service.relay
-    for port, request in ((viewers.http_port, http(device, "flv")), (viewers.rtsp_port, rtsp(device))):
-        peer = socket.create_connection(("127.0.0.1", port))
-        peer.sendall(request)
-        await camera.until(lambda: camera.claims)
-        assert viewers.streams.users == 1
-        peer.close()
-        await camera.until(lambda: not camera.claims)
-        await eventually(lambda: not viewers.streams.users)
+    async with run_relay(relay_settings(relay_start_timeout_s=120)) as relay:
+        viewers = relay.service.relay
+        for port, request in ((viewers.http_port, http(device, "flv")), (viewers.rtsp_port, rtsp(device))):
+            peer = socket.create_connection(("127.0.0.1", port))
+            peer.sendall(request)
+            await camera.until(lambda: camera.claims)
+            assert viewers.streams.users == 1
+            peer.close()
+            await camera.until(lambda: not camera.claims)
+            await eventually(lambda: not viewers.streams.users)
 
 
 @pytest.mark.parametrize(

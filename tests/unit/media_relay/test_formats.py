@@ -146,3 +146,13 @@ def test_over_websocket_a_change_begins_with_a_new_description(params):
     assert about["width"] == 96
     assert "flac" not in about["codecs"]
     assert b"ftyp" in init
+
+
+def test_mp4_goes_on_in_silence_when_a_microphone_stops(params, video, keyframe):
+    """Players wait for both tracks."""
+    form = make_format(websocket_output(None), params(), ALAW, 0)
+    for seq in range(50):
+        sent = form.pack([video(seq, key=seq == 0, payload=keyframe())])
+        if sent.count(b"traf") == 2:
+            return
+    pytest.fail("two seconds of pictures and no sound track")
