@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from cambus.dvrip.errors import Refused
+from cambus.dvrip.errors import MalformedPayload, Refused
 from cambus.dvrip.ids import MessageId
 from cambus.dvrip.messages.bodies import named
 from cambus.dvrip.operations.caller import Caller
@@ -43,6 +43,7 @@ class AlarmOperations:
 
         Raises:
             Refused: there is no such output.
+            MalformedPayload: the device describes it as something else than an object.
         """
 
         def switch(value: Any) -> Any:
@@ -50,6 +51,8 @@ class AlarmOperations:
             if not 0 <= number < len(outputs):
                 raise Refused("out_of_range", f"alarm output {number} of {len(outputs)}")
             output = outputs[number]
+            if not isinstance(output, dict):
+                raise MalformedPayload(f"output {number} is no object", context=ALARM_OUT)
             long_names = str(output.get("AlarmOutType", "")).endswith("Alarm")
             output["AlarmOutType"] = "ManualAlarm" if long_names else "MANUAL"
             output["AlarmOutStatus"] = "CLOSE" if closed else "OPEN"
