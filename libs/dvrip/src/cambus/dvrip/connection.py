@@ -207,10 +207,12 @@ class Connection(asyncio.BufferedProtocol):
             ConnectionLimit: no connection left (122, 123), or closed without an answer.
             DvripError: anything else that went wrong; the connection is closed then.
         """
-        self._login = self._loop.create_future()
-        self.session.login(credentials, self._loop.time())
-        self._pump()
         try:
+            if self._closed.done():  # the device ended it before we could say a word
+                raise self._closed.result() or ConnectionLost("closed by us")
+            self._login = self._loop.create_future()
+            self.session.login(credentials, self._loop.time())
+            self._pump()
             return await self._login
         except ConnectionLost as error:
             if self.bytes_received:
