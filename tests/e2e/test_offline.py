@@ -146,7 +146,8 @@ async def test_impostors_are_reported_and_retried_while_others_are_served(suite,
             )
             assert not presence.online
             assert presence.last_error.reason == reason, presence
-            attempts = impostor.connected_at
+            connections = 2 if reason == "unsupported" else 1  # a device that encrypts is tried in two ways
+            attempts = impostor.connected_at[::connections]
             assert all(after - before > 0.05 for before, after in itertools.pairwise(attempts))
             assert suite.events.of(device_events.ONLINE, name) == []
         await until(lambda: all(len(each.writers) <= 1 for each, _ in impostors.values()))
