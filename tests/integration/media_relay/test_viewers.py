@@ -414,3 +414,33 @@ async def test_the_end_of_a_playback_ends_its_viewers(relay, make_camera, device
             with pytest.raises(aiohttp.ClientPayloadError):
                 await answer.content.read()
     assert not camera.ever_claimed
+
+
+async def test_a_silent_rtsp_client_that_does_not_play_is_closed(
+    relay, make_camera, device, rtsp, eventually
+):
+    camera = await make_camera()
+    relay.service.relay._rtsp.session_timeout_s = 0.2
+    async with rtsp:
+        assert (await rtsp.ask("DESCRIBE", f"/{device}/0/main"))[0] == 200
+        assert camera.claims
+        async with asyncio.timeout(20):
+            assert await rtsp.reader.read() == b""
+    await camera.until(lambda: not camera.claims)
+
+
+async def test_an_rtsp_viewer_that_plays_need_not_say_anything(relay, make_camera, device, rtsp):
+    await make_camera()
+    relay.service.relay._rtsp.session_timeout_s = 0.2
+    path = f"/{device}/0/main"
+    async with rtsp:
+        await rtsp.ask("DESCRIBE", path)
+        await rtsp.ask("SETUP", f"{path}/trackID=0", Transport="RTP/AVP/TCP;unicast;interleaved=0-1")
+        assert (await rtsp.ask("PLAY", path))[0] == 200
+        seen = set()
+        while len(seen) < 60:  # more than a second of pictures, at twice the pace
+            channel, packet = await rtsp.packet()
+            if channel == 0:
+                seen.add(packet[4:8])
+            relay.service.relay.check()
+        assert (await rtsp.ask("TEARDOWN", path))[0] == 200
