@@ -123,17 +123,19 @@ class MediaPath:
     async def release(self, stop: Mapping[str, Any] | None) -> None:
         """Send ``stop``, give the device the time to close the data connection, then close it.
 
-        Does not raise for a device that is gone or says no: there is nothing left to do about it.
+        All of it takes no longer than ``release``. Does not raise for a device that is gone or says no: there is
+        nothing left to do about it.
         """
         if self._released:
             return
         self._released = True
+        until = asyncio.get_running_loop().time() + self.data.session.timeouts.release
         try:
             if stop is not None:
                 await self._stop(stop)
         finally:
             try:
-                await self._close_data(stopped=stop is not None)
+                await self._close_data(until, stopped=stop is not None)
             finally:
                 if self._on_release is not None:
                     self._on_release()
@@ -146,14 +148,14 @@ class MediaPath:
         with contextlib.suppress(DvripError):
             await self.control.request(self.kind.command, body, soft=True, timeout_s=timeout_s, label=label)
 
-    async def _close_data(self, *, stopped: bool) -> None:
-        wait_s = self.data.session.timeouts.release
+    async def _close_data(self, until: float, *, stopped: bool) -> None:
         if self.has_own_session:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
+                async with asyncio.timeout_at(until):
                     await self.data.logout()
         elif stopped and self.kind.device_closes:
-            await asyncio.wait([self.data.closed], timeout=wait_s)
+            left_s = until - asyncio.get_running_loop().time()
+            await asyncio.wait([self.data.closed], timeout=max(left_s, 0.0))
         await self.data.close()
 
 
