@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from nats import errors as nats_errors
 from pydantic import ValidationError
 
 from cambus.bus.connection import Bus
@@ -64,7 +63,7 @@ async def _open(bus: Bus, within_s: float) -> None:
     try:
         while not opening.done() and asyncio.get_running_loop().time() < deadline:
             await asyncio.wait({opening}, timeout=LOOK_S)
-            if alone and isinstance(bus.nc.last_error, OSError | nats_errors.AuthorizationError):
+            if alone and (isinstance(bus.nc.last_error, OSError) or _refused(bus.nc.last_error)):
                 break
         if not opening.done():
             raise _unreachable(bus)
@@ -81,7 +80,7 @@ async def _open(bus: Bus, within_s: float) -> None:
 
 def _unreachable(bus: Bus) -> CliError:
     error, servers = bus.nc.last_error, ", ".join(bus.settings.nats_servers)
-    if isinstance(error, nats_errors.AuthorizationError):
+    if _refused(error):
         return CliError(
             f"NATS at {servers} does not let us in",
             hint="set CAMBUS_NATS_USER and CAMBUS_NATS_PASSWORD_FILE, or CAMBUS_NATS_CREDS_FILE",
@@ -95,6 +94,11 @@ def _unreachable(bus: Bus) -> CliError:
         exit_code=NO_NATS,
         reason="nats-unreachable",
     )
+
+
+def _refused(error: Exception | None) -> bool:
+    """Whether the server did not like our credentials."""
+    return error is not None and "authorization" in str(error).lower()
 
 
 def _short(error: Exception) -> str:

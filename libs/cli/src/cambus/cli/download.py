@@ -48,12 +48,10 @@ class Download:
 
     Args:
         target: the name it gets in the end.
-        pause_s: wait between attempts, in seconds.
     """
 
-    def __init__(self, target: Path, *, pause_s: float = PAUSE_S) -> None:
+    def __init__(self, target: Path) -> None:
         self._target = target
-        self._pause_s = pause_s
         self._part = target.with_name(target.name + ".part")
         self._note = target.with_name(target.name + ".part.json")
 
@@ -91,7 +89,7 @@ class Download:
                     failures = failures + 1 if self._have() == have else 1
                     if failures >= ATTEMPTS:
                         raise self._given_up(source, error) from None
-                    await asyncio.sleep(self._pause_s)
+                    await asyncio.sleep(PAUSE_S)
         progress(source.bytes, source.bytes)
         self._part.replace(self._target)
         self._note.unlink(missing_ok=True)

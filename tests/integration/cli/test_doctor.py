@@ -1,0 +1,184 @@
+"""What runs, what is wrong, and what happens when NATS is not there."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cambus.bus.assets import ensure_assets
+from cambus.bus.connection import Bus
+from cambus.bus.endpoints import Endpoints
+from cambus.bus.health import Health
+from cambus.bus.http import HttpServer
+from cambus.bus.kv import KeyValue
+from cambus.bus.metrics import Metrics
+from cambus.bus.settings import BusSettings
+from cambus.bus.testing import NatsServer
+from cambus.cli.doctor.services import WITHOUT
+from cambus.schemas.assets import KV_DEVICES, KV_PRESENCE
+from cambus.schemas.codec import encode
+from cambus.schemas.events import device as device_events
+from cambus.schemas.ids import new_ulid
+from cambus.schemas.state.dead_letters import DeadLetter
+from cambus.schemas.state.devices import DeviceRecord
+from cambus.schemas.state.presence import DeviceState, Presence, PresenceError
+from cambus.schemas.subjects import dead_letter_subject
+
+
+@pytest.fixture
+async def site():
+    """A NATS of its own, with all services pretended: `bus`, `server`, `metrics`, `health`, `run(name, version)`."""
+
+    class Site:
+        pass
+
+    made, ends = Site(), []
+    async with NatsServer() as made.server:
+        made.bus = await Bus.connect(BusSettings(nats_url=made.server.url, instance="x-0"), name="test")
+        await ensure_assets(made.bus)
+        made.metrics, made.health = Metrics("recorder"), Health()
+        http = HttpServer(made.metrics, made.health)
+        await http.start()
+
+        async def run(name, version="0.1.0", instance=None):
+            settings = BusSettings(nats_url=made.server.url, instance=instance or f"{name}-0")
+            connection = await Bus.connect(settings, name=name)
+            endpoints = Endpoints(connection, name, version)
+            if name == "recorder":
+                endpoints.metadata["http"] = http.url
+            await endpoints.start()
+            ends.append((endpoints, connection))
+
+        made.run = run
+        yield made
+        for endpoints, connection in ends:
+            await endpoints.drain(timeout_s=0)
+            await connection.close()
+        await http.stop()
+        await made.bus.close()
+
+
+@pytest.fixture
+async def well(site):
+    for name in (*WITHOUT, "connector-dvrip"):
+        await site.run(name)
+    await KeyValue(site.bus, KV_DEVICES, DeviceRecord).put("gate", DeviceRecord(id="gate", protocol="dvrip"))
+    online = Presence(
+        device="gate", protocol="dvrip", online=True, state=DeviceState.ONLINE, since=datetime.now(UTC)
+    )
+    await KeyValue(site.bus, KV_PRESENCE, Presence).put("gate", online)
+    return site
+
+
+def problems(ran):
+    return [
+        (each["subject"], each["text"]) for each in ran.document["findings"] if each["level"] == "problem"
+    ]
+
+
+async def test_a_site_that_is_well_gives_no_problem(cambusctl, well):
+    site = well
+    ran = await cambusctl("doctor", "--monitor", site.server.monitor_url, nats=site.server.url)
+    assert (ran.code, "all is well" in ran.out) == (0, True)
+    assert "every write is synced" in ran.out
+    quiet = await cambusctl("doctor", "--quiet", "--monitor", site.server.monitor_url, nats=site.server.url)
+    assert quiet.out == "\nall is well\n"
+
+
+async def test_every_problem_says_what_to_do(cambusctl, site):
+    await site.run("recorder", "0.0.9")
+    await site.run("media-relay")
+    await site.run("media-relay")  # a second process under the same name
+    site.health.set("disk", ok=False, detail="full")
+    site.metrics.gauge("recorder_disk_free_bytes", "Free")().set(1000)
+    site.metrics.gauge("nats_sync_always", "Synced")().set(0)
+    then = datetime.now(UTC) - timedelta(minutes=5)
+    records = KeyValue(site.bus, KV_DEVICES, DeviceRecord)
+    presences = KeyValue(site.bus, KV_PRESENCE, Presence)
+    for name in ("gate", "yard"):
+        await records.put(name, DeviceRecord(id=name, protocol="dvrip", address="127.0.0.1"))
+    error = PresenceError(code=401, reason="wrong-password", text="refused user admin", at=then)
+    state = DeviceState.CREDENTIALS_REJECTED
+    refused = Presence(
+        device="gate", protocol="dvrip", online=False, state=state, since=then, last_error=error
+    )
+    await presences.put("gate", refused)
+    for _ in range(3):
+        event = device_events.DeviceOffline(id=new_ulid(), device="gate", at=then, reason="keepalive-lost")
+        await site.bus.jetstream.publish(device_events.OFFLINE.subject("gate"), encode(event))
+    letter = DeadLetter(
+        consumer="alarm-router",
+        subject="s",
+        sequence=1,
+        deliveries=5,
+        reason="gone",
+        text="HTTP 500",
+        at=then,
+        body=b"",
+    )
+    await site.bus.jetstream.publish(dead_letter_subject("alarm-router"), encode(letter))
+
+    ran = await cambusctl("doctor", "--json", nats=site.server.url)
+    assert ran.code == 1
+    found = problems(ran)
+    assert all(each["todo"] for each in ran.document["findings"] if each["level"] == "problem")
+    assert ran.document["problems"] == len(found)
+    texts = {f"{subject}: {text}" for subject, text in found}
+    for expected in (
+        "JetStream: does not sync every write",
+        "dead letters: 1 message given up: 1 of alarm-router; the latest: HTTP 500",
+        "alarm-router: does not answer",
+        "upgrade-manager: does not answer",
+        "connector-dvrip: does not answer",
+        "media-relay: 2 processes are called media-relay-0",
+        "services: several versions run (0.0.9: recorder-0; 0.1.0: media-relay-0",
+        "recorder-0: is not ready: disk (full)",
+        "recorder-0: 1000 B free on the disk",
+        "gate: credentials-rejected for 5 min: refused user admin",
+        "gate: went offline 3 times in the last 1 h, last: keepalive-lost",
+        "yard: no connector looks after it",
+    ):
+        assert any(text.startswith(expected) for text in texts), expected
+
+
+async def test_a_nats_without_cambus_lacks_everything(cambusctl):
+    async with NatsServer() as empty:
+        ran = await cambusctl("doctor", "--json", nats=empty.url)
+    assert ran.code == 1
+    assert any(text.startswith("13 streams missing") for _, text in problems(ran))
+
+
+async def test_without_jetstream_that_is_the_finding(cambusctl):
+    async with NatsServer(config={"jetstream": False}) as plain:
+        ran = await cambusctl("doctor", "--json", nats=plain.url)
+    assert (ran.code, problems(ran)[0][0]) == (1, "JetStream")
+
+
+async def test_without_nats_that_is_the_finding(cambusctl):
+    with NatsServer() as server:
+        url = server.url
+    ran = await cambusctl("doctor", nats=url)
+    assert (ran.code, "connection refused" in ran.out) == (1, True)
+    listed = await cambusctl("devices", nats=url)
+    assert (listed.code, "connection refused" in listed.err) == (6, True)
+
+
+async def test_a_nats_that_does_not_let_us_in_is_told_from_one_that_is_away(cambusctl):
+    users = [{"user": "demo", "password": "right"}]
+    async with NatsServer(config={"authorization": {"users": users}}) as server:
+        ran = await cambusctl("devices", nats=server.url)
+    assert (ran.code, "does not let us in" in ran.err) == (6, True)
+    assert "CAMBUS_NATS_USER" in ran.err
+
+
+async def test_credentials_in_the_address_are_refused_without_repeating_them(cambusctl):
+    ran = await cambusctl("devices", nats="nats://me:canary@127.0.0.1:4222")
+    assert (ran.code, "canary" in ran.err + ran.out) == (2, False)
+
+
+async def test_the_services_are_listed_with_what_they_did(cambusctl, site):
+    await site.run("recorder")
+    shown = (await cambusctl("services", nats=site.server.url)).out
+    assert shown.splitlines()[1].split()[:3] == ["recorder", "recorder-0", "0.1.0"]
+    (found,) = (await cambusctl("services", "--json", nats=site.server.url)).document
+    assert (found["name"], found["requests"]) == ("recorder", 0)
+    assert found["metadata"]["http"].startswith("http://127.0.0.1:")

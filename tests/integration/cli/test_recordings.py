@@ -1,0 +1,291 @@
+"""Searching all recorders, fetching MP4s, and the policies."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiohttp import web
+
+from cambus.bus.connection import Bus
+from cambus.bus.endpoints import Endpoints
+from cambus.bus.settings import BusSettings
+from cambus.schemas.commands import recorder
+from cambus.schemas.commands.recording import FIND, DeviceRecording, RecordingFindReply
+from cambus.schemas.errors import NotFound
+from cambus.schemas.model import Done
+from cambus.schemas.spans import GapReason, RecordedSpan, RecordingGap, TimeRange
+
+NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
+MOVIE = bytes(range(256)) * 4000
+ASKED = ("--from", "2026-02-01T12:00:00Z", "--to", "2026-02-01T13:00:00Z")
+
+
+def at(minute):
+    return NOON + timedelta(minutes=minute)
+
+
+class Recorder:
+    """One replica: answers with what a test gives it."""
+
+    def __init__(self, name):
+        self.name = name
+        self.spans = []
+        self.gaps = []
+        self.covered = []
+        self.url = ""
+        self.silent = False
+
+    async def find(self, context, request):
+        if self.silent:
+            await asyncio.Event().wait()
+        return recorder.RecordedFindReply(replica=self.name, spans=self.spans, gaps=self.gaps)
+
+    async def export(self, context, request):
+        if not self.covered:
+            raise NotFound("nothing of it is recorded here", reason="nothing-recorded")
+        return recorder.ExportRef(
+            url=self.url,
+            start=self.covered[0].start,
+            end=self.covered[-1].end,
+            bytes=len(MOVIE),
+            covered=self.covered,
+            replica=self.name,
+        )
+
+
+def span(start, end):
+    return RecordedSpan(channel=0, stream="main", start=at(start), end=at(end), bytes=1000)
+
+
+@pytest.fixture
+async def recorders(nats_server, bus):
+    """Two replicas."""
+    running, replicas = [], []
+    for name in ("recorder-0", "recorder-1"):
+        connection = await Bus.connect(BusSettings(nats_url=nats_server.url, instance=name), name=name)
+        endpoints, replica = Endpoints(connection, recorder.SERVICE, "0.1.0"), Recorder(name)
+        endpoints.add(recorder.RECORDING_FIND, replica.find)
+        endpoints.add(recorder.RECORDING_EXPORT, replica.export)
+        await endpoints.start()
+        running.append((endpoints, connection))
+        replicas.append(replica)
+    yield replicas
+    for endpoints, connection in running:
+        await endpoints.drain(timeout_s=0)
+        await connection.close()
+
+
+@pytest.fixture
+async def movie():
+    """Serves the movie; `breaks` is how often it goes away in the middle, `asked` the ranges wanted."""
+
+    class Movie:
+        url, breaks, asked, gone = "", 0, [], False
+
+    async def serve(request):
+        if Movie.gone:
+            raise web.HTTPNotFound
+        start = request.http_range.start or 0
+        Movie.asked.append(start)
+        answer = web.StreamResponse(status=206)
+        answer.content_length = len(MOVIE) - start
+        await answer.prepare(request)
+        if Movie.breaks:
+            Movie.breaks -= 1
+            await answer.write(MOVIE[start : start + 100_000])
+            request.transport.close()
+            return answer
+        await answer.write(MOVIE[start:])
+        return answer
+
+    app = web.Application()
+    app.router.add_get("/export.mp4", serve)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    Movie.url = f"http://127.0.0.1:{runner.addresses[0][1]}/export.mp4"
+    Movie.asked = []
+    yield Movie
+    await runner.cleanup()
+
+
+async def test_the_answers_of_all_replicas_become_one(cambusctl, recorders):
+    recorders[0].spans = [span(0, 20)]
+    recorders[1].spans = [span(20, 30)]
+    recorders[0].gaps = [
+        RecordingGap(channel=0, stream="main", start=at(20), end=at(40), reason=GapReason.NO_OWNER)
+    ]
+    found = (await cambusctl("recordings", "find", "gate", *ASKED, "--json")).document
+    assert found["silent"] == []
+    (stream,) = found["recorded"]
+    (whole,) = stream["spans"]
+    assert (whole["start"], whole["end"]) == ("2026-02-01T12:00:00Z", "2026-02-01T12:30:00Z")
+    assert whole["replicas"] == ["recorder-0", "recorder-1"]
+    assert stream["gaps"] == [
+        {"start": "2026-02-01T12:30:00Z", "end": "2026-02-01T12:40:00Z", "reason": "no-owner"}
+    ]
+    human = (await cambusctl("recordings", "find", "gate", *ASKED)).out
+    assert [line.split()[0] for line in human.splitlines()[2:]] == ["recorded", "missing"]
+
+
+async def test_a_replica_that_does_not_answer_is_named(cambusctl, recorders):
+    recorders[0].spans = [span(0, 20)]
+    recorders[1].silent = True
+    ran = await cambusctl("recordings", "find", "gate", *ASKED, "--timeout", "0.5")
+    assert ran.code == 0
+    assert "this may not be all: recorder-1" in ran.err
+
+
+async def test_without_a_recorder_that_is_said(cambusctl, bus):
+    ran = await cambusctl("recordings", "find", "gate")
+    assert (ran.code, "no recorder answers" in ran.err) == (4, True)
+
+
+async def test_nothing_recorded_is_no_failure(cambusctl, recorders):
+    ran = await cambusctl("recordings", "find", "gate")
+    assert (ran.code, ran.out) == (0, "nothing is recorded in that time\n")
+
+
+async def test_the_device_itself_is_searched_page_by_page(cambusctl, service, device):
+    async def find(context, request):
+        page = int(request.cursor or 0)
+        one = DeviceRecording(id=f"/rec/{page}", channel=0, start=at(page), end=at(page + 1), bytes=1024)
+        return RecordingFindReply(recordings=[one], cursor=str(page + 1) if page < 2 else None)
+
+    service.add(FIND, find)
+    await service.start()
+    await service.hold(device)
+    arguments = ("recordings", "find", device, "--on-device", *ASKED)
+    assert (await cambusctl(*arguments)).code == 2  # which channel?
+    found = (await cambusctl(*arguments, "--channel", "0", "--json")).document
+    assert [each["id"] for each in found["recordings"]] == ["/rec/0", "/rec/1", "/rec/2"]
+    assert "1.0 KiB" in (await cambusctl(*arguments, "--channel", "0")).out
+
+
+async def test_a_device_that_cannot_be_searched_is_said_so(cambusctl, service, device):
+    await service.start()
+    await service.hold(device)
+    ran = await cambusctl("recordings", "find", device, "--on-device", "--channel", "0")
+    assert (ran.code, "501 unsupported" in ran.err) == (3, True)
+
+
+async def test_an_export_takes_the_replica_that_holds_most(cambusctl, recorders, movie, tmp_path):
+    recorders[0].url = "http://127.0.0.1:1/wrong"
+    recorders[0].covered = [TimeRange(start=at(0), end=at(5))]
+    recorders[1].url = movie.url
+    recorders[1].covered = [TimeRange(start=at(0), end=at(20)), TimeRange(start=at(30), end=at(60))]
+    target = tmp_path / "gate.mp4"
+    ran = await cambusctl("recordings", "export", "gate", "0", *ASKED, "-o", str(target))
+    assert ran.code == 0
+    assert target.read_bytes() == MOVIE
+    assert "recorder-0 holds 5 min of that time too" in ran.err
+    assert "(10 min)" in ran.err  # not recorded in between
+    assert [path.name for path in tmp_path.iterdir()] == ["gate.mp4"]
+
+
+async def test_a_broken_download_goes_on_where_it_was(cambusctl, recorders, movie, tmp_path, monkeypatch):
+    monkeypatch.setattr("cambus.cli.download.PAUSE_S", 0.0)
+    recorders[0].url, recorders[0].covered = movie.url, [TimeRange(start=at(0), end=at(60))]
+    movie.breaks = 2
+    target = tmp_path / "gate.mp4"
+    ran = await cambusctl("recordings", "export", "gate", "0", *ASKED, "-o", str(target), "--json")
+    assert (ran.code, ran.document["bytes"]) == (0, len(MOVIE))
+    assert target.read_bytes() == MOVIE
+    assert movie.asked[0] == 0
+    assert movie.asked == sorted(movie.asked)
+    assert movie.asked[-1] > 0
+
+
+async def test_the_same_command_again_goes_on_with_what_was_begun(
+    cambusctl, recorders, movie, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("cambus.cli.download.ATTEMPTS", 1)
+    recorders[0].url, recorders[0].covered = movie.url, [TimeRange(start=at(0), end=at(60))]
+    movie.breaks = 1
+    target = tmp_path / "gate.mp4"
+    arguments = ("recordings", "export", "gate", "0", *ASKED, "-o", str(target))
+    ran = await cambusctl(*arguments)
+    assert (ran.code, target.exists()) == (1, False)
+    assert "the same command goes on from there" in ran.err
+    assert (tmp_path / "gate.mp4.part.json").stat().st_mode & 0o077 == 0  # it may hold a token
+    again = await cambusctl(*arguments)
+    assert again.code == 0
+    assert target.read_bytes() == MOVIE
+    assert movie.asked[-1] > 0
+    assert [path.name for path in tmp_path.iterdir()] == ["gate.mp4"]
+
+
+async def test_what_was_begun_and_is_gone_is_begun_anew(cambusctl, recorders, movie, tmp_path, monkeypatch):
+    monkeypatch.setattr("cambus.cli.download.ATTEMPTS", 1)
+    recorders[0].url, recorders[0].covered = movie.url, [TimeRange(start=at(0), end=at(60))]
+    movie.breaks = 1
+    target = tmp_path / "gate.mp4"
+    arguments = ("recordings", "export", "gate", "0", *ASKED, "-o", str(target))
+    await cambusctl(*arguments)
+    movie.gone = True
+    refused = await cambusctl(*arguments)
+    assert (refused.code, "no longer valid" in refused.err) == (1, True)
+    movie.gone = False
+    assert (await cambusctl(*arguments)).code == 0
+    assert target.read_bytes() == MOVIE
+
+
+async def test_an_export_of_nothing_says_so_and_leaves_no_file(cambusctl, recorders, tmp_path):
+    ran = await cambusctl(
+        "recordings", "export", "gate", "0", *ASKED, "-o", str(tmp_path / "gate.mp4"), "--json"
+    )
+    assert (ran.code, ran.error["reason"]) == (3, "nothing-recorded")
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_policies_are_set_listed_and_deleted(cambusctl, service, tmp_path):
+    kept = {}
+
+    async def put(context, request):
+        kept[request.policy.id] = request.policy
+        return Done()
+
+    async def listed(context, request):
+        return recorder.PolicyListReply(policies=list(kept.values()))
+
+    async def delete(context, request):
+        if kept.pop(request.id, None) is None:
+            raise NotFound(f"there is no policy {request.id}")
+        return Done()
+
+    for spec, handler in (
+        (recorder.POLICY_SET, put),
+        (recorder.POLICY_LIST, listed),
+        (recorder.POLICY_DELETE, delete),
+    ):
+        service.add(spec, handler)
+    await service.start()
+    policy = ("recordings", "policy")
+    options = (
+        "--device",
+        "gate-*",
+        "--channel",
+        "0",
+        "--keep",
+        "30d",
+        "--keep-size",
+        "50G",
+        "--stream",
+        "sub",
+    )
+    assert (await cambusctl(*policy, "set", "gates", *options)).out == "set gates\n"
+    gates = kept["gates"]
+    assert (gates.match.devices, gates.match.channels, gates.streams) == (["gate-*"], [0], ["sub"])
+    assert (gates.retention.max_age_s, gates.retention.max_bytes) == (30 * 86400, 50 << 30)
+    file = tmp_path / "night.yaml"
+    file.write_text("{id: night, mode: schedule, schedule: {spans: [{start: '22:00', end: '06:00'}]}}")
+    assert (await cambusctl(*policy, "set", "-f", str(file))).code == 0
+    assert kept["night"].schedule.spans[0].start == "22:00"
+    shown = (await cambusctl(*policy, "list")).out
+    assert "gate-*, channel 0" in shown
+    assert "30 d, 50 GiB a stream" in shown
+    assert (await cambusctl(*policy, "delete", "night")).code == 2
+    assert (await cambusctl(*policy, "delete", "night", "--yes")).code == 0
+    assert (await cambusctl(*policy, "delete", "night", "--yes")).code == 3
+    assert (await cambusctl(*policy, "set")).code == 2
+    assert (await cambusctl(*policy, "set", "x", "--keep", "long")).code == 2
