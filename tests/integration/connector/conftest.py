@@ -227,6 +227,12 @@ class Bench:
                 return entry.value
         raise AssertionError("a watch never ends")
 
+    async def forgotten(self, device):
+        """Wait until nothing is known of a device any more."""
+        async for _ in self.presence.watch():
+            if await self.presence.get(device) is None:
+                return
+
 
 @pytest.fixture(scope="session")
 def connector_nats():

@@ -37,8 +37,7 @@ async def test_a_removed_device_is_let_go_and_forgotten(bench, device, eventuall
     await bench.shown(device)
     await bench.devices.delete(device)
     await eventually(lambda: not world.sessions)
-    while await bench.presence.get(device) is not None:
-        await asyncio.sleep(0.02)
+    await bench.forgotten(device)
     with pytest.raises(Offline):
         await bench.client.call(ptz.MOVE, ptz.PtzMoveRequest(channel=0), device=device)
 
@@ -187,5 +186,4 @@ async def test_presence_of_devices_that_were_removed_meanwhile_is_swept(bench, d
     await crashed.crash()
     await bench.devices.delete(device)
     await bench.connector("replica-2")
-    while await bench.presence.get(device) is not None:
-        await asyncio.sleep(0.02)
+    await bench.forgotten(device)

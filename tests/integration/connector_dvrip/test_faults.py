@@ -87,7 +87,7 @@ async def test_a_device_without_a_free_connection_is_reported_as_such(
     bench, simulator, device, how, eventually
 ):
     simulator.quirks.max_connections, simulator.quirks.over_limit = 1, how
-    reader, writer = await asyncio.open_connection("127.0.0.1", simulator.port)
+    _, writer = await asyncio.open_connection("127.0.0.1", simulator.port)
     await simulator.wait_for(lambda: simulator.connection_count == 1)
     await bench.connector()
     heard = await bench.heard(device)
@@ -187,7 +187,7 @@ async def test_a_record_that_can_not_work_says_what_is_wrong(bench, simulator, d
 async def test_lost_keepalives_end_the_session(bench, simulator, device):
     simulator.quirks.alive_interval = 1
     await bench.online(device, simulator)
-    bench.session(device).client.control.session._keepalive._timeout_s = 0.3  # noqa: SLF001
+    bench.session(device).client.control.session._keepalive._timeout_s = 0.3
     simulator.quirks.silent_ids = {1006}
     presence = await failing(bench, device)
     assert presence.last_error.reason in ("keepalive-lost", "connection-lost")

@@ -204,8 +204,8 @@ async def test_nothing_disturbs_an_upgrade(bench, heard, order, simulator, devic
     await heard.until("upgrade.progressed", lambda event: event.state == "transferring")
     info = await bench.client.call(upgrade.INFO, Empty(), device=device)
     assert info.state == "transferring"
+    request = device_commands.DeviceRebootRequest(confirm=True)
     with pytest.raises(Conflict) as refused:
-        request = device_commands.DeviceRebootRequest(confirm=True)
         await bench.client.call(device_commands.REBOOT, request, device=device)
     assert refused.value.reason == "upgrade-under-way"
     await heard.until("upgrade.finished")

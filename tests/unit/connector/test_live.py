@@ -59,6 +59,7 @@ class FakeSession:
 
     def __init__(self, channels=2):
         self.opened = []
+        self.news = asyncio.Condition()
         self.asked = []
         self.refuse = None
         self.agree = asyncio.Event()
@@ -73,6 +74,11 @@ class FakeSession:
             },
         )
 
+    async def opens(self, count):
+        """Wait until so many streams were opened in all."""
+        async with self.news:
+            await self.news.wait_for(lambda: len(self.opened) >= count)
+
     async def open_stream(self, channel, stream, sink):
         self.asked.append((channel, stream))
         await self.agree.wait()
@@ -80,6 +86,8 @@ class FakeSession:
             raise self.refuse
         opened = FakeStream(sink)
         self.opened.append(opened)
+        async with self.news:
+            self.news.notify_all()
         return opened
 
 
@@ -245,8 +253,7 @@ async def test_a_broken_stream_is_opened_again_with_growing_pauses(live, session
     began = loop.time()
     for number in range(6):
         session.opened[number].end.set_exception(SessionEnd(EndReason.CONNECTION_LOST, "silence"))
-        while len(session.opened) == number + 1:
-            await asyncio.sleep(0.05)
+        await session.opens(number + 2)
         assert session.opened[number].closed == 1
     assert 20 < loop.time() - began < 60  # 0.5 + 1 + 2 + 4 + 8 + 15, spread by a fifth
     await session.opened[-1].send(100)

@@ -20,8 +20,8 @@ def json_object(value: Any, max_items: int = MAX_ITEMS) -> JsonObject:
 def json_value(value: Any, max_items: int = MAX_ITEMS) -> Any:
     """Return any JSON of the device; one with more than `max_items` values is replaced by a note."""
     budget = [max_items]
-    shown = _fit(redact(value), MAX_DEPTH, budget)
-    return {"omitted": "too much to show"} if budget[0] < 0 else shown
+    shown = _fit(value, MAX_DEPTH, budget)
+    return {"omitted": "too much to show"} if budget[0] < 0 else redact(shown)
 
 
 def text(value: str, limit: int = 200) -> str:

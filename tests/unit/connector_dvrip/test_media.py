@@ -1,0 +1,104 @@
+# ruff: noqa: DTZ001  # a device's local time has no zone
+"""Frames of the device as frames of the bus."""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+
+from cambus.connector_dvrip.clock import DeviceZone, zone_of_minutes
+from cambus.connector_dvrip.media import FrameMaker
+from cambus.dvrip.frames import AudioFrame, InfoFrame, PictureFrame, VideoFrame
+from cambus.media.audio import AudioConfig
+from cambus.media.frame import Codec, Kind
+
+START_US = 1_769_947_042_000_000
+A_LAW, UNKNOWN, KHZ_8 = 14, 99, 2
+
+
+def video(*, key=False, **fields):
+    return VideoFrame(Codec.H264, key, b"\0\0\0\1\x65x" if key else b"\0\0\0\1\x41x", fps=25, **fields)
+
+
+@pytest.fixture
+def maker():
+    return FrameMaker(DeviceZone(UTC))
+
+
+def feed(maker, *media, step_us=40_000, start_us=START_US):
+    return [
+        frame
+        for number, each in enumerate(media)
+        for frame in maker.frames(each, start_us + number * step_us)
+    ]
+
+
+def test_pictures_are_stamped_at_their_rate(maker):
+    frames = feed(maker, video(key=True), *[video() for _ in range(49)])
+    steps = [after.pts - before.pts for before, after in pairwise(frames)]
+    assert all(3500 <= step <= 3700 for step in steps)
+    assert frames[0].keyframe
+    assert [frame.discontinuity for frame in frames] == [True] + [False] * 49
+
+
+def test_sound_is_described_before_the_first_packet_and_after_every_keyframe(maker):
+    sound = AudioFrame(A_LAW, KHZ_8, b"\xd5" * 320)
+    kinds = [
+        frame.kind for frame in feed(maker, video(key=True), sound, video(), sound, video(key=True), sound)
+    ]
+    assert kinds == [
+        Kind.VIDEO,
+        Kind.AUDIO_CONFIG,
+        Kind.AUDIO,
+        Kind.VIDEO,
+        Kind.AUDIO,
+        Kind.VIDEO,
+        Kind.AUDIO_CONFIG,
+        Kind.AUDIO,
+    ]
+    assert maker.sound == AudioConfig(Codec.PCMA, 8000, 1)
+
+
+def test_sound_nobody_can_name_does_not_stop_the_picture(maker):
+    frames = feed(maker, video(key=True), AudioFrame(UNKNOWN, 77, b"??"), video())
+    assert [frame.kind for frame in frames] == [Kind.VIDEO, Kind.AUDIO_CONFIG, Kind.AUDIO, Kind.VIDEO]
+    assert frames[2].codec is Codec.OPAQUE
+    assert maker.opaque_audio == 1
+
+
+def test_sound_can_be_left_out():
+    maker = FrameMaker(DeviceZone(UTC), audio=False)
+    assert [frame.kind for frame in feed(maker, video(key=True), AudioFrame(A_LAW, KHZ_8, b"x"))] == [
+        Kind.VIDEO
+    ]
+
+
+def test_a_change_of_codec_or_size_is_a_discontinuity_and_counted(maker):
+    frames = feed(maker, video(key=True), video(), video(key=True, format_changed=True))
+    assert frames[-1].discontinuity
+    assert maker.format_changes == 1
+
+
+def test_a_gap_the_protocol_library_saw_is_passed_on(maker):
+    frames = feed(maker, video(key=True), video(), video(key=True, discontinuity=True))
+    assert frames[-1].discontinuity
+
+
+def test_the_devices_dates_give_its_drift_whatever_its_zone():
+    maker = FrameMaker(zone_of_minutes(-480))
+    local = datetime(2026, 2, 1, 19, 57, 29)  # eight hours ahead of UTC, and seven seconds ahead of us
+    feed(maker, video(key=True, device_time=local))
+    assert maker.drift_s == pytest.approx(7.0, abs=1.1)
+
+
+def test_information_and_pictures_are_data(maker):
+    frames = feed(maker, video(key=True), InfoFrame(1, 0, b"SPEED:5;"), PictureFrame(b"\xff\xd8jpeg"))
+    assert [(frame.kind, frame.codec) for frame in frames[1:]] == [
+        (Kind.DATA, Codec.OPAQUE),
+        (Kind.DATA, Codec.MJPEG),
+    ]
+    assert frames[1].pts == frames[0].pts
+
+
+def test_video_in_a_codec_nobody_knows_is_left_out(maker):
+    assert feed(maker, VideoFrame(Codec.OPAQUE, True, b"??")) == []

@@ -1,0 +1,75 @@
+"""The options and the address of a device's record."""
+
+import pytest
+
+from cambus.connector.errors import InvalidRecord
+from cambus.connector_dvrip.address import parse_address
+from cambus.connector_dvrip.options import DvripOptions
+from cambus.dvrip.profile import Topology
+
+
+def test_the_defaults_need_no_option():
+    options = DvripOptions.of({})
+    assert options.profile(Topology.AUTO).channel_base == 0
+    assert options.timeouts(7.0).request == 7.0
+
+
+def test_options_reach_the_protocol():
+    options = DvripOptions.of(
+        {
+            "channel_base": 1,
+            "ptz_flip_v": True,
+            "connections": 3,
+            "request_timeout_s": 4.0,
+            "media_timeout_s": 2.0,
+        }
+    )
+    profile, timeouts = options.profile(Topology.OWN_SESSION), options.timeouts(10.0)
+    assert (profile.channel_base, profile.ptz_flip_vertical, profile.connections) == (1, True, 3)
+    assert profile.topology is Topology.OWN_SESSION
+    assert (timeouts.request, timeouts.media_silence, timeouts.first_media) == (4.0, 2.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("channel_base", 2),
+        ("channel_base", "1"),
+        ("topology", "udp"),
+        ("time_zone", "Nowhere/Land"),
+        ("alarm_hold_s", -1),
+        ("alarm_poll_s", 0.1),
+        ("upgrade_piece_bytes", 10),
+        ("ptz_flip_h", "yes"),
+        ("no_such_option", 1),
+        ("password", "hunter2"),
+    ],
+)
+def test_what_can_not_be_is_named_and_not_quoted(option, value):
+    with pytest.raises(InvalidRecord, match=rf"options\.{option}") as refused:
+        DvripOptions.of({option: value})
+    assert "hunter2" not in refused.value.text
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "port"),
+    [
+        ("192.0.2.1", "192.0.2.1", 34567),
+        ("192.0.2.1:40000", "192.0.2.1", 40000),
+        ("recorder.example", "recorder.example", 34567),
+        (" nvr-1:1 ", "nvr-1", 1),
+        ("[2001:db8::1]", "2001:db8::1", 34567),
+        ("[2001:db8::1]:9", "2001:db8::1", 9),
+    ],
+)
+def test_addresses(address, host, port):
+    assert parse_address(address) == (host, port)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [None, "", "a b", "host:", "host:0", "host:65536", "host:abc", "::1", "http://host", "user@host"],
+)
+def test_what_is_no_address(address):
+    with pytest.raises(InvalidRecord, match="address"):
+        parse_address(address)
