@@ -129,10 +129,16 @@ class Cutter:
         current = self._open
         if frame.discontinuity:
             yield from self.finish()
-        elif current is not None and (
-            current.video != self._video
-            or current.audio != self._audio
-            or frame.dts - current.first_dts >= self._segment_ticks
+        elif self._pending and 2 * (frame.dts - self._pending[0].dts) >= self._fragment_ticks:
+            yield from self._flush(frame.dts)  # a fragment that begins with a keyframe is a place to seek to
+        if (
+            current is not None
+            and current is self._open
+            and (
+                current.video != self._video
+                or current.audio != self._audio
+                or frame.dts - current.first_dts >= self._segment_ticks
+            )
         ):
             yield from self._flush(frame.dts)
             yield from self._end()

@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 STALLED_S = 10.0
 CLAIM_TTL_S = 30.0
 LOOK_S = 1.0
+FIRST_PICTURE_US = 10_000_000  # how long a stream that was never recorded may take to begin without a gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,8 @@ class StreamRecorder:
         last_end_us = await loop.run_in_executor(
             self._shared.writers, self._shared.index.last_end_us, self.key
         )
-        now_us = time.time_ns() // 1000
-        self._ledger = GapLedger(self.key, last_end_us or now_us, GapReason.RESTART, self._put_gap)
+        since_us = last_end_us or time.time_ns() // 1000 + FIRST_PICTURE_US
+        self._ledger = GapLedger(self.key, since_us, GapReason.RESTART, self._put_gap)
         subject = subjects.media_subject(self.key.device, self.key.channel, self.key.stream)
         subscription = await self._shared.bus.subscribe(subject, self._take)
         try:
