@@ -20,7 +20,7 @@ from cambus.bus.connection import Bus
 from cambus.bus.in_process import RunningService
 from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
-from cambus.schemas import assets
+from cambus.schemas import assets, keys
 from cambus.schemas.codec import MSGPACK, decode, encode
 from cambus.schemas.commands import alarm_router as commands
 from cambus.schemas.events import alarm as events
@@ -186,8 +186,9 @@ class AlarmBus:
 
     async def dead_letters(self) -> list[DeadLetter]:
         info = await self.bus.jetstream.call(f"STREAM.INFO.{assets.STREAM_DEAD_LETTERS}")
+        state = info["state"]
         letters = []
-        for seq in range(info["state"]["first_seq"], info["state"]["last_seq"] + 1):
+        for seq in range(state["first_seq"], state["last_seq"] + 1) if state["messages"] else ():
             message = await self.bus.js.get_msg(assets.STREAM_DEAD_LETTERS, seq)
             letters.append(decode(DeadLetter, message.data, MSGPACK))
         return letters
@@ -199,3 +200,12 @@ class AlarmBus:
 
     async def all_done(self) -> bool:
         return await self.unfinished() == 0
+
+    async def store(self, rule_id: str, *sinks: dict, **fields: object) -> None:
+        """Write a rule past the command, as it may be there before the first router is."""
+        rule = AlarmRule(id=rule_id, sinks=list(sinks), **fields)
+        await KeyValue(self.bus, assets.KV_POLICIES, AlarmRule).put(keys.alarm_rule(rule_id), rule)
+
+    async def delete(self, rule_id: str) -> None:
+        """Delete a rule by command."""
+        await self.client.call(commands.RULES_DELETE, commands.RulesDeleteRequest(id=rule_id))

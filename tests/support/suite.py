@@ -1,10 +1,13 @@
 """The suite as users run it: a real nats-server and every service a process, with simulated devices beside them."""
 
 import asyncio
+import json
 import os
 import signal
+import sysconfig
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +65,20 @@ async def until(condition: Condition, within_s: float = 30.0, what: str = "") ->
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"not within {within_s:g} s: {what or condition}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command line left: its exit code, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The JSON it printed."""
+        return json.loads(self.out)
 
 
 class Suite:
@@ -135,6 +152,32 @@ class Suite:
     def log(self, service: str) -> str:
         """Everything a service has logged."""
         return self.stack.log(service).read_text()
+
+    # --- the command line -------------------------------------------------------------------------------
+
+    async def cambusctl(self, *arguments: str, within_s: float = 60.0) -> Ran:
+        """Run the command line as a user would, in a process of its own."""
+        variables = {
+            "CAMBUS_NATS_URL": self.nats_url,
+            "CAMBUS_CREDENTIALS_KEY_FILE": str(self.stack.credentials_key_file),
+        }
+        process = await asyncio.create_subprocess_exec(
+            str(Path(sysconfig.get_path("scripts")) / "cambusctl"),
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=self.folder,
+            env={**os.environ, **variables},
+        )
+        try:
+            async with asyncio.timeout(within_s):
+                out, err = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return Ran(process.returncode or 0, out.decode(), err.decode())
 
     # --- devices ----------------------------------------------------------------------------------------
 
