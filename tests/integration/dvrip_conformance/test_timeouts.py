@@ -121,10 +121,14 @@ async def test_video_that_falls_silent(recorder, dial):
     client = await dial(recorder, media_silence=SHORT_S)
     live = await client.open_live(0)
     with pytest.raises(RequestTimeout) as caught:
-        async with asyncio.timeout(30):
-            async for _ in live:
-                pass
+        await to_the_end(live)
     assert (caught.value.name, caught.value.seconds) == ("media_silence", SHORT_S)
+
+
+async def to_the_end(live):
+    async with asyncio.timeout(30):
+        async for _ in live:
+            pass
 
 
 @pytest.mark.parametrize(
