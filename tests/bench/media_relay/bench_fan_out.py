@@ -1,6 +1,6 @@
 """Fan-out: CPU per delivered gigabit against the minimal loop, and how late a picture is at a viewer.
 
-One stream, N viewers (500; `--viewers 100` for a quick look), HTTP-FLV and RTSP over TCP; three interleaved runs.
+One stream, N viewers (500; `--viewers 100` for a quick look), HTTP-FLV and RTSP over TCP; five interleaved runs.
 """
 
 import argparse
@@ -12,10 +12,10 @@ import sys
 import psutil
 import rig
 
-WINDOW_S = 5.0
-SETTLE_S = 2.0
+WINDOW_S = 3.0
+SETTLE_S = 0.5
 SETTLE_PER_VIEWER_S = 0.004  # the groups of pictures all of them were sent at the start have to drain first
-RUNS = 3
+RUNS = 5
 
 
 class Viewers:
