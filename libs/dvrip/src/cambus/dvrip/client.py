@@ -101,7 +101,8 @@ class DvripClient(RemoteDevice):
             raise
         control.closed.add_done_callback(lambda _: self.budget.release())
         self._take_control(control)
-        return control.session.login_reply or LoginReply.parse({})
+        self.login_reply = control.session.login_reply or LoginReply.parse({})
+        return self.login_reply
 
     async def _log_in(self) -> Connection:
         try:
