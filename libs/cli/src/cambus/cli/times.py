@@ -26,10 +26,11 @@ def parse_instant(text: str, *, now: datetime | None = None) -> datetime:
     word = text.strip()
     if word.lower() == "now":
         return now.astimezone(UTC)
-    if word.startswith("-"):
-        return now.astimezone(UTC) - parse_span(word[1:])
+    span = parse_span(word[1:]) if word.startswith("-") else None
     clock = _CLOCK.fullmatch(word)
     try:
+        if span is not None:
+            return now.astimezone(UTC) - span
         if clock is not None:
             return _today_at(clock, now).astimezone(UTC)
         return datetime.fromisoformat(word).astimezone(UTC)
@@ -57,7 +58,7 @@ def parse_span(text: str) -> timedelta:
     try:
         return timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
     except OverflowError:
-        raise UsageError(f"{text!r} is too long") from None
+        raise UsageError(f"{text!r} is too long: wanted 90s, 15m, 2h, 30d or 1w") from None
 
 
 def parse_range(start: str, end: str, *, now: datetime | None = None) -> tuple[datetime, datetime]:

@@ -1,0 +1,111 @@
+"""What the doctor makes of what it is shown."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cambus.cli.device_status import DeviceStatus
+from cambus.cli.discovery import Instance
+from cambus.cli.doctor import devices, nats, services
+from cambus.cli.doctor.finding import Level
+from cambus.cli.doctor.probes import Probe, read_samples
+from cambus.schemas.state.devices import DeviceRecord
+from cambus.schemas.state.presence import DeviceState, Presence
+
+NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
+
+
+def status(name="gate", state=DeviceState.ONLINE, *, since=timedelta(hours=1), enabled=True, **facts):
+    record = DeviceRecord(id=name, protocol="dvrip", address="192.0.2.1", enabled=enabled)
+    online = state in {DeviceState.ONLINE, DeviceState.DEGRADED}
+    presence = Presence(device=name, protocol="dvrip", online=online, state=state, since=NOW - since, **facts)
+    return DeviceStatus(name, record, presence)
+
+
+def troubles(*found):
+    return [each for each in devices.check_states(found, NOW) if each.subject != "devices"]
+
+
+@pytest.mark.parametrize("state", [each for each in DeviceState if each is not DeviceState.ONLINE])
+def test_every_state_but_online_is_told_or_passes(state):
+    found = troubles(status(state=state, degraded=["events"]))
+    if state is DeviceState.DISABLED:
+        assert found == []
+        return
+    (finding,) = found
+    assert state.value in finding.text
+    passing = {DeviceState.UPGRADING, DeviceState.REBOOTING}
+    assert finding.level is (Level.NOTE if state in passing else Level.PROBLEM)
+    assert finding.todo or state in passing
+    assert "{" not in finding.todo
+
+
+def test_a_device_that_has_only_begun_to_connect_is_left_in_peace():
+    assert troubles(status(state=DeviceState.CONNECTING, since=timedelta(seconds=30))) == []
+    assert len(troubles(status(state=DeviceState.CONNECTING, since=timedelta(minutes=5)))) == 1
+
+
+def test_what_is_switched_off_is_not_looked_for():
+    found = devices.check_states([status(state=DeviceState.OFFLINE, enabled=False), status("yard")], NOW)
+    assert [each.text for each in found] == ["1 of 1 online"]
+
+
+def test_a_thousand_devices_with_one_trouble_do_not_fill_the_screen():
+    found = devices.check_states([status(f"d{n}", DeviceState.OFFLINE) for n in range(100)], NOW)
+    assert len(found) == 2 + devices.SHOWN
+    assert "80 more devices offline" in found[-1].text
+
+
+def test_a_wrong_clock_is_noted():
+    (finding,) = devices.check_clocks([status(drift_s=-93.0), status("yard", drift_s=2.0)])
+    assert (finding.subject, finding.level) == ("gate", Level.NOTE)
+    assert "1 min 33 s behind" in finding.text
+
+
+def test_a_connector_is_missed_only_for_protocols_that_are_spoken():
+    running = [Instance(name, f"{name}-0", "0.1.0") for name in services.WITHOUT]
+    assert services.check_running(running, [])[0].level is Level.OK
+    (missed,) = services.check_running(running, ["dvrip", "dvrip"])
+    assert (missed.subject, missed.level) == ("connector-dvrip", Level.PROBLEM)
+
+
+def test_other_peoples_services_do_not_count_as_another_version():
+    ours = Instance("recorder", "recorder-0", "0.1.0")
+    (finding,) = services.check_versions([ours, Instance("somebody", "x", "9.9")], "0.1.0")
+    assert finding.level is Level.OK
+    assert services.check_versions([ours], "0.2.0")[0].level is Level.NOTE
+
+
+def test_metrics_are_read_and_summed_over_their_labels():
+    text = (
+        "# HELP cambus_x_total X\n# TYPE cambus_x_total counter\n"
+        'cambus_x_total{reason="a"} 2.0\ncambus_x_total{reason="b"} 1.5e+00\ncambus_y 1\npython_info 1\nbroken\n'
+    )
+    assert read_samples(text) == {"cambus_x_total": 3.5, "cambus_y": 1.0}
+
+
+def test_a_recorder_that_could_not_write_is_noted():
+    instance = Instance("recorder", "recorder-0", "0.1.0", {"http": "http://127.0.0.1:1"})
+    samples = {"cambus_recorder_write_failures_total": 2.0, "cambus_recorder_disk_free_bytes": 10.0 * 2**30}
+    found = services.check_probes([Probe(instance, True, True, "", samples)])
+    assert [(each.level, each.text) for each in found] == [
+        (Level.NOTE, "2 writes the disk refused since it started"),
+        (Level.OK, "10 GiB free on the disk of the recordings"),
+    ]
+    (unreachable,) = services.check_probes([Probe(instance)])
+    assert unreachable.level is Level.NOTE
+
+
+def test_a_bucket_that_is_nearly_full_is_a_problem():
+    config = {"name": "KV_x", "discard": "new", "max_bytes": 100}
+    (finding,) = (
+        each
+        for each in nats.check_assets({"KV_x": {"config": config, "state": {"bytes": 95}}})
+        if "KV_x holds" in each.text
+    )
+    assert finding.level is Level.PROBLEM
+    replicas = [{"name": "nats-1", "current": True}, {"name": "nats-2", "current": False}]
+    behind = {"config": config, "state": {"bytes": 0}, "cluster": {"replicas": replicas}}
+    assert any(
+        "nats-2" in each.text and "nats-1" not in each.text for each in nats.check_assets({"KV_x": behind})
+    )

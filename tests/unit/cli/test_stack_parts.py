@@ -1,0 +1,103 @@
+"""What a stack is made of, without running one."""
+
+import os
+import socket
+import sys
+
+import pytest
+
+from cambus.cli.devices_file import load_devices
+from cambus.cli.stack.demo import RECORDERS, devices_file
+from cambus.cli.stack.lock import FolderLock
+from cambus.cli.stack.options import (
+    CONNECTOR_GRACE_S,
+    SERVICE_GRACE_S,
+    SERVICES,
+    StackFailedError,
+    StackOptions,
+    command_of,
+    environment_of,
+    jetstream_budget_mib,
+)
+from cambus.cli.stack.ports import free_or_any
+from cambus.cli.stack.terminal import command_prefix
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_told_where_nats_is_and_keeps_to_its_own_folder(service, tmp_path):
+    values = environment_of(service, StackOptions(tmp_path), "nats://127.0.0.1:1", "http://127.0.0.1:2")
+    assert values["CAMBUS_NATS_URL"] == "nats://127.0.0.1:1"
+    assert values["CAMBUS_DATA_DIR"] == str(tmp_path / service)
+    assert values["CAMBUS_HTTP_PORT"] == "0"
+    opens_secrets = service.startswith("connector-") or service == "alarm-router"
+    assert ("CAMBUS_CREDENTIALS_KEY_FILE" in values) is opens_secrets
+    assert command_of(service)[0] == sys.executable
+
+
+def test_the_environment_of_the_options_wins(tmp_path):
+    options = StackOptions(tmp_path, environment={"CAMBUS_LOG_LEVEL": "debug", "CAMBUS_HTTP_PORT": "7"})
+    values = environment_of("recorder", options, "n", "m")
+    assert (values["CAMBUS_LOG_LEVEL"], values["CAMBUS_HTTP_PORT"]) == ("debug", "7")
+
+
+def test_everything_ends_within_half_a_minute():
+    nats_s = 10
+    assert SERVICE_GRACE_S + CONNECTOR_GRACE_S + nats_s <= 30
+
+
+def test_a_service_that_is_not_installed_is_said_so():
+    with pytest.raises(StackFailedError, match="pip install cambus-connector-none"):
+        command_of("connector-none")
+
+
+@pytest.mark.parametrize(("free_gib", "budget_mib"), [(1000, None), (4, 2048), (0.1, 256)])
+def test_jetstream_takes_no_more_than_half_of_a_small_disk(free_gib, budget_mib):
+    assert jetstream_budget_mib(int(free_gib * 2**30)) == budget_mib
+
+
+def test_a_port_that_is_taken_is_replaced_by_any():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert free_or_any(port) == 0
+    assert free_or_any(port) == port
+    assert free_or_any(0) == 0
+
+
+def test_a_folder_is_for_one_stack(tmp_path):
+    first, second = FolderLock(tmp_path), FolderLock(tmp_path)
+    first.acquire()
+    with pytest.raises(StackFailedError, match=f"process {os.getpid()}"):
+        second.acquire()
+    first.release()
+    second.acquire()
+    second.release()
+
+
+def test_the_devices_file_of_the_demonstration_is_one(tmp_path):
+    path = tmp_path / "devices.yaml"
+    path.write_text(devices_file([1000, 1001]))
+    (tmp_path / "password").write_text("x" * 24)
+    found = load_devices(path)
+    assert [(each.id, each.address) for each in found] == [
+        (recorder.device, f"127.0.0.1:{port}") for recorder, port in zip(RECORDERS, (1000, 1001), strict=True)
+    ]
+
+
+def test_commands_to_paste_name_nats_only_where_it_is_not_the_usual_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["cambusctl-not"])
+    assert command_prefix("nats://127.0.0.1:4222") == "cambusctl"
+    assert command_prefix("nats://127.0.0.1:5") == "cambusctl --nats nats://127.0.0.1:5"
+    script = tmp_path / "bin" / "cambusctl"
+    script.parent.mkdir()
+    script.touch(mode=0o755)
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.chdir(tmp_path)
+    assert command_prefix("nats://127.0.0.1:4222") == "bin/cambusctl"
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert command_prefix("nats://127.0.0.1:4222") == "cambusctl"
+    monkeypatch.setenv("MAKELEVEL", "1")  # make has a PATH of its own
+    assert command_prefix("nats://127.0.0.1:4222") == "bin/cambusctl"
