@@ -4,7 +4,7 @@ import io
 import zipfile
 import zlib
 from dataclasses import dataclass
-from typing import Final
+from typing import IO, Final
 
 from cambus.dvrip.errors import MalformedPayload, Refused
 from cambus.dvrip.messages.upgrade import UpgradeInfo
@@ -24,14 +24,18 @@ class FirmwarePackage:
     model: str
 
     @classmethod
-    def read(cls, package: bytes) -> "FirmwarePackage":
+    def read(cls, package: bytes | IO[bytes]) -> "FirmwarePackage":
         """Read the description in a package; nothing else is unpacked.
+
+        Args:
+            package: the package, or a file of it that can be searched.
 
         Raises:
             MalformedPayload: it is no such package.
         """
         try:
-            with zipfile.ZipFile(io.BytesIO(package)) as archive, archive.open(INSTALL_DESCRIPTION) as entry:
+            file = io.BytesIO(package) if isinstance(package, bytes) else package
+            with zipfile.ZipFile(file) as archive, archive.open(INSTALL_DESCRIPTION) as entry:
                 text = entry.read(MAX_DESCRIPTION_BYTES + 1)
         except (
             zipfile.BadZipFile,
