@@ -1,10 +1,11 @@
 """Alarms of a recorder, on the bus once each, paired, in order."""
 
-import asyncio
-
 import pytest
 
+from cambus.bus.outbox import OutboxFull
+from cambus.connector_dvrip.alarms import DeviceAlarms, Moment
 from cambus.dvrip.ids import MessageId
+from cambus.dvrip.messages.alarm import AlarmReport
 from cambus.schemas.commands import alarm as alarm_commands
 from cambus.schemas.errors import BadRequest, Unsupported
 
@@ -115,8 +116,6 @@ async def test_the_device_is_answered_after_the_event_is_durable(
 async def test_an_alarm_that_could_not_be_kept_is_not_answered(
     bench, simulator, device, monkeypatch, eventually
 ):
-    from cambus.bus.outbox import OutboxFull
-
     await bench.online(device, simulator)
     tried = []
     session = bench.session(device)
@@ -204,19 +203,9 @@ async def test_two_replicas_that_hear_one_alarm_publish_one_event(bench, simulat
     await bench.online(device, simulator)
     simulator.raise_alarm("motion", 0)
     raised = await heard.until("alarm.raised")
-    from cambus.connector_dvrip.alarms import AlarmTracker
-
     session = bench.session(device)
-    other = AlarmTracker(device, 60.0)
-    report_body = {"Channel": 0, "Event": "VideoMotion", "Status": "Start"}
-    report_body["StartTime"] = session.zone.to_local(raised.device_time).strftime("%Y-%m-%d %H:%M:%S")
-    from cambus.dvrip.messages.alarm import AlarmReport
-
-    (event,) = other.report(
-        AlarmReport.parse(report_body),
-        zone=session.zone,
-        channels=2,
-        at=raised.at,
-        now=asyncio.get_running_loop().time(),
-    )
+    body = {"Channel": 0, "Event": "VideoMotion", "Status": "Start"}
+    body["StartTime"] = session.zone.to_local(raised.device_time).strftime("%Y-%m-%d %H:%M:%S")
+    moment = Moment(raised.at, 1234.5, session.zone, 2)
+    (event,) = DeviceAlarms(device, 60.0).report(AlarmReport.parse(body), moment)
     assert event.event_id == raised.id

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambus.connector_dvrip.alarms import AlarmTracker
+from cambus.connector_dvrip.alarms import DeviceAlarms, Moment
 from cambus.connector_dvrip.clock import UTC_ZONE
 from cambus.dvrip.messages.alarm import AlarmReport, AlarmStatus
 
@@ -22,15 +22,15 @@ steps = st.lists(st.tuples(st.floats(0, 40), reports), max_size=60)
 
 @given(steps)
 def test_beginnings_and_ends_alternate(sequence):
-    tracker = AlarmTracker("gate-1", hold_s=30.0)
+    tracker = DeviceAlarms("gate-1", hold_s=30.0)
     now, state, ids = 0.0, {}, []
     for pause, (event, channel, status, second) in sequence:
         now += pause
         at = AT + timedelta(seconds=now)
         local = (AT + timedelta(seconds=second)).replace(tzinfo=None)
         report = AlarmReport(event, event, channel, AlarmStatus(status), local)
-        events = tracker.expire(at, now)
-        events += tracker.report(report, zone=UTC_ZONE, channels=4, at=at, now=now)
+        moment = Moment(at, now, UTC_ZONE, 4)
+        events = [*tracker.expire(moment), *tracker.report(report, moment)]
         for each in events:
             key = each.fields["key"]
             if each.spec.name == "alarm.raised":
@@ -47,12 +47,12 @@ def test_beginnings_and_ends_alternate(sequence):
 
 @given(steps)
 def test_every_alarm_is_over_in_the_end(sequence):
-    tracker = AlarmTracker("gate-1", hold_s=30.0)
+    tracker = DeviceAlarms("gate-1", hold_s=30.0)
     now = 0.0
     for pause, (event, channel, status, _) in sequence:
         now += pause
         report = AlarmReport(event, event, channel, AlarmStatus(status), None)
-        tracker.report(report, zone=UTC_ZONE, channels=4, at=AT + timedelta(seconds=now), now=now)
-    tracker.expire(AT + timedelta(seconds=now + 30), now + 30)
+        tracker.report(report, Moment(AT + timedelta(seconds=now), now, UTC_ZONE, 4))
+    tracker.expire(Moment(AT + timedelta(seconds=now + 30), now + 30, UTC_ZONE, 4))
     assert not tracker.active
     assert tracker.next_timeout() is None

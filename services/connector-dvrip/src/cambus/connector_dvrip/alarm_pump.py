@@ -8,7 +8,7 @@ from typing import Final
 
 from cambus.bus.errors import BusError
 from cambus.connector.device_events import DeviceEvents
-from cambus.connector_dvrip.alarms import AlarmEvent, AlarmTracker
+from cambus.connector_dvrip.alarms import AlarmEvent, DeviceAlarms, Moment
 from cambus.connector_dvrip.clock import DeviceZone
 from cambus.connector_dvrip.metrics import DvripMetrics
 from cambus.dvrip.events import AlarmRaised, EventStream
@@ -28,7 +28,7 @@ class AlarmPump:
     """Publishes the alarms of one device.
 
     Args:
-        tracker: pairs and collapses them.
+        alarms: pairs and collapses them.
         events: publishes.
         metrics: counts.
         zone: of the device's clock; asked for each report.
@@ -37,14 +37,14 @@ class AlarmPump:
 
     def __init__(
         self,
-        tracker: AlarmTracker,
+        alarms: DeviceAlarms,
         events: DeviceEvents,
         metrics: DvripMetrics,
         *,
         zone: Callable[[], DeviceZone],
         channels: Callable[[], int],
     ) -> None:
-        self._tracker = tracker
+        self._alarms = alarms
         self._events = events
         self._metrics = metrics
         self._zone = zone
@@ -70,14 +70,13 @@ class AlarmPump:
 
     async def expire_for_ever(self) -> None:
         """Supply the ends that never come, until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
             self._changed.clear()
             try:
-                async with asyncio.timeout_at(self._tracker.next_timeout()):
+                async with asyncio.timeout_at(self._alarms.next_timeout()):
                     await self._changed.wait()
             except TimeoutError:
-                await self._publish(self._tracker.expire(datetime.now(UTC), loop.time()))
+                await self._publish(self._alarms.expire(self._moment()))
 
     # --- inside -----------------------------------------------------------------------------------------
 
@@ -91,17 +90,13 @@ class AlarmPump:
             event.acknowledge()
 
     def _track(self, report: AlarmReport, via: str) -> list[AlarmEvent]:
-        events = self._tracker.report(
-            report,
-            zone=self._zone(),
-            channels=self._channels(),
-            at=datetime.now(UTC),
-            now=asyncio.get_running_loop().time(),
-            via=via,
-        )
+        events = self._alarms.report(report, self._moment(), via)
         self._changed.set()
         self._metrics.alarm("published" if events else "repeated")
         return events
+
+    def _moment(self) -> Moment:
+        return Moment(datetime.now(UTC), asyncio.get_running_loop().time(), self._zone(), self._channels())
 
     async def _publish(self, events: list[AlarmEvent]) -> bool:
         """Make events durable; False if one could not be: then the device is not told that it was heard."""

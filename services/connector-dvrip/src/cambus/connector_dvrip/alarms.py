@@ -1,15 +1,17 @@
-"""Alarms from reports: beginnings paired with ends, repeats collapsed, ends that never come supplied.
+"""Alarms from reports, as events of the bus: each beginning and each end once, under an id two replicas agree on.
 
-A table without I/O or clock: reports and time go in, events to publish come out.
+Which reports are news is decided by the protocol library (`cambus.dvrip.alarm_tracker`); here they become events. No
+clock and no I/O inside.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from cambus.connector_dvrip.clock import DeviceZone
-from cambus.connector_dvrip.mapping.alarms import MappedAlarm, alarm_event_id, map_alarm
+from cambus.connector_dvrip.mapping.alarms import DEVICE_WIDE, MappedAlarm, alarm_event_id, map_alarm
+from cambus.dvrip.alarm_tracker import AlarmChange, AlarmTracker, Change
 from cambus.dvrip.messages.alarm import AlarmReport, AlarmStatus
 from cambus.schemas.events import alarm as alarm_events
 from cambus.schemas.events.alarm import ClearCause
@@ -18,13 +20,10 @@ from cambus.schemas.spec import EventSpec
 K = TypeVar("K")
 V = TypeVar("V")
 
-MAX_ACTIVE: Final = 4096
-"""Alarms of one device that may be active; beyond it the oldest counts as over."""
-
 SAME_S: Final = 5.0
 """An end reported again within so many seconds, perhaps by another way, is the same one (DVRIP §12)."""
 
-_REMEMBERED: Final = 1024
+_REMEMBERED: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +35,24 @@ class AlarmEvent:
     fields: dict[str, Any]
 
 
-@dataclass(slots=True)
-class _Active:
-    """An alarm that has begun."""
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a report was heard, and what its words mean.
 
-    alarm: MappedAlarm
-    event_id: str
-    since: float
-    held_until: float
+    Attributes:
+        at: by our clock.
+        now: the same on the monotonic clock, seconds.
+        zone: of the device's clock.
+        channels: how many the device has.
+    """
+
+    at: datetime
+    now: float
+    zone: DeviceZone
+    channels: int
 
 
-class AlarmTracker:
+class DeviceAlarms:
     """The alarms of one device, over all its sessions.
 
     Args:
@@ -56,85 +62,65 @@ class AlarmTracker:
 
     def __init__(self, device: str, hold_s: float) -> None:
         self._device = device
-        self._hold_s = hold_s
-        self._active: OrderedDict[str, _Active] = OrderedDict()
+        self._tracker = AlarmTracker(hold_s)
+        self._begun: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._ended: OrderedDict[str, float] = OrderedDict()
         self._ordinals: OrderedDict[tuple[str, str, datetime | None], int] = OrderedDict()
 
     @property
     def active(self) -> frozenset[str]:
         """The keys of the alarms that have begun and not ended."""
-        return frozenset(self._active)
+        return frozenset(self._begun)
 
-    def report(
-        self,
-        report: AlarmReport,
-        *,
-        zone: DeviceZone,
-        channels: int,
-        at: datetime,
-        now: float,
-        via: str = "session",
-    ) -> list[AlarmEvent]:
-        """Take a report; return the events it makes, none for a repeat.
-
-        Args:
-            report: what the device said.
-            zone: of its clock.
-            channels: how many it has.
-            at: when it was heard.
-            now: the same moment on the monotonic clock, seconds.
-            via: how it was heard.
-        """
-        alarm = map_alarm(report, zone, channels)
-        if report.status is AlarmStatus.STOP:
-            return self._end(alarm, at, now, ClearCause.ENDED)
-        if report.status is AlarmStatus.NONE:
-            return [self._raised(alarm, at, via, momentary=True)]
-        known = self._active.get(alarm.key)
-        if known is not None:
-            known.held_until = now + self._hold_s
-            return []
-        events = self._make_room(at, now)
-        raised = self._raised(alarm, at, via, momentary=False)
-        self._active[alarm.key] = _Active(alarm, raised.event_id, now, now + self._hold_s)
-        return [*events, raised]
-
-    def expire(self, at: datetime, now: float) -> list[AlarmEvent]:
-        """End the alarms whose hold has run out."""
-        events = []
-        for active in [active for active in self._active.values() if active.held_until <= now]:
-            events += self._end(active.alarm, at, now, ClearCause.TIMEOUT)
+    def report(self, report: AlarmReport, moment: Moment, via: str = "session") -> list[AlarmEvent]:
+        """Take a report; return the events it makes, none for a repeat."""
+        if report.event in DEVICE_WIDE:
+            report = replace(report, channel=0)
+        changes = self._tracker.receive(report, via, moment.now)
+        events = [self._event(change, moment, via) for change in changes]
+        if report.status is AlarmStatus.STOP and not any(change.report is report for change in changes):
+            events += self._end_of_unknown(report, moment)
         return events
+
+    def expire(self, moment: Moment) -> list[AlarmEvent]:
+        """End the alarms whose hold has run out."""
+        return [self._event(change, moment, "session") for change in self._tracker.expire(moment.now)]
 
     def next_timeout(self) -> float | None:
         """When `expire` has something to do, None: never."""
-        return min((active.held_until for active in self._active.values()), default=None)
+        return self._tracker.next_timeout()
 
     # --- inside -----------------------------------------------------------------------------------------
 
-    def _raised(self, alarm: MappedAlarm, at: datetime, via: str, *, momentary: bool) -> AlarmEvent:
-        fields = {**alarm.fields(), "input": alarm.input, "momentary": momentary, "via": via, "at": at}
-        return AlarmEvent(alarm_events.RAISED, self._id(alarm, "raised", at), fields)
+    def _event(self, change: AlarmChange, moment: Moment, via: str) -> AlarmEvent:
+        alarm = map_alarm(change.report, moment.zone, moment.channels)
+        if change.change is Change.CLEARED:
+            cause = ClearCause.TIMEOUT if change.timed_out else ClearCause.ENDED
+            return self._cleared(alarm, moment, cause)
+        momentary = change.change is Change.MOMENTARY
+        event_id = self._id(alarm, "raised", moment.at)
+        if not momentary:
+            self._begun[alarm.key] = event_id, moment.now
+        facts = {"input": alarm.input, "momentary": momentary, "via": via, "at": moment.at}
+        return AlarmEvent(alarm_events.RAISED, event_id, {**alarm.fields(), **facts})
 
-    def _end(self, alarm: MappedAlarm, at: datetime, now: float, cause: ClearCause) -> list[AlarmEvent]:
-        """The end of an alarm. One whose beginning was not seen is told all the same: it may have been before us."""
-        active = self._active.pop(alarm.key, None)
-        if active is None and now - self._ended.get(alarm.key, -SAME_S) < SAME_S:
-            return []
-        _remember(self._ended, alarm.key, now)
-        fields = {**alarm.fields(), "cause": cause, "at": at}
-        if active is not None:
-            fields |= {"raised": active.event_id, "duration_s": max(now - active.since, 0.0)}
+    def _cleared(self, alarm: MappedAlarm, moment: Moment, cause: ClearCause) -> AlarmEvent:
+        fields: dict[str, Any] = {**alarm.fields(), "cause": cause, "at": moment.at}
+        begun = self._begun.pop(alarm.key, None)
+        if begun is not None:
+            fields |= {"raised": begun[0], "duration_s": max(moment.now - begun[1], 0.0)}
         if cause is not ClearCause.ENDED:
-            fields["device_time"] = None
-        return [AlarmEvent(alarm_events.CLEARED, self._id(alarm, f"cleared-{cause.value}", at), fields)]
+            fields["device_time"] = None  # the device did not say when it ended
+        _remember(self._ended, alarm.key, moment.now)
+        event_id = self._id(alarm, f"cleared-{cause.value}", moment.at)
+        return AlarmEvent(alarm_events.CLEARED, event_id, fields)
 
-    def _make_room(self, at: datetime, now: float) -> list[AlarmEvent]:
-        if len(self._active) < MAX_ACTIVE:
+    def _end_of_unknown(self, report: AlarmReport, moment: Moment) -> list[AlarmEvent]:
+        """The end of an alarm whose beginning was before our time: others may still hold it as active."""
+        alarm = map_alarm(report, moment.zone, moment.channels)
+        if moment.now - self._ended.get(alarm.key, -SAME_S) < SAME_S:
             return []
-        oldest = next(iter(self._active.values()))
-        return self._end(oldest.alarm, at, now, ClearCause.TIMEOUT)
+        return [self._cleared(alarm, moment, ClearCause.ENDED)]
 
     def _id(self, alarm: MappedAlarm, what: str, at: datetime) -> str:
         """An id that depends on what the device said only, and counts what it says twice in one second."""
@@ -145,7 +131,7 @@ class AlarmTracker:
 
 
 def _remember(table: OrderedDict[K, V], key: K, value: V) -> None:
-    """Keep the newest few entries of a table."""
+    """Keep the newest entries of a table."""
     table[key] = value
     table.move_to_end(key)
     while len(table) > _REMEMBERED:

@@ -8,7 +8,7 @@ from cambus.connector.context import DeviceContext
 from cambus.connector.errors import EndReason, SessionEnd
 from cambus.connector_dvrip.address import parse_address
 from cambus.connector_dvrip.alarm_pump import AlarmPump
-from cambus.connector_dvrip.alarms import AlarmTracker
+from cambus.connector_dvrip.alarms import DeviceAlarms
 from cambus.connector_dvrip.client import MeteredClient
 from cambus.connector_dvrip.clock import UTC_ZONE
 from cambus.connector_dvrip.mapping.errors import end_of_attempt
@@ -84,7 +84,7 @@ class DvripDevice:
         self._expiring = False
         self._session_changed = asyncio.Event()
         self.pump = AlarmPump(
-            AlarmTracker(record.id, self.options.alarm_hold_s),
+            DeviceAlarms(record.id, self.options.alarm_hold_s),
             context.events,
             metrics,
             zone=lambda: UTC_ZONE if self.session is None else self.session.zone,

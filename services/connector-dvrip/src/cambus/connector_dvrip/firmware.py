@@ -2,22 +2,18 @@
 
 import asyncio
 import hashlib
-import json
 import tempfile
-import zipfile
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from cambus.bus.errors import BusError
 from cambus.bus.objects import ObjectStore
-from cambus.dvrip.messages.upgrade import UpgradeInfo
+from cambus.dvrip.errors import MalformedPayload
+from cambus.dvrip.firmware import FirmwarePackage
 
 MAX_IMAGE_BYTES: Final = 512 << 20
-MAX_DESCRIPTION_BYTES: Final = 64 << 10
 READ_BYTES: Final = 256 << 10
-DESCRIPTION: Final = "InstallDesc"
 
 
 class FirmwareError(Exception):
@@ -31,14 +27,6 @@ class FirmwareError(Exception):
         super().__init__(text)
         self.reason = reason
         self.text = text
-
-
-@dataclass(frozen=True, slots=True)
-class PackageDescription:
-    """What a package says it is for; empty where it does not say."""
-
-    hardware: str = ""
-    vendor: str = ""
 
 
 class FirmwareFile:
@@ -95,41 +83,9 @@ class FirmwareFile:
         while chunk := await asyncio.to_thread(self._file.read, READ_BYTES):
             yield chunk
 
-    async def description(self) -> PackageDescription | None:
+    async def package(self) -> FirmwarePackage | None:
         """What the package says it is for; None for an image that is no package."""
-        return await asyncio.to_thread(self._description)
-
-    def _description(self) -> PackageDescription | None:
-        self._file.seek(0)
         try:
-            with zipfile.ZipFile(self._file) as package:
-                entry = package.getinfo(DESCRIPTION)
-                if entry.file_size > MAX_DESCRIPTION_BYTES:
-                    return None
-                with package.open(entry) as file:
-                    text = file.read(MAX_DESCRIPTION_BYTES)
-        except (zipfile.BadZipFile, KeyError, OSError, RuntimeError, NotImplementedError, EOFError):
+            return await asyncio.to_thread(FirmwarePackage.read, self._file)
+        except MalformedPayload:
             return None
-        return _read(text)
-
-
-def _read(text: bytes) -> PackageDescription | None:
-    """Read an `InstallDesc` (DVRIP §13)."""
-    try:
-        fields: Any = json.loads(text.strip(b"\0 \r\n\t").decode("utf-8", "replace"), strict=False)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(fields, dict):
-        return None
-    return PackageDescription(str(fields.get("Hardware", "")), str(fields.get("Vendor", "")))
-
-
-def mismatch(package: PackageDescription, device: UpgradeInfo) -> str | None:
-    """Return in words where a package and a device do not fit, None if they do, as far as both say."""
-    for what, ours, theirs in (
-        ("hardware", package.hardware, device.hardware),
-        ("vendor", package.vendor, device.vendor),
-    ):
-        if ours and theirs and ours.strip().lower() != theirs.strip().lower():
-            return f"the image is for {what} {ours[:64]}, the device is {theirs[:64]}"
-    return None

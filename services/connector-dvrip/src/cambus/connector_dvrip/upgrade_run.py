@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from cambus.bus.errors import BusError
 from cambus.bus.objects import ObjectStore
-from cambus.connector_dvrip.firmware import FirmwareError, FirmwareFile, mismatch
-from cambus.dvrip.errors import DvripError
+from cambus.connector_dvrip.firmware import FirmwareError, FirmwareFile
+from cambus.dvrip.errors import DvripError, Refused
 from cambus.dvrip.messages.upgrade import UpgradeResult
 from cambus.dvrip.operations.upgrade import UpgradeError, UpgradePhase, UpgradeProgress
 from cambus.schemas.commands.upgrade import UpgradeStartRequest
@@ -137,7 +137,7 @@ class UpgradeRun:
 
     async def _check_fits(self, session: "DvripSession", image: FirmwareFile) -> None:
         """Compare what the package is for with what the device is (DVRIP §13)."""
-        package = await image.description()
+        package = await image.package()
         if package is None:
             logger.warning("image describes no hardware", extra={"device": self._device.id})
             return
@@ -148,9 +148,10 @@ class UpgradeRun:
                 "device does not say what fits", extra={"device": self._device.id, "reason": str(error)}
             )
             return
-        problem = mismatch(package, info)
-        if problem is not None:
-            raise FirmwareError("wrong-hardware", problem)
+        try:
+            package.check(info)
+        except Refused as error:
+            raise FirmwareError("wrong-hardware", str(error)) from None
 
     def _check_cancelled(self) -> None:
         if self._cancelled:

@@ -39,9 +39,11 @@ TYPES: Final = {
 """The canonical names of the protocol library, as alarm types; every other name is `other`."""
 
 _INPUTS: Final = {"input": InputKind.LOCAL, "net_input": InputKind.NETWORK, "ipc_input": InputKind.CAMERA}
-_DEVICE_WIDE: Final = frozenset(
+DEVICE_WIDE: Final = frozenset(
     {"ip_conflict", "net_lost", "disk_missing", "disk_low", "disk_error", "serial", "system"}
 )
+"""Alarms of the device as a whole, whatever number stands in `Channel`."""
+
 _FUNCTIONS: Final = {
     "MotionDetect": AlarmType.MOTION,
     "BlindDetect": AlarmType.TAMPER,
@@ -97,7 +99,7 @@ def map_alarm(report: AlarmReport, zone: DeviceZone, channels: int) -> MappedAla
     channel: int | None = None
     if report.event in _INPUTS:
         alarm_input = AlarmInput(kind=_INPUTS[report.event], number=report.channel)
-    elif report.event not in _DEVICE_WIDE and report.channel < max(channels, 1):
+    elif report.event not in DEVICE_WIDE and report.channel < max(channels, 1):
         channel = report.channel
     return MappedAlarm(
         type=kind,
@@ -132,4 +134,8 @@ def _key(report: AlarmReport, kind: AlarmType, channel: int | None, alarm_input:
     if kind is AlarmType.OTHER:
         name = "".join(c for c in report.native if c.isascii() and c.isalnum())[:64]
         return alarm_key(kind, channel, name or "unnamed", report.channel)
+    if channel is None and report.event not in DEVICE_WIDE:
+        return alarm_key(
+            kind, None, report.channel
+        )  # a channel the device has not: still not another's alarm
     return alarm_key(kind, channel)

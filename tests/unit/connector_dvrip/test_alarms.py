@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cambus.connector_dvrip.alarms import MAX_ACTIVE, AlarmTracker
+from cambus.connector_dvrip.alarms import DeviceAlarms, Moment
 from cambus.connector_dvrip.clock import UTC_ZONE, DeviceZone, zone_of_minutes
+from cambus.dvrip.alarm_tracker import MAX_ALARMS
 from cambus.dvrip.messages.alarm import AlarmReport, AlarmStatus
 
 AT = datetime(2026, 2, 1, 12, 0, 0, tzinfo=UTC)
@@ -19,17 +20,19 @@ def report(event="motion", channel=0, status="Start", second=0, native="VideoMot
 
 class Bench:
     def __init__(self, hold_s=60.0, device="gate-1"):
-        self.tracker = AlarmTracker(device, hold_s)
+        self.tracker = DeviceAlarms(device, hold_s)
         self.now = 0.0
 
     def tell(self, *args, after_s=1.0, zone=UTC_ZONE, channels=8, **kwargs):
         self.now += after_s
-        at = AT + timedelta(seconds=self.now)
-        return self.tracker.report(report(*args, **kwargs), zone=zone, channels=channels, at=at, now=self.now)
+        return self.tracker.report(report(*args, **kwargs), self.moment(zone, channels))
 
     def wait(self, seconds):
         self.now += seconds
-        return self.tracker.expire(AT + timedelta(seconds=self.now), self.now)
+        return self.tracker.expire(self.moment())
+
+    def moment(self, zone=UTC_ZONE, channels=8):
+        return Moment(AT + timedelta(seconds=self.now), self.now, zone, channels)
 
 
 @pytest.fixture
@@ -160,13 +163,13 @@ def test_a_channel_the_device_has_not_is_no_channel(bench):
 def test_a_flood_of_alarms_is_bounded():
     bench = Bench()
     raised = cleared = 0
-    for number in range(MAX_ACTIVE + 100):
+    for number in range(MAX_ALARMS + 100):
         for event in bench.tell("other", native=f"Alarm{number}", after_s=0.0):
             raised += event.spec.name == "alarm.raised"
             cleared += event.spec.name == "alarm.cleared"
-    assert raised == MAX_ACTIVE + 100
+    assert raised == MAX_ALARMS + 100
     assert cleared == 100
-    assert len(bench.tracker.active) == MAX_ACTIVE
+    assert len(bench.tracker.active) == MAX_ALARMS
 
 
 def test_secrets_and_monsters_in_a_report_do_not_get_through(bench):
@@ -174,7 +177,7 @@ def test_secrets_and_monsters_in_a_report_do_not_get_through(bench):
     alarm = AlarmReport(
         "motion", "Video\nMotion", 0, AlarmStatus.START, None, description="x" * 5000, raw=raw
     )
-    (raised,) = bench.tracker.report(alarm, zone=DeviceZone(UTC), channels=1, at=AT, now=0.0)
+    (raised,) = bench.tracker.report(alarm, bench.moment(DeviceZone(UTC), 1))
     native = raised.fields["native"]
     assert "hunter2" not in native.model_dump_json()
     assert native.detail["Big"] == str(1 << 200)
