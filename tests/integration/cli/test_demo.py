@@ -1,0 +1,80 @@
+"""`cambusctl demo`: two simulated recorders, and an alarm that comes out of a real webhook."""
+
+import asyncio
+import io
+import json
+from dataclasses import replace
+
+import pytest
+
+from cambus.cli.output import Output
+from cambus.cli.stack import demo
+from cambus.cli.stack.options import StackOptions
+
+
+class Said(io.StringIO):
+    """What the demonstration prints; `arrived` is set by every line."""
+
+    def __init__(self):
+        super().__init__()
+        self.arrived = asyncio.Event()
+
+    def write(self, text):
+        self.arrived.set()
+        return super().write(text)
+
+    async def line(self, wanted):
+        """Wait for a line that fits."""
+        while True:
+            self.arrived.clear()
+            for line in self.getvalue().splitlines():
+                if wanted(line):
+                    return line
+            await self.arrived.wait()
+
+
+@pytest.fixture
+async def said(tmp_path, monkeypatch):
+    """A demonstration that runs, with alarms every second; `said(as_json)` starts it."""
+    quick = tuple(
+        replace(recorder, channels=1, codec="h264", alarm_every_s=1.0) for recorder in demo.RECORDERS
+    )
+    monkeypatch.setattr(demo, "RECORDERS", quick)
+    running = []
+
+    async def start(*, as_json):
+        text = Said()
+        out = Output(as_json=as_json, stdout=text, stderr=io.StringIO())
+        options = StackOptions(tmp_path / "var", 0, 0, 0, environment={"CAMBUS_DISK_RESERVE_MIB": "0"})
+        running.append(asyncio.create_task(demo.Demo(out, options).run()))
+        return text
+
+    yield start
+    for task in running:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def test_alarms_of_both_recorders_come_out_of_the_webhook(said):
+    text = await said(as_json=True)
+    async with asyncio.timeout(90):
+        running = json.loads(await text.line(lambda line: '"running"' in line))
+        assert running["nats"].startswith("nats://127.0.0.1:")
+        for device in ("gate", "yard"):
+            alarm = json.loads(await text.line(lambda line, device=device: f"{device}/0  motion" in line))
+            assert alarm["event"] == "alarm"
+
+
+async def test_it_says_what_to_watch_and_what_to_paste(said, tmp_path):
+    text = await said(as_json=False)
+    async with asyncio.timeout(90):
+        await text.line(lambda line: line.startswith("Ctrl-C stops everything"))
+    shown = text.getvalue()
+    assert "both simulated recorders are online" in shown
+    assert "Watch:  http://127.0.0.1:" in shown
+    assert " ptz move gate 0 --pan 0.5" in shown
+    assert "--nats nats://127.0.0.1:" in shown
+    password = (tmp_path / "var" / "demo" / "password").read_text().strip()
+    assert len(password) >= 24
+    assert password not in shown
+    assert (tmp_path / "var" / "demo" / "password").stat().st_mode & 0o077 == 0
