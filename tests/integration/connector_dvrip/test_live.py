@@ -214,6 +214,18 @@ async def test_information_frames_pass_as_data(bench, simulator, device):
     assert next(frame for frame in frames if frame.kind is Kind.DATA).payload
 
 
+async def test_the_dates_in_the_video_show_the_devices_clock(bench, simulator, device):
+    await bench.online(device, simulator)
+    await bench.shown(device, lambda p: p.drift_s is not None and abs(p.drift_s) < 3)
+    heard = await bench.heard(device)
+    simulator.device.clock.set_offset(-600)
+    await bench.view(device)
+    presence = await bench.shown(device, lambda p: p.drift_s < -590)
+    assert presence.drift_s > -610
+    drift = await heard.until("exception.reported", lambda event: event.code == "clock-drift")
+    assert drift.detail["drift_s"] < -590
+
+
 async def test_a_keyframe_can_be_asked_for(bench, simulator, device):
     await bench.online(device, simulator)
     await bench.view(device)

@@ -9,10 +9,12 @@ import zipfile
 import pytest
 
 from cambus.bus.objects import ObjectStore
+from cambus.connector.rendezvous import preferred_owner
 from cambus.schemas.assets import OBJECTS_FIRMWARE
 from cambus.schemas.commands import device as device_commands
 from cambus.schemas.commands import upgrade
 from cambus.schemas.errors import Conflict, NotFound
+from cambus.schemas.keys import shard_of
 from cambus.schemas.model import Empty
 
 
@@ -204,11 +206,30 @@ async def test_nothing_disturbs_an_upgrade(bench, heard, order, simulator, devic
     await heard.until("upgrade.progressed", lambda event: event.state == "transferring")
     info = await bench.client.call(upgrade.INFO, Empty(), device=device)
     assert info.state == "transferring"
+    assert (await bench.shown(device)).state == "upgrading"
     request = device_commands.DeviceRebootRequest(confirm=True)
     with pytest.raises(Conflict) as refused:
         await bench.client.call(device_commands.REBOOT, request, device=device)
     assert refused.value.reason == "upgrade-under-way"
     await heard.until("upgrade.finished")
+    await bench.shown(device, lambda p: p.state == "online")
+
+
+async def test_a_new_replica_does_not_take_a_device_in_the_middle(bench, heard, order, simulator, device):
+    simulator.quirks.delay_s = {1522: 0.1}
+    await order(package(size=400_000))
+    await heard.until("upgrade.progressed", lambda event: event.state == "transferring")
+    alone = bench.connectors["replica-1"].service
+    shard = shard_of(device)
+    name = next(
+        name
+        for name in map("other-{}".format, range(100))
+        if preferred_owner(shard, [name, "replica-1"]) == name
+    )
+    await bench.connector(name)
+    assert (await heard.until("upgrade.finished")).state == "succeeded"
+    await bench.shown(device, lambda p: p.online and p.replica == name)
+    assert shard not in alone.ownership.held
 
 
 async def test_what_fits_is_told(bench, heard, simulator, device):

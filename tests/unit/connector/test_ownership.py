@@ -77,6 +77,7 @@ class FakeHolder:
         self.name = name
         self.used = used
         self.running = {}
+        self.occupied = set()
 
     def shards(self):
         return frozenset(self.used)
@@ -84,6 +85,9 @@ class FakeHolder:
     async def gained(self, shard, epoch):
         self.log.append((self.name, "gained", shard))
         self.running[shard] = epoch
+
+    def busy(self, shard):
+        return shard in self.occupied
 
     def fenced(self, shard):
         self.log.append((self.name, "fenced", shard))
@@ -150,6 +154,21 @@ async def test_a_newcomer_gets_its_share_after_the_sessions_were_closed(world):
     for shard in moved:
         events = [(name, what) for name, what, of in world.log if of == shard]
         assert events == [("a", "handed-over"), ("b", "gained")]
+
+
+async def test_a_shard_that_is_busy_changes_hands_when_it_is_not(world):
+    ownership, holder = world.add("a")
+    await asyncio.sleep(2)
+    moving = share_of("b", "ab")
+    busy = next(iter(moving))
+    holder.occupied.add(busy)
+    other, _ = world.add("b")
+    await asyncio.sleep(5)
+    assert set(other.held) == moving - {busy}
+    assert busy in ownership.held
+    holder.occupied.clear()
+    await asyncio.sleep(2)
+    assert set(other.held) == moving
 
 
 async def test_a_stop_gives_back_everything_and_takes_nothing_more(world):

@@ -26,7 +26,7 @@ class DeviceHooks(Protocol):
     def drifted(self, drift_s: float | None) -> None:
         """The device's clock is so many seconds ahead of ours."""
 
-    def upgrading(self, active: bool) -> None:
+    def upgrading(self, *, active: bool) -> None:
         """An upgrade has begun or ended; while it lasts, losing the session is no surprise."""
 
     def online(self) -> bool:

@@ -50,6 +50,7 @@ class DevicePresence:
 
     Attributes:
         current: what is shown now.
+        upgrading: whether an upgrade is under way.
     """
 
     def __init__(self, device: str, protocol: str, replica: str, show: Callable[[Presence], None]) -> None:
@@ -80,7 +81,7 @@ class DevicePresence:
         before = self.current
         self._change(
             online=True,
-            state=DeviceState.ONLINE,
+            state=self._state_online,
             since=datetime.now(UTC),
             seen_at=None,
             replica=self._replica,
@@ -137,9 +138,19 @@ class DevicePresence:
         """The device's clock is so many seconds ahead of ours."""
         self._change(drift_s=drift_s)
 
+    def upgrade(self, *, active: bool) -> None:
+        """An upgrade has begun or ended."""
+        self.upgrading = active
+        if self.current.online:
+            self._change(state=self._state_online)
+
     def renewed(self, epoch: int) -> None:
         """The device is held under a new epoch."""
         self._change(epoch=epoch, replica=self._replica)
+
+    @property
+    def _state_online(self) -> DeviceState:
+        return DeviceState.UPGRADING if self.upgrading else DeviceState.ONLINE
 
     def _state_after(self, end: SessionEnd) -> DeviceState:
         if self.upgrading:

@@ -91,6 +91,10 @@ class Fleet:
         """The shards that have devices."""
         return frozenset(shard for shard, devices in self._by_shard.items() if devices)
 
+    def busy(self, shard: int) -> bool:
+        """Whether a device of the shard is being upgraded."""
+        return any(unit.busy and shard_of(device) == shard for device, unit in self.units.items())
+
     async def gained(self, shard: int, epoch: int) -> None:
         """The shard is ours (again), under this epoch."""
         async with self._locks[shard]:

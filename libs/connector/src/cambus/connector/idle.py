@@ -23,6 +23,7 @@ class IdleUnit:
     """
 
     session = None
+    busy = False
 
     def __init__(
         self, record: Desired, around: Surroundings, *, epoch: int, problem: InvalidRecord | None

@@ -35,6 +35,9 @@ class ShardHolder(Protocol):
     def shards(self) -> frozenset[int]:
         """The shards that have devices."""
 
+    def busy(self, shard: int) -> bool:
+        """Whether one of its devices should not change hands now unless it must."""
+
     async def gained(self, shard: int, epoch: int) -> None:
         """The shard is ours (again): run its devices, under this epoch."""
 
@@ -143,7 +146,9 @@ class Ownership:
             await self._holder.gained(shard, lease.epoch)
 
     async def _give_up(self, shard: int, used: frozenset[int]) -> None:
-        """Hand over another's share at once; let go of a shard without devices after a while."""
+        """Hand over another's share at once, or when it is idle; let go of a shard without devices after a while."""
+        if self._holder.busy(shard):
+            return
         if shard in used or _now() - self._unused_since.setdefault(shard, _now()) >= UNUSED_S:
             await self._hand_over(shard)
 

@@ -154,9 +154,14 @@ class DeviceUnit:
         """The device's clock is so many seconds ahead of ours."""
         self.presence.drifted(drift_s)
 
-    def upgrading(self, active: bool) -> None:
+    @property
+    def busy(self) -> bool:
+        """Whether it should not be handed over now unless it must: an upgrade is under way."""
+        return self.presence.upgrading
+
+    def upgrading(self, *, active: bool) -> None:
         """An upgrade has begun or ended."""
-        self.presence.upgrading = active
+        self.presence.upgrade(active=active)
 
     def online(self) -> bool:
         """Whether the device has a session now."""

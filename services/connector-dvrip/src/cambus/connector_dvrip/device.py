@@ -30,6 +30,9 @@ from cambus.schemas.state.devices import DeviceRecord
 logger = logging.getLogger(__name__)
 
 LIMIT_NEWS_S: Final = 600.0
+SEEN_DRIFT_S: Final = 3.0
+"""By how much the dates in the video, which have whole seconds and come late, must differ from what is shown."""
+
 DRIFT_NEWS_S: Final = 60.0
 """A drift that was reported is reported again when it has changed by so much."""
 
@@ -78,6 +81,7 @@ class DvripDevice:
         self._request_timeout_s = request_timeout_s
         self._topology = Topology(self.options.topology)
         self._drift_told: float | None = None
+        self._drift_shown: float | None = None
         self._limit_told_at = -LIMIT_NEWS_S
         self._up_since: float | None = None
         self._restart_expected = False
@@ -165,6 +169,7 @@ class DvripDevice:
 
     async def drifted(self, drift_s: float) -> None:
         """Show how far the clock is off, and report it once when that is too much (DVRIP §14)."""
+        self._drift_shown = drift_s
         self.context.hooks.drifted(round(drift_s, 1))
         if abs(drift_s) <= self.options.clock_drift_s:
             self._drift_told = None
@@ -176,6 +181,11 @@ class DvripDevice:
         await self.context.events.exception(
             "clock-drift", f"the device's clock is {abs(drift_s):.0f} s {side}", drift_s=round(drift_s, 1)
         )
+
+    async def seen_drift(self, drift_s: float) -> None:
+        """The dates in the video show the clock too: worth a word when it is no longer what was shown."""
+        if self._drift_shown is None or abs(drift_s - self._drift_shown) > SEEN_DRIFT_S:
+            await self.drifted(drift_s)
 
     async def clock_jumped(self, jump_s: float) -> None:
         """The dates in the video show that the clock was set."""

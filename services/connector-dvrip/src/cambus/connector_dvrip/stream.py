@@ -79,6 +79,8 @@ class DvripStream:
         self._session.taps.offer(self._channel, self._stream, frame)
         self._count()
         maker = self._maker
+        if maker.drift_s is not None:
+            await self._session.device.seen_drift(maker.drift_s)
         if maker.format_changes:
             maker.format_changes = 0
             await self._session.device.context.events.exception(
