@@ -290,6 +290,7 @@ def test_firmware_for_other_hardware_or_vendor_is_refused_unless_forced():
         package(b"{" + b" " * 100_000 + b"}"),
         package(b"{}")[:-30],
     ],
+    ids=["empty", "no zip", "no description", "no object", "too long", "cut short"],
 )
 def test_what_is_no_firmware_package_is_malformed(data):
     with pytest.raises(MalformedPayload):
