@@ -68,3 +68,21 @@ def test_jitter_is_no_gap() -> None:
     ledger.recorded(0, SECOND)
     ledger.recorded(SECOND + 1_900_000, 3 * SECOND)
     assert written.spans == []
+
+
+def test_a_stream_may_take_its_time_to_begin_but_not_to_go_on() -> None:
+    written = Written()
+    ledger = GapLedger(KEY, 0, GapReason.RESTART, written, allowance_us=10 * SECOND)
+    ledger.look(11 * SECOND)
+    ledger.recorded(11 * SECOND, 12 * SECOND)
+    assert written.spans == []
+    ledger.recorded(15 * SECOND, 16 * SECOND)
+    assert written.spans == [(12, 15, "stream-lost")]
+
+
+def test_a_gap_that_was_over_before_anybody_noticed_is_a_stream_lost() -> None:
+    written = Written()
+    ledger = GapLedger(KEY, 0, GapReason.RESTART, written)
+    ledger.recorded(0, 10 * SECOND)
+    ledger.recorded(18 * SECOND, 19 * SECOND)
+    assert written.spans == [(10, 18, "stream-lost")]

@@ -15,7 +15,7 @@ class Directory:
 
     Args:
         bus: the connection.
-        on_online: called with the name of a device that has just come online.
+        on_online: called with the name of a device that has just come online, or to another process.
     """
 
     def __init__(self, bus: Bus, on_online: Callable[[str], None]) -> None:
@@ -69,5 +69,6 @@ class Directory:
             if entry is None:
                 continue
             self._presence[device] = entry.value
-            if entry.value.online and not (before is not None and before.online):
+            session = entry.value.session
+            if session is not None and (before is None or before.session != session):
                 self._on_online(device)

@@ -101,10 +101,10 @@ class PolicyBook:
                         found.setdefault(key, []).append(policy)
         return {key: combine(policies) for key, policies in found.items()}
 
-    def online(self, device: str) -> bool:
-        """Whether a device takes commands."""
+    def session(self, device: str) -> object | None:
+        """What changes whenever claims on a device are to be made anew; None while it is offline."""
         presence = self.presence.get(device)
-        return presence is not None and presence.online
+        return presence.session if presence is not None else None
 
     def protocol(self, device: str) -> str:
         """The protocol of a device, for events about it."""

@@ -54,7 +54,7 @@ class Recorder(Service[RecorderSettings]):
         self._changed = asyncio.Event()
         self._policies = PolicyBook(runtime.bus, self._changed.set)
         self._wanted: dict[StreamKey, StreamPolicy] = {}
-        self._online: frozenset[str] = frozenset()
+        self._sessions: dict[str, object] = {}
         self._loop = asyncio.get_running_loop()
         self._closed_segments: asyncio.Queue[tuple[Segment, bool]] = asyncio.Queue()
         self._publisher: EventPublisher | None = None
@@ -118,10 +118,14 @@ class Recorder(Service[RecorderSettings]):
                     continue
 
     def _wake_returned(self, assignments: Assignments) -> None:
-        online = frozenset(device for device in self._policies.devices if self._policies.online(device))
-        for device in online - self._online:
-            assignments.wake(device)
-        self._online = online
+        """Claim at once at devices that came online, or are held by another process than before."""
+        before, self._sessions = self._sessions, {}
+        for device in self._policies.devices:
+            session = self._policies.session(device)
+            if session is not None:
+                self._sessions[device] = session
+                if session != before.get(device):
+                    assignments.wake(device)
 
     def _make(self, key: StreamKey, policy: StreamPolicy) -> StreamRecorder:
         runtime = self.runtime

@@ -95,8 +95,13 @@ class StreamRecorder:
         last_end_us = await loop.run_in_executor(
             self._shared.writers, self._shared.index.last_end_us, self.key
         )
-        since_us = last_end_us or time.time_ns() // 1000 + FIRST_PICTURE_US
-        self._ledger = GapLedger(self.key, since_us, GapReason.RESTART, self._put_gap)
+        self._ledger = GapLedger(
+            self.key,
+            last_end_us or time.time_ns() // 1000,
+            GapReason.RESTART,
+            self._put_gap,
+            allowance_us=0 if last_end_us else FIRST_PICTURE_US,
+        )
         subject = subjects.media_subject(self.key.device, self.key.channel, self.key.stream)
         subscription = await self._shared.bus.subscribe(subject, self._take)
         try:

@@ -95,3 +95,8 @@ class Presence(Message):
     )
     retry_at: Instant | None = Field(default=None, description="When the connector tries again.")
     last_error: PresenceError | None = Field(default=None, description="The last thing that went wrong.")
+
+    @property
+    def session(self) -> tuple[str | None, int, Instant] | None:
+        """The replica, its epoch and since when; None while offline. Claims are to be made anew when it changes."""
+        return (self.replica, self.epoch, self.since) if self.online else None
