@@ -91,6 +91,8 @@ class Router:
             DeadLetterError: some sinks did not take it in all the time they had.
             BusError: NATS refuses or does not answer.
         """
+        if alarm.id in self._under_way:
+            await self._under_way[alarm.id].over.wait()
         if alarm.id in self._finished:
             return  # stored twice, or our acknowledgement was lost
         if alarm.id in self._under_way or self._leaving:
@@ -104,6 +106,7 @@ class Router:
         finally:
             shipment.abandon()
             del self._under_way[alarm.id]
+            shipment.over.set()
         self._finished[alarm.id] = None
         if len(self._finished) > MAX_FINISHED:
             self._finished.popitem(last=False)
@@ -179,21 +182,23 @@ class Router:
             raise DeadLetterError(reasons)
 
     async def _wait_for_sinks(self, alarm: Alarm, shipment: Shipment) -> None:
-        remembered: list[str] | None = None
-        while shipment.owed:
-            owed = sorted(shipment.owed)
-            if owed != remembered and await self._remember(shipment.event, owed):
-                if remembered is None and isinstance(alarm, AlarmCleared):
+        known: list[str] | None = None  # what is written down
+        while owed := sorted(shipment.owed):
+            if owed != known and await self._remember(shipment.event, owed):
+                if known is None and isinstance(alarm, AlarmCleared):
                     await self._note(lambda: self._active.ended(alarm))
-                remembered = owed
-            crowded = self._waiting > self._patience.max_waiting and remembered is not None
-            if (self._leaving or crowded) and shipment.withdraw():
+                known = owed
+            elif (self._leaving or (self._crowded and owed == known)) and shipment.withdraw():
                 self._metrics.given_back()
                 raise self._later("its sinks do not take it at present")
-            if shipment.owed:
+            else:
                 await shipment.changed()
-        if remembered is None and isinstance(alarm, AlarmCleared):
+        if known is None and isinstance(alarm, AlarmCleared):
             await self._note(lambda: self._active.ended(alarm))
+
+    @property
+    def _crowded(self) -> bool:
+        return self._waiting > self._patience.max_waiting
 
     def _later(self, why: str) -> TryLater:
         return TryLater(why, delay_s=HAND_OVER_S if self._leaving else self._patience.later_s)

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from yarl import URL
-
+from cambus.alarm_router.webhook import address
 from cambus.schemas.alarms import AlarmType
 from cambus.schemas.state.alarm_rule import AlarmRule, BusSink, WebhookSink
 from cambus.schemas.subjects import PREFIX
@@ -58,7 +57,7 @@ def _sink_problems(rule: AlarmRule) -> Iterator[str]:
 
 def _webhook_problems(sink: WebhookSink) -> Iterator[str]:
     try:
-        url = URL(sink.url)
+        url = address(sink.url)
         usable = bool(url.host) and url.port is not None and 0 < url.port < 65536
     except ValueError:
         usable = False

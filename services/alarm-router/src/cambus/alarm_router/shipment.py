@@ -48,6 +48,7 @@ class Shipment:
         owed: the parcels that are not finished, by route.
         failures: the routes that were given up, and why.
         delayed: one of them has to wait.
+        over: set when the router is done with it, for better or worse.
     """
 
     event: str
@@ -56,6 +57,7 @@ class Shipment:
     owed: dict[str, Parcel] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     delayed: bool = False
+    over: asyncio.Event = field(default_factory=asyncio.Event)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def add(self, route: Route, body: bytes) -> Parcel:
@@ -81,8 +83,8 @@ class Shipment:
         self._changed.clear()
 
     def withdraw(self) -> bool:
-        """Send nothing more of it; False, and nothing changes, while an attempt is under way."""
-        if any(parcel.busy for parcel in self.owed.values()):
+        """Send nothing more of it; False, and nothing changes, if nothing is left or is being attempted now."""
+        if not self.owed or any(parcel.busy for parcel in self.owed.values()):
             return False
         self.abandon()
         return True

@@ -11,8 +11,10 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import aiohttp
+from yarl import URL
 
 MAX_ANSWER_BYTES = 64 * 1024
 ANSWER_S = 1.0
@@ -76,6 +78,16 @@ def headers(
     return fields
 
 
+@lru_cache(maxsize=1024)
+def address(url: str) -> URL:
+    """The address to post to: as it was written if that is possible, `%2F` stays `%2F`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return URL(url, encoded=url.isascii())
+
+
 def open_session() -> aiohttp.ClientSession:
     """A session for all webhooks: it keeps no cookies, unpacks nothing and waits for no free connection.
 
@@ -99,7 +111,7 @@ async def post(
     """
     try:
         async with session.post(
-            url,
+            address(url),
             data=envelope.body,
             headers=fields,
             allow_redirects=False,
