@@ -23,12 +23,14 @@ from cambus.bus.sealing import KeyRing
 from cambus.schemas import assets, keys
 from cambus.schemas.codec import MSGPACK, decode, encode
 from cambus.schemas.commands import alarm_router as commands
+from cambus.schemas.errors import CambusError
 from cambus.schemas.events import alarm as events
 from cambus.schemas.ids import new_ulid
 from cambus.schemas.model import Empty
 from cambus.schemas.state.alarm_rule import AlarmRule
 from cambus.schemas.state.credentials import Credentials, SealedCredentials
 from cambus.schemas.state.dead_letters import DeadLetter
+from cambus.schemas.state.deliveries import DeliveryProgress
 
 
 class Receiver:
@@ -209,3 +211,16 @@ class AlarmBus:
     async def delete(self, rule_id: str) -> None:
         """Delete a rule by command."""
         await self.client.call(commands.RULES_DELETE, commands.RulesDeleteRequest(id=rule_id))
+
+    async def refused(self, rule_id: str, *sinks: dict, **fields: object) -> CambusError:
+        """Put a rule that is to be refused; the refusal."""
+        try:
+            await self.put(rule_id, *sinks, **fields)
+        except CambusError as error:
+            return error
+        raise AssertionError("the rule was taken")
+
+    async def owed(self, event: str) -> list[str] | None:
+        """The routes that are to get an event still, as it is written down."""
+        entry = await KeyValue(self.bus, assets.KV_DELIVERIES, DeliveryProgress).get(event)
+        return None if entry is None else list(entry.value.routes)
