@@ -131,7 +131,7 @@ async def test_devices_that_are_not_in_the_file_stay_unless_pruned(
     kept = await cambusctl("apply", "-f", one)
     assert f"left alone (--prune removes them): {unique}-a" in kept.err
     asked = await cambusctl("apply", "-f", one, "--prune")
-    assert (asked.code, "add --yes" in asked.err) == (2, True)
+    assert (asked.code, "--yes" in asked.err) == (2, True)
     assert await records.get(f"{unique}-a") is not None
     pruned = await cambusctl("apply", "-f", one, "--prune", "--yes")
     assert f"removed    {unique}-a" in pruned.out

@@ -15,7 +15,7 @@ def confirm(question: str) -> None:
         typer.Abort: the answer is no.
     """
     if not sys.stdin.isatty():
-        raise UsageError(f"{question} Nobody is here to confirm.", hint="add --yes if you mean it")
+        raise UsageError(f"nobody is here to say yes to: {question}", hint="--yes, if you mean it")
     typer.confirm(question, abort=True, err=True)
 
 
