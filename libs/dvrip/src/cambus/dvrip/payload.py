@@ -21,7 +21,8 @@ _TAIL_BYTES: Final = b"\x00\n\r "
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 200_000
 
-_TOKENS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]', re.DOTALL)
+#: A string, to the end of the text if it is not closed, so that no quote in it is tried as another beginning.
+_TOKENS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{},:]', re.DOTALL)
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
