@@ -42,6 +42,8 @@ from cambus.dvrip.wire import REPLY_VERSION, Header, Packet
 READ_BYTES: Final = 256 * 1024
 #: Unsent bytes above which `Connection.drain` waits.
 WRITE_HIGH_WATER: Final = 256 * 1024
+#: Unsent bytes above which a device that reads nothing is given up; twice the longest request there is.
+MAX_UNSENT_BYTES: Final = 8 * 1024 * 1024
 #: How long a closing socket may take to send what is left.
 FLUSH_S: Final = 1.0
 #: Loops fire timers up to their clock's resolution early; a timer this close is due.
@@ -432,6 +434,8 @@ class Connection(asyncio.BufferedProtocol):
         if data and self._transport is not None and not self._transport.is_closing():
             self.bytes_sent += len(data)
             self._transport.write(data)
+            if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+                self.session.fail(ConnectionLost("the device does not read what it is sent"))
         for event in self.session.events_received():
             self._handle(event)
         self._set_timer()

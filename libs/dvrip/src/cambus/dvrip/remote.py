@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from cambus.dvrip.codes import ReturnCode
 from cambus.dvrip.connection import Connection, PacketHandler, Reply
@@ -49,6 +49,9 @@ from cambus.dvrip.snapshot import SnapshotCollector, picture_of, snapshot_body
 from cambus.dvrip.talk import Talk
 from cambus.dvrip.timeouts import Timeouts
 from cambus.dvrip.wire import Header
+
+#: An alarm is a line of text; a longer one would only cost the time to read it.
+MAX_ALARM_BYTES: Final = 64 * 1024
 
 
 class RemoteDevice(ABC):
@@ -161,6 +164,9 @@ class RemoteDevice(ABC):
             return
         event: AlarmRaised | DevicePush = DevicePush(header.message_id, payload)
         if header.message_id == MessageId.ALARM:
+            if len(payload) > MAX_ALARM_BYTES:
+                self.counters["malformed_pushes"] += 1
+                return
             try:
                 report = AlarmReport.parse(decode_body(payload))
             except ProtocolError:

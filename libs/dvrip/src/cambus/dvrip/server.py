@@ -22,6 +22,8 @@ from cambus.dvrip.server_wheel import TimerWheel, WheelEntry, shared_wheel
 #: Bytes a socket may hold back before the role hears that its reader is slow.
 _HIGH_WATER: Final = 512 * 1024
 _LOW_WATER: Final = 128 * 1024
+#: Unsent bytes above which a peer that asks on and on and reads nothing is cut off.
+_MAX_UNSENT: Final = 16 * 1024 * 1024
 
 
 class DeviceServer:
@@ -209,6 +211,8 @@ class _Link(asyncio.Protocol):
                 transport.write(data[start : start + piece])
         elif data:
             transport.write(data)
+        if transport.get_write_buffer_size() > _MAX_UNSENT:
+            connection.end(Ending.RESET)
         match connection.ending:
             case Ending.CLOSE:
                 transport.close()

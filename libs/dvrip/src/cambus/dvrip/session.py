@@ -65,7 +65,8 @@ from cambus.dvrip.wire import (
 
 #: The longest body that fits into 255 parts.
 MAX_BODY_BYTES: Final = 255 * FRAGMENT_SIZE
-
+#: Messages to be sent above which a device's own keepalives are not answered any more: it floods us.
+MAX_UNSENT: Final = 64
 _SENDING: Final = frozenset({State.NEW, State.ONLINE, State.ATTACHED})
 
 
@@ -395,7 +396,8 @@ class ClientSession:
         elif message_id == MessageId.KEEPALIVE_REPLY:
             self._keepalive_reply(packet, now)
         elif message_id == MessageId.KEEPALIVE:
-            self._answer(header, {"Name": "KeepAlive", "Ret": 100})
+            if len(self._outgoing) < MAX_UNSENT:
+                self._answer(header, {"Name": "KeepAlive", "Ret": 100})
         elif message_id == MessageId.FORCE_LOGOUT:
             self._answer(header, {"Ret": 100})
             self.fail(ConnectionLost("the device ended the session"))
