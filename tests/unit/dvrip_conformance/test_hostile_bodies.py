@@ -1,0 +1,63 @@
+"""Bodies made to cost time: reading one takes as long as it is long, and no longer."""
+
+import contextlib
+import time
+
+import pytest
+
+from cambus.dvrip.errors import MalformedPayload
+from cambus.dvrip.payload import decode_body
+
+MANY_BRACKETS = b"[]," * 40  # enough of them that the body is looked at closely
+
+
+def cost_s(body: bytes) -> float:
+    """Time of this thread that one look at a body takes, the least of three."""
+    spent = []
+    for _ in range(3):
+        began = time.thread_time()
+        with contextlib.suppress(MalformedPayload):
+            decode_body(body)
+        spent.append(time.thread_time() - began)
+    return min(spent)
+
+
+def unclosed(size: int) -> bytes:
+    return b'{"a":[' + MANY_BRACKETS + b'"' + b'\\"' * size
+
+
+def unclosed_with_text(size: int) -> bytes:
+    return b'{"a":[' + MANY_BRACKETS + b'"' + b'x\\"' * size
+
+
+def open_strings(size: int) -> bytes:
+    return b'{"a":[' + MANY_BRACKETS + b'"\\' * size
+
+
+def brackets_in_a_string(size: int) -> bytes:
+    return b'{"a":[' + MANY_BRACKETS + b'"' + b"[{" * size + b'"]}'
+
+
+def empty_objects(size: int) -> bytes:
+    return b'{"a":[' + b"{}," * size + b"{}]}"
+
+
+def nothing_but_openers(size: int) -> bytes:
+    return b'{"a":' + b"[" * size
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        unclosed,
+        unclosed_with_text,
+        open_strings,
+        brackets_in_a_string,
+        empty_objects,
+        nothing_but_openers,
+    ],
+)
+def test_eight_times_the_body_costs_about_eight_times_as_much(body):
+    """A cost that grew with the square would be sixty-four times as much."""
+    decode_body(b"{}")
+    assert cost_s(body(16_000)) < 24 * max(cost_s(body(2_000)), 0.0005)
