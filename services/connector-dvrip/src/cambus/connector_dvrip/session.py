@@ -98,13 +98,13 @@ class DvripSession:
 
     async def run(self) -> None:
         """Serve the session until the device, the network or somebody here ends it."""
+        self.client.control.closed.add_done_callback(self._on_closed)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._until_closed())
-                tasks.create_task(self._until_ended())
                 tasks.create_task(self._watch.run())
                 if self._alarms is not None:
                     tasks.create_task(self.device.pump.follow(self._alarms))
+                raise await asyncio.shield(self._ended)
         except* SessionEnd as ends:
             raise _first(ends) from None
 
@@ -142,16 +142,11 @@ class DvripSession:
         except DvripError as error:
             self.log.debug("connection not closed", extra={"reason": str(error)})
 
-    async def _until_closed(self) -> None:
-        error = await self.client.wait_closed()
-        if self._ended.done():
-            raise self._ended.result()
+    def _on_closed(self, closed: "asyncio.Future[DvripError | None]") -> None:
         if self._restart_text is not None:
-            raise SessionEnd(EndReason.REBOOTING, self._restart_text)
-        raise end_of_session(error)
-
-    async def _until_ended(self) -> None:
-        raise await asyncio.shield(self._ended)
+            self.end(EndReason.REBOOTING, self._restart_text)
+        elif not self._ended.done():
+            self._ended.set_result(end_of_session(closed.result()))
 
     # --- streams ----------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -13,8 +13,19 @@ from cambus.dvrip.messages.alarm import AlarmReport, AlarmStatus
 if TYPE_CHECKING:
     from cambus.connector_dvrip.session import DvripSession
 
+Look = Callable[[], Awaitable[None]]
+
 CHANNELS_S: Final = 60.0
 COUNT_S: Final = 15.0
+
+
+@dataclass(slots=True)
+class _Look:
+    """Something that is looked at again and again, and when next."""
+
+    at: float
+    interval_s: float
+    look: Look
 
 
 class SessionWatch:
@@ -31,28 +42,38 @@ class SessionWatch:
         self._active: set[tuple[str, int]] = set()
 
     async def run(self) -> None:
-        """Look until the session ends."""
-        options = self._session.device.options
+        """Look until the session ends: one task for everything, there are thousands of these."""
         if self._clock.local is not None:
             await self._compare(self._clock.local, self._clock.at)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._every(COUNT_S, self._count))
-            tasks.create_task(self._every(options.clock_check_s, self.look_at_clock))
-            if self._session.facts.info.digital_channels > 0:
-                tasks.create_task(self._every(CHANNELS_S, self.look_at_channels))
-            if options.alarm_poll_s is not None:
-                tasks.create_task(self._every(options.alarm_poll_s, self.look_for_alarms))
-
-    async def _every(self, interval_s: float, look: Callable[[], Awaitable[None]]) -> None:
-        """Look again and again; not during an upgrade, when the device has other things to do."""
+        loop = asyncio.get_running_loop()
+        looks = [_Look(loop.time() + interval_s, interval_s, look) for interval_s, look in self._looks()]
         while True:
-            await asyncio.sleep(interval_s)
-            if self._session.device.upgrades.busy:
-                continue
-            try:
-                await look()
-            except DvripError as error:  # a session that is lost has ended by itself
-                self._session.log.debug("not answered", extra={"reason": str(error)})
+            due = min(looks, key=lambda look: look.at)
+            await asyncio.sleep(due.at - loop.time())
+            await self._look(due.look)
+            due.at = loop.time() + due.interval_s
+
+    def _looks(self) -> list[tuple[float, Look]]:
+        """What to look at, and how often."""
+        options = self._session.device.options
+        looks: list[tuple[float, Look]] = [
+            (COUNT_S, self._count),
+            (options.clock_check_s, self.look_at_clock),
+        ]
+        if self._session.facts.info.digital_channels > 0:
+            looks.append((CHANNELS_S, self.look_at_channels))
+        if options.alarm_poll_s is not None:
+            looks.append((options.alarm_poll_s, self.look_for_alarms))
+        return looks
+
+    async def _look(self, look: Look) -> None:
+        """Look; not during an upgrade, when the device has other things to do."""
+        if self._session.device.upgrades.busy:
+            return
+        try:
+            await look()
+        except DvripError as error:  # a session that is lost has ended by itself
+            self._session.log.debug("not answered", extra={"reason": str(error)})
 
     async def _count(self) -> None:
         self._session.client.count_session()
