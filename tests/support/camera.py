@@ -37,7 +37,7 @@ class Camera:
         self.sound = sound
         self.pace = pace
         self.claims: set[str] = set()
-        self.ever_claimed = 0
+        self.ever_claimed: set[str] = set()
         self.touches = 0
         self.refusal: CambusError | None = None
         self.moves: list[object] = []
@@ -120,7 +120,7 @@ class Camera:
         if request.channel != 0:
             raise NotFound("the device has one channel", reason="no-such-channel")
         self.claims.add(request.claimant)
-        self.ever_claimed += 1
+        self.ever_claimed.add(request.claimant)
         self.changed.set()
         if self._publishing is None and self.pace:
             self._publishing = asyncio.create_task(self._publish_loop())
