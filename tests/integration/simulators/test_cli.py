@@ -104,3 +104,16 @@ async def test_a_port_that_is_taken_ends_with_one_line(run, sim):
     assert process.returncode == 1
     assert errors.startswith(b"cambus-sim: cannot bind")
     assert errors.count(b"\n") == 1
+
+
+async def test_devices_of_two_processes_can_be_told_apart(run):
+    serials = []
+    for first in (0, 1):
+        process = await run(
+            "--port=0", "--channels=1", "--user=admin", "--password=x", f"--first={first}", "--control-port=0"
+        )
+        lines = await lines_until_ready(process)
+        control = next(line.split()[-1] for line in lines if line.startswith("control"))
+        async with aiohttp.ClientSession() as session, session.get(f"{control}/state?device=0") as response:
+            serials.append((await response.json())["serial"])
+    assert len(set(serials)) == 2

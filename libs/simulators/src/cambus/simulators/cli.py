@@ -37,6 +37,9 @@ def dvrip(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="TCP port; 0 takes any free one.")] = 34567,
     devices: Annotated[int, typer.Option(min=1, help="How many devices, on consecutive ports.")] = 1,
+    first: Annotated[
+        int, typer.Option(min=0, help="Number of the first; serial numbers follow from it.")
+    ] = 0,
     channels: Annotated[int, typer.Option(min=1, max=64, help="Cameras per device.")] = 4,
     control_port: Annotated[
         int | None, typer.Option(help="HTTP control on loopback; 0 takes any free port.")
@@ -68,7 +71,7 @@ def dvrip(
             channels=channels,
             host=host,
             port=port + index if port else 0,
-            index=index,
+            index=first + index,
             quirks=_quirks(values),
             media=plan,
             archive=ArchivePlan(recordings, recording_seconds),
