@@ -162,6 +162,10 @@ async def test_it_runs_everything_and_leaves_nothing(up, devices_file, recorder,
     ended = await stack.says(event="ended", name="recorder")
     assert ended["detail"] == "killed by signal 9"
     await stack.says(event="back", name="recorder")
+    (relay,) = [each for each in stack.children() if each.cmdline()[-1] == "cambus.media_relay"]
+    relay.kill()
+    await stack.says(event="back", name="media-relay")
+    assert (await ctl(nats, "live", "open", "gate", "0"))["page"] == urls["page"]  # on the same port
 
     children = stack.children()
     assert len(children) == 6  # NATS and five services

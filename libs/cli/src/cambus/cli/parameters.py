@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from cambus.cli.failures import UsageError
+from cambus.cli.invocation import Cli
+
 Device = Annotated[str, typer.Argument(metavar="DEVICE", help="The device's id.", show_default=False)]
 Channel = Annotated[
     int, typer.Argument(metavar="CHANNEL", min=0, max=65535, help="The channel, from 0.", show_default=False)
@@ -17,3 +20,13 @@ DataFolder = Annotated[Path, typer.Option("--data", metavar="FOLDER", help="Wher
 NatsPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of NATS; 0 takes a free one.")]
 HttpPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of the player page; 0 takes a free one.")]
 RtspPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of RTSP; 0 takes a free one.")]
+
+
+def refuse_other_nats(cli: Cli) -> None:
+    """For commands that start a NATS of their own.
+
+    Raises:
+        UsageError: somebody named another one.
+    """
+    if cli.options.nats is not None:
+        raise UsageError("this starts a NATS of its own", hint="--nats-port says on which port")

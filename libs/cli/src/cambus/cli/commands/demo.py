@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from cambus.cli.invocation import Cli
-from cambus.cli.parameters import DataFolder, HttpPort, NatsPort, RtspPort
+from cambus.cli.parameters import DataFolder, HttpPort, NatsPort, RtspPort, refuse_other_nats
 from cambus.cli.stack.demo import Demo
 from cambus.cli.stack.options import StackOptions
 
@@ -28,5 +28,6 @@ def demo(
     all of it is recorded. It says what to watch and what to try.
     """
     cli = Cli.of(context)
+    refuse_other_nats(cli)
     options = StackOptions(data, nats_port, http_port, rtsp_port)
     asyncio.run(Demo(cli.out, options).run())

@@ -8,7 +8,7 @@ import typer
 
 from cambus.cli.devices_file import load_devices
 from cambus.cli.invocation import Cli
-from cambus.cli.parameters import DataFolder, HttpPort, NatsPort, RtspPort
+from cambus.cli.parameters import DataFolder, HttpPort, NatsPort, RtspPort, refuse_other_nats
 from cambus.cli.stack.options import StackOptions
 from cambus.cli.stack.up import Up
 
@@ -39,6 +39,7 @@ def up(
     cambusctl up -f devices.yaml
     """
     cli = Cli.of(context)
+    refuse_other_nats(cli)
     devices = [] if file is None else load_devices(file)
     options = StackOptions(data, nats_port, http_port, rtsp_port)
     asyncio.run(Up(cli.out, options, file, devices, record=record).run())

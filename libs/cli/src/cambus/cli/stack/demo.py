@@ -40,8 +40,8 @@ ONLINE_S: Final = 30.0
 LOOK_S: Final = 0.2
 
 RECORDERS: Final = (
-    SimulatedRecorder("gate", "Simulated recorder at the gate", 4, "alternate", ALARM_EVERY_S),
-    SimulatedRecorder("yard", "Simulated camera in the yard", 1, "h265", ALARM_EVERY_S),
+    SimulatedRecorder("gate", 0, "Simulated recorder at the gate", 4, "alternate", ALARM_EVERY_S),
+    SimulatedRecorder("yard", 1, "Simulated camera in the yard", 1, "h265", ALARM_EVERY_S),
 )
 
 

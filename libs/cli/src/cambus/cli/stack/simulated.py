@@ -26,6 +26,7 @@ class SimulatedRecorder:
 
     Attributes:
         device: its id on the bus; also the name of its process.
+        number: makes its serial number unlike the others'.
         name: what people call it.
         channels: cameras.
         codec: of the main streams: h264, h265 or alternate.
@@ -33,6 +34,7 @@ class SimulatedRecorder:
     """
 
     device: str
+    number: int
     name: str
     channels: int
     codec: str
@@ -60,7 +62,7 @@ def _argv(recorder: SimulatedRecorder, user: str, password_file: Path) -> tuple[
     return (
         *(sys.executable, "-c", RUN, "dvrip"),
         *("--user", user, "--password-file", str(password_file.absolute())),
-        *("--channels", str(recorder.channels), "--codec", recorder.codec),
+        *("--first", str(recorder.number), "--channels", str(recorder.channels), "--codec", recorder.codec),
         *("--alarm-every", f"{recorder.alarm_every_s:g}"),
     )
 
