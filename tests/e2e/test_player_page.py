@@ -1,0 +1,132 @@
+"""The player page in a real browser, against the whole suite."""
+
+import shutil
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import async_playwright
+from recordings import Recordings
+from suite import recorder_device, running_suite, until
+
+from cambus.schemas.commands import media_relay
+from cambus.simulators.dvrip.media_plan import MediaPlan
+from cambus.simulators.video_loop import VideoSpec
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.xdist_group("e2e-player-page"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the player page is not tried"),
+]
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+NVR = "page-nvr"
+PLAN = MediaPlan(
+    main=VideoSpec(width=320, height=240, bitrate=300_000, gop_s=1.0, loop_s=1.0), alternate=None
+)
+"""H.264 on every channel: not every Chromium decodes H.265."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def nvr():
+    async with recorder_device(media=PLAN) as simulator:
+        yield simulator
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def suite(folder, nvr):
+    async with running_suite(folder, "connector-dvrip", "media-relay", "recorder") as running:
+        await running.add(NVR, nvr.port, name="Page recorder")
+        await running.online(NVR)
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(tmp_path):
+    """A page that remembers what went wrong in it."""
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            tmp_path / "profile",
+            executable_path=CHROMIUM,
+            args=ARGUMENTS,
+            viewport={"width": 1400, "height": 860},
+        )
+        opened = context.pages[0]
+        opened.troubles = []
+        opened.on(
+            "console",
+            lambda message: opened.troubles.append(message.text) if message.type == "error" else None,
+        )
+        opened.on("pageerror", lambda error: opened.troubles.append(str(error)))
+        opened.on(
+        )
+        try:
+            yield opened
+        finally:
+            await context.close()
+
+
+async def assert_plays(video) -> None:
+    """The time moves on by two seconds, with pictures that were decoded."""
+    facts = await video.evaluate(
+        """video => new Promise((done, fail) => {
+            setTimeout(() => fail(new Error(`stands at ${video.currentTime}`)), 30000);
+            const from = video.currentTime;
+            const look = () => video.currentTime > from + 2
+                ? done({frames: video.getVideoPlaybackQuality().totalVideoFrames,
+                        width: video.videoWidth, height: video.videoHeight, paused: video.paused})
+                : requestAnimationFrame(look);
+            look();
+        })"""
+    )
+    assert facts["frames"] > 20
+    assert (facts["width"], facts["height"]) == (320, 240)
+    assert not facts["paused"]
+
+
+async def test_a_live_picture_plays_and_the_camera_obeys(suite, nvr, page):
+    request = media_relay.LiveOpenRequest(device=NVR, channel=0)
+    urls = await suite.client.call(media_relay.LIVE_OPEN, request)
+    await page.goto(urls.page)
+    tile = page.locator(f'[data-key="{NVR}/0"].tile')
+    await assert_plays(tile.locator("video"))
+    right = page.get_by_role("button", name="right", exact=True)
+    await right.focus()
+    await page.keyboard.down("Enter")
+    await nvr.wait_for(lambda: nvr.head(0).moving)
+    await page.keyboard.up("Enter")
+    await nvr.wait_for(lambda: not nvr.head(0).moving)
+    assert nvr.ptz(0).pan > 0
+    assert page.troubles == []
+
+
+async def test_both_cameras_play_side_by_side(suite, page):
+    await page.goto(await suite.url("media-relay", "viewers"))
+    for channel in (0, 1):
+        await page.locator(f'button[data-key="{NVR}/{channel}"]').click()
+    for channel in (0, 1):
+        await assert_plays(page.locator(f'[data-key="{NVR}/{channel}"].tile video'))
+    assert page.troubles == []
+
+
+async def test_a_recording_plays_from_the_recorder_itself(suite, page):
+    recordings = Recordings(suite.client, NVR, 0)
+    await recordings.record()
+
+    async def enough() -> bool:
+        return await recordings.seconds() >= 5
+
+    await until(enough, what="5 s recorded")
+    await page.goto(f"{await suite.url('media-relay', 'viewers')}/#{NVR}/0/main")
+    await page.locator("#recordings button").first.click()
+    await assert_plays(page.locator("#playback-video"))
+    assert page.troubles == []
