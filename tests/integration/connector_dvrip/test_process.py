@@ -80,7 +80,9 @@ async def test_a_process_takes_devices_and_hands_them_over_when_told_to_stop(ben
     assert len(simulator.sessions) == 0
 
 
-async def test_a_killed_process_is_replaced_by_one_of_its_name_and_loses_no_alarm(bench, simulator, device, start):
+async def test_a_killed_process_is_replaced_by_one_of_its_name_and_loses_no_alarm(
+    bench, simulator, device, start
+):
     first = await start("process-1")
     await bench.add(device, simulator)
     before = await bench.shown(device)

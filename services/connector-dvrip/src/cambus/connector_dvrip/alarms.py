@@ -101,7 +101,13 @@ class DeviceAlarms:
         event_id = self._id(alarm, "raised", moment.at)
         if not momentary:
             self._begun[alarm.key] = event_id, moment.now
-        facts = {"input": alarm.input, "momentary": momentary, "via": via, "at": moment.at}
+        facts = {
+            "input": alarm.input,
+            "momentary": momentary,
+            "via": via,
+            "trusted": via != "push",  # whoever reaches the port can say so
+            "at": moment.at,
+        }
         return AlarmEvent(alarm_events.RAISED, event_id, {**alarm.fields(), **facts})
 
     def _cleared(self, alarm: MappedAlarm, moment: Moment, cause: ClearCause) -> AlarmEvent:

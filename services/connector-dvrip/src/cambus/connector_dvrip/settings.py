@@ -13,6 +13,17 @@ class DvripSettings(ConnectorSettings):
     dvrip_request_timeout_s: Annotated[float, Field(gt=0, le=300)] = Field(
         default=10.0, description="Seconds a device may take to answer an ordinary request."
     )
+    dvrip_alarm_centre_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
+        default=None,
+        description="Port on which devices may push alarms (15002 by custom); unset: none is listened on. The messages "
+        "are not authenticated.",
+    )
+    dvrip_alarm_centre_host: str = Field(
+        default="127.0.0.1", description="Address of that port; one the devices can reach."
+    )
+    dvrip_alarm_centre_reply: bool = Field(
+        default=False, description="Answer those messages (1509), which some devices wait for."
+    )
     dvrip_decoders: Annotated[int, Field(ge=1, le=64)] = Field(
         default=2, description="Snapshots decoded at a time, for devices that give no pictures themselves."
     )

@@ -4,8 +4,10 @@ import asyncio
 
 from cambus.connector.handlers import HandlerTable
 from cambus.connector_dvrip.handlers.guarded import add
+from cambus.connector_dvrip.pushed import PUSHED, PushedAlarm
 from cambus.connector_dvrip.session import DvripSession
 from cambus.dvrip.errors import DvripError
+from cambus.dvrip.messages.alarm import AlarmReport
 from cambus.schemas.commands import alarm as commands
 from cambus.schemas.errors import Unsupported
 from cambus.schemas.model import Done
@@ -16,6 +18,7 @@ def register(table: HandlerTable[DvripSession]) -> None:
     add(table, commands.ARM, arm)
     add(table, commands.DISARM, disarm)
     add(table, commands.OUTPUT_SET, output_set, during_upgrade=False)
+    add(table, PUSHED, pushed, exclusive=False)
 
 
 async def arm(session: DvripSession, request: commands.AlarmArmRequest) -> Done:
@@ -56,6 +59,12 @@ async def _switch_back(
     except DvripError as error:
         extra = {"output": request.output, "reason": str(error)}
         session.log.warning("alarm output not switched back", extra=extra)
+
+
+async def pushed(session: DvripSession, request: PushedAlarm) -> Done:
+    """Take an alarm that the device pushed to the alarm centre of some replica."""
+    await session.device.pump.report(AlarmReport.parse(request.body), "push")
+    return Done()
 
 
 def _check_whole(request: commands.AlarmArmRequest) -> None:
