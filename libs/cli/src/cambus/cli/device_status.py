@@ -143,7 +143,7 @@ def _error(presence: Presence, now: datetime) -> Text | str:
     if error is None:
         return ""
     text = f"{clean(error.text)} ({ago(error.at, now=lambda: now)} ago)"
-    return Text(text, "dim" if presence.online else "")
+    return Text(text, "dim" if presence.online else "red")
 
 
 def utc_now() -> datetime:

@@ -112,11 +112,10 @@ def cell(value: Any) -> Text:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """A table without lines; the last column takes what room is left."""
+    """A table without lines; where there is no room cells are wrapped, and nothing is cut."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for number, name in enumerate(columns):
-        last = number == len(columns) - 1
-        made.add_column(name, overflow="fold", no_wrap=not last)
+    for name in columns:
+        made.add_column(name, overflow="fold")
     for row in rows:
         made.add_row(*(cell(value) for value in row))
     return made

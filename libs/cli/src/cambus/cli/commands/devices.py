@@ -9,10 +9,10 @@ from rich.live import Live
 
 from cambus.bus.connection import Bus
 from cambus.bus.kv import Entry
-from cambus.cli.device_status import COLUMNS, DeviceBoard, DeviceStatus, device_buckets, utc_now
+from cambus.cli.device_status import DeviceBoard, DeviceStatus, device_buckets, utc_now
+from cambus.cli.device_table import device_table
 from cambus.cli.formatting import local
 from cambus.cli.invocation import Cli
-from cambus.cli.output import table
 from cambus.cli.parameters import Watch
 
 app = typer.Typer(add_completion=False)
@@ -47,10 +47,10 @@ def devices(
         if cli.json:
             cli.out.document([each.as_json() for each in found])
             return
-        now = utc_now()
-        cli.out.table(
-            COLUMNS, (each.row(now) for each in found), empty="every device is online" if offline else EMPTY
-        )
+        if found:
+            cli.out.show(device_table(found, utc_now(), cli.out.console))
+        else:
+            cli.out.line("every device is online" if offline else EMPTY, "dim")
 
     cli.run(work)
 
@@ -62,8 +62,7 @@ async def _watch(cli: Cli, bus: Bus, chosen: Callable[[DeviceBoard], list[Device
     on_screen = cli.out.console.is_terminal and not cli.json
 
     def draw() -> None:
-        now = utc_now()
-        screen.update(table(COLUMNS, (each.row(now) for each in chosen(board))), refresh=True)
+        screen.update(device_table(chosen(board), utc_now(), cli.out.console), refresh=True)
 
     async def follow(changes: Changes, put: Callable[[str, Any], None]) -> None:
         async for device, entry in changes:
