@@ -11,7 +11,10 @@ from cambus.schemas.channels import ChannelInfo
 from cambus.schemas.state.devices import CredentialsRef, DeviceRecord
 from cambus.schemas.state.presence import DeviceState, Presence, PresenceError
 
-THEN = datetime.now(UTC) - timedelta(minutes=3)
+
+def then():
+    """Three minutes ago."""
+    return datetime.now(UTC) - timedelta(minutes=3)
 
 
 def record(device, **fields):
@@ -28,18 +31,18 @@ def online(device, **fields):
         **fields,
     }
     return Presence(
-        device=device, protocol="dvrip", online=True, state=DeviceState.ONLINE, since=THEN, **facts
+        device=device, protocol="dvrip", online=True, state=DeviceState.ONLINE, since=then(), **facts
     )
 
 
 def refused(device):
-    error = PresenceError(code=401, reason="wrong-password", text="the device refused user admin", at=THEN)
+    error = PresenceError(code=401, reason="wrong-password", text="the device refused user admin", at=then())
     return Presence(
         device=device,
         protocol="dvrip",
         online=False,
         state=DeviceState.CREDENTIALS_REJECTED,
-        since=THEN,
+        since=then(),
         last_error=error,
     )
 
