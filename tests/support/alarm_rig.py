@@ -129,7 +129,7 @@ class AlarmBus:
         try:
             async with asyncio.timeout(30):
                 async for line in process.stderr:
-                    if json.loads(line).get("message") == "started":
+                    if json.loads(line).get("event") == "started":
                         break
             reading = asyncio.create_task(process.stderr.read())
             yield process

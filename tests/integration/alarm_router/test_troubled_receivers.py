@@ -86,7 +86,7 @@ async def test_a_slow_receiver_is_tried_again_and_delays_no_other(
             await released.wait()
         return 200
 
-    receiver.scripts["/slow"] = lambda number: slow(number)
+    receiver.scripts["/slow"] = slow
     async with router.in_process():
         await router.put("slow", hook("/slow", timeout_s=0.2))
         await router.put("quick", hook("/quick"))

@@ -20,6 +20,7 @@ from cambus.alarm_router.flood import FloodGate
 from cambus.alarm_router.observe import RouterMetrics
 from cambus.alarm_router.outlets import Outlets
 from cambus.alarm_router.progress import Progress
+from cambus.alarm_router.returned import Returned
 from cambus.alarm_router.rules import Alarm, Route, RuleBook, phase_of, routes_of
 from cambus.alarm_router.shipment import Shipment
 from cambus.alarm_router.sinks import body_of
@@ -73,17 +74,19 @@ class Router:
         self._patience = patience
         self._clock = clock
         self._flood = FloodGate()
+        self._returned = Returned()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._under_way: dict[str, Shipment] = {}
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._waiting = 0
         self._leaving = False
 
-    async def handle(self, alarm: Alarm, *, again: bool) -> None:
+    async def handle(self, alarm: Alarm, seq: int, *, again: bool) -> None:
         """Deliver an alarm to everyone who is to have it; returns when they do.
 
         Args:
             alarm: its beginning or its end.
+            seq: its place in the stream.
             again: whether it was given out before, to whomever.
 
         Raises:
@@ -100,6 +103,8 @@ class Router:
         shipment = Shipment(alarm.id, alarm.device, self._clock() + self._patience.give_up_s)
         self._under_way[alarm.id] = shipment
         try:
+            if again:
+                await self._returned.in_order(alarm.device, seq)
             async with self._turn(alarm.device):
                 await self._begin(alarm, shipment, again=again)
             await self._see_through(alarm, shipment)

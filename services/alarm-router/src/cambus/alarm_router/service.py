@@ -106,4 +106,4 @@ class AlarmRouter(Service[AlarmRouterSettings]):
     async def _handle(self, received: ReceivedEvent) -> None:
         event, router = received.event, self._router
         if router is not None and isinstance(event, AlarmRaised | AlarmCleared):
-            await router.handle(event, again=received.attempts > 1)
+            await router.handle(event, received.seq, again=received.attempts > 1)
