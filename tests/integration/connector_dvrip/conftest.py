@@ -200,4 +200,5 @@ async def bench(dvrip_nats, tmp_path, bus_settings):
 async def simulator():
     """A recorder of two cameras: H.264 on the first, H.265 on the second."""
     async with DvripSimulator(user=USER, password=PASSWORD, channels=2, seed=1) as made:
+        await made.prepare()  # a busy machine encodes for longer than a command may take
         yield made
