@@ -67,8 +67,7 @@ async def page(tmp_path):
             lambda message: opened.troubles.append(message.text) if message.type == "error" else None,
         )
         opened.on("pageerror", lambda error: opened.troubles.append(str(error)))
-        opened.on(
-        )
+        opened.on()
         try:
             yield opened
         finally:
