@@ -10,6 +10,8 @@ from nats.aio.msg import Msg
 from suite import USER, recorder_device, running_suite, until
 from webhook import WebhookReceiver
 
+from cambus.bus.connection import Bus
+from cambus.bus.settings import BusSettings
 from cambus.cli.stack.options import SERVICES
 from cambus.dvrip.password import hash_password
 from cambus.schemas.commands import alarm_router, config, device, native, snapshot
@@ -75,12 +77,14 @@ async def wire():
 async def suite(folder, nvr, wire):
     """A suite that logs all it can, and has seen the password accepted and refused."""
     async with running_suite(folder, settings={"CAMBUS_LOG_LEVEL": "debug"}) as running:
-        for subject in HEARD:
-            await running.bus.nc.subscribe(subject, cb=wire.take)
-        await running.bus.flush()
-        await apply(running, nvr)
-        await running.online(NVR)
-        yield running
+        settings = BusSettings(nats_url=running.nats_url, instance="wire")
+        async with await Bus.connect(settings, name="wire") as tap:
+            for subject in HEARD:
+                await tap.nc.subscribe(subject, cb=wire.take)
+            await tap.flush()
+            await apply(running, nvr)
+            await running.online(NVR)
+            yield running
 
 
 async def apply(suite, nvr) -> None:

@@ -32,7 +32,7 @@ async def strangers(closing, listener):
     writers = []
 
     async def connect(source):
-        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port, local_addr=(source, 0))
+        _, writer = await asyncio.open_connection("127.0.0.1", listener.port, local_addr=(source, 0))
         writers.append(writer)
         by_address = Counter(guest.address for guest in listener._guests)
         return len(listener._guests), max(by_address.values(), default=0)

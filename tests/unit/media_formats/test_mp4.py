@@ -108,7 +108,10 @@ def test_a_start_inside_is_an_edit_that_skips_pictures_and_leaves_sound_out(file
         elst = find_box(data, "edts/elst", trak)
         body = data[elst.payload + 4 : elst.end]
         assert int.from_bytes(body[:4], "big") == 1
-        assert (int.from_bytes(body[4:12], "big"), int.from_bytes(body[12:20], "big")) == (906_400, media_time)
+        assert (int.from_bytes(body[4:12], "big"), int.from_bytes(body[12:20], "big")) == (
+            906_400,
+            media_time,
+        )
 
 
 def test_a_track_that_begins_later_has_an_empty_edit(h264, pcma, video, audio):
