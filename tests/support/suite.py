@@ -156,20 +156,8 @@ class Suite:
     # --- the command line -------------------------------------------------------------------------------
 
     async def cambusctl(self, *arguments: str, within_s: float = 60.0) -> Ran:
-        """Run the command line as a user would, in a process of its own."""
-        variables = {
-            "CAMBUS_NATS_URL": self.nats_url,
-            "CAMBUS_CREDENTIALS_KEY_FILE": str(self.stack.credentials_key_file),
-        }
-        process = await asyncio.create_subprocess_exec(
-            str(Path(sysconfig.get_path("scripts")) / "cambusctl"),
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=self.folder,
-            env={**os.environ, **variables},
-        )
+        """Run the command line as a user would, in a process of its own, in the folder of the suite."""
+        process = await self.begin_cambusctl(*arguments)
         try:
             async with asyncio.timeout(within_s):
                 out, err = await process.communicate()
@@ -178,6 +166,22 @@ class Suite:
                 process.kill()
                 await process.wait()
         return Ran(process.returncode or 0, out.decode(), err.decode())
+
+    async def begin_cambusctl(self, *arguments: str) -> asyncio.subprocess.Process:
+        """As `cambusctl`, for a command that goes on; end it."""
+        variables = {
+            "CAMBUS_NATS_URL": self.nats_url,
+            "CAMBUS_CREDENTIALS_KEY_FILE": str(self.stack.credentials_key_file),
+        }
+        return await asyncio.create_subprocess_exec(
+            str(Path(sysconfig.get_path("scripts")) / "cambusctl"),
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=self.folder,
+            env={**os.environ, **variables},
+        )
 
     # --- devices ----------------------------------------------------------------------------------------
 
