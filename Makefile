@@ -38,10 +38,10 @@ check: install ## format, lint, types, import rules, generated schemas, conforma
 	$(BIN)/python tools/ledgers.py --check
 
 test: check ## check, then the unit, property, golden, contract, integration and e2e tests
-	$(BIN)/pytest -m '$(FAST)' -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest -m '$(FAST)' -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-all: check ## test, and the slow ones: fault injection, soak, fuzz
-	$(BIN)/pytest -m 'not bench' -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest -m 'not bench' -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: install ## run the benchmarks and print their ratios
 	$(BIN)/python tests/bench/run.py

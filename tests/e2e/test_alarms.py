@@ -13,7 +13,7 @@ from cambus.schemas.commands import alarm_router
 from cambus.schemas.events import alarm as alarm_events
 from cambus.schemas.state.alarm_rule import AlarmMatch, AlarmRule, WebhookSink
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("e2e-alarms")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

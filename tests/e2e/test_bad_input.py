@@ -20,7 +20,7 @@ from cambus.schemas.model import Empty
 from cambus.schemas.state.credentials import SealedCredentials
 from cambus.schemas.state.devices import DeviceRecord
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("e2e-bad-input")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NVR = "bad-input-nvr"
 MOVE = ptz.MOVE.subject(NVR)

@@ -17,7 +17,7 @@ from webhook import WebhookReceiver
 from cambus.schemas.errors import ErrorCode
 from cambus.schemas.events import alarm as alarm_events
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("e2e-cli")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 GATE = "gate"

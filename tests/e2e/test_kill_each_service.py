@@ -17,7 +17,7 @@ from cambus.schemas.errors import CambusError
 from cambus.schemas.spans import RecordedSpan, TimeRange
 from cambus.schemas.state.alarm_rule import AlarmMatch, AlarmRule, WebhookSink
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("e2e-kill")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NVR = "kill-nvr"
 NATS = "nats-server"

@@ -19,7 +19,7 @@ from cambus.schemas.errors import DeadlineExceeded, Offline
 from cambus.schemas.events import device as device_events
 from cambus.schemas.model import Empty
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("e2e-offline")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GOOD = "offline-good"
 CONNECT_S = 3

@@ -16,7 +16,7 @@ from suite import recorder_device, running_suite
 from cambus.dvrip.device_media import Claim
 from cambus.schemas.commands import media_relay
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("e2e-outputs")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NVR = "outputs-nvr"
 FPS = 25

@@ -15,7 +15,6 @@ from cambus.simulators.video_loop import VideoSpec
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.xdist_group("e2e-player-page"),
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the player page is not tried"),
 ]
 ARGUMENTS = [
@@ -67,7 +66,6 @@ async def page(tmp_path):
             lambda message: opened.troubles.append(message.text) if message.type == "error" else None,
         )
         opened.on("pageerror", lambda error: opened.troubles.append(str(error)))
-        opened.on()
         try:
             yield opened
         finally:

@@ -13,7 +13,7 @@ from suite import recorder_device, running_suite, until
 from cambus.schemas.events import recording as recording_events
 from cambus.schemas.spans import GapReason, RecordedSpan
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("e2e-recording")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NVR = "recording-nvr"
 FPS = 25

@@ -21,7 +21,7 @@ from cambus.schemas.model import Empty
 from cambus.schemas.state.alarm_rule import AlarmMatch, AlarmRule, WebhookSink
 from cambus.schemas.state.presence import DeviceState
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("e2e-secrets")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CANARY = "Kanarienvogel-7Q4z"
 OTHER = "Zaunkoenig-9x2W"

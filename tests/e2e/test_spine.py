@@ -16,7 +16,7 @@ from cambus.schemas.events import picture as picture_events
 from cambus.schemas.model import Empty
 from cambus.schemas.state.presence import DeviceState
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("e2e-spine")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NVR = "spine-nvr"
 

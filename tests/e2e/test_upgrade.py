@@ -21,7 +21,7 @@ from cambus.schemas.state.upgrades import CampaignState, FirmwareRef, UpgradeAtt
 from cambus.schemas.upgrades import UpgradeState
 from cambus.simulators.dvrip.quirks import Quirks
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("e2e-upgrade")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 IMAGE = os.urandom(1_000_003)
 SHA256 = hashlib.sha256(IMAGE).hexdigest()
