@@ -1,9 +1,8 @@
 """One TCP connection to a device: the asyncio shell around a `ClientSession`.
 
-Reads go into one buffer shared by all connections of a thread, 256 KiB at a time; everything read is handled
-before the next read, so that nothing is copied that does not have to be kept and an idle connection costs
-next to nothing. A consumer is never waited for: callbacks are called, their exceptions are logged and
-counted.
+Reads go into one buffer shared by all connections of a thread, 64 KiB at a time; everything read is handled
+before the next read, so that nothing is copied that need not be kept and an idle connection costs next to
+nothing. A consumer is never waited for: its exceptions are counted, the first of a connection is logged.
 """
 
 import asyncio
@@ -39,7 +38,8 @@ from cambus.dvrip.session_events import (
 )
 from cambus.dvrip.wire import REPLY_VERSION, Header, Packet
 
-READ_BYTES: Final = 256 * 1024
+#: One read is what one device can delay another by: some 50 ms, were it all of the smallest packets.
+READ_BYTES: Final = 64 * 1024
 #: Unsent bytes above which `Connection.drain` waits.
 WRITE_HIGH_WATER: Final = 256 * 1024
 #: Unsent bytes above which a device that reads nothing is given up; twice the longest request there is.
@@ -168,7 +168,6 @@ class Connection(asyncio.BufferedProtocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._timer: asyncio.TimerHandle | None = None
-        self._reason: DvripError | None = None
 
     @classmethod
     async def open(
@@ -480,7 +479,8 @@ class Connection(asyncio.BufferedProtocol):
             handler(header, payload)
         except Exception:  # noqa: BLE001 - a consumer's fault must not end the reader
             self.counters["callback_errors"] += 1
-            _log.exception("a consumer of message %d raised", header.message_id)
+            if self.counters["callback_errors"] == 1:  # more would be a flood of our own
+                _log.exception("a consumer of message %d raised", header.message_id)
 
     def _set_timer(self) -> None:
         when = self.session.next_timeout()

@@ -172,15 +172,14 @@ class RemoteDevice(ABC):
             except ProtocolError:
                 self.counters["malformed_pushes"] += 1
                 return
-            event = AlarmRaised(report, header.message_id, partial(self._acknowledge, self.control, header))
+            event = AlarmRaised(report, header.message_id, partial(self._acknowledge, header))
         for stream in list(self._listeners):
             stream.put(event)
 
-    @staticmethod
-    def _acknowledge(control: Connection, header: Header) -> bool:
+    def _acknowledge(self, header: Header) -> bool:
         try:
-            control.notify(header.message_id + 1, {"Ret": ReturnCode.OK}, sequence=header.sequence)
-        except Refused:
+            self.control.notify(header.message_id + 1, {"Ret": ReturnCode.OK}, sequence=header.sequence)
+        except (Refused, ConnectionLost):
             return False
         return True
 
