@@ -89,6 +89,7 @@ class UpgradeAttempt(Message):
         state="flashing",
         percent=40.0,
         image_sent=True,
+        session="connector-dvrip-0@2026-02-01T11:40:12.345678Z",
         version_before="V4.03.R11.C6380237.12201.140000.0000000",
         version_after=None,
         reason="",
@@ -110,6 +111,12 @@ class UpgradeAttempt(Message):
     )
     image_sent: bool = Field(
         default=False, description="Whether the last byte went out; then it is never sent again."
+    )
+    session: str = Field(
+        default="",
+        max_length=200,
+        description="The session of the device the order went into: replica and start. As long as it lasts its "
+        "connector knows the job.",
     )
     version_before: Version = Field(default="", description="The version before.")
     version_after: Version | None = Field(default=None, description="The version afterwards.")
