@@ -33,6 +33,7 @@ class ActiveAlarms:
         self.stored: KeyValue[ActiveAlarm] = KeyValue(bus, assets.KV_ALARMS, ActiveAlarm)
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._ending: dict[str, str] = {}  # key -> id of the end that is being delivered
+        self._ended: OrderedDict[str, None] = OrderedDict()  # ids of beginnings that are over
 
     async def raised(self, alarm: AlarmRaised) -> None:
         """Note a beginning; one that is raised already is counted.
@@ -40,7 +41,7 @@ class ActiveAlarms:
         Raises:
             BusError: NATS refuses or does not answer.
         """
-        if alarm.momentary:
+        if alarm.momentary or alarm.id in self._ended:  # after a crash NATS may give its end out before it
             return
         key = keys.active_alarm(alarm.device, alarm.key)
         while True:
@@ -99,6 +100,9 @@ class ActiveAlarms:
                 await self._read(key)
             else:
                 self._remember(key, Known(None, revision))
+                self._ended[present.raised.id] = None
+                if len(self._ended) > MAX_KNOWN:
+                    self._ended.popitem(last=False)
                 break
         if self._ending.get(key) == end.id:
             del self._ending[key]
