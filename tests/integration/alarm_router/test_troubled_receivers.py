@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
 from aiohttp import web
 from alarm_rig import AlarmBus, Receiver
 
@@ -32,6 +33,7 @@ async def test_what_could_not_be_delivered_arrives_in_order_when_the_receiver_is
     assert await router.dead_letters() == []
 
 
+@pytest.mark.slow  # hundreds of alarms against the clock of the router
 async def test_a_dead_sink_does_not_stop_other_alarms_however_many_wait_for_it(
     router: AlarmBus, receiver: Receiver, hook: Hook, eventually: Eventually
 ) -> None:

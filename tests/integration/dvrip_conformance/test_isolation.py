@@ -23,6 +23,8 @@ from cambus.dvrip.timeouts import Timeouts
 from cambus.dvrip.wire import Header, serialize
 from cambus.media.frame import Codec
 
+pytestmark = pytest.mark.slow  # it bounds delays, which a busy machine cannot promise
+
 PATIENT_S = 60.0
 FLOOD_BYTES = 8 << 20
 LOGIN_OK = encode_body({"AliveInterval": 20, "ChannelNum": 1, "Ret": 100, "SessionID": "0x00000007"})
