@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 MEMBERS := $(wildcard libs/*) $(wildcard services/*)
 WORKERS ?= 4
 FAST := not slow and not bench
+ASYNCAPI_PARSER := 3.6.3
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run test test-all check bench schemas format clean
+.PHONY: help install lock run test test-all check bench schemas asyncapi format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -48,6 +49,10 @@ bench: install ## run the benchmarks and print their ratios
 
 schemas: install ## generate proto-schemas/ from libs/schemas
 	$(BIN)/python tools/schemas.py
+
+asyncapi: ## validate proto-schemas/asyncapi.yaml with the official parser as well (needs node and npm)
+	npm install --prefix var/asyncapi --no-save --ignore-scripts --no-audit --no-fund --loglevel error @asyncapi/parser@$(ASYNCAPI_PARSER)
+	node tools/asyncapi_parser.mjs var/asyncapi proto-schemas/asyncapi.yaml
 
 format: install ## format the code and fix what the linter can
 	$(BIN)/ruff format .
