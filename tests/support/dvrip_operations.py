@@ -21,6 +21,7 @@ from cambus.dvrip.messages.users import Group, User
 from cambus.dvrip.operations.config import element
 from cambus.dvrip.operations.machine import PartitionType
 from cambus.dvrip.remote import RemoteDevice
+from cambus.dvrip.values import as_object
 
 Operation = Callable[[RemoteDevice], Awaitable[Any]]
 
@@ -102,7 +103,7 @@ async def _log_of(archive: Awaitable[bytes]) -> Any:
 
 
 async def _general(device: RemoteDevice) -> Any:
-    await device.config.edit("General.General", lambda value: {**(value or {}), "MachineName": "edited"})
+    await device.config.edit("General.General", lambda value: {**as_object(value), "MachineName": "edited"})
     return await device.config.get("General.General")
 
 

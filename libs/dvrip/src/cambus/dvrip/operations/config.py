@@ -60,11 +60,11 @@ class _FreshReply:
 
     def add(self, packet: Packet) -> bytes | None:
         try:
-            answered = decode_body(packet.payload).get("Name", "")
+            answered = str(decode_body(packet.payload).get("Name", ""))
         except ProtocolError:
             return packet.payload  # for the caller to complain about
         if answered != self._name and answered in self._given_up:
-            self._given_up.discard(str(answered))
+            self._given_up.discard(answered)
             return None
         return packet.payload
 
