@@ -32,7 +32,7 @@ from cambus.schemas.state.leases import Lease, Replica
 from cambus.schemas.state.presence import Presence
 from cambus.schemas.state.recording_policy import RecordingPolicy
 from cambus.schemas.state.upgrades import UpgradeAttempt, UpgradeCampaign
-from cambus.schemas.transfer import TransferReadRequest
+from cambus.schemas.transfer import TransferEnd, TransferReadRequest
 
 REPLY_CHANNEL = "reply"
 
@@ -216,7 +216,10 @@ def _stream_operations() -> Document:
             **operation("receive", "transfer", "read", "media"),
             "reply": {
                 "channel": {"$ref": reply},
-                "messages": [{"$ref": f"{reply}/messages/{name}"} for name in (CHUNK, ErrorReply.__name__)],
+                "messages": [
+                    {"$ref": f"{reply}/messages/{name}"}
+                    for name in (CHUNK, TransferEnd.__name__, ErrorReply.__name__)
+                ],
             },
         },
         "dead-letters": operation("send", "dead-letters", "letter", "events"),
@@ -224,7 +227,7 @@ def _stream_operations() -> Document:
 
 
 def _reply_channel(commands: Iterable[CommandSpec[Any, Any]]) -> Document:
-    names = {spec.reply.__name__ for spec in commands} | {ErrorReply.__name__, CHUNK}
+    names = {spec.reply.__name__ for spec in commands} | {ErrorReply.__name__, TransferEnd.__name__, CHUNK}
     return {
         "address": None,
         "summary": "The reply subject the caller named in its request.",

@@ -14,7 +14,7 @@ from cambus.schemas.ids import TOKEN_PATTERN
 from cambus.schemas.model import Message
 from cambus.schemas.registry import declared_example, models
 from cambus.schemas.state.dead_letters import DeadLetter
-from cambus.schemas.transfer import TransferReadRequest
+from cambus.schemas.transfer import OCTETS, TransferEnd, TransferReadRequest
 
 Document = dict[str, Any]
 """A JSON object."""
@@ -78,6 +78,7 @@ def messages(commands: Iterable[CommandSpec[Any, Any]]) -> Document:
         ErrorReply.__name__: (ErrorReply, "ErrorHeaders"),
         DeadLetter.__name__: (DeadLetter, "EventHeaders"),
         TransferReadRequest.__name__: (TransferReadRequest, "RequestHeaders"),
+        TransferEnd.__name__: (TransferEnd, "ReplyHeaders"),
     }
     for spec in commands:
         headers_of[spec.reply.__name__] = (spec.reply, "ReplyHeaders")
@@ -96,8 +97,8 @@ def messages(commands: Iterable[CommandSpec[Any, Any]]) -> Document:
     found[CHUNK] = {
         "name": CHUNK,
         "title": CHUNK,
-        "summary": "One chunk of a bulk transfer.",
-        "contentType": "application/octet-stream",
+        "summary": "One chunk of a bulk transfer: the bytes themselves.",
+        "contentType": OCTETS,
         "headers": ref("schemas", "ChunkHeaders"),
         "payload": {"type": "string", "format": "binary"},
     }
@@ -147,7 +148,5 @@ def header_schemas() -> Document:
             },
         ),
         "EventHeaders": schema(**kind, **trace, **{headers.MESSAGE_ID: "The event id."}),
-        "ChunkHeaders": schema(
-            **{headers.CHUNK: "The number of the chunk, from 0.", headers.LAST: "`true` on the last."}
-        ),
+        "ChunkHeaders": schema(**{headers.OFFSET: "Where in the whole the first byte of the chunk is."}),
     }

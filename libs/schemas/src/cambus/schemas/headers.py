@@ -26,8 +26,5 @@ SERVICE_ERROR: Final = "Nats-Service-Error"
 SERVICE_ERROR_CODE: Final = "Nats-Service-Error-Code"
 """The code of a failed reply, by the NATS service convention (ADR-32)."""
 
-CHUNK: Final = "Cambus-Chunk"
-"""On a chunk of a bulk transfer: its number, from 0."""
-
-LAST: Final = "Cambus-Last"
-"""On a chunk of a bulk transfer: `true` on the last one."""
+OFFSET: Final = "Cambus-Offset"
+"""On a chunk of a bulk transfer: where in the whole its first byte is."""

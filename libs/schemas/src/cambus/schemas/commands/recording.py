@@ -10,6 +10,7 @@ from pydantic import Field
 from cambus.schemas.ids import ChannelNo, SessionId, StreamName, Token
 from cambus.schemas.model import Done, Instant, JsonObject, Message, Vocabulary, example
 from cambus.schemas.spec import CommandSpec
+from cambus.schemas.transfer import TransferResume
 
 RecordingId = Annotated[str, Field(min_length=1, max_length=500)]
 """What the device calls a recording: opaque, passed back as it came, never a path of ours."""
@@ -140,6 +141,7 @@ class RecordingPlayRequest(Message):
         end="2026-02-01T02:20:00Z",
         stream="main",
         speed=1.0,
+        on_touch=False,
         claimant="media-relay-1",
         ttl_s=30.0,
     )
@@ -153,6 +155,10 @@ class RecordingPlayRequest(Message):
     stream: StreamName = Field(default="main", description="Which encoder, where both were recorded.")
     speed: float = Field(
         default=1.0, ge=-16, le=16, description="Speed, 1 is as it was; negative plays backwards."
+    )
+    on_touch: bool = Field(
+        default=False,
+        description="Begin with the first `recording.touch`, so that whoever watches can be listening first.",
     )
     claimant: Token = Field(default="anyone", description="Who watches, for the log.")
     ttl_s: float = Field(
@@ -204,11 +210,24 @@ class RecordingSpeedReply(Message):
     speed: float = Field(description="The speed it plays at now; devices know only some.")
 
 
+class DownloadFormat(Vocabulary):
+    """What a download's bytes are to be."""
+
+    NATIVE = "native"
+    MP4 = "mp4"
+
+
 class RecordingDownloadRequest(Message):
-    """Fetch a recording, or a span of time, as fast as the device gives it, losing nothing."""
+    """Fetch a recording, or a span of time, as fast as the reader takes it, losing nothing."""
 
     model_config = example(
-        channel=0, recording="/idea0/2026-02-01/001/10.08.41-10.23.30[R][@7cb][0].h264", start=None, end=None
+        channel=0,
+        recording="/idea0/2026-02-01/001/10.08.41-10.23.30[R][@7cb][0].h264",
+        start=None,
+        end=None,
+        stream="main",
+        format="native",
+        resume=None,
     )
 
     channel: ChannelNo = Field(description="The channel, counted from 0.")
@@ -218,23 +237,41 @@ class RecordingDownloadRequest(Message):
     start: Instant | None = Field(default=None, description="From when; needed without a recording.")
     end: Instant | None = Field(default=None, description="Until when; needed without a recording.")
     stream: StreamName = Field(default="main", description="Which encoder, where both were recorded.")
+    format: DownloadFormat = Field(
+        default=DownloadFormat.NATIVE,
+        description="`native`: the bytes as the device gives them. `mp4`: the same pictures and sound as fragmented "
+        "MP4, nothing re-encoded.",
+    )
+    resume: TransferResume | None = Field(
+        default=None,
+        description="What an earlier download of the same left. Devices can not begin in the middle of a recording, "
+        "so all of it is fetched again; what is there already is compared instead of being sent.",
+    )
 
 
 class RecordingDownloadReply(Message):
     """The download may be read; see `cambus.schemas.transfer`."""
 
     model_config = example(
-        session="dl-01", subject="cambus.v1.xfer.dl-01", content_type="video/mp4", bytes=46137344
+        session="dl-01",
+        subject="cambus.v1.xfer.dl-01",
+        content_type="video/mp4",
+        bytes=46137344,
+        offset=0,
+        recordings=1,
     )
 
     session: SessionId = Field(description="Names the transfer; `recording.stop` ends it early.")
     subject: str = Field(description="Where the chunks are asked for.")
     content_type: str = Field(
-        description="What the bytes are: `video/mp4`, `video/mp2p`, `application/x-cambus-frames`."
+        description="What the bytes are: `video/mp4`, `video/mp2p`, `application/x-dvrip-media`, "
+        "`application/x-cambus-frames`."
     )
     bytes: int | None = Field(
         default=None, ge=0, description="Size in bytes, if known beforehand; may be an estimate."
     )
+    offset: int = Field(default=0, ge=0, description="Where to begin to read: behind what was resumed.")
+    recordings: int = Field(default=1, ge=1, description="How many recordings it is put together from.")
 
 
 class RecordingLockRequest(Message):
