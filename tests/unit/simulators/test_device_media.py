@@ -352,6 +352,21 @@ def test_one_talker_per_device_and_the_next_when_he_is_gone(world, talk):
     assert second.ask(1430, talk("Stop")).ret == 504
 
 
+@pytest.mark.parametrize("rate", [8, 8000])
+@pytest.mark.parametrize("nested", [False, True])
+def test_the_sound_of_a_talk_is_described_in_either_place_and_unit(world, talk, rate, nested):
+    body = talk("Start")
+    sound = body["OPTalk"].pop("AudioFormat") | {"SampleRate": rate}
+    body["OPTalk"] |= {"Parameter": {"AudioFormat": sound}} if nested else {"AudioFormat": sound}
+    peer = world.user()
+    world.data_peer(peer).ask(1434, talk("Claim"))
+    assert peer.ask(1430, body).ret == 100
+    sound["EncodeType"] = "AAC"
+    assert peer.ask(1430, talk("Stop")).ret == 100
+    world.data_peer(peer).ask(1434, talk("Claim"))
+    assert peer.ask(1430, body).ret == 102
+
+
 def test_talk_goes_both_ways(world, talk):
     peer = world.user()
     line = world.data_peer(peer)

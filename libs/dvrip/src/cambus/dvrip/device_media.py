@@ -16,6 +16,7 @@ from cambus.dvrip.device_sessions import Session
 from cambus.dvrip.device_stream import StreamSender
 from cambus.dvrip.device_timers import Timer
 from cambus.dvrip.ids import MessageId
+from cambus.dvrip.messages.monitor import takes_sound
 from cambus.dvrip.values import as_object, parse_number, parse_time
 
 if TYPE_CHECKING:
@@ -222,7 +223,9 @@ class MediaDesk:
         if claim.kind is Kind.LIVE:
             return backend.open_live(claim.channel, claim.key[3], now)
         if claim.kind is Kind.TALK:
-            return ReturnCode.TALK_ALREADY_ON if self.talker is not None else backend.open_talk(now)
+            if self.talker is not None:
+                return ReturnCode.TALK_ALREADY_ON
+            return backend.open_talk(now) if takes_sound(section) else ReturnCode.UNSUPPORTED
         # What Start leaves out was said in the claim.
         merged = {**claim.section, **section}
         merged["Parameter"] = {

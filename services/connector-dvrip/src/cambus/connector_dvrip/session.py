@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cambus.connector.driver import DeviceDescription, DeviceStream, FrameSink
 from cambus.connector.errors import EndReason, SessionEnd
+from cambus.connector.talk import Talks
 from cambus.connector_dvrip.client import MeteredClient
 from cambus.connector_dvrip.clock import DeviceZone
 from cambus.connector_dvrip.mapping.device import Facts, description_of
@@ -48,6 +49,7 @@ class DvripSession:
         motions: the movements of its cameras.
         taps: hands out keyframes of its streams.
         playbacks: the recordings it plays.
+        talks: who talks through it.
         armed: whether it reports alarms.
         surveyed_at: when the facts were asked for, loop time.
         snapshot_turn: one picture at a time.
@@ -70,6 +72,7 @@ class DvripSession:
         self.motions = Motions(device.id, client.ptz)
         self.taps = KeyframeTaps()
         self.playbacks = Playbacks(self)
+        self.talks = Talks(device.context)
         self.snapshot_turn = asyncio.Lock()
         self.log: logging.LoggerAdapter[logging.Logger] = _DeviceLog(
             logging.getLogger(__name__), {"device": device.id}
@@ -128,7 +131,7 @@ class DvripSession:
             self._alarms.close()
         if self.client.is_online:
             await self.motions.close()
-        await self.playbacks.close()
+        await asyncio.gather(self.playbacks.close(), self.talks.close())
         self.client.count_session()
         try:
             async with asyncio.timeout(LOGOUT_S):

@@ -1,7 +1,10 @@
 """Live video and talk requests (DVRIP §9.1, §10.2)."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
+
+from cambus.dvrip.values import as_object, parse_number
 
 MONITOR: Final = "OPMonitor"
 TALK: Final = "OPTalk"
@@ -43,3 +46,13 @@ def talk_body(action: str) -> dict[str, Any]:
     """The body of 1430 and 1434; only G.711 A-law is offered (DVRIP §10.2)."""
     audio = {"BitRate": 128, "EncodeType": "G711_ALAW", "SampleBit": 8, "SampleRate": 8000}
     return {"Name": TALK, TALK: {"Action": action, "AudioFormat": audio}}
+
+
+def takes_sound(section: Mapping[str, Any]) -> bool:
+    """Whether a device takes the sound a talk request offers: G.711 A-law at 8 kHz, or what is left open.
+
+    The rate stands in Hertz or kilohertz; older bodies have the format inside ``Parameter`` (DVRIP §10.2).
+    """
+    sound = as_object(section.get("AudioFormat") or as_object(section.get("Parameter")).get("AudioFormat"))
+    encoding, rate = sound.get("EncodeType", "G711_ALAW"), parse_number(sound.get("SampleRate"), 8000)
+    return encoding == "G711_ALAW" and rate in {8, 8000}
