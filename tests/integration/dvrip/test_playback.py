@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from cambus.dvrip.errors import ConnectionLost, DeviceError, Refused
+from cambus.dvrip.errors import ConnectionLost, DeviceError, Refused, WrongRecording
 from cambus.dvrip.messages.playback import PlaybackTarget
 from cambus.dvrip.playback import Outcome
 from cambus.dvrip.profile import Profile, Topology
@@ -269,3 +269,49 @@ async def test_a_slow_reader_slows_the_device_and_loses_nothing(scripted, archiv
     assert len(got) == 60
     assert playback.outcome is Outcome.COMPLETE
     await asyncio.gather(*tasks)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+async def test_raw_bytes_are_what_the_device_sent_to_the_last(archive, make_client, deadline, ending):
+    archive.ending = ending
+    client = make_client(media_silence=0.2)
+    await client.connect()
+    playback = await client.open_playback(
+        0, NAME, download=True, raw=True, expected_kib=len(archive.raw) // 1024 + 1
+    )
+    async with deadline():
+        got = b"".join([piece async for piece in playback.raw()])
+    assert got == archive.raw
+    assert playback.outcome is Outcome.COMPLETE
+    await playback.close()
+
+
+async def test_a_restart_may_turn_a_playback_into_a_download(scripted, archive, client, deadline):
+    playback = await client.open_playback(0, NAME)
+    await read_all(playback, deadline)
+    await playback.restart(download=True)
+    assert await read_all(playback, deadline) == archive.media
+    assert (await scripted.hears(1420)).action == "Start"
+    assert (await scripted.hears(1420, 2)).action == "DownloadStart"
+    assert playback.is_download
+    await playback.close()
+
+
+@pytest.mark.parametrize(
+    ("expected_kib", "outcome"), [(0, Outcome.COMPLETE), (100, Outcome.COMPLETE), (5000, Outcome.TRUNCATED)]
+)
+async def test_the_size_of_what_was_played_by_time_is_compared(
+    archive, frames, client, deadline, expected_kib, outcome
+):
+    archive.media = [replace(frames.key, payload=frames.key.payload + bytes(100_000))]
+    playback = await client.open_playback(2, begin=BEGIN, end=BEGIN, expected_kib=expected_kib)
+    assert await read_all(playback, deadline) == archive.media
+    assert playback.outcome is outcome
+
+
+async def test_more_than_was_recorded_is_another_channels(archive, frames, client, deadline):
+    archive.media = [replace(frames.key, payload=frames.key.payload + bytes(500_000))]
+    playback = await client.open_playback(2, begin=BEGIN, end=BEGIN, expected_kib=100)
+    with pytest.raises(WrongRecording, match="channel 2"):
+        await read_all(playback, deadline)
+    assert playback.outcome is Outcome.INTERRUPTED

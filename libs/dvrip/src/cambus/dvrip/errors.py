@@ -10,7 +10,8 @@
     ├── ProtocolError             the peer broke the protocol: where, and in what
     │   ├── FramingError          flag byte or length wrong: the byte stream is lost
     │   ├── MalformedPayload      the body of one message cannot be read
-    │   └── FragmentError         the parts of one message do not fit together
+    │   ├── FragmentError         the parts of one message do not fit together
+    │   └── WrongRecording        something else was played than what was asked for
     ├── AuthError                 credentials refused: why
     ├── DeviceError               the device answered with a failure code
     │   └── Unsupported           ... which means it does not have this function
@@ -95,6 +96,10 @@ class FragmentError(ProtocolError):
         super().__init__(text, context=f"message {message_id}")
         self.message_id = message_id
         self.session_id = session_id
+
+
+class WrongRecording(ProtocolError):
+    """The device played something else than what was asked for (DVRIP §10.1: by time some play channel 0)."""
 
 
 class AuthError(DvripError):

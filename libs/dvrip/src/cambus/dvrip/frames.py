@@ -292,4 +292,11 @@ class PictureFrame:
         return header.serialize() + self.payload
 
 
+@dataclass(frozen=True, slots=True)
+class RawMedia:
+    """Bytes of a recording as the device sent them, cut anywhere."""
+
+    payload: bytes
+
+
 MediaFrame = VideoFrame | AudioFrame | InfoFrame | PictureFrame

@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from cambus.dvrip.errors import ConnectionLost, DvripError, Refused
+from cambus.dvrip.errors import ConnectionLost, DvripError, Refused, WrongRecording
 from cambus.dvrip.frame_queue import EndOfFrames
-from cambus.dvrip.frames import MediaFrame
+from cambus.dvrip.frames import MediaFrame, RawMedia
 from cambus.dvrip.ids import MessageId
 from cambus.dvrip.media import StreamSplitter
 from cambus.dvrip.media_path import MediaPath
@@ -22,6 +22,9 @@ from cambus.dvrip.wire import Header
 END_MARK_GRACE_S: Final = 1.0
 #: After a stop the data connection has to be this quiet before it is used again.
 SETTLED_S: Final = 0.2
+#: By how much the size of what was played by time may differ from what the search announced, bytes and parts.
+SIZE_SLACK_BYTES: Final = 64 * 1024
+SIZE_SLACK: Final = 0.02
 #: Actions that have a name of their own in downloads.
 _DOWNLOAD_VERBS: Final = frozenset({"Start", "Stop", "Pause", "Continue"})
 
@@ -47,6 +50,7 @@ class Playback:
         silence_s: gap after which a transfer without an end mark is over.
         expected_kib: size the search announced, KiB; 0 when unknown.
         fast_scan: ask for a decimated scan.
+        raw: hand out the bytes as they come (`raw`) instead of frames.
         on_close: called once when it is given back.
 
     Attributes:
@@ -63,6 +67,7 @@ class Playback:
         silence_s: float,
         expected_kib: int = 0,
         fast_scan: bool = False,
+        raw: bool = False,
         on_close: Callable[[], None] | None = None,
     ) -> None:
         self.target = target
@@ -73,6 +78,7 @@ class Playback:
         self._on_close = on_close
         self._expected_kib = expected_kib
         self._value = FAST_SCAN if fast_scan else 0
+        self._is_raw = raw
         self._silence_s = silence_s
         self._loop = asyncio.get_running_loop()
         self._started: asyncio.Future[None] = self._loop.create_future()
@@ -113,16 +119,19 @@ class Playback:
         if payload:
             self.packets += 1
             self.bytes_received += len(payload)
-            for frame in self._splitter.receive_data(payload):
-                self._queue.put(frame)
+            if self._is_raw:
+                self._queue.put(RawMedia(payload))
+            else:
+                for frame in self._splitter.receive_data(payload):
+                    self._queue.put(frame)
         if header.current_or_end == 1 or not payload:
-            self._finish(Outcome.COMPLETE)
+            self._complete()
 
     def on_push(self, header: Header, payload: bytes) -> None:  # noqa: ARG002 - its id says it all
         """Take a push of the data connection: an end mark, or a stray 1421 which media outweighs."""
         if header.message_id == MessageId.PLAYBACK_END:
             self._mark_started()
-            self._finish(Outcome.COMPLETE)
+            self._complete()
 
     def on_end_mark(self) -> None:
         """A 1423 came on the control connection, where it may have overtaken media."""
@@ -146,8 +155,19 @@ class Playback:
             self._last = self._loop.time()
             self._arm()
 
-    async def restart(self, target: PlaybackTarget | None = None, expected_kib: int | None = None) -> None:
-        """Start again on the same data connection, after `stop` or the end, perhaps with another recording.
+    async def restart(
+        self,
+        target: PlaybackTarget | None = None,
+        expected_kib: int | None = None,
+        *,
+        download: bool | None = None,
+    ) -> None:
+        """Start again on the same data connection, after `stop` or the end.
+
+        Args:
+            target: another recording or span; None for the same.
+            expected_kib: its size, KiB.
+            download: from now on as fast as the disk allows, or at real time; None: as it was.
 
         Raises:
             Refused: it still runs, or was closed.
@@ -160,6 +180,8 @@ class Playback:
             self.target = target
         if expected_kib is not None:
             self._expected_kib = expected_kib
+        if download is not None:
+            self.is_download = download
         self.outcome = None
         self.bytes_received = 0
         self._paused = False
@@ -246,6 +268,20 @@ class Playback:
         return self
 
     async def __anext__(self) -> MediaFrame:
+        media = await self._next()
+        if isinstance(media, RawMedia):
+            raise Refused("state", "this playback gives bytes, not frames")
+        return media
+
+    async def raw(self) -> AsyncIterator[bytes]:
+        """The bytes of the recording as they come, if it was opened for them; ends as the frames do."""
+        while True:
+            try:
+                yield (await self._next()).payload
+            except StopAsyncIteration:
+                return
+
+    async def _next(self) -> MediaFrame | RawMedia:
         try:
             return await self._queue.get()
         except EndOfFrames as end:
@@ -292,7 +328,7 @@ class Playback:
         elif idle < self._quiet_s:
             self._arm(self._quiet_s - idle)
         elif self._quiet_s < self._silence_s:  # an end mark was seen
-            self._finish(Outcome.COMPLETE)
+            self._complete()
         else:
             enough = self.bytes_received >= (self._expected_kib - 1) * 1024 and self.bytes_received > 0
             self._finish(Outcome.COMPLETE if enough else Outcome.TRUNCATED)
@@ -303,6 +339,17 @@ class Playback:
 
     def _is_over(self) -> bool:
         return self.outcome is not None
+
+    def _complete(self) -> None:
+        """The device says that this was all. Played by time it may have been of another channel: the size tells."""
+        wanted, got = self._expected_kib * 1024, self.bytes_received
+        if self.target.file_name or not wanted or abs(got - wanted) <= SIZE_SLACK_BYTES + wanted * SIZE_SLACK:
+            self._finish(Outcome.COMPLETE)
+        elif got < wanted:
+            self._finish(Outcome.TRUNCATED)
+        else:
+            text = f"{got} bytes were played by time, {wanted} were recorded on channel {self.target.channel}"
+            self._finish(Outcome.INTERRUPTED, WrongRecording(text, context="playback"))
 
     def _finish(self, outcome: Outcome, error: DvripError | None = None) -> None:
         if self.outcome is not None:

@@ -174,7 +174,7 @@ class RemoteDevice(ABC):
                 return
             event = AlarmRaised(report, header.message_id, partial(self._acknowledge, header))
         for stream in list(self._listeners):
-            stream.put(event)
+            stream.put(event, len(payload))
 
     def _acknowledge(self, header: Header) -> bool:
         try:
@@ -269,6 +269,7 @@ class RemoteDevice(ABC):
         stream: int = 0,
         expected_kib: int = 0,
         download: bool = False,
+        raw: bool = False,
     ) -> Playback:
         """Start playing or downloading a recording; iterate the result, then `Playback.close` it.
 
@@ -280,6 +281,7 @@ class RemoteDevice(ABC):
             stream: 0 main, 1 extra.
             expected_kib: the size the search gave; tells complete from truncated when there is no end mark.
             download: as fast as the disk allows.
+            raw: hand out bytes instead of frames, see `Playback.raw`.
 
         Raises:
             Refused: four run already, or one download (``busy``); no connection is left (``budget``).
@@ -295,6 +297,7 @@ class RemoteDevice(ABC):
             silence_s=self.timeouts.media_silence,
             expected_kib=expected_kib,
             fast_scan=self.profile.fast_scan,
+            raw=raw,
             on_close=lambda: self._playbacks.remove(playback),
         )
         self._playbacks.append(playback)

@@ -7,7 +7,7 @@ from typing import Final
 
 from cambus.dvrip.errors import DvripError
 from cambus.dvrip.frame_queue import EndOfFrames
-from cambus.dvrip.frames import MediaFrame
+from cambus.dvrip.frames import MediaFrame, RawMedia
 
 HIGH_WATER_BYTES: Final = 4 * 1024 * 1024
 LOW_WATER_BYTES: Final = 1024 * 1024
@@ -27,13 +27,13 @@ class TransferQueue:
         self.is_paused = False
         self._pause = pause
         self._resume = resume
-        self._frames: deque[MediaFrame] = deque()
+        self._frames: deque[MediaFrame | RawMedia] = deque()
         self._bytes = 0
         self._ended = False
         self._error: DvripError | None = None
         self._wakeup = asyncio.Event()
 
-    def put(self, frame: MediaFrame) -> None:
+    def put(self, frame: MediaFrame | RawMedia) -> None:
         """Add a frame."""
         self._frames.append(frame)
         self._bytes += len(frame.payload)
@@ -60,7 +60,7 @@ class TransferQueue:
             self._error = error
             self._wakeup.set()
 
-    async def get(self) -> MediaFrame:
+    async def get(self) -> MediaFrame | RawMedia:
         """The next frame.
 
         Raises:

@@ -192,7 +192,7 @@ class SimulatedDevice:
             found = self.find_recording(name)
             recordings = [found] if found is not None else []
         else:
-            channel = self.playback_channel(parameter)
+            channel = 0 if self.quirks.by_time_first_channel else self.playback_channel(parameter)
             stream = min(1, parse_number(parameter.get("StreamType")))
             known = self.recordings(channel, stream, "h264") if 0 <= channel < self.channels else []
             recordings = list(matching(known, begin or datetime.min, end or datetime.max, "*"))  # noqa: DTZ901

@@ -33,6 +33,7 @@ class Quirks(DeviceQuirks):
         "wire", "seed: FileList and LogList instead of the operation's name"
     )
     by_time: Literal["json", "binary", "empty"] = quirk("json", "shape of a search by time")
+    by_time_first_channel: bool = quirk(False, "playing by time always plays channel 0")
 
     config_607: set[str] = field(
         default_factory=set, metadata={"doc": "configurations answered 607 alone but present in their root"}
