@@ -1,0 +1,127 @@
+"""The twenty digits every device, channel and platform is named by (GB/T 28181-2022 annex E, GB-101).
+
+::
+
+    34020000 00 132 0 000001
+    centre   |  |   | serial
+             |  |   network
+             |  type
+             industry
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from cambus.gb28181.errors import ProtocolError
+
+CODE_DIGITS: Final = 20
+ALARM_CENTRE_DIGITS: Final = 10
+REGION_DIGITS: Final = (2, 4, 6, 8)
+
+VIDEO_CHANNEL_TYPES: Final = frozenset({"131", "132"})
+ALARM_INPUT_TYPE: Final = "134"
+AUDIO_OUTPUT_TYPE: Final = "137"
+AUDIO_INPUT_TYPE: Final = "136"
+
+
+class NodeKind(Enum):
+    """What a code in a catalog stands for."""
+
+    REGION = "region"
+    SYSTEM = "system"
+    GROUP = "group"
+    ORGANISATION = "organisation"
+    HOST = "host"
+    CHANNEL = "channel"
+    ALARM_INPUT = "alarm-input"
+    ALARM_OUTPUT = "alarm-output"
+    AUDIO_INPUT = "audio-input"
+    AUDIO_OUTPUT = "audio-output"
+    PERIPHERAL = "peripheral"
+    USER = "user"
+    OTHER = "other"
+
+
+_KINDS: Final = {
+    "200": NodeKind.SYSTEM,
+    "215": NodeKind.GROUP,
+    "216": NodeKind.ORGANISATION,
+    "131": NodeKind.CHANNEL,
+    "132": NodeKind.CHANNEL,
+    "134": NodeKind.ALARM_INPUT,
+    "135": NodeKind.ALARM_OUTPUT,
+    "136": NodeKind.AUDIO_INPUT,
+    "137": NodeKind.AUDIO_OUTPUT,
+    "140": NodeKind.ALARM_OUTPUT,
+}
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is twenty digits."""
+    return len(text) == CODE_DIGITS and text.isascii() and text.isdigit()
+
+
+def kind_of(code: str) -> NodeKind:
+    """What a code stands for: by its length first, then by its digits 11 to 13."""
+    if not (code.isascii() and code.isdigit()):
+        return NodeKind.OTHER
+    if len(code) in REGION_DIGITS:
+        return NodeKind.REGION
+    if len(code) != CODE_DIGITS:
+        return NodeKind.OTHER
+    type_ = code[10:13]
+    known = _KINDS.get(type_)
+    if known is not None:
+        return known
+    number = int(type_)
+    if 111 <= number <= 130:
+        return NodeKind.HOST
+    if 133 <= number <= 199:
+        return NodeKind.PERIPHERAL
+    if 200 <= number <= 299:
+        return NodeKind.SYSTEM if number < 215 else NodeKind.OTHER
+    if 300 <= number <= 499:
+        return NodeKind.USER
+    return NodeKind.OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code of twenty digits, taken apart.
+
+    Attributes:
+        centre: eight digits: province, city, district, base unit; zeros where it is none.
+        industry: two digits.
+        type: three digits: what it is.
+        network: one digit.
+        serial: six digits.
+    """
+
+    centre: str
+    industry: str
+    type: str
+    network: str
+    serial: str
+
+    @classmethod
+    def parse(cls, text: str) -> Code:
+        """Take a code apart. Raises ProtocolError where it is not twenty digits."""
+        if not is_code(text):
+            raise ProtocolError(f"{text[:40]!a} is no code of {CODE_DIGITS} digits")
+        return cls(text[:8], text[8:10], text[10:13], text[13], text[14:])
+
+    @property
+    def domain(self) -> str:
+        """The first ten digits: the SIP domain of a server."""
+        return self.centre + self.industry
+
+    @property
+    def kind(self) -> NodeKind:
+        """What it stands for."""
+        return kind_of(str(self))
+
+    def __str__(self) -> str:
+        return f"{self.centre}{self.industry}{self.type}{self.network}{self.serial}"
