@@ -6,6 +6,7 @@ Offers are written by the book. Answers are read for what they tell about the me
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, Literal
@@ -227,7 +228,7 @@ def _attribute(found: Description, value: str) -> Description:
     return replace(found, extra=(*found.extra, f"a={value}")[:64])
 
 
-_READERS = {
+_READERS: Final[dict[str, Callable[[Description, str], Description]]] = {
     "o": _origin,
     "s": _subject,
     "u": lambda found, value: replace(found, source=value),

@@ -103,13 +103,13 @@ class CatalogItem:
         """Read an item; None for one without a code, which cannot be named."""
         fields = element.fields
         code = fields.get("deviceid", "")
-        if not code or len(code) > 64:  # noqa: PLR2004 - no code of any kind
+        if not code or len(code) > 64:
             return None
         info_element = element.find("Info") if "info" in fields else None
         info = {each.name: each.text for each in info_element.children} if info_element is not None else {}
         longitude, latitude = read_float(fields.get("longitude")), read_float(fields.get("latitude"))
         placed = (
-            longitude is not None and latitude is not None and abs(longitude) <= 180 and abs(latitude) <= 90  # noqa: PLR2004
+            longitude is not None and latitude is not None and abs(longitude) <= 180 and abs(latitude) <= 90
         )
         return cls(
             code,
@@ -179,7 +179,9 @@ class CatalogPart:
     @classmethod
     def parse(cls, envelope: Envelope) -> CatalogPart:
         """Read a Response; `Num` means nothing (GB-070)."""
-        return cls(read_int(envelope.element.get("SumNum")), tuple(item for item, _ in _items(envelope.element)))
+        return cls(
+            read_int(envelope.element.get("SumNum")), tuple(item for item, _ in _items(envelope.element))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +201,18 @@ def changes(envelope: Envelope) -> list[CatalogChange]:
     return found
 
 
-def query(sn: int, code: str, *, start: str | None = None, end: str | None = None, charset: str = "GB2312") -> bytes:
+def query(
+    sn: int, code: str, *, start: str | None = None, end: str | None = None, charset: str = "GB2312"
+) -> bytes:
     """Ask for a catalog; also the body of its SUBSCRIBE. `start` and `end` bound when items were added."""
     content = [Element("StartTime", start)] if start else []
     content += [Element("EndTime", end)] if end else []
     return compose(Root.QUERY, COMMAND, sn, code, content, charset=charset)
 
 
-def response(sn: int, code: str, announced: int, items: list[CatalogItem], *, charset: str = "GB2312") -> bytes:
+def response(
+    sn: int, code: str, announced: int, items: list[CatalogItem], *, charset: str = "GB2312"
+) -> bytes:
     """One part of a catalog of ours; without items it has no list."""
     content = [Element("SumNum", str(announced))]
     if items:
@@ -219,7 +225,9 @@ def notify(sn: int, code: str, told: list[CatalogChange], *, charset: str = "GB2
     """News of a catalog of ours, for a subscriber."""
     elements = [each.item.element(each.event or CatalogEvent.UPDATE) for each in told]
     listed = Element("DeviceList", children=elements, attributes={"Num": str(len(told))})
-    return compose(Root.NOTIFY, COMMAND, sn, code, [Element("SumNum", str(len(told))), listed], charset=charset)
+    return compose(
+        Root.NOTIFY, COMMAND, sn, code, [Element("SumNum", str(len(told))), listed], charset=charset
+    )
 
 
 def _items(element: Element) -> Iterator[tuple[CatalogItem, Element]]:

@@ -55,7 +55,9 @@ class Envelope:
         command = element.get("CmdType")
         if root is None or not command:
             raise ProtocolError(f"no MANSCDP: root {element.name[:40]!a}, CmdType {command!a}")
-        return cls(root, command, read_int(element.get("SN")), (element.get("DeviceID") or "").strip(), element)
+        return cls(
+            root, command, read_int(element.get("SN")), (element.get("DeviceID") or "").strip(), element
+        )
 
     @property
     def result(self) -> bool | None:
