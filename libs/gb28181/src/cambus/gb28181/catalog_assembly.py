@@ -106,10 +106,8 @@ class CatalogAssembly:
         return self._announced is not None and len(self._items) >= self._announced
 
     def _result(self) -> CatalogResult:
-        if self._last_at is None:
-            outcome = Outcome.FAILED
-        else:
-            outcome = Outcome.COMPLETE if self._enough else Outcome.PARTIAL
+        ended = Outcome.COMPLETE if self._enough else Outcome.PARTIAL
+        outcome = Outcome.FAILED if self._last_at is None else ended
         return CatalogResult(outcome, dict(self._items), self._announced)
 
 

@@ -39,7 +39,7 @@ class CatalogTree:
 
     @classmethod
     def of(cls, device: str, items: Mapping[str, CatalogItem]) -> CatalogTree:
-        """Order a catalog. An item with several parents hangs under each; one with none that is known, under the device."""
+        """Order a catalog. What has several parents hangs under each; what has none that is known, under the device."""
         known = dict(items)
         if not known and device[10:13] in VIDEO_CHANNEL_TYPES:
             known[device] = CatalogItem(device, on=True)  # a camera that lists nothing is its own channel

@@ -59,6 +59,14 @@ _KINDS: Final = {
 }
 
 
+_RANGES: Final = (  # table E.1
+    (range(111, 131), NodeKind.HOST),
+    (range(133, 200), NodeKind.PERIPHERAL),
+    (range(200, 215), NodeKind.SYSTEM),
+    (range(300, 500), NodeKind.USER),
+)
+
+
 def is_code(text: str) -> bool:
     """Whether a text is twenty digits."""
     return len(text) == CODE_DIGITS and text.isascii() and text.isdigit()
@@ -66,26 +74,15 @@ def is_code(text: str) -> bool:
 
 def kind_of(code: str) -> NodeKind:
     """What a code stands for: by its length first, then by its digits 11 to 13."""
-    if not (code.isascii() and code.isdigit()):
+    if not (code.isascii() and code.isdigit()) or len(code) not in {CODE_DIGITS, *REGION_DIGITS}:
         return NodeKind.OTHER
-    if len(code) in REGION_DIGITS:
-        return NodeKind.REGION
     if len(code) != CODE_DIGITS:
-        return NodeKind.OTHER
-    type_ = code[10:13]
-    known = _KINDS.get(type_)
+        return NodeKind.REGION
+    known = _KINDS.get(code[10:13])
     if known is not None:
         return known
-    number = int(type_)
-    if 111 <= number <= 130:
-        return NodeKind.HOST
-    if 133 <= number <= 199:
-        return NodeKind.PERIPHERAL
-    if 200 <= number <= 299:
-        return NodeKind.SYSTEM if number < 215 else NodeKind.OTHER
-    if 300 <= number <= 499:
-        return NodeKind.USER
-    return NodeKind.OTHER
+    number = int(code[10:13])
+    return next((kind for types, kind in _RANGES if number in types), NodeKind.OTHER)
 
 
 @dataclass(frozen=True, slots=True)

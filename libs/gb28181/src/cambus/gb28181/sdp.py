@@ -204,30 +204,32 @@ def _media(found: Description, value: str) -> Description:
 
 def _attribute(found: Description, value: str) -> Description:
     name, _, text = value.partition(":")
-    lower = name.strip().lower()
+    lower, text = name.strip().lower(), text.strip()
     if lower in {"recvonly", "sendonly", "sendrecv", "inactive"}:
         return replace(found, direction=lower)
-    if lower == "setup" and text.strip().lower() in {"active", "passive"}:
-        return replace(found, setup="active" if text.strip().lower() == "active" else "passive")
-    if lower == "rtpmap" and (match := _RTPMAP.match(text.strip())):
+    if lower == "setup" and text.lower() in {"active", "passive"}:
+        return replace(found, setup="active" if text.lower() == "active" else "passive")
+    if lower == "rtpmap" and (match := _RTPMAP.match(text)):
         number, label, rate = match.groups()
-        format_ = PayloadFormat(int(number), label.upper(), int(rate or 0))
-        others = [each for each in found.formats if each.number != format_.number]
-        position = next(
-            (at for at, each in enumerate(found.formats) if each.number == format_.number), len(others)
-        )
-        return replace(found, formats=(*others[:position], format_, *others[position:]))
-    if text.strip().isdigit() and len(text) < 20:
-        number_ = int(text)
-        if lower == "filesize":
-            return replace(found, file_size=number_)
-        if lower == "downloadspeed":
-            return replace(found, download_speed=number_)
-        if lower == "streamnumber":
-            return replace(found, stream_number=number_)
+        return _with_format(found, PayloadFormat(int(number), label.upper(), int(rate or 0)))
+    field_ = _NUMBERS.get(lower)
+    if field_ is not None and text.isascii() and text.isdigit() and len(text) < 20:
+        return replace(found, **{field_: int(text)})
     return replace(found, extra=(*found.extra, f"a={value}")[:64])
 
 
+def _with_format(found: Description, format_: PayloadFormat) -> Description:
+    """The name of a payload type is known now."""
+    others = [each for each in found.formats if each.number != format_.number]
+    at = next((at for at, each in enumerate(found.formats) if each.number == format_.number), len(others))
+    return replace(found, formats=(*others[:at], format_, *others[at:]))
+
+
+_NUMBERS: Final = {
+    "filesize": "file_size",
+    "downloadspeed": "download_speed",
+    "streamnumber": "stream_number",
+}
 _READERS: Final[dict[str, Callable[[Description, str], Description]]] = {
     "o": _origin,
     "s": _subject,
