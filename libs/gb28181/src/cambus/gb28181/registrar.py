@@ -34,7 +34,8 @@ MIN_EXPIRES_S: Final = 60
 MAX_EXPIRES_S: Final = 604_800
 DEFAULT_EXPIRES_S: Final = 3600
 REFUSALS: Final = 3
-MAX_REFUSED: Final = 100_000
+MAX_REFUSED: Final = 10_000
+MAX_REFUSED_PEERS: Final = 100
 MOVES: Final = 3
 MOVES_WINDOW_S: Final = 300.0
 
@@ -168,7 +169,7 @@ class Registrar:
         self._nonces = nonces
         self._failures = FailureBook()
         self._devices: dict[str, _Device] = {}
-        self._refused: OrderedDict[tuple[str, Peer], int] = OrderedDict()
+        self._refused: OrderedDict[str, Counter[Peer]] = OrderedDict()
         self._events: list[RegistrarEvent] = []
         self._nobody = secrets.token_hex(16)
 
@@ -316,8 +317,7 @@ class Registrar:
             _user_agent(request),
             Version.announced(request.headers.get(VERSION_HEADER)),
         )
-        for pair in [pair for pair in self._refused if pair[0] == code]:
-            del self._refused[pair]
+        self._refused.pop(code, None)
         self._events.append(Bound(code, binding))
         if device is None:
             self._devices[code] = _Device(binding, Heartbeat(now))
@@ -363,11 +363,14 @@ class Registrar:
             device.heartbeat.heard(now)
             return Source.BOUND
         self.counts["unbound"] += 1
-        times = self._refused.pop((code, peer), 0) + 1
-        self._refused[code, peer] = times
+        peers = self._refused.pop(code, None)
+        if peers is None or len(peers) >= MAX_REFUSED_PEERS:
+            peers = Counter()
+        peers[peer] += 1
+        self._refused[code] = peers
         if len(self._refused) > MAX_REFUSED:
             self._refused.popitem(last=False)
-        return Source.REFUSE if times <= REFUSALS else Source.IGNORE
+        return Source.REFUSE if peers[peer] <= REFUSALS else Source.IGNORE
 
     def kept_alive(self, code: str, now: float) -> None:
         """A keepalive from the bound source: life, and for one that was missed its return (GB-049)."""

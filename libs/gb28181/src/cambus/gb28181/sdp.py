@@ -212,9 +212,8 @@ def _attribute(found: Description, value: str) -> Description:
     if lower == "rtpmap" and (match := _RTPMAP.match(text)):
         number, label, rate = match.groups()
         return _with_format(found, PayloadFormat(int(number), label.upper(), int(rate or 0)))
-    field_ = _NUMBERS.get(lower)
-    if field_ is not None and text.isascii() and text.isdigit() and len(text) < 20:
-        return replace(found, **{field_: int(text)})
+    if lower in _NUMBERS and text.isascii() and text.isdigit() and len(text) < 20:
+        return _NUMBERS[lower](found, int(text))
     return replace(found, extra=(*found.extra, f"a={value}")[:64])
 
 
@@ -225,10 +224,10 @@ def _with_format(found: Description, format_: PayloadFormat) -> Description:
     return replace(found, formats=(*others[:at], format_, *others[at:]))
 
 
-_NUMBERS: Final = {
-    "filesize": "file_size",
-    "downloadspeed": "download_speed",
-    "streamnumber": "stream_number",
+_NUMBERS: Final[dict[str, Callable[[Description, int], Description]]] = {
+    "filesize": lambda found, number: replace(found, file_size=number),
+    "downloadspeed": lambda found, number: replace(found, download_speed=number),
+    "streamnumber": lambda found, number: replace(found, stream_number=number),
 }
 _READERS: Final[dict[str, Callable[[Description, str], Description]]] = {
     "o": _origin,
