@@ -124,8 +124,8 @@ def _read(type_: type[Part], element: Element) -> dict[str, Any]:
             values[each.name] = kind.read(text) if text is not None else None
         elif _PART in each.metadata:
             name, inner = each.metadata[_PART]
-            found = element.find(name)
-            values[each.name] = inner.read(found) if found is not None else None
+            holder = element.find(name)
+            values[each.name] = inner.read(holder) if holder is not None else None
         elif _LIST in each.metadata:
             values[each.name] = tuple(_read_list(each.metadata[_LIST], element))
     return values

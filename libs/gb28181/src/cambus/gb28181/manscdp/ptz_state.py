@@ -1,4 +1,4 @@
-"""What is set up in a PTZ head: presets, cruises, home, position (A.2.4.7, A.2.4.10 to A.2.4.14, A.2.6.8 to A.2.6.16)."""
+"""What is set up in a PTZ head: presets, cruises, home, position (A.2.4.7, A.2.4.10 on; A.2.6.8 on)."""
 
 from __future__ import annotations
 
