@@ -1,4 +1,4 @@
-"""What a device tells without being asked, beside presence, alarms and positions (A.2.5.4, A.2.5.5, A.2.5.7 to A.2.5.9)."""
+"""What a device tells unasked, beside presence, alarms and positions (A.2.5.4, A.2.5.5, A.2.5.7 to A.2.5.9)."""
 
 from __future__ import annotations
 
