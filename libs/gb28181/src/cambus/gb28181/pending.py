@@ -1,0 +1,85 @@
+"""Questions that wait for their answers, which come as messages of their own (§4.1, GB-061 to GB-064)."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from cambus.gb28181.manscdp.envelope import Envelope
+
+_SN_PERIOD: Final = 2**31 - 1
+
+
+class Pending:
+    """The open questions to one device.
+
+    Attributes:
+        stray: answers nobody waited for, so far.
+    """
+
+    def __init__(self) -> None:
+        self.stray = 0
+        self._numbers = itertools.count(1)
+        self._open: dict[tuple[str, int], Callable[[Envelope], None]] = {}
+
+    def next_sn(self) -> int:
+        """A number no question to this device has had."""
+        return next(self._numbers) % _SN_PERIOD or next(self._numbers)
+
+    @contextmanager
+    def waiting(self, command: str, sn: int, take: Callable[[Envelope], None]) -> Iterator[None]:
+        """Wait for the answers to a question for the length of a block; begin before it is sent.
+
+        Args:
+            command: its CmdType.
+            sn: its number.
+            take: called with every part of the answer.
+        """
+        key = (command.lower(), sn)
+        self._open[key] = take
+        try:
+            yield
+        finally:
+            self._open.pop(key, None)
+
+    def answer(self, envelope: Envelope) -> bool:
+        """Hand an answer to whoever asked; whether somebody had.
+
+        An answer with a number nobody asked under is taken if only one question of its kind is open: there are
+        devices that do not echo it.
+        """
+        command = envelope.command.lower()
+        take = self._open.get((command, envelope.sn or 0))
+        if take is None:
+            same = [each for (name, _), each in self._open.items() if name == command]
+            if len(same) != 1:
+                self.stray += 1
+                return False
+            take = same[0]
+        take(envelope)
+        return True
+
+
+class Parts:
+    """The parts of an answer as they come, for a question that may have several."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Envelope] = asyncio.Queue(maxsize=20_000)
+
+    def put(self, envelope: Envelope) -> None:
+        """Take a part; beyond the bound it is dropped."""
+        if not self._queue.full():
+            self._queue.put_nowait(envelope)
+
+    async def next(self, until: float) -> Envelope | None:
+        """The next part, None if none comes until an instant of the event loop's clock."""
+        if not self._queue.empty():
+            return self._queue.get_nowait()
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._queue.get()
+        except TimeoutError:
+            return None
