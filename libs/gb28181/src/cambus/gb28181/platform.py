@@ -1,0 +1,471 @@
+"""The platform: devices register here, and are watched and commanded from here (GB/T 28181-2022 §4, §9).
+
+::
+
+    platform = Gb28181Platform(settings, accounts, on_event)
+    async with platform:
+        device = platform.device("34020000001320000001")
+        info = await device.info()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from cambus.gb28181.accounts import Accounts
+from cambus.gb28181.binding import Binding
+from cambus.gb28181.charset import is_utf8
+from cambus.gb28181.errors import ProtocolError
+from cambus.gb28181.manscdp.alarms import AlarmAnswer, is_alarm
+from cambus.gb28181.manscdp.envelope import CONTENT_TYPES, Envelope, Root
+from cambus.gb28181.manscdp.presence import Keepalive
+from cambus.gb28181.registrar import (
+    Bound,
+    DuplicateCode,
+    Knocked,
+    Offline,
+    OfflineReason,
+    Online,
+    Registrar,
+    RegistrarSettings,
+    Source,
+)
+from cambus.gb28181.remote_device import RemoteDevice
+from cambus.gb28181.times import Times
+from cambus.gb28181.versions import HEADER as VERSION_HEADER
+from cambus.gb28181.versions import Version
+from cambus.gb28181.xml import parse
+from cambus.sip.dialog import DialogKey, key_of_request
+from cambus.sip.endpoint import Incoming, Limits, SipEndpoint
+from cambus.sip.errors import ProtocolError as SipProtocolError
+from cambus.sip.events import AckReceived, Cancelled, RequestReceived, TransactionFailed
+from cambus.sip.message import Request, Response
+from cambus.sip.nonces import NonceBook
+from cambus.sip.peer import Peer
+from cambus.sip.timers import Timers
+from cambus.sip.transactions import ServerTransaction
+from cambus.sip.uri import SipUri
+
+logger = logging.getLogger(__name__)
+
+UNBOUND_BODY_BYTES: Final = 65_536
+BOUND_BODY_BYTES: Final = 16 * 1024 * 1024
+LARGE_BODY_BYTES: Final = 256 * 1024
+"""Larger bodies are read in a thread: ten thousand items take longer than a keepalive may wait."""
+_TICK_S: Final = 1.0
+_MAX_LARGE: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformSettings:
+    """Who we are, and how we behave.
+
+    Attributes:
+        registrar: how devices register.
+        domain: our SIP domain, ten digits.
+        host: address to listen on.
+        port: UDP and TCP; 0 takes one that is free.
+        advertised: host and port as devices reach us; empty for where we listen. Never a wildcard (GB-023).
+        user_agent: what we call ourselves.
+        nonce_key: shared by the replicas; random if empty.
+        times: how long things may take.
+        charset: what to write to every device; None for what its edition and its own messages suggest.
+    """
+
+    registrar: RegistrarSettings
+    domain: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    advertised: str = ""
+    user_agent: str = "Cambus"
+    nonce_key: bytes = field(default=b"", repr=False)
+    times: Times = field(default_factory=Times)
+    charset: str | None = None
+
+    @property
+    def code(self) -> str:
+        """Our code."""
+        return self.registrar.server_code
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A device has told something, on its own or because it was subscribed to.
+
+    Attributes:
+        device: its code.
+        envelope: what it told.
+        subscribed: whether by NOTIFY.
+    """
+
+    device: str
+    envelope: Envelope
+    subscribed: bool
+
+
+PlatformEvent = Online | Offline | Bound | Knocked | DuplicateCode | Told
+
+Handler = Callable[[RequestReceived], None]
+
+
+class Gb28181Platform:
+    """One platform.
+
+    Args:
+        settings: who we are, and how we behave.
+        accounts: who may register.
+        on_event: called with everything that happens, in order; must not block.
+        timers: of SIP transactions.
+
+    Attributes:
+        endpoint: the sockets; for counts.
+        registrar: who is registered; for counts.
+        counts: what was dropped or refused here, by reason.
+    """
+
+    def __init__(
+        self,
+        settings: PlatformSettings,
+        accounts: Accounts,
+        on_event: Callable[[PlatformEvent], None],
+        *,
+        timers: Timers | None = None,
+    ) -> None:
+        self.settings = settings
+        self.counts: Counter[str] = Counter()
+        self._on_event = on_event
+        nonces = NonceBook(settings.nonce_key or secrets.token_bytes(32))
+        self.registrar = Registrar(settings.registrar, accounts, nonces)
+        self.endpoint = SipEndpoint(
+            self._incoming,
+            host=settings.host,
+            port=settings.port,
+            advertised=(lambda _: settings.advertised) if settings.advertised else None,
+            on_lost=self._connection_lost,
+            timers=timers,
+            limits=Limits(body_bytes=self._body_limit),
+        )
+        self._devices: dict[str, RemoteDevice] = {}
+        self._sources: dict[Peer, set[str]] = {}
+        self._charsets: dict[str, str] = {}
+        self._dialogs: dict[DialogKey, Handler] = {}
+        self._invited: Handler | None = None
+        self._ticker: asyncio.Task[None] | None = None
+        self._large: set[asyncio.Task[None]] = set()
+
+    # --- life -------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def start(self, bindings: Iterable[Binding] = ()) -> None:
+        """Listen. Raises TransportError of `cambus.sip`.
+
+        Args:
+            bindings: what was kept from before.
+        """
+        await self.endpoint.start()
+        self.registrar.restore(bindings, self._now(), time.time())
+        self._tell()
+        self._ticker = asyncio.create_task(self._tick(), name="gb28181 registrar")
+
+    async def close(self) -> None:
+        """Stop listening; devices are left as they are."""
+        tasks = [*self._large] + ([self._ticker] if self._ticker is not None else [])
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for device in self._devices.values():
+            device.gone()
+        await self.endpoint.close()
+
+    # --- what others use --------------------------------------------------------------------------------
+
+    @property
+    def port(self) -> int:
+        """The port we listen on."""
+        return self.endpoint.port
+
+    @property
+    def address(self) -> str:
+        """Host and port as devices reach us."""
+        return self.settings.advertised or f"{self.settings.host}:{self.port}"
+
+    def device(self, code: str) -> RemoteDevice:
+        """A device, whether it is there or not."""
+        device = self._devices.get(code)
+        if device is None:
+            device = self._devices[code] = RemoteDevice(code, Line(self, code), self.settings.times)
+        return device
+
+    def forget(self, code: str) -> None:
+        """The device is not ours any more."""
+        self.registrar.remove(code)
+        self._tell()
+        self._devices.pop(code, None)
+        self._charsets.pop(code, None)
+
+    def in_dialog(self, key: DialogKey, handler: Handler | None) -> None:
+        """Have the requests of a dialog handled; None ends that."""
+        if handler is None:
+            self._dialogs.pop(key, None)
+        else:
+            self._dialogs[key] = handler
+
+    def on_invite(self, handler: Handler | None) -> None:
+        """Have the INVITEs of devices handled, which fetch the sound of a broadcast; others are refused."""
+        self._invited = handler
+
+    def compose(self, method: str, code: str, peer: Peer | None, *, sequence: int) -> Request:
+        """A request outside a dialog, to a device or a channel (§2.1).
+
+        Args:
+            method: such as `MESSAGE`.
+            code: of the device or channel.
+            peer: where it goes, for its host in the URI; our domain where that is None.
+            sequence: its CSeq number.
+        """
+        host = self.settings.domain if peer is None else SipUri("", peer.host, peer.port).address
+        request = Request(method=method, uri=f"sip:{code}@{host}")
+        us = f"sip:{self.settings.code}@{self.settings.domain}"
+        request.headers.add("From", f"<{us}>;tag={secrets.token_hex(6)}")
+        request.headers.add("To", f"<sip:{code}@{host}>")
+        request.headers.add("Call-ID", secrets.token_hex(16))
+        request.headers.add("CSeq", f"{sequence} {method}")
+        if method in {"INVITE", "SUBSCRIBE"}:
+            request.headers.add("Contact", f"<sip:{self.settings.code}@{self.address}>")
+        request.headers.add("User-Agent", self.settings.user_agent)
+        return request
+
+    def charset_of(self, code: str) -> str:
+        """What to write to a device in."""
+        binding = self.registrar.binding(code)
+        usual = (binding.version if binding is not None else Version.GB2016).charset
+        return self.settings.charset or self._charsets.get(code, usual)
+
+    # --- requests of devices ----------------------------------------------------------------------------
+
+    def _incoming(self, event: Incoming) -> None:
+        if isinstance(event, RequestReceived):
+            try:
+                self._request(event)
+            except (ProtocolError, SipProtocolError) as error:
+                self.counts["malformed"] += 1
+                logger.debug("malformed request", extra={"peer": str(event.peer), "reason": str(error)})
+                if not event.transaction.answered:
+                    self._answer(event.transaction, 400)
+            self._tell()
+        elif isinstance(event, AckReceived | Cancelled | TransactionFailed):
+            return  # sessions devices set up with us look at their own transactions
+
+    def _request(self, event: RequestReceived) -> None:
+        request = event.request
+        method = request.method
+        if method == "REGISTER":
+            answer = self.registrar.register(request, event.peer, self._now(), time.time())
+            self._learn_source(request, event.peer)
+            self._answer(event.transaction, answer.status, answer.headers)
+            return
+        handler = self._dialogs.get(key_of_request(request))
+        if handler is not None:
+            handler(event)
+        elif method in {"MESSAGE", "NOTIFY"}:
+            self._message(event)
+        elif method == "INVITE":
+            self._invite(event)
+        elif method == "OPTIONS":
+            self._answer(event.transaction, 200)
+        elif method == "SUBSCRIBE":
+            self._answer(event.transaction, 403)
+        else:
+            self._answer(event.transaction, 481)
+
+    def _message(self, event: RequestReceived) -> None:
+        """A body from a device; only what comes from where it is bound counts (GB-270, GB-271)."""
+        request = event.request
+        code = SipUri.parse(request.from_.uri).user
+        known = self._sender(code, event.peer)
+        source = self.registrar.source(known, event.peer, self._now(), time.time())
+        if source is Source.IGNORE:
+            self.counts["ignored"] += 1
+            return
+        if source is Source.REFUSE:
+            self._answer(event.transaction, 481 if request.method == "NOTIFY" else 403)
+            return
+        if request.content_type not in CONTENT_TYPES:
+            self._answer(event.transaction, 200 if not request.body else 415)
+            return
+        if not request.body:
+            self._answer(event.transaction, 200)
+        elif len(request.body) > LARGE_BODY_BYTES:
+            self._read_later(event, known)
+        else:
+            self._body(event, known, Envelope.parse(request.body, self.settings.charset))
+
+    def _sender(self, code: str, peer: Peer) -> str:
+        """The device behind a From: itself, or the only one at that source for a channel that speaks for itself."""
+        if self.registrar.binding(code) is not None:
+            return code
+        at_source = self._sources.get(peer, set())
+        return next(iter(at_source)) if len(at_source) == 1 else code
+
+    def _body(self, event: RequestReceived, code: str, envelope: Envelope) -> None:
+        """Acknowledge a body, then deal with it."""
+        if is_utf8(event.request.body):
+            self._charsets[code] = "UTF-8"
+        self._answer(event.transaction, 200)
+        device = self.device(code)
+        if envelope.root is Root.RESPONSE and envelope.command.lower() != "alarm":
+            if not device.answered(envelope):
+                self.counts["stray-answer"] += 1
+                self._on_event(Told(code, envelope, subscribed=False))  # a part that came late
+            return
+        subscribed = event.request.method == "NOTIFY"
+        if envelope.command.lower() == "keepalive":
+            self.registrar.kept_alive(code, self._now())
+            if not _is_well(Keepalive.parse(envelope)):
+                self._on_event(Told(code, envelope, subscribed))
+            return
+        if is_alarm(envelope) and not subscribed:
+            self._acknowledge_alarm(device, envelope)
+        self._on_event(Told(code, envelope, subscribed))
+
+    def _acknowledge_alarm(self, device: RemoteDevice, envelope: Envelope) -> None:
+        body = AlarmAnswer(ok=True).serialize(
+            envelope.sn or 0, envelope.code, charset=self.charset_of(device.code)
+        )
+        task = asyncio.create_task(device.notify(body), name="gb28181 alarm answer")
+        self._keep(task)
+
+    def _read_later(self, event: RequestReceived, code: str) -> None:
+        if len(self._large) >= _MAX_LARGE:
+            self._answer(event.transaction, 503, [("Retry-After", "5")])
+            return
+        self._keep(asyncio.create_task(self._read_in_thread(event, code), name="gb28181 large body"))
+
+    async def _read_in_thread(self, event: RequestReceived, code: str) -> None:
+        try:
+            element = await asyncio.to_thread(parse, event.request.body, self.settings.charset)
+            self._body(event, code, Envelope.of(element))
+        except ProtocolError as error:
+            self.counts["malformed"] += 1
+            logger.debug("malformed body", extra={"device": code, "reason": str(error)})
+            if not event.transaction.answered:
+                self._answer(event.transaction, 400)
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._large.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._large.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.debug("a message was not delivered", extra={"reason": str(error)})
+
+    def _invite(self, event: RequestReceived) -> None:
+        if self._invited is not None:
+            self._invited(event)
+        else:
+            self._answer(event.transaction, 403)
+
+    def _answer(
+        self, transaction: ServerTransaction, status: int, headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        self.endpoint.respond(
+            transaction, status, headers=[*headers, ("User-Agent", self.settings.user_agent)]
+        )
+
+    # --- who is there -----------------------------------------------------------------------------------
+
+    def _learn_source(self, request: Request, peer: Peer) -> None:
+        code = SipUri.parse(request.to.uri).user
+        binding = self.registrar.binding(code)
+        if binding is not None and binding.peer == peer:
+            self._sources.setdefault(peer, set()).add(code)
+
+    def _body_limit(self, peer: Peer) -> int:
+        return BOUND_BODY_BYTES if peer in self._sources else UNBOUND_BODY_BYTES
+
+    def _connection_lost(self, peer: Peer) -> None:
+        self.registrar.connection_lost(peer, self._now())
+        self._sources.pop(peer, None)
+
+    def _tell(self) -> None:
+        for event in self.registrar.events_received():
+            if isinstance(event, Offline):
+                device = self._devices.get(event.code)
+                if device is not None:
+                    device.gone()
+                if event.reason is not OfflineReason.MISSED:
+                    self._forget_source(event.code)
+            elif isinstance(event, Online):
+                self._sources.setdefault(event.binding.peer, set()).add(event.binding.code)
+            self._on_event(event)
+
+    def _forget_source(self, code: str) -> None:
+        for peer in [peer for peer, codes in self._sources.items() if code in codes]:
+            self._sources[peer].discard(code)
+            if not self._sources[peer]:
+                del self._sources[peer]
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            self.registrar.tick(self._now(), time.time())
+            self._tell()
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+class Line:
+    """How messages get to one device."""
+
+    def __init__(self, platform: Gb28181Platform, code: str) -> None:
+        self._platform = platform
+        self._code = code
+
+    @property
+    def peer(self) -> Peer | None:
+        """Where it is now; None if it is not there."""
+        registrar = self._platform.registrar
+        binding = registrar.binding(self._code)
+        return binding.peer if binding is not None and registrar.online(self._code) else None
+
+    @property
+    def version(self) -> Version:
+        """The edition it speaks."""
+        binding = self._platform.registrar.binding(self._code)
+        return binding.version if binding is not None else Version.GB2016
+
+    @property
+    def charset(self) -> str:
+        """What to write to it in."""
+        return self._platform.charset_of(self._code)
+
+    def compose(self, method: str, code: str, *, sequence: int) -> Request:
+        """A request of ours."""
+        request = self._platform.compose(method, code, self.peer, sequence=sequence)
+        if self.version.is_2022:
+            request.headers.add(VERSION_HEADER, Version.GB2022.value)
+        return request
+
+    async def send(self, request: Request, peer: Peer, timeout_s: float) -> Response:
+        """Send it."""
+        return await self._platform.endpoint.request(request, peer, timeout_s=timeout_s)
+
+
+def _is_well(keepalive: Keepalive) -> bool:
+    return keepalive.ok is not False and (keepalive.faulty is None or not keepalive.faulty.codes)
