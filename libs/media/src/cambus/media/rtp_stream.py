@@ -1,0 +1,191 @@
+"""RTP packets in a TCP stream: three framings, told apart by looking, and found again when lost (§11, GB-170, GB-180).
+
+* two bytes of length (RFC 4571), which is the rule;
+* `$`, channel, two bytes of length (RFC 2326 §10.12), which some devices use instead;
+* a private header of 256 bytes before such packets, which one family of recorders sends.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from enum import Enum
+from typing import Final
+
+MAX_RESYNC_BYTES: Final = 4 * 1024 * 1024
+PRIVATE_HEADER_BYTES: Final = 256
+_LEAST: Final = 12
+_U16 = struct.Struct(">H")
+_U32 = struct.Struct(">I")
+_DOLLAR: Final = 0x24
+_PS_STARTS: Final = (b"\x00\x00\x01\xba", b"\x00\x00\x01\xbb")
+
+
+class Framing(Enum):
+    """How packets are set apart; the value is the size of what stands before each."""
+
+    LENGTH = 2
+    INTERLEAVED = 4
+
+
+class StreamLostError(Exception):
+    """No packet could be found in `MAX_RESYNC_BYTES`: the connection is worth nothing any more."""
+
+
+class RtpStreamReader:
+    """Cuts the bytes of one connection into packets.
+
+    Args:
+        ssrc: of the sender if it is known, for finding packets again.
+        max_resync_bytes: how much may be skipped in search of a packet.
+
+    Attributes:
+        framing: what was found; None before the first packet.
+        counts: `resync` and `skipped` bytes.
+    """
+
+    def __init__(self, ssrc: int | None = None, *, max_resync_bytes: int = MAX_RESYNC_BYTES) -> None:
+        self.framing: Framing | None = None
+        self.counts: Counter[str] = Counter()
+        self._ssrc = ssrc
+        self._most = max_resync_bytes
+        self._buffer = bytearray()
+        self._private = False
+        self._lost = False
+        self._skipped = 0
+
+    def receive_data(self, data: bytes) -> list[bytes]:
+        """Take bytes; the packets they complete.
+
+        Returns:
+            Packets; an empty one stands for a place where bytes are missing.
+
+        Raises:
+            StreamLostError: there is nothing to be found any more.
+        """
+        self._buffer += data
+        found: list[bytes] = []
+        if self.framing is None and not self._detect():
+            return found
+        at = 0
+        while True:
+            if self._lost:
+                at = self._search(at, found)
+                if self._lost:
+                    break
+            after = self._packet(at, found)
+            if after == at:
+                if not self._lost:
+                    break
+                continue
+            at = after
+        del self._buffer[:at]
+        return found
+
+    # --- one packet -------------------------------------------------------------------------------------
+
+    def _packet(self, at: int, found: list[bytes]) -> int:
+        """Take the packet that begins here; where the next does, the same place if it is not all there."""
+        buffer, framing = self._buffer, self.framing
+        assert framing is not None  # noqa: S101 - detected before
+        head = framing.value
+        if len(buffer) - at < head + _LEAST:
+            return at
+        length = _U16.unpack_from(buffer, at + head - 2)[0]
+        if not self._plausible(at, head, length):
+            self._lose()
+            return at
+        end = at + head + length
+        if len(buffer) < end:
+            return at
+        packet = bytes(buffer[at + head : end])
+        if self._private and packet[12:13] == b"\x0d":
+            packet = packet[:12] + packet[13:]
+        found.append(packet)
+        if self._ssrc is None and not 200 <= packet[1] <= 204:
+            self._ssrc = _U32.unpack_from(packet, 8)[0]
+        return end
+
+    def _plausible(self, at: int, head: int, length: int) -> bool:
+        buffer = self._buffer
+        if length < _LEAST or buffer[at + head] >> 6 != 2:
+            return False
+        if head == Framing.INTERLEAVED.value and buffer[at] != _DOLLAR:
+            return False
+        second = buffer[at + head + 1]
+        if self._ssrc is None or 200 <= second <= 204:  # RTCP has its SSRC elsewhere
+            return True
+        return bool(_U32.unpack_from(buffer, at + head + 8)[0] == self._ssrc)
+
+    # --- finding the framing ----------------------------------------------------------------------------
+
+    def _detect(self) -> bool:
+        buffer = self._buffer
+        if len(buffer) < Framing.INTERLEAVED.value + _LEAST:
+            return False
+        if buffer[0] == 1 and buffer[1] == 0 and buffer[2] >= 1:
+            if len(buffer) < PRIVATE_HEADER_BYTES + Framing.INTERLEAVED.value:
+                return False
+            del buffer[:PRIVATE_HEADER_BYTES]
+            self._private = True
+        if buffer[0] == _DOLLAR and buffer[4] >> 6 == 2:
+            self.framing = Framing.INTERLEAVED
+        else:
+            self.framing = Framing.LENGTH
+        return True
+
+    # --- finding the place again ------------------------------------------------------------------------
+
+    def _lose(self) -> None:
+        self._lost = True
+        self._skipped = 0
+        self.counts["resync"] += 1
+
+    def _search(self, at: int, found: list[bytes]) -> int:
+        """Look for a packet: its SSRC twice, as far apart as its length says; else the start of a picture."""
+        assert self.framing is not None  # noqa: S101 - lost after it was detected
+        head, buffer = self.framing.value, self._buffer
+        place = self._by_ssrc(at, head) if self._ssrc is not None else None
+        if place is None:
+            place = self._by_picture(at, head)
+        if place is None:
+            keep = max(at, len(buffer) - 0x10000 - head)
+            self._skip(keep - at)
+            del buffer[:keep]
+            return 0
+        self._skip(place - at)
+        self._lost = False
+        found.append(b"")
+        return place
+
+    def _by_ssrc(self, at: int, head: int) -> int | None:
+        buffer, wanted = self._buffer, _U32.pack(self._ssrc or 0)
+        spot = buffer.find(wanted, at + head + 8)
+        while spot >= 0:
+            begin = spot - 8 - head
+            length = _U16.unpack_from(buffer, begin + head - 2)[0]
+            following = begin + head + length
+            if length >= _LEAST and buffer[begin + head] >> 6 == 2:
+                if buffer[following + head + 8 : following + head + 12] == wanted:
+                    return begin
+                if following + head + 12 > len(buffer):
+                    return None  # perhaps; more bytes will tell
+            spot = buffer.find(wanted, spot + 1)
+        return None
+
+    def _by_picture(self, at: int, head: int) -> int | None:
+        for start in _PS_STARTS:
+            spot = self._buffer.find(start, at + head + _LEAST)
+            begin = spot - _LEAST - head
+            if spot >= 0 and begin >= at and self._buffer[begin + head] >> 6 == 2:
+                length = _U16.unpack_from(self._buffer, begin + head - 2)[0]
+                if length >= _LEAST + 4:
+                    self._ssrc = _U32.unpack_from(self._buffer, begin + head + 8)[0]
+                    return begin
+        return None
+
+    def _skip(self, count: int) -> None:
+        self._skipped += count
+        self.counts["skipped"] += count
+        if self._skipped > self._most:
+            raise StreamLostError
