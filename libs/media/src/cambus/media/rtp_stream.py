@@ -69,15 +69,14 @@ class RtpStreamReader:
             return found
         at = 0
         while True:
-            if self._lost:
-                at = self._search(at, found)
-                if self._lost:
-                    break
+            if self._lost and (place := self._search(at)) is not None:
+                found.append(b"")
+                at = place
+            elif self._lost:
+                return found  # what was searched is gone from the buffer
             after = self._packet(at, found)
-            if after == at:
-                if not self._lost:
-                    break
-                continue
+            if after == at and not self._lost:
+                break
             at = after
         del self._buffer[:at]
         return found
@@ -91,7 +90,7 @@ class RtpStreamReader:
         head = framing.value
         if len(buffer) - at < head + _LEAST:
             return at
-        length = _U16.unpack_from(buffer, at + head - 2)[0]
+        length: int = _U16.unpack_from(buffer, at + head - 2)[0]
         if not self._plausible(at, head, length):
             self._lose()
             return at
@@ -141,8 +140,12 @@ class RtpStreamReader:
         self._skipped = 0
         self.counts["resync"] += 1
 
-    def _search(self, at: int, found: list[bytes]) -> int:
-        """Look for a packet: its SSRC twice, as far apart as its length says; else the start of a picture."""
+    def _search(self, at: int) -> int | None:
+        """Look for a packet: its SSRC twice, as far apart as its length says; else the start of a picture.
+
+        Returns:
+            Where it begins; None if it is not there, and what cannot be part of it has been dropped.
+        """
         assert self.framing is not None  # noqa: S101 - lost after it was detected
         head, buffer = self.framing.value, self._buffer
         place = self._by_ssrc(at, head) if self._ssrc is not None else None
@@ -150,12 +153,11 @@ class RtpStreamReader:
             place = self._by_picture(at, head)
         if place is None:
             keep = max(at, len(buffer) - 0x10000 - head)
-            self._skip(keep - at)
             del buffer[:keep]
-            return 0
+            self._skip(keep - at)
+            return None
         self._skip(place - at)
         self._lost = False
-        found.append(b"")
         return place
 
     def _by_ssrc(self, at: int, head: int) -> int | None:

@@ -1,0 +1,167 @@
+"""What is in the RTP packets of a session: by payload type first, then by looking (§11, GB-173 to GB-179).
+
+Devices agree on PS and send raw sound beside it, H.264 under a type that says PS, or a transport stream.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from cambus.gb28181.errors import MediaError
+from cambus.gb28181.sdp import PayloadFormat
+from cambus.media.frame import Codec
+from cambus.media.mpegps import ProgramStreamDemuxer, StreamUnit, Unwrapper
+from cambus.media.nal_depacketizer import NalDepacketizer
+from cambus.media.rtp_input import FrameJoiner, RtpPacket
+
+MAX_PAYLOAD_TYPES: Final = 4
+_TICKS: Final = 90_000
+_AUDIO: Final = {
+    0: (Codec.PCMU, 8_000),
+    8: (Codec.PCMA, 8_000),
+    4: (Codec.OPAQUE, 8_000),
+    9: (Codec.OPAQUE, 8_000),
+    18: (Codec.OPAQUE, 8_000),
+    20: (Codec.OPAQUE, 8_000),
+    102: (Codec.AAC, 90_000),
+}
+_STATIC: Final = {97: Codec.MPEG4, 98: Codec.H264}
+_NAMES: Final = {"H264": Codec.H264, "H265": Codec.H265, "HEVC": Codec.H265}
+_PRIVATE: Final = (b"DHAV", b"IMKH")
+_PACK: Final = b"\x00\x00\x01"
+
+
+class Track(Protocol):
+    """What makes units of the packets of one payload type."""
+
+    def push(self, packet: RtpPacket) -> list[StreamUnit]:
+        """Take a packet, in order."""
+
+    def lost(self) -> None:
+        """Packets are missing here."""
+
+
+class PayloadRouter:
+    """Makes units of the packets of one session.
+
+    Args:
+        formats: what the device has said about payload types.
+
+    Attributes:
+        counts: what was dropped, by reason.
+    """
+
+    def __init__(self, formats: Iterable[PayloadFormat] = ()) -> None:
+        self.counts: Counter[str] = Counter()
+        self._formats = {each.number: each for each in formats}
+        self._tracks: dict[int, Track] = {}
+
+    def push(self, packet: RtpPacket) -> list[StreamUnit]:
+        """Take a packet, in order.
+
+        Raises:
+            MediaError: `unsupported-payload`: a private format nobody else reads.
+        """
+        track = self._tracks.get(packet.payload_type)
+        if track is None:
+            if len(self._tracks) >= MAX_PAYLOAD_TYPES:
+                self.counts["payload-types"] += 1
+                return []
+            if not packet.payload:
+                return []
+            track = self._tracks[packet.payload_type] = self._track(packet)
+        return track.push(packet)
+
+    def lost(self) -> None:
+        """Packets are missing here."""
+        for track in self._tracks.values():
+            track.lost()
+
+    def _track(self, packet: RtpPacket) -> Track:
+        number, payload = packet.payload_type, packet.payload
+        said = self._formats.get(number)
+        codec = _NAMES.get(said.name) if said is not None else None
+        if number in _AUDIO and (said is None or not said.name.startswith(("PS", "H26"))):
+            sound, rate = _AUDIO[number]
+            return SoundTrack(sound, rate)
+        if payload.startswith(_PACK):
+            return ProgramTrack()
+        if payload.startswith(_PRIVATE):
+            raise MediaError("unsupported-payload", f"the device sends a private format ({payload[:4]!a})")
+        codec = codec or _STATIC.get(number) or _by_packet(payload)
+        if codec in {Codec.H264, Codec.H265}:
+            return PictureTrack(codec)
+        return ProgramTrack()
+
+
+class ProgramTrack:
+    """A program stream."""
+
+    def __init__(self) -> None:
+        self._joiner = FrameJoiner()
+        self._demuxer = ProgramStreamDemuxer()
+        self._unwrap = Unwrapper(32)
+
+    def push(self, packet: RtpPacket) -> list[StreamUnit]:
+        """Take a packet; work is done once for each frame."""
+        found: list[StreamUnit] = []
+        for frame in self._joiner.push(packet):
+            for unit in self._demuxer.feed(frame.payload, frame.timestamp, complete=frame.complete):
+                found.append(unit)
+        return found
+
+    def lost(self) -> None:
+        """The frame under way is dropped, and so is what it would have completed."""
+        self._joiner.drop()
+        self._demuxer.lost()
+
+
+class PictureTrack:
+    """H.264 or H.265 without a container."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._depacketizer = NalDepacketizer(codec)
+        self._unwrap = Unwrapper(32)
+
+    def push(self, packet: RtpPacket) -> list[StreamUnit]:
+        """Take a packet."""
+        return [
+            StreamUnit(
+                self._depacketizer.codec, 0, unit.payload, self._unwrap(unit.timestamp), unit.discontinuity
+            )
+            for unit in self._depacketizer.push(packet)
+        ]
+
+    def lost(self) -> None:
+        """The picture under way is dropped."""
+        self._depacketizer.lost()
+
+
+class SoundTrack:
+    """Sound without a container: a packet is a unit."""
+
+    def __init__(self, codec: Codec, rate: int) -> None:
+        self._codec = codec
+        self._rate = rate
+        self._unwrap = Unwrapper(32)
+
+    def push(self, packet: RtpPacket) -> list[StreamUnit]:
+        """Take a packet."""
+        pts = self._unwrap(packet.timestamp) * _TICKS // self._rate
+        return [StreamUnit(self._codec, 0, packet.payload, pts)] if packet.payload else []
+
+    def lost(self) -> None:
+        """What is missing is silence."""
+
+
+def _by_packet(payload: bytes) -> Codec | None:
+    """The codec of a packet by its first bytes: parameter sets and keyframes, whole or as the start of a fragment."""
+    first = payload[0]
+    if first & 0x1F in {5, 7, 8, 24, 28} and first & 0xE0 in {0x20, 0x40, 0x60}:
+        return Codec.H264
+    kind = first >> 1 & 0x3F
+    if kind in {19, 20, 21, 32, 33, 34, 48, 49} and len(payload) > 1 and payload[1] & 7 and not first & 0x81:
+        return Codec.H265
+    return None
