@@ -12,7 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from cambus.gb28181.errors import MediaError
 from cambus.gb28181.media_payload import PayloadRouter
@@ -261,8 +261,7 @@ class _StreamProtocol(asyncio.BufferedProtocol):
         self._host = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what TCP gives
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._host = transport.get_extra_info("peername")[0]
         if not self._input.joined(self):
             transport.abort()

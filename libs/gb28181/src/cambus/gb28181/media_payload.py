@@ -102,14 +102,12 @@ class ProgramTrack:
     def __init__(self) -> None:
         self._joiner = FrameJoiner()
         self._demuxer = ProgramStreamDemuxer()
-        self._unwrap = Unwrapper(32)
 
     def push(self, packet: RtpPacket) -> list[StreamUnit]:
         """Take a packet; work is done once for each frame."""
         found: list[StreamUnit] = []
         for frame in self._joiner.push(packet):
-            for unit in self._demuxer.feed(frame.payload, frame.timestamp, complete=frame.complete):
-                found.append(unit)
+            found += self._demuxer.feed(frame.payload, frame.timestamp, complete=frame.complete)
         return found
 
     def lost(self) -> None:
