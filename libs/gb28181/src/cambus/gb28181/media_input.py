@@ -264,7 +264,7 @@ class _StreamProtocol(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
         self._host = transport.get_extra_info("peername")[0]
         if not self._input.joined(self):
-            transport.abort()
+            self._transport.abort()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - always the same
         return self._view

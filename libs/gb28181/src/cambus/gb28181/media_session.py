@@ -51,11 +51,10 @@ class StreamDialect(Enum):
 
     def line(self, number: int) -> str | None:
         """The line of SDP, None without one."""
-        if self is StreamDialect.NONE:
-            return None
-        return self.value.format(
-            ("MAIN", "SUB")[min(number, 1)] if self is StreamDialect.STREAM_MODE else number
-        )
+        template: str = self.value
+        if self is StreamDialect.STREAM_MODE:
+            return template.format("SUB" if number else "MAIN")
+        return template.format(number) or None
 
 
 @dataclass(frozen=True, slots=True)
