@@ -59,31 +59,35 @@ class Broadcasts:
         """
         if device in self._waiting:
             raise Refused("somebody else is about to speak through the device", status=486)
-        times = self._platform.settings.times
         speech = Speech(self._platform, self._settings, device)
         self._waiting[device] = speech
         try:
-            remote = self._platform.device(device)
-            order = Broadcast(self._platform.settings.code, target)
-            charset = self._platform.charset_of(device)
-            answer = await remote.exchange(
-                BroadcastAnswer.COMMAND,
-                lambda sn: order.serialize(sn, None, charset=charset),
-                times.broadcast_answer_s,
-            )
-            if answer.result is False:
-                raise Refused("the device does not take the broadcast")
-            try:
-                async with asyncio.timeout(times.broadcast_invite_s):
-                    await speech.ready.wait()
-            except TimeoutError:
-                raise Unconfirmed("the device took the broadcast and never fetched it") from None
+            await self._order(device, target)
+            await self._fetched(speech)
         except BaseException:
             await speech.close()
             raise
         finally:
             self._waiting.pop(device, None)
         return speech
+
+    async def _order(self, device: str, target: str) -> None:
+        order = Broadcast(self._platform.settings.code, target)
+        charset = self._platform.charset_of(device)
+        answer = await self._platform.device(device).exchange(
+            BroadcastAnswer.COMMAND,
+            lambda sn: order.serialize(sn, None, charset=charset),
+            self._platform.settings.times.broadcast_answer_s,
+        )
+        if answer.result is False:
+            raise Refused("the device does not take the broadcast")
+
+    async def _fetched(self, speech: Speech) -> None:
+        try:
+            async with asyncio.timeout(self._platform.settings.times.broadcast_invite_s):
+                await speech.ready.wait()
+        except TimeoutError:
+            raise Unconfirmed("the device took the broadcast and never fetched it") from None
 
     def _invited(self, event: RequestReceived) -> None:
         """The INVITE of a device; one nobody waits for is refused (GB-193)."""
