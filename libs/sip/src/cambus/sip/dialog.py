@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from cambus.sip.errors import ProtocolError
 from cambus.sip.fields import CSeq, NameAddress
 from cambus.sip.message import Request, Response
 from cambus.sip.peer import Peer
@@ -108,11 +107,6 @@ def key_of_request(request: Request) -> DialogKey:
 
 
 def _target(message: Request | Response, fallback: str) -> str:
-    contact = message.headers.get("Contact")
-    if contact is None:
-        return fallback
-    try:
-        uri = NameAddress.parse(contact).uri
-    except ProtocolError:
-        return fallback
-    return uri if uri.lower().startswith(("sip:", "sips:")) else fallback
+    uri = NameAddress.parse(message.headers.get("Contact") or "").uri
+    usable = uri.lower().startswith(("sip:", "sips:")) and not any(char.isspace() for char in uri)
+    return uri if usable else fallback

@@ -13,7 +13,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 MAX_HEADER_CHARS = 4096
-_PARAMETER = re.compile(r'([A-Za-z-]{1,20})\s*=\s*(?:"((?:[^"\\]|\\.){0,1024})"|([^\s,"]{0,1024}))')
+_SCHEME = re.compile(r"(?i)\s*digest\s")
+_PARAMETER = re.compile(
+    r'(?<![A-Za-z-])([A-Za-z-]{1,20})\s*=\s*(?:"((?:[^"\\]|\\.){0,1024})"|([^\s,"]{0,1024}))'
+)
 
 
 class Algorithm(Enum):
@@ -213,7 +216,9 @@ def _response(given: Credentials, ha1: str, method: str) -> str:
 
 
 def _parameters(value: str) -> dict[str, str]:
-    scheme, _, rest = value.strip().partition(" ")
-    if scheme.lower() != "digest" or len(value) > MAX_HEADER_CHARS:
+    if len(value) > MAX_HEADER_CHARS or not (scheme := _SCHEME.match(value)):
         return {}
-    return {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(rest)}
+    found: dict[str, str] = {}
+    for name, quoted, plain in _PARAMETER.findall(value, scheme.end()):
+        found.setdefault(name.lower(), quoted or plain)  # of repeated ones the first counts
+    return found

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from cambus.sip.errors import ProtocolError
 
 MAX_CSEQ = 2**31 - 1  # RFC 3261 §8.1.1.5
+BARE_IPV6 = r"[0-9A-Fa-f]*(?::[0-9A-Fa-f]*){2,}"
+"""An address without its brackets: a port behind it cannot be told from it (RFC 5118 §4.2, §4.3)."""
 
-_CSEQ = re.compile(r"^\s*(\d{1,10})\s+([!-~]{1,40})\s*$")
+_CSEQ = re.compile(r"\s*([0-9]{1,10})\s+([!-~]{1,40})\s*\Z")
 _VIA = re.compile(
-    r"(?i)^\s*SIP\s*/\s*2\.0\s*/\s*([A-Z0-9-]+)\s+(\[[^\]]*\]|[^:;\s]*)\s*(?::\s*(\d{1,5}))?\s*"
+    rf"(?i)\s*SIP\s*/\s*2\.0\s*/\s*([A-Z0-9-]+)\s+(\[[^\]]*\]|{BARE_IPV6}|[^:;\s]*)\s*(?::\s*([0-9]{{1,5}}))?\s*"
 )
 _TAG = re.compile(r'(?i);\s*tag\s*=\s*"?([^;,\s">]*)')
 
@@ -172,7 +174,11 @@ class Via:
         return f"{self.host.lower()}:{self.port or 0}"
 
     def answered_to(self, host: str, port: int) -> str:
-        """This hop with the source of the request filled in (RFC 3261 §18.2.1, RFC 3581 §4)."""
+        """This hop with the source of the request filled in (RFC 3261 §18.2.1).
+
+        RFC 3581 §4 wants `received` beside every `rport`; devices expect it only where it says something new.
+        """
+        host = host.partition("%")[0]  # the zone of a link-local address means something to us alone
         kept = []
         for part in split_outside_quotes(self.text, ";"):
             name = part.partition("=")[0].strip().lower()

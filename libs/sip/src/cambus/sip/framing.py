@@ -15,11 +15,15 @@ from cambus.sip.message import MAX_HEAD_BYTES, Request, Response, parse_head
 
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
-_START_LINE = re.compile(rb"(?:[A-Z]{3,12} \S{1,1024} SIP/2\.0|SIP/2\.0 \d{3} ?[^\r\n]{0,200})[ \t]*\r?\n")
-_XML_ROOT = re.compile(rb"<\s*([A-Za-z][\w.-]{0,40})[\s>]")
+_START_LINE = re.compile(rb"(?:[A-Z]{3,12} \S{1,1024} SIP/2\.0|SIP/2\.0 [0-9]{3} ?[^\r\n]{0,200})[ \t]*\r?\n")
+_BEGINNING = re.compile(rb"[A-Za-z0-9.!%*_+`'~-]{1,40}(?:[ \t/]|\Z)")
+_XML_ROOT = re.compile(rb"<\s*([A-Za-z][\w.:-]{0,40})[\s>]")
 _FIELD_LINE = re.compile(rb"[A-Za-z-]{1,40}[ \t]*:")
+_METHOD = re.compile(rb"[A-Z]{3,12}(?= )")
+_BETWEEN = re.compile(rb"[\r\n\x00]*")
 _PING: Final = b"\r\n\r\n"
-_DIGITS = re.compile(r"\d{1,10}\Z")
+_DIGITS = re.compile(r"[0-9]{1,10}\Z")
+_HEAD_AND_END: Final = MAX_HEAD_BYTES + len(_PING)
 _KEEP: Final = 1400
 """Bytes kept while looking for a start line: more than one can have."""
 
@@ -90,19 +94,19 @@ def _body_of(message: Request | Response, body: bytes, most: int) -> bytes:
     length = take_content_length(message)
     if length is not None and length > len(body):
         raise ProtocolError(f"{len(body)} bytes of a body of {length}")
+    if length is not None and length < len(body):
+        body = _cut(body, length)
     if len(body) > most:
         raise ProtocolError(f"a body of {len(body)} bytes", status=413)
-    return body if length is None else _cut(body, length)
+    return body
 
 
 def _cut(body: bytes, length: int) -> bytes:
-    if length == len(body):
-        return body
-    root = _XML_ROOT.search(body[:length])
-    if root is not None and (close := body.find(b"</" + root.group(1) + b">")) >= 0:
-        end = close + len(root.group(1)) + 3
-        if end > length:
-            return body[:end]
+    root = _XML_ROOT.search(body, 0, length)
+    if root is not None:
+        end = re.compile(rb"</" + re.escape(root.group(1)) + rb"\s*>").search(body)
+        if end is not None and end.end() > length:
+            return body[: end.end()]
     return body[:length]
 
 
@@ -112,25 +116,26 @@ def take_content_length(message: Request | Response) -> int | None:
     Raises:
         ProtocolError: no number, or several that differ.
     """
-    values = {value.strip() for value in message.headers.all("Content-Length")}
-    message.headers.remove("Content-Length")
+    values = message.headers.all("Content-Length")
     if not values:
         return None
-    if len(values) > 1 or not _DIGITS.match(next(iter(values))):
+    message.headers.remove("Content-Length")
+    if not all(_DIGITS.match(value) for value in values) or len(lengths := set(map(int, values))) > 1:
         raise ProtocolError("no Content-Length that can be followed")
-    return int(values.pop())
+    return lengths.pop()
 
 
 def _request_of(head: bytes) -> Request | None:
     """What can be saved of a request in error: enough to answer it."""
-    lines = [line for line in head.split(b"\n")[1:100] if _FIELD_LINE.match(line)]
-    message = parse_head(b"\n".join([b"UNKNOWN sip:unknown SIP/2.0", *lines]))
+    first, *lines = head.split(b"\n", 100)
+    method = _METHOD.match(first)
+    fields = [line for line in lines[:99] if _FIELD_LINE.match(line)]
+    start = (method.group() if method else b"UNKNOWN") + b" sip:unknown SIP/2.0"
+    message = parse_head(b"\n".join([start, *fields]))
     names = {name for name, _ in message.headers}
-    return (
-        message
-        if isinstance(message, Request) and names >= {"Via", "From", "To", "Call-ID", "CSeq"}
-        else None
-    )
+    if isinstance(message, Request) and names >= {"Via", "From", "To", "Call-ID", "CSeq"}:
+        return message
+    return None
 
 
 class StreamReader:
@@ -148,6 +153,7 @@ class StreamReader:
         self._buffer = bytearray()
         self._message: Request | Response | None = None
         self._missing = 0
+        self._searched = 0
         self._over = False
 
     @property
@@ -156,9 +162,14 @@ class StreamReader:
         return len(self._buffer)
 
     @property
-    def in_message(self) -> bool:
-        """Whether a message has begun and is not complete."""
-        return self._message is not None or bool(self._buffer)
+    def in_head(self) -> bool:
+        """Whether a message has begun whose head is not complete."""
+        return self._message is None and _may_start(self._buffer)
+
+    @property
+    def in_body(self) -> bool:
+        """Whether the body of a message is not complete."""
+        return self._message is not None
 
     def receive_data(self, data: bytes) -> list[Framed]:
         """Take bytes; what they complete."""
@@ -177,56 +188,61 @@ class StreamReader:
             return Ping()
         if not self._buffer or _PING.startswith(self._buffer):
             return None
-        match = _BLANK_LINE.search(self._buffer, 0, MAX_HEAD_BYTES + 4)
+        match = _BLANK_LINE.search(self._buffer, self._searched, _HEAD_AND_END)
         if match is None:
+            self._searched = max(0, min(len(self._buffer), _HEAD_AND_END) - len(_PING) + 1)
             return self._without_head()
         head = bytes(self._buffer[: match.start()])
         skipped = _garbage_before(head)
         if skipped:
-            del self._buffer[:skipped]
+            self._drop(skipped)
             return Noise("garbage", skipped)
-        del self._buffer[: match.end()]
+        self._drop(match.end())
         return self._head(head)
+
+    def _drop(self, size: int) -> None:
+        del self._buffer[:size]
+        self._searched = 0
 
     def _skip_blank(self) -> bool:
         """Drop what may stand between messages; whether that was a ping."""
-        while self._buffer and self._buffer[0] in b"\r\n\x00" and not _PING.startswith(self._buffer[:4]):
-            del self._buffer[0]
-        if self._buffer.startswith(_PING):
-            del self._buffer[:4]
+        blank = _BETWEEN.match(self._buffer)
+        end = blank.end() if blank else 0
+        if not end:
+            return False
+        ping = self._buffer.find(_PING, 0, end)
+        if ping >= 0:
+            self._drop(ping + len(_PING))
             return True
+        kept = 0
+        if end == len(self._buffer):  # the beginning of a ping may stand at the end
+            kept = next(size for size in (3, 2, 1, 0) if self._buffer.endswith(_PING[:size]))
+        self._drop(end - kept)
         return False
 
     def _without_head(self) -> Framed | None:
         if _may_start(self._buffer):
-            if len(self._buffer) <= MAX_HEAD_BYTES:
-                return None
-            self._over = True
-            return Broken(ProtocolError("a head without an end", status=0), fatal=True)
+            return (
+                None if len(self._buffer) < _HEAD_AND_END else self._fail("a head without an end", status=0)
+            )
         match = _START_LINE.search(self._buffer)
         drop = match.start() if match else len(self._buffer) - _KEEP
         if drop <= 0:
             return None
-        del self._buffer[:drop]
+        self._drop(drop)
         return Noise("garbage", drop)
 
     def _head(self, head: bytes) -> Framed | None:
+        message: Request | Response | None = None
         try:
             message = parse_head(head)
+            length = take_content_length(message) or 0
         except ProtocolError as error:
             if error.status == 0:
                 return Noise("garbage", len(head))
-            self._over = True
-            return Broken(error, _request_of(head), fatal=True)
-        answerable = message if isinstance(message, Request) else None
-        try:
-            length = take_content_length(message) or 0
-        except ProtocolError as error:
-            self._over = True
-            return Broken(error, answerable, fatal=True)
+            return self._fail(error.text, message or _request_of(head), status=error.status)
         if length > self.max_body_bytes:
-            self._over = True
-            return Broken(ProtocolError(f"a body of {length} bytes", status=413), answerable, fatal=True)
+            return self._fail(f"a body of {length} bytes", message, status=413)
         self._message, self._missing = message, length
         return self._body()
 
@@ -235,14 +251,20 @@ class StreamReader:
         if message is None or len(self._buffer) < self._missing:
             return None
         message.body = bytes(self._buffer[: self._missing])
-        del self._buffer[: self._missing]
+        self._drop(self._missing)
         self._message = None
         return message
+
+    def _fail(self, text: str, message: Request | Response | None = None, *, status: int) -> Broken:
+        self._over = True
+        self._buffer.clear()
+        request = message if isinstance(message, Request) else None
+        return Broken(ProtocolError(text, status=status), request, fatal=True)
 
 
 def _garbage_before(head: bytes) -> int:
     """How many bytes stand before the start line, if the head does not begin with it."""
-    if _may_start(head):
+    if _may_start(head + b"\n"):
         return 0
     match = _START_LINE.search(head + b"\r\n")
     return match.start() if match else 0
@@ -250,6 +272,8 @@ def _garbage_before(head: bytes) -> int:
 
 def _may_start(data: bytes | bytearray) -> bool:
     """Whether the first line could be a start line, as far as it is there."""
+    if not _BEGINNING.match(data):
+        return False
     line, end, _ = bytes(data[:_KEEP]).partition(b"\n")
     if not end:
         return len(data) < _KEEP

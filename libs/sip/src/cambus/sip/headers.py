@@ -56,7 +56,12 @@ _SHORT = {  # RFC 3261 §20, RFC 6665 §8.2.1, RFC 4028 §4
     "u": "Allow-Events",
     "x": "Session-Expires",
 }
-_SPELLING = {name.lower(): name for name in _KNOWN} | _SHORT
+_SPELLING = {name.lower(): name for name in _KNOWN} | _SHORT | {name: name for name in _KNOWN}
+
+
+def known_spelling(name: str) -> str | None:
+    """The usual spelling of a name in one of its common forms; None for all others."""
+    return _SPELLING.get(name)
 
 
 def spelling(name: str) -> str:
@@ -79,6 +84,13 @@ class Headers:
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self._fields = [(spelling(name), value) for name, value in fields]
+
+    @classmethod
+    def spelled(cls, fields: list[tuple[str, str]]) -> Headers:
+        """Of pairs whose names went through `spelling`; the list is taken over."""
+        headers = cls()
+        headers._fields = fields
+        return headers
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._fields)
@@ -119,15 +131,17 @@ class Headers:
         """Append a field."""
         self._fields.append((spelling(name), value))
 
-    def set(self, name: str, value: str) -> None:
-        """Put a field in the place of all of that name; at the end where there was none."""
+    def add_first(self, name: str, value: str) -> None:
+        """Put a field in front of all others."""
+        self._fields.insert(0, (spelling(name), value))
+
+    def set(self, name: str, *values: str) -> None:
+        """Put fields where the first of that name stands, instead of all of them; else at the end."""
         wanted = spelling(name)
-        for at, (each, _) in enumerate(self._fields):
-            if each == wanted:
-                self._fields[at] = (wanted, value)
-                self._fields[at + 1 :] = [pair for pair in self._fields[at + 1 :] if pair[0] != wanted]
-                return
-        self._fields.append((wanted, value))
+        names = [each for each, _ in self._fields]
+        at = names.index(wanted) if wanted in names else len(names)
+        behind = [pair for pair in self._fields[at:] if pair[0] != wanted]
+        self._fields[at:] = [*((wanted, value) for value in values), *behind]
 
     def remove(self, name: str) -> None:
         """Drop every field of that name."""
@@ -136,6 +150,4 @@ class Headers:
 
     def copy(self) -> Headers:
         """A list of its own with the same fields."""
-        twin = Headers()
-        twin._fields = list(self._fields)
-        return twin
+        return Headers.spelled(list(self._fields))

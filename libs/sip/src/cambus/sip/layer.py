@@ -49,6 +49,9 @@ METHODS: Final = (
 )
 ALLOW: Final = ", ".join(METHODS)
 MAX_SERVER_TRANSACTIONS: Final = 200_000
+_WILDCARDS: Final = ("0.0.0.0", "[::]", "::")  # noqa: S104 - refused, not listened on
+_RETRY_AFTER_S: Final = (60, 90)
+"""Those refused for too much work come back spread over this time."""
 
 
 def new_branch() -> str:
@@ -62,6 +65,7 @@ class SipLayer:
     Args:
         sent_by: what Via says of us towards a peer: our advertised host and port, never a wildcard.
         tag: makes our tags.
+        branch: makes our branches.
         timers: how long things take.
         max_server_transactions: requests under way or remembered at most; beyond that new ones get 503.
 
@@ -74,6 +78,7 @@ class SipLayer:
         *,
         sent_by: Callable[[Peer], str],
         tag: Callable[[], str] = lambda: secrets.token_hex(6),
+        branch: Callable[[], str] = new_branch,
         timers: Timers | None = None,
         max_server_transactions: int = MAX_SERVER_TRANSACTIONS,
     ) -> None:
@@ -81,10 +86,12 @@ class SipLayer:
         self.counts: Counter[str] = Counter()
         self._sent_by = sent_by
         self._tag = tag
+        self._branch = branch
         self._most = max_server_transactions
         self._clients: dict[Key, ClientTransaction] = {}
         self._servers: dict[Key, ServerTransaction] = {}
         self._accepting: dict[Key, ServerTransaction] = {}
+        self._connected: dict[Peer, dict[Transaction, None]] = {}
         self._schedule = Schedule()
         self._events: list[Event] = []
         self._out: list[tuple[Peer, bytes]] = []
@@ -111,11 +118,18 @@ class SipLayer:
         """Send a request; its answer comes as `ResponseReceived` or `TransactionFailed`.
 
         A Via with a fresh branch is put in front. An ACK is not sent like this, see `acknowledge`.
+
+        Raises:
+            LocalProtocolError: it cannot be sent as it is.
         """
         branch = self._add_via(request, peer)
-        transaction = ClientTransaction((branch, request.method), request, peer, self.timers)
+        return self._ask((branch, request.method), request, peer, now)
+
+    def _ask(self, key: Key, request: Request, peer: Peer, now: float) -> ClientTransaction:
+        transaction = ClientTransaction(key, request, peer, self.timers)
         transaction.sent = request.serialize()
-        self._clients[transaction.key] = transaction
+        self._clients[key] = transaction
+        self._remember(transaction)
         transaction.begin(now)
         self._schedule.put(transaction)
         self._out.append((peer, transaction.sent))
@@ -128,11 +142,13 @@ class SipLayer:
         self._out.append((transaction.peer, transaction.ack))
 
     def cancel(self, transaction: ClientTransaction, now: float) -> None:
-        """Give an INVITE up: CANCEL it as soon as it has been heard of (RFC 3261 §9.1).
+        """Give a request up: nothing is resent any more; an INVITE is cancelled once it was heard of (RFC 3261 §9.1).
 
         A session that is set up all the same comes as a `ResponseReceived` with `Arrival.LATE`.
         """
-        if transaction.state is State.CALLING:
+        if not transaction.is_invite:
+            self._apply(transaction, Input.ABANDON, now)
+        elif transaction.state is State.CALLING:
             transaction.cancelled = True  # the CANCEL waits for a provisional response
         elif transaction.state is State.PROCEEDING:
             self._send_cancel(transaction, now)
@@ -148,18 +164,13 @@ class SipLayer:
                 cancel.headers.add(name, value)
         cancel.headers.add("CSeq", str(CSeq(invite.cseq.number, "CANCEL")))
         cancel.headers.add("Max-Forwards", "70")
-        twin = ClientTransaction((transaction.key[0], "CANCEL"), cancel, transaction.peer, self.timers)
-        twin.sent = cancel.serialize()
-        self._clients[twin.key] = twin
-        twin.begin(now)
-        self._schedule.put(twin)
-        self._out.append((twin.peer, twin.sent))
+        self._ask((transaction.key[0], "CANCEL"), cancel, transaction.peer, now)
 
     def _add_via(self, request: Request, peer: Peer) -> str:
-        branch = new_branch()
-        hop = f"SIP/2.0/{peer.transport.upper()} {self._sent_by(peer)};rport;branch={branch}"
-        fields = list(request.headers)
-        request.headers = type(request.headers)([("Via", hop), *fields])
+        branch, sent_by = self._branch(), self._sent_by(peer)
+        if sent_by.startswith(_WILDCARDS):
+            raise LocalProtocolError(f"{sent_by} is nobody's address")  # GB-023
+        request.headers.add_first("Via", f"SIP/2.0/{peer.transport.upper()} {sent_by};rport;branch={branch}")
         if "Max-Forwards" not in request.headers:
             request.headers.add("Max-Forwards", "70")
         return branch
@@ -179,10 +190,10 @@ class SipLayer:
         """Answer a request; the response as it was sent.
 
         Raises:
-            LocalProtocolError: it has its final answer already.
+            LocalProtocolError: it has its final answer already, or was not answered for too long.
         """
         if transaction.answered:
-            raise LocalProtocolError(f"{transaction.request.method} is answered already")
+            raise LocalProtocolError(f"{transaction.request.method} is answered already, or given up")
         tag = transaction.to_tag if status > 100 else ""
         response = respond(transaction.request, status, to_tag=tag, headers=headers)
         response.body, response.reason = body, reason
@@ -210,7 +221,7 @@ class SipLayer:
         """Answer without a transaction: for what is malformed, or too much."""
         if request.method != "ACK" and "Via" in request.headers:
             try:
-                _fill_in_source(request, peer)
+                _fill_in_source(request, request.via, peer)
                 self._out.append(
                     (peer, respond(request, status, to_tag=self._tag(), headers=headers).serialize())
                 )
@@ -219,9 +230,7 @@ class SipLayer:
 
     def lost(self, peer: Peer, now: float) -> None:
         """A connection is gone, and with it all that waited on it."""
-        waiting: list[Transaction] = [each for each in self._clients.values() if each.peer == peer]
-        waiting += [each for each in self._servers.values() if each.peer == peer]
-        for transaction in waiting:
+        for transaction in self._connected.pop(peer, {}):
             self._apply(transaction, Input.LOST, now)
 
     def tick(self, now: float) -> None:
@@ -255,29 +264,35 @@ class SipLayer:
     # --- requests to us ---------------------------------------------------------------------------------
 
     def _request(self, request: Request, peer: Peer, now: float) -> None:
-        key = _server_key(request, peer)
-        if request.cseq.method != request.method:
+        via, cseq = request.via, request.cseq
+        if cseq.method != request.method:
             raise ProtocolError("CSeq names another method")
-        _fill_in_source(request, peer)
+        key = _server_key(request, via, cseq, peer)
         known = self._servers.get(key)
         if request.method == "ACK":
             self._ack(known, request, peer, now)
         elif known is not None:
             self.counts["repeated-request"] += 1
+            self._answer_to(known, peer)
             self._apply(known, Input.REQUEST, now)
         elif request.method not in METHODS:
+            self.counts["unknown-method"] += 1
             self.refuse(request, peer, 405, [("Allow", ALLOW)])
         elif len(self._servers) >= self._most:
             self.counts["overload"] += 1
-            self.refuse(request, peer, 503, [("Retry-After", "60")])
+            least, most = _RETRY_AFTER_S
+            self.refuse(request, peer, 503, [("Retry-After", str(least + secrets.randbelow(most - least)))])
         else:
+            _fill_in_source(request, via, peer)
             self._new_request(key, request, peer, now)
 
     def _new_request(self, key: Key, request: Request, peer: Peer, now: float) -> None:
         transaction = ServerTransaction(key, request, peer, self.timers)
         transaction.to_tag = self._tag()
-        transaction.begin()
+        transaction.begin(now)
         self._servers[key] = transaction
+        self._remember(transaction)
+        self._schedule.put(transaction)
         if request.method == "CANCEL":
             self._cancelled(transaction, now)
             return
@@ -312,27 +327,49 @@ class SipLayer:
     ) -> tuple[Effect, ...]:
         effects = transaction.take(event, now)
         for effect in effects:
-            if effect in {Effect.SEND, Effect.RESEND} and transaction.sent:
+            if effect in _SENDING and transaction.sent:
                 self._out.append((transaction.peer, transaction.sent))
+                self.counts["resent"] += effect is Effect.RESEND
             elif effect is Effect.ACK and response is not None:
                 self._out.append((transaction.peer, _ack_of_failure(transaction.request, response)))
             elif effect is Effect.FAIL and isinstance(transaction, ClientTransaction | ServerTransaction):
                 failure = Failure.TRANSPORT if event is Input.LOST else Failure.TIMEOUT
                 self._events.append(TransactionFailed(transaction, failure))
-        if Effect.RESEND in effects:
-            self.counts["resent"] += 1
         if transaction.state is State.TERMINATED:
-            self._drop(transaction)
+            self._forget(transaction)
         elif effects:
             self._schedule.put(transaction)
         return effects
 
-    def _drop(self, transaction: Transaction) -> None:
+    def _answer_to(self, known: ServerTransaction, peer: Peer) -> None:
+        """Answer where the request came from last: a NAT, or a new connection, may have moved it (RFC 3261 §18.2.2)."""
+        if known.peer != peer:
+            self._disconnect(known)
+            known.peer = peer
+            self._remember(known)
+
+    def _remember(self, transaction: Transaction) -> None:
+        if transaction.peer.reliable:
+            self._connected.setdefault(transaction.peer, {})[transaction] = None
+
+    def _forget(self, transaction: Transaction) -> None:
         if isinstance(transaction, ServerTransaction):
             self._servers.pop(transaction.key, None)
-            self._accepting.pop(_ack_key(transaction), None)
+            if transaction.is_invite and self._accepting.get(_ack_key(transaction)) is transaction:
+                del self._accepting[_ack_key(transaction)]
         else:
             self._clients.pop(transaction.key, None)
+        self._disconnect(transaction)
+
+    def _disconnect(self, transaction: Transaction) -> None:
+        connected = self._connected.get(transaction.peer)
+        if connected is not None:
+            connected.pop(transaction, None)
+            if not connected:
+                del self._connected[transaction.peer]
+
+
+_SENDING = (Effect.SEND, Effect.RESEND)  # a tuple: compared by identity, not hashed
 
 
 _ARRIVALS = {
@@ -354,22 +391,22 @@ def _ack_key(invite: ServerTransaction) -> Key:
     return (invite.request.call_id, tag, str(invite.request.cseq.number))
 
 
-def _server_key(request: Request, peer: Peer) -> Key:
-    """RFC 3261 §17.2.3; without the magic cookie by what else identifies a request (GB-021)."""
-    via = request.via
-    method = "INVITE" if request.method == "ACK" else request.method
+def _server_key(request: Request, via: Via, cseq: CSeq, peer: Peer) -> Key:
+    """RFC 3261 §17.2.3; without the magic cookie by what else identifies a request (GB-021).
+
+    Call-ID and CSeq are looked at in any case: some devices use one branch for all they send.
+    """
+    method = "INVITE" if cseq.method == "ACK" else cseq.method
     if via.branch.startswith(MAGIC):
-        return (peer.host, via.branch, via.sent_by, method)
-    return (peer.host, via.text, request.call_id, str(request.cseq.number), request.from_tag, method)
+        return (peer.host, via.branch, via.sent_by, request.call_id, str(cseq.number), method)
+    return (peer.host, via.text, request.from_tag, request.call_id, str(cseq.number), method)
 
 
-def _fill_in_source(request: Request, peer: Peer) -> None:
+def _fill_in_source(request: Request, via: Via, peer: Peer) -> None:
     """Say in the topmost Via where the request came from; every hop gets a line of its own, in order."""
     hops = request.headers.listed("Via")
-    hops[0] = Via.parse(hops[0]).answered_to(peer.host, peer.port)
-    request.headers.remove("Via")
-    others = list(request.headers)
-    request.headers = type(request.headers)([*(("Via", hop) for hop in hops), *others])
+    hops[0] = via.answered_to(peer.host, peer.port)
+    request.headers.set("Via", *hops)
 
 
 def _ack_of_failure(invite: Request, response: Response) -> bytes:

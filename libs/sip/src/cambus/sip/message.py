@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cambus.sip.errors import LocalProtocolError, ProtocolError
-from cambus.sip.fields import CSeq, NameAddress, Via, tag_of
-from cambus.sip.headers import Headers
+from cambus.sip.fields import CSeq, NameAddress, Via, split_outside_quotes, tag_of
+from cambus.sip.headers import Headers, known_spelling, spelling
 from cambus.sip.status import reason_of
 from cambus.sip.uri import MAX_URI_CHARS
 
 MAX_HEAD_BYTES: Final = 65_536
 MAX_FIELDS: Final = 200
 _VERSION = "SIP/2.0"
+_ECHOED = frozenset({"Via", "From", "Call-ID", "CSeq", "Record-Route"})  # RFC 3261 §8.2.6.2, §12.1.1
 _METHOD = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,40}\Z")  # RFC 3261 §25.1: token
-_STATUS_LINE = re.compile(r"(?i)SIP\s*/\s*2\.0\s+(\d{3})(?:\s+(.*))?\Z", re.DOTALL)
+_STATUS_LINE = re.compile(r"(?i)SIP\s*/\s*2\.0\s+([0-9]{3})(?:\s+(.*))?\Z", re.DOTALL)
 _FIELD_NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,100}\Z")
-_FOLD = re.compile(rb"\r?\n[ \t]+")
+_FOLD = re.compile(rb"[ \t]*\r?\n[ \t]+")
 
 
 @dataclass(slots=True)
@@ -67,8 +68,7 @@ class Message:
     @property
     def via(self) -> Via:
         """The topmost hop. Raises ProtocolError where there is none."""
-        hops = self.headers.listed("Via")
-        return Via.parse(hops[0] if hops else "")
+        return Via.parse(next(split_outside_quotes(self.headers.get("Via") or "", ",")))
 
     @property
     def content_type(self) -> str:
@@ -83,7 +83,7 @@ class Message:
         """The bytes, with the Content-Length of the body.
 
         Raises:
-            LocalProtocolError: a line break in a value: somebody's text was not checked.
+            LocalProtocolError: a line break in a value, or half a surrogate pair: somebody's text was not checked.
         """
         lines = [self.start_line()]
         lines += [f"{name}: {value}" for name, value in self.headers]
@@ -91,7 +91,10 @@ class Message:
         text = "\r\n".join(lines)
         if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
             raise LocalProtocolError("a line break in a header value")
-        return text.encode("utf-8", "surrogateescape") + b"\r\n\r\n" + self.body
+        try:
+            return text.encode("utf-8", "surrogateescape") + b"\r\n\r\n" + self.body
+        except UnicodeEncodeError:
+            raise LocalProtocolError("a header value that is no text") from None
 
 
 @dataclass(slots=True)
@@ -144,16 +147,14 @@ def respond(
         to_tag: our tag, for a To that has none; 100 carries none.
         headers: more fields.
     """
-    response = Response(status=status)
+    fields = []
     for name, value in request.headers:
-        if name in {"Via", "From", "Call-ID", "CSeq", "Record-Route"}:
-            response.headers.add(name, value)
+        if name in _ECHOED:
+            fields.append((name, value))
         elif name == "To":
-            tagged = to_tag and not tag_of(value)
-            response.headers.add(name, f"{value};tag={to_tag}" if tagged else value)
-    for name, value in headers:
-        response.headers.add(name, value)
-    return response
+            fields.append((name, f"{value};tag={to_tag}" if to_tag and not tag_of(value) else value))
+    fields += [(spelling(name), value) for name, value in headers]
+    return Response(Headers.spelled(fields), status=status)
 
 
 def parse_head(head: bytes) -> Request | Response:
@@ -169,37 +170,50 @@ def parse_head(head: bytes) -> Request | Response:
         raise ProtocolError(f"a head of {len(head)} bytes, at most {MAX_HEAD_BYTES} are read", status=0)
     if b"\n " in head or b"\n\t" in head:
         head = _FOLD.sub(b" ", head)
-    first, *lines = (line.rstrip(b"\r").replace(b"\r", b" ") for line in head.split(b"\n"))
+    text = head.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\r", " ")
+    first, *lines = text.split("\n")
     message = _start(first)
     if len(lines) > MAX_FIELDS:
-        raise ProtocolError(f"{len(lines)} header fields, at most {MAX_FIELDS} are read", status=0)
-    offset = len(first)
-    for line in lines:
-        name, colon, value = line.decode("utf-8", "surrogateescape").partition(":")
-        name = name.rstrip()
-        if colon and _FIELD_NAME.match(name):
-            message.headers.add(name, value.strip())
-        elif line.strip():
-            raise ProtocolError("a header line without a name", offset=offset, context=line)
-        offset += len(line) + 2
+        raise ProtocolError(f"{len(lines)} header fields, at most {MAX_FIELDS} are read", status=413)
+    message.headers = Headers.spelled([pair for line in lines if (pair := _field(line)) is not None])
     return message
 
 
-def _start(line: bytes) -> Request | Response:
-    text = line.decode("utf-8", "surrogateescape").strip()
+def _field(line: str) -> tuple[str, str] | None:
+    """Name and value; None for a line with nothing on it."""
+    name, colon, value = line.partition(":")
+    usual = known_spelling(name)
+    if usual is None:
+        name = name.rstrip(" \t")
+        if not colon or not _FIELD_NAME.match(name):
+            if line.strip(" \t"):
+                raise ProtocolError("a header line without a name", context=_bytes(line))
+            return None
+        usual = spelling(name)
+    elif not colon:
+        raise ProtocolError("a header line without a value", context=_bytes(line))
+    return usual, value.strip(" \t")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _start(line: str) -> Request | Response:
+    text = line.strip()
     status = _STATUS_LINE.match(text)
     if status is not None:
         code = int(status.group(1))
         if not 100 <= code <= 699:
-            raise ProtocolError(f"status {code}", status=0, context=line)
+            raise ProtocolError(f"status {code}", status=0, context=_bytes(line))
         return Response(status=code, reason=(status.group(2) or "").strip())
     method, _, rest = text.partition(" ")
     uri, _, version = rest.strip().rpartition(" ")
     if not version.upper().startswith("SIP/") or not _METHOD.match(method):
-        raise ProtocolError("no start line", status=0, context=line)
+        raise ProtocolError("no start line", status=0, context=_bytes(line))
     request = Request(method=method, uri=uri.strip())
     if version.upper() != _VERSION:
-        raise ProtocolError(f"version {version[:10]!a}", status=505, context=line)
+        raise ProtocolError(f"version {version[:10]!a}", status=505, context=_bytes(line))
     if not request.uri or " " in request.uri or len(request.uri) > MAX_URI_CHARS:
         raise ProtocolError("no Request-URI", status=414 if len(request.uri) > MAX_URI_CHARS else 400)
     return request

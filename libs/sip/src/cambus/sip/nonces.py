@@ -66,6 +66,8 @@ class NonceBook:
             made_at = _STAMP.unpack(stamp)[0] / 1000
         except (ValueError, struct.error):
             return NonceState.FOREIGN
+        if base64.urlsafe_b64encode(raw).decode() != nonce:
+            return NonceState.FOREIGN  # another spelling of one of ours could be used once more
         if not hmac.compare_digest(mac, self._mac(stamp, subject)):
             return NonceState.FOREIGN
         return NonceState.GOOD if -_AHEAD_S <= now - made_at <= self._lifetime_s else NonceState.STALE

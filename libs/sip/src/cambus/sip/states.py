@@ -40,7 +40,7 @@ class Input(Enum):
     RESEND_TIMER = auto()
     """Timers A, E and G."""
     TIMEOUT_TIMER = auto()
-    """Timers B, F and H."""
+    """Timers B, F and H; with a server also that its owner has not answered while the client waits."""
     LINGER_TIMER = auto()
     """Timers D, I, J, K, L and M."""
 
@@ -118,6 +118,7 @@ INVITE_SERVER: Final[Table] = {  # RFC 3261 figure 7, RFC 6026 figure 3; the 2xx
     (_S.PROCEEDING, _I.PROVISIONAL): (_S.PROCEEDING, (_E.SEND,)),
     (_S.PROCEEDING, _I.SUCCESS): (_S.ACCEPTED, (_E.SEND,)),
     (_S.PROCEEDING, _I.FAILURE): (_S.COMPLETED, (_E.SEND,)),
+    (_S.PROCEEDING, _I.TIMEOUT_TIMER): (_S.TERMINATED, (_E.FAIL,)),
     (_S.PROCEEDING, _I.LOST): (_S.TERMINATED, (_E.FAIL,)),
     (_S.ACCEPTED, _I.REQUEST): (_S.ACCEPTED, (_E.RESEND,)),
     (_S.ACCEPTED, _I.RESEND_TIMER): (_S.ACCEPTED, (_E.RESEND,)),
@@ -131,10 +132,12 @@ INVITE_SERVER: Final[Table] = {  # RFC 3261 figure 7, RFC 6026 figure 3; the 2xx
     (_S.CONFIRMED, _I.LINGER_TIMER): (_S.TERMINATED, ()),
 }
 
-OTHER_SERVER: Final[Table] = {  # RFC 3261 figure 8
+OTHER_SERVER: Final[Table] = {  # RFC 3261 figure 8; what is never answered is forgotten
+    (_S.TRYING, _I.TIMEOUT_TIMER): (_S.TERMINATED, ()),
     (_S.TRYING, _I.PROVISIONAL): (_S.PROCEEDING, (_E.SEND,)),
     (_S.TRYING, _I.SUCCESS): (_S.COMPLETED, (_E.SEND, _E.LINGER)),
     (_S.TRYING, _I.FAILURE): (_S.COMPLETED, (_E.SEND, _E.LINGER)),
+    (_S.PROCEEDING, _I.TIMEOUT_TIMER): (_S.TERMINATED, ()),
     (_S.PROCEEDING, _I.PROVISIONAL): (_S.PROCEEDING, (_E.SEND,)),
     (_S.PROCEEDING, _I.REQUEST): (_S.PROCEEDING, (_E.RESEND,)),
     (_S.PROCEEDING, _I.SUCCESS): (_S.COMPLETED, (_E.SEND, _E.LINGER)),

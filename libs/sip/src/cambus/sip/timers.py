@@ -30,13 +30,16 @@ class Timers:
 class Timed(Protocol):
     """What has a deadline."""
 
+    wakes_at: float
+    """When it will be looked at next, infinity for never; the schedule's own."""
+
     @property
     def deadline(self) -> float | None:
         """The next instant at which it wants to be woken, None for none."""
 
 
 class Schedule:
-    """Wakes what has deadlines, earliest first; a deadline that moved is found when it comes up."""
+    """Wakes what has deadlines, earliest first; one that moved away is found when the old one comes up."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Timed]] = []
@@ -45,9 +48,13 @@ class Schedule:
     def put(self, timed: Timed) -> None:
         """Wake it at its deadline; to be called again whenever that has come nearer."""
         deadline = timed.deadline
-        if deadline is not None:
+        if deadline is not None and deadline < timed.wakes_at:
+            timed.wakes_at = deadline
             self._count += 1
             heapq.heappush(self._heap, (deadline, self._count, timed))
+
+    def __len__(self) -> int:
+        return len(self._heap)
 
     def next(self) -> float | None:
         """The next instant at which `due` has something to do; perhaps earlier than needed."""
@@ -56,7 +63,10 @@ class Schedule:
     def due(self, now: float) -> Timed | None:
         """Something whose deadline has come, None if there is nothing."""
         while self._heap and self._heap[0][0] <= now:
-            _, _, timed = heapq.heappop(self._heap)
+            at, _, timed = heapq.heappop(self._heap)
+            if at != timed.wakes_at:
+                continue  # it was put again for an earlier instant since
+            timed.wakes_at = float("inf")
             deadline = timed.deadline
             if deadline is None:
                 continue

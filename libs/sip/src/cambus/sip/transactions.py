@@ -21,6 +21,8 @@ from cambus.sip.timers import Timers
 
 Key = tuple[str, ...]
 _FOREVER: Final = float("inf")
+_RINGING: Final = 6
+"""An INVITE may stay without an answer for six times 64 x T1: more than Timer C (RFC 3261 §16.6)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +36,7 @@ class Transaction:
         timers: how long things take.
         state: where it is.
         sent: the message to be sent again, if any.
+        wakes_at: when it will be looked at next.
     """
 
     key: Key
@@ -42,6 +45,7 @@ class Transaction:
     timers: Timers
     state: State = State.TERMINATED
     sent: bytes = b""
+    wakes_at: float = _FOREVER
     _interval_s: float = 0.0
     _resend_at: float = _FOREVER
     _timeout_at: float = _FOREVER
@@ -168,11 +172,14 @@ class ServerTransaction(Transaction):
         """Whether a final response has been given."""
         return self.state not in {State.TRYING, State.PROCEEDING}
 
-    def begin(self) -> None:
-        """The request has come."""
+    def begin(self, now: float) -> None:
+        """The request has come. Its client waits for 64 x T1, or for Timer C; so does its owner have to answer."""
         self.state = State.PROCEEDING if self.is_invite else State.TRYING
+        self._timeout_at = now + self.timers.timeout_s * (_RINGING if self.is_invite else 1)
 
     def _entered(self, now: float) -> None:
+        if not self.answered:
+            return
         self._resend_at = self._timeout_at = _FOREVER
         if self.is_invite and self.state in {State.ACCEPTED, State.COMPLETED}:  # Timers G and H
             self._timeout_at = now + self.timers.timeout_s

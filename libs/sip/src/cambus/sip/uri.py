@@ -10,12 +10,15 @@ import re
 from dataclasses import dataclass, field
 
 from cambus.sip.errors import ProtocolError
-from cambus.sip.fields import parse_parameters
+from cambus.sip.fields import BARE_IPV6, parse_parameters
 
 MAX_URI_CHARS = 1024
 DEFAULT_PORT = 5060
 
-_URI = re.compile(r"(?i)^\s*(sips?)\s*:\s*(?:([^@<>\s]*)@)?(\[[0-9A-Fa-f:.%]*\]|[^:;?<>\s]*)(?::(\d{0,5}))?")
+_URI = re.compile(
+    r"(?i)\s*(sips?)\s*:\s*(?:([^@<>\s]*)@)?"
+    rf"(\[[^\[\]<>\s]*\]|{BARE_IPV6}|[^:;?<>\[\]\s]*)(?::([0-9]{{0,5}}))?\s*(?=[;?]|\Z)"
+)
 
 
 @dataclass(frozen=True, slots=True)
