@@ -1,0 +1,417 @@
+"""The other side: something that registers to a platform, and is asked, commanded and watched by it.
+
+A camera does this, and a platform that is part of a larger one (§12, GB-240 to GB-250). What it is made of is its
+backend's: the agent knows how things are said, not what there is to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol, Self
+
+from cambus.gb28181.errors import ProtocolError, Unreachable
+from cambus.gb28181.manscdp.envelope import CONTENT_TYPE, CONTENT_TYPES, Envelope, Root
+from cambus.gb28181.manscdp.presence import Keepalive
+from cambus.gb28181.outcomes import failure_of
+from cambus.gb28181.versions import HEADER as VERSION_HEADER
+from cambus.gb28181.versions import Version
+from cambus.sip.dialog import DialogKey, key_of_request
+from cambus.sip.digest import Challenge, answer
+from cambus.sip.endpoint import Incoming, SipEndpoint
+from cambus.sip.errors import ProtocolError as SipProtocolError
+from cambus.sip.errors import SipError, TransactionTimeout, TransportError
+from cambus.sip.events import AckReceived, Cancelled, RequestReceived
+from cambus.sip.fields import NameAddress
+from cambus.sip.message import Request, Response
+from cambus.sip.peer import Peer
+from cambus.sip.timers import Timers
+from cambus.sip.uri import SipUri
+
+logger = logging.getLogger(__name__)
+
+RETRY_S: Final = 60.0
+RETRY_SPREAD_S: Final = 30.0
+MISSED: Final = 3
+FIRST_CSEQ: Final = 1
+_REQUEST_TIMEOUT_S: Final = 32.0
+_REDIRECTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """Who it is, and where it registers.
+
+    Attributes:
+        code: its code.
+        server_code: that of the platform.
+        domain: the platform's SIP domain.
+        server: host and port of the platform.
+        password: for the digest.
+        username: for the digest; its code where that is empty.
+        tcp: whether to speak over TCP.
+        host: address to listen on.
+        port: UDP and TCP; 0 takes one that is free.
+        advertised: host and port as the platform reaches it; empty for where it listens.
+        expires_s: for how long it registers at a time.
+        keepalive_s: how often it says that it is there.
+        version: the edition it announces; None announces none.
+        charset: what it writes in.
+        user_agent: what it calls itself.
+        domain_uris: whether From and To name the domain, as recorders do, or addresses, as cameras do.
+        with_qop: whether it takes up an offered qop.
+        retry_s: how long it waits after a failed registration.
+    """
+
+    code: str
+    server_code: str
+    domain: str
+    server: tuple[str, int]
+    password: str = field(repr=False)
+    username: str = ""
+    tcp: bool = False
+    host: str = "127.0.0.1"
+    port: int = 0
+    advertised: str = ""
+    expires_s: int = 3600
+    keepalive_s: float = 60.0
+    version: Version | None = None
+    charset: str = "GB2312"
+    user_agent: str = "Cambus"
+    domain_uris: bool = False
+    with_qop: bool = True
+    retry_s: float = RETRY_S
+
+
+class AgentBackend(Protocol):
+    """What an agent is made of. Nothing here may block."""
+
+    def message(self, agent: Agent, envelope: Envelope, request: Request) -> int:
+        """A body from the platform; the status to answer with. What it leads to is sent with `agent.tell`."""
+
+    def invite(self, agent: Agent, event: RequestReceived) -> None:
+        """Somebody wants to watch; to be answered with `agent.endpoint.respond`."""
+
+    def subscribe(self, agent: Agent, event: RequestReceived) -> None:
+        """Somebody wants to be told; to be answered."""
+
+
+Handler = Callable[[RequestReceived | AckReceived | Cancelled], None]
+
+
+class Agent:
+    """One registration at one platform.
+
+    Args:
+        settings: who it is, and where it registers.
+        backend: what it is made of.
+        timers: of SIP transactions.
+
+    Attributes:
+        registered: set while it is registered.
+        endpoint: its sockets.
+    """
+
+    def __init__(
+        self, settings: AgentSettings, backend: AgentBackend, *, timers: Timers | None = None
+    ) -> None:
+        self.settings = settings
+        self.registered = asyncio.Event()
+        self.endpoint = SipEndpoint(
+            self._incoming,
+            host=settings.host,
+            port=settings.port,
+            advertised=(lambda _: settings.advertised) if settings.advertised else None,
+            on_lost=self._lost,
+            timers=timers,
+        )
+        self._backend = backend
+        self._peer: Peer | None = None
+        self._server = settings.server
+        self._call_id = secrets.token_hex(16)
+        self._sequence = 0
+        self._sn = 0
+        self._missed = 0
+        self._dialogs: dict[DialogKey, Handler] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._telling: set[asyncio.Task[None]] = set()
+        self._again = asyncio.Event()
+
+    # --- life -------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Listen, and register until closed."""
+        await self.endpoint.start()
+        self._task = asyncio.create_task(self._run(), name=f"gb28181 agent {self.settings.code}")
+
+    async def close(self, *, unregister: bool = True) -> None:
+        """Unregister and stop."""
+        tasks = [*self._telling] + ([self._task] if self._task is not None else [])
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if unregister and self.registered.is_set():
+            try:
+                async with asyncio.timeout(2.0):
+                    await self._register(0)
+            except (SipError, Unreachable, TimeoutError):
+                logger.debug("not unregistered", extra={"code": self.settings.code})
+        self.registered.clear()
+        await self.endpoint.close()
+
+    @property
+    def address(self) -> str:
+        """Host and port as the platform reaches it."""
+        return self.settings.advertised or f"{self.settings.host}:{self.endpoint.port}"
+
+    @property
+    def peer(self) -> Peer | None:
+        """Where the platform is; None without a connection."""
+        return self._peer
+
+    # --- registration -----------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                granted_s = await self._register(self.settings.expires_s)
+                self.registered.set()
+                self._missed = 0
+                await self._stay(granted_s)
+            except (SipError, Unreachable, ProtocolError) as error:
+                self.registered.clear()
+                logger.info("not registered", extra={"code": self.settings.code, "reason": str(error)})
+                spread = random.uniform(0.0, self.settings.retry_s / 2)  # noqa: S311 - no secret
+                await asyncio.sleep(self.settings.retry_s + spread)
+
+    async def _stay(self, granted_s: float) -> None:
+        """Say that we are there, until it is time to register again."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + granted_s * 0.8
+        while loop.time() < until and not self._again.is_set():
+            wait_s = min(self.settings.keepalive_s, max(until - loop.time(), 0.0))
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._again.wait()
+            except TimeoutError:
+                await self._keep_alive()
+        self._again.clear()
+
+    async def _keep_alive(self) -> None:
+        try:
+            alive = Keepalive(ok=True)
+            await self.send(
+                alive.serialize(self.next_sn(), self.settings.code, charset=self.settings.charset)
+            )
+        except Unreachable:
+            self._missed += 1
+            if self._missed >= MISSED:
+                raise
+        except SipError:
+            raise
+        else:
+            self._missed = 0
+
+    def register_again(self) -> None:
+        """Register now: the platform says it does not know us, or our connection is gone."""
+        self._again.set()
+
+    async def _register(self, expires_s: int) -> float:
+        """REGISTER, with credentials where they are asked for, at whatever platform it is sent on to."""
+        for _ in range(_REDIRECTS):
+            response = await self._attempt(expires_s, None)
+            if response.status in {401, 407}:
+                name = "WWW-Authenticate" if response.status == 401 else "Proxy-Authenticate"
+                challenge = next((c for v in response.headers.all(name) if (c := Challenge.parse(v))), None)
+                if challenge is None or not challenge.algorithm.available:
+                    raise Unreachable("the platform asks for what we cannot answer")
+                response = await self._attempt(expires_s, challenge)
+            if response.status == 302:
+                contact = SipUri.parse(NameAddress.parse(response.headers.get("Contact") or "").uri)
+                self._server = (contact.host, contact.port or 5060)
+                self._peer = None
+                continue
+            failure = failure_of(response)
+            if failure is not None:
+                self._server = self.settings.server
+                raise Unreachable(failure.text)
+            text = response.headers.get("Expires") or ""
+            return float(text) if text.isdigit() and len(text) < 9 else float(expires_s)
+        raise Unreachable("the platform sends us on and on")
+
+    async def _attempt(self, expires_s: int, challenge: Challenge | None) -> Response:
+        settings = self.settings
+        peer = await self._reach()
+        self._sequence += 1
+        host = settings.domain if settings.domain_uris else SipUri("", *self._server).address
+        uri = f"sip:{settings.server_code}@{host}"
+        request = Request(method="REGISTER", uri=uri)
+        own = f"sip:{settings.code}@{settings.domain if settings.domain_uris else self.address}"
+        request.headers.add("From", f"<{own}>;tag={secrets.token_hex(6)}")
+        request.headers.add("To", f"<{own}>")
+        request.headers.add("Call-ID", self._call_id)
+        request.headers.add("CSeq", f"{self._sequence} REGISTER")
+        request.headers.add("Contact", f"<sip:{settings.code}@{self.address}>")
+        request.headers.add("Expires", str(expires_s))
+        request.headers.add("User-Agent", settings.user_agent)
+        if settings.version is not None:
+            request.headers.add(VERSION_HEADER, settings.version.value)
+        if challenge is not None:
+            credentials = answer(
+                challenge,
+                settings.username or settings.code,
+                settings.password,
+                "REGISTER",
+                uri,
+                with_qop=settings.with_qop,
+            )
+            request.headers.add("Authorization", str(credentials))
+        try:
+            return await self.endpoint.request(request, peer, timeout_s=_REQUEST_TIMEOUT_S)
+        except (TransactionTimeout, TransportError) as error:
+            raise Unreachable(str(error)) from None
+
+    async def _reach(self) -> Peer:
+        if self._peer is not None and self.endpoint.is_connected(self._peer):
+            return self._peer
+        if self.settings.tcp:
+            self._peer = await self.endpoint.connect(*self._server)
+        else:
+            self._peer = Peer("udp", *self._server)
+        return self._peer
+
+    def _lost(self, peer: Peer) -> None:
+        if peer == self._peer:
+            self._peer = None
+            self.register_again()
+
+    # --- saying things ----------------------------------------------------------------------------------
+
+    def next_sn(self) -> int:
+        """A number of ours."""
+        self._sn += 1
+        return self._sn
+
+    def tell(self, body: bytes) -> None:
+        """Send a body, without waiting for its 200."""
+        self.later(self.send(body))
+
+    def later(self, work: Awaitable[None]) -> None:
+        """Do something of this agent's own accord; it ends with the agent."""
+
+        async def run() -> None:
+            try:
+                await work
+            except (Unreachable, SipError) as error:
+                logger.debug("not told", extra={"code": self.settings.code, "reason": str(error)})
+
+        task = asyncio.create_task(run())
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def send(self, body: bytes) -> None:
+        """Send a body and wait for its 200. Raises Unreachable."""
+        request = self.compose("MESSAGE")
+        request.headers.add("Content-Type", CONTENT_TYPE)
+        request.body = body
+        await self.ask(request)
+
+    async def ask(self, request: Request) -> Response:
+        """Send a request and wait for a success. Raises Unreachable."""
+        peer = await self._reach()
+        try:
+            response = await self.endpoint.request(request, peer, timeout_s=_REQUEST_TIMEOUT_S)
+        except (TransactionTimeout, TransportError) as error:
+            raise Unreachable(str(error)) from None
+        if response.status == 403:
+            self.register_again()
+        failure = failure_of(response)
+        if failure is not None:
+            raise Unreachable(failure.text)
+        return response
+
+    def compose(self, method: str, *, source: str | None = None) -> Request:
+        """A request to the platform outside a dialog.
+
+        Args:
+            method: such as `MESSAGE`.
+            source: who speaks, if not the agent itself.
+        """
+        settings = self.settings
+        host = settings.domain if settings.domain_uris else SipUri("", *self._server).address
+        own_host = settings.domain if settings.domain_uris else self.address
+        request = Request(method=method, uri=f"sip:{settings.server_code}@{host}")
+        request.headers.add("From", f"<sip:{source or settings.code}@{own_host}>;tag={secrets.token_hex(6)}")
+        request.headers.add("To", f"<sip:{settings.server_code}@{host}>")
+        request.headers.add("Call-ID", secrets.token_hex(16))
+        request.headers.add("CSeq", f"{FIRST_CSEQ} {method}")
+        if method in {"INVITE", "SUBSCRIBE"}:
+            request.headers.add("Contact", f"<sip:{settings.code}@{self.address}>")
+        request.headers.add("User-Agent", settings.user_agent)
+        return request
+
+    # --- being asked ------------------------------------------------------------------------------------
+
+    def in_dialog(self, key: DialogKey, handler: Handler | None) -> None:
+        """Have the requests of a dialog handled, and its ACK; None ends that."""
+        if handler is None:
+            self._dialogs.pop(key, None)
+        else:
+            self._dialogs[key] = handler
+
+    def _incoming(self, event: Incoming) -> None:
+        if isinstance(event, AckReceived):
+            handler = self._dialogs.get(key_of_request(event.request))
+            if handler is not None:
+                handler(event)
+            return
+        if not isinstance(event, RequestReceived):
+            return
+        try:
+            self._request(event)
+        except (ProtocolError, SipProtocolError) as error:
+            logger.debug("malformed request", extra={"peer": str(event.peer), "reason": str(error)})
+            if not event.transaction.answered:
+                self.endpoint.respond(event.transaction, 400)
+
+    def _request(self, event: RequestReceived) -> None:
+        request, method = event.request, event.request.method
+        if self._peer is None or event.peer.host != self._peer.host:
+            self.endpoint.respond(event.transaction, 403)  # only the platform we registered at (GB-249)
+            return
+        handler = self._dialogs.get(key_of_request(request))
+        if handler is not None:
+            handler(event)
+        elif method == "MESSAGE":
+            self._message(event)
+        elif method == "INVITE":
+            self._backend.invite(self, event)
+        elif method == "SUBSCRIBE":
+            self._backend.subscribe(self, event)
+        elif method == "OPTIONS":
+            self.endpoint.respond(event.transaction, 200)
+        else:
+            self.endpoint.respond(event.transaction, 481)
+
+    def _message(self, event: RequestReceived) -> None:
+        request = event.request
+        if request.content_type not in CONTENT_TYPES:
+            self.endpoint.respond(event.transaction, 415)
+            return
+        envelope = Envelope.parse(request.body)
+        status = 200
+        if envelope.root is not Root.RESPONSE:
+            status = self._backend.message(self, envelope, request)
+        if status:
+            self.endpoint.respond(event.transaction, status)
