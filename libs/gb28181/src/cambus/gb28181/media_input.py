@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ CONNECT_TIMEOUT_S: Final = 3.0
 CONNECT_TRIES: Final = 3
 CONNECT_PAUSE_S: Final = 1.0
 MAX_CONNECTIONS: Final = 4
+RECEIVE_BUFFER_BYTES: Final = 2 * 1024 * 1024
+"""A keyframe comes as a burst of hundreds of packets."""
 READ_BYTES: Final = 256 * 1024
 _PORT_TRIES: Final = 50
 
@@ -121,6 +124,8 @@ class MediaInput:
             except OSError:
                 server.close()
                 continue
+            receiver = self._udp.get_extra_info("socket")
+            receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
             self._tcp, self.port = server, number
             return
         raise MediaError("no-port", "no port is free for media")

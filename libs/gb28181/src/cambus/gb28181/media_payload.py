@@ -57,6 +57,7 @@ class PayloadRouter:
         self.counts: Counter[str] = Counter()
         self._formats = {each.number: each for each in formats}
         self._tracks: dict[int, Track] = {}
+        self._before: dict[int, RtpPacket] = {}
 
     def push(self, packet: RtpPacket) -> list[StreamUnit]:
         """Take a packet, in order.
@@ -69,9 +70,10 @@ class PayloadRouter:
             if len(self._tracks) >= MAX_PAYLOAD_TYPES:
                 self.counts["payload-types"] += 1
                 return []
-            if not packet.payload:
+            track = self._find_track(packet)
+            if track is None:
                 return []
-            track = self._tracks[packet.payload_type] = self._track(packet)
+            self._tracks[packet.payload_type] = track
         return track.push(packet)
 
     def lost(self) -> None:
@@ -79,21 +81,22 @@ class PayloadRouter:
         for track in self._tracks.values():
             track.lost()
 
-    def _track(self, packet: RtpPacket) -> Track:
+    def _find_track(self, packet: RtpPacket) -> Track | None:
+        """What reads a payload type; None while one cannot tell: we may have come in the middle of a frame."""
         number, payload = packet.payload_type, packet.payload
         said = self._formats.get(number)
-        codec = _NAMES.get(said.name) if said is not None else None
-        if number in _AUDIO and (said is None or not said.name.startswith(("PS", "H26"))):
-            sound, rate = _AUDIO[number]
-            return SoundTrack(sound, rate)
-        if payload.startswith(_PACK):
-            return ProgramTrack()
+        name = said.name if said is not None else ""
+        if number in _AUDIO and not name.startswith(("PS", "H26")):
+            return SoundTrack(*_AUDIO[number])
         if payload.startswith(_PRIVATE):
             raise MediaError("unsupported-payload", f"the device sends a private format ({payload[:4]!a})")
-        codec = codec or _STATIC.get(number) or _by_packet(payload)
-        if codec in {Codec.H264, Codec.H265}:
-            return PictureTrack(codec)
-        return ProgramTrack()
+        if payload.startswith(_PACK):
+            return ProgramTrack()
+        before, self._before[number] = self._before.get(number), packet
+        if before is None or (before.timestamp == packet.timestamp and not before.marker) or not payload:
+            return None
+        codec = _NAMES.get(name) or _STATIC.get(number) or _by_packet(payload)
+        return PictureTrack(codec) if codec in {Codec.H264, Codec.H265} else ProgramTrack()
 
 
 class ProgramTrack:
