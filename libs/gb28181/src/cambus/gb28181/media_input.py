@@ -143,8 +143,8 @@ class MediaInput:
         raise MediaError("no-connection", f"cannot connect to {host}:{port} for media")
 
     def answered(self, formats: Iterable[PayloadFormat]) -> None:
-        """The device has said what its payload types are."""
-        self._router = PayloadRouter(formats)
+        """The device has said what its payload types are; media may have come before that."""
+        self._router.said(formats)
 
     async def started(self) -> None:
         """Wait for the first packet of the session."""

@@ -46,18 +46,19 @@ class Track(Protocol):
 class PayloadRouter:
     """Makes units of the packets of one session.
 
-    Args:
-        formats: what the device has said about payload types.
-
     Attributes:
         counts: what was dropped, by reason.
     """
 
-    def __init__(self, formats: Iterable[PayloadFormat] = ()) -> None:
+    def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self._formats = {each.number: each for each in formats}
+        self._formats: dict[int, PayloadFormat] = {}
         self._tracks: dict[int, Track] = {}
         self._before: dict[int, RtpPacket] = {}
+
+    def said(self, formats: Iterable[PayloadFormat]) -> None:
+        """The device has said more; what has been decided by looking stays."""
+        self._formats.update((each.number, each) for each in formats)
 
     def push(self, packet: RtpPacket) -> list[StreamUnit]:
         """Take a packet, in order.
