@@ -209,6 +209,8 @@ def _attribute(found: Description, value: str) -> Description:
         return replace(found, direction=lower)
     if lower == "setup" and text.lower() in {"active", "passive"}:
         return replace(found, setup="active" if text.lower() == "active" else "passive")
+    if lower == "connection":  # RFC 4145: always new here
+        return found
     if lower == "rtpmap" and (match := _RTPMAP.match(text)):
         number, label, rate = match.groups()
         return _with_format(found, PayloadFormat(int(number), label.upper(), int(rate or 0)))
