@@ -7,7 +7,7 @@ import logging
 import ssl
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Self
+from typing import Protocol, Self
 
 from cambus.sip.connections import Limits
 from cambus.sip.dialog import Dialog
@@ -30,13 +30,23 @@ from cambus.sip.timers import Timers
 from cambus.sip.transactions import ClientTransaction, ServerTransaction
 from cambus.sip.transports import CONNECT_TIMEOUT_S, Transports
 
-__all__ = ["Handler", "Incoming", "Invitation", "Limits", "SipEndpoint"]
+__all__ = ["Handler", "Incoming", "Invitation", "Limits", "SipEndpoint", "Wire"]
 
 logger = logging.getLogger(__name__)
 
 Incoming = RequestReceived | AckReceived | Cancelled | TransactionFailed
 Handler = Callable[[Incoming], None]
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with
+
+
+class Wire(Protocol):
+    """Stands between an endpoint and its sockets: for those who record traffic, or disturb it."""
+
+    def sent(self, peer: Peer, data: bytes) -> Iterable[bytes]:
+        """A message is about to be written; what is written instead."""
+
+    def received(self, message: Request | Response, peer: Peer) -> bool:
+        """A message has been read; whether it counts."""
 
 
 class Invitation:
@@ -69,6 +79,7 @@ class SipEndpoint:
         timers: of transactions.
         limits: what a peer may do.
         tls: with it, the port speaks TLS, and neither UDP nor plain TCP.
+        wire: sees all messages, and may change them.
 
     Attributes:
         layer: the transactions.
@@ -86,6 +97,7 @@ class SipEndpoint:
         timers: Timers | None = None,
         limits: Limits | None = None,
         tls: ssl.SSLContext | None = None,
+        wire: Wire | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -93,6 +105,7 @@ class SipEndpoint:
         self.counts: Counter[str] = Counter()
         self.layer = SipLayer(sent_by=advertised or self._own_address, timers=timers)
         self._handler = handler
+        self._wire = wire
         self._on_lost = on_lost
         self._transports = Transports(
             take=self._take,
@@ -202,6 +215,10 @@ class SipEndpoint:
         """Close a TCP connection."""
         self._transports.disconnect(peer)
 
+    def write(self, peer: Peer, data: bytes) -> None:
+        """Write bytes as they are, past the transactions."""
+        self._transports.write(peer, data)
+
     def is_connected(self, peer: Peer) -> bool:
         """Whether something can be sent to it: always on UDP."""
         return self._transports.is_connected(peer)
@@ -234,6 +251,8 @@ class SipEndpoint:
     def _take(self, framed: Framed, peer: Peer) -> bool:
         """Take what a transport has read; whether it can go on."""
         if isinstance(framed, Request | Response):
+            if self._wire is not None and not self._wire.received(framed, peer):
+                return True
             self.layer.receive(framed, peer, self._now())
         elif isinstance(framed, Noise):
             self.counts[framed.reason] += 1
@@ -256,7 +275,8 @@ class SipEndpoint:
                 if not out and not events:
                     break
                 for peer, data in out:
-                    self._transports.write(peer, data)
+                    for each in (data,) if self._wire is None else self._wire.sent(peer, data):
+                        self._transports.write(peer, each)
                 for event in events:
                     self._tell(event)
         finally:

@@ -267,6 +267,8 @@ class SipLayer:
         via, cseq = request.via, request.cseq
         if cseq.method != request.method:
             raise ProtocolError("CSeq names another method")
+        if not all(map(request.headers.get, ("From", "To", "Call-ID"))):
+            raise ProtocolError("From, To or Call-ID is missing")
         key = _server_key(request, via, cseq, peer)
         known = self._servers.get(key)
         if request.method == "ACK":
