@@ -30,7 +30,49 @@ def quirk(default: T, doc: str) -> T:
 
 
 @dataclass
-class DeviceQuirks:
+class Switches:
+    """Switches by name, set and shown as text; the fields are those of the heirs."""
+
+    def update(self, values: Mapping[str, Any]) -> None:
+        """Set fields by name; values may be text as on a command line, or of the field's type.
+
+        All values are checked before the first is set.
+
+        Raises:
+            ValueError: no such quirk, or a value it cannot take; the message lists what it can.
+        """
+        hints = get_type_hints(type(self))
+        parsed = {}
+        for name, value in values.items():
+            if name not in hints:
+                raise ValueError(f"no quirk {name!r}; there are: {', '.join(sorted(hints))}")
+            parsed[name] = _parse(name, hints[name], value)
+        for name, value in parsed.items():
+            setattr(self, name, value)
+
+    def reset(self) -> None:
+        """Back to `classic`."""
+        fresh = type(self)()
+        for each in fields(self):
+            setattr(self, each.name, getattr(fresh, each.name))
+
+    def as_json(self) -> dict[str, Any]:
+        """Every quirk and its value; sets become sorted lists."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: sorted(value) if isinstance(value, set) else value for name, value in values.items()}
+
+    @classmethod
+    def describe(cls) -> list[tuple[str, str, str, str]]:
+        """Name, values, default and meaning of every quirk, in order."""
+        hints, fresh = get_type_hints(cls), cls()
+        return [
+            (each.name, _values(hints[each.name]), str(getattr(fresh, each.name)), each.metadata["doc"])
+            for each in fields(cls)
+        ]
+
+
+@dataclass
+class DeviceQuirks(Switches):
     """Deviations of packets, sessions and media; the defaults are the profile `classic`."""
 
     tail: Literal["lfnul", "lf", "nul", "none", "crlf"] = quirk("lfnul", "what follows the JSON of a reply")
@@ -114,43 +156,6 @@ class DeviceQuirks:
         "end_flag", "flag_on_last", "zero_length", "message_1423", "message_1423_json", "silence"
     ] = quirk("end_flag", "how a playback or download ends")
 
-    def update(self, values: Mapping[str, Any]) -> None:
-        """Set fields by name; values may be text as on a command line, or of the field's type.
-
-        All values are checked before the first is set.
-
-        Raises:
-            ValueError: no such quirk, or a value it cannot take; the message lists what it can.
-        """
-        hints = get_type_hints(type(self))
-        parsed = {}
-        for name, value in values.items():
-            if name not in hints:
-                raise ValueError(f"no quirk {name!r}; there are: {', '.join(sorted(hints))}")
-            parsed[name] = _parse(name, hints[name], value)
-        for name, value in parsed.items():
-            setattr(self, name, value)
-
-    def reset(self) -> None:
-        """Back to `classic`."""
-        fresh = type(self)()
-        for each in fields(self):
-            setattr(self, each.name, getattr(fresh, each.name))
-
-    def as_json(self) -> dict[str, Any]:
-        """Every quirk and its value; sets become sorted lists."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: sorted(value) if isinstance(value, set) else value for name, value in values.items()}
-
-    @classmethod
-    def describe(cls) -> list[tuple[str, str, str, str]]:
-        """Name, values, default and meaning of every quirk, in order."""
-        hints, fresh = get_type_hints(cls), cls()
-        return [
-            (each.name, _values(hints[each.name]), str(getattr(fresh, each.name)), each.metadata["doc"])
-            for each in fields(cls)
-        ]
-
 
 def _values(hint: Any) -> str:
     if get_origin(hint) is Literal:
@@ -168,9 +173,9 @@ def _parse(name: str, hint: Any, value: Any) -> Any:
         if origin is Literal:
             return {each: each for each in get_args(hint)}[value]
         if origin is dict:
-            _, item = get_args(hint)
+            key_type, item = get_args(hint)
             pairs = value.items() if isinstance(value, Mapping) else _pairs(value)
-            return {int(key): item(each) for key, each in pairs}
+            return {key_type(key): item(each) for key, each in pairs}
         if origin in {set, tuple}:
             item = get_args(hint)[0]
             parts = [part for part in value.split(",") if part] if isinstance(value, str) else value

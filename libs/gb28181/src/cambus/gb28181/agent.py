@@ -22,14 +22,15 @@ from cambus.gb28181.versions import HEADER as VERSION_HEADER
 from cambus.gb28181.versions import Version
 from cambus.sip.dialog import DialogKey, key_of_request
 from cambus.sip.digest import Challenge, answer
-from cambus.sip.endpoint import Incoming, SipEndpoint
+from cambus.sip.endpoint import Incoming, SipEndpoint, Wire
 from cambus.sip.errors import ProtocolError as SipProtocolError
 from cambus.sip.errors import SipError, TransactionTimeout, TransportError
-from cambus.sip.events import AckReceived, Cancelled, RequestReceived
+from cambus.sip.events import AckReceived, Cancelled, RequestReceived, TransactionFailed
 from cambus.sip.fields import NameAddress
 from cambus.sip.message import Request, Response
 from cambus.sip.peer import Peer
 from cambus.sip.timers import Timers
+from cambus.sip.transactions import ServerTransaction
 from cambus.sip.uri import SipUri
 
 logger = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ class AgentBackend(Protocol):
         """Somebody wants to be told; to be answered."""
 
 
-Handler = Callable[[RequestReceived | AckReceived | Cancelled], None]
+Handler = Callable[[Incoming], None]
 
 
 class Agent:
@@ -110,6 +111,9 @@ class Agent:
         settings: who it is, and where it registers.
         backend: what it is made of.
         timers: of SIP transactions.
+        wire: sees all messages, and may change them.
+        endpoint: sockets shared with others, whose owner calls `incoming` with what concerns this agent; by
+            default it has its own.
 
     Attributes:
         registered: set while it is registered.
@@ -117,17 +121,25 @@ class Agent:
     """
 
     def __init__(
-        self, settings: AgentSettings, backend: AgentBackend, *, timers: Timers | None = None
+        self,
+        settings: AgentSettings,
+        backend: AgentBackend,
+        *,
+        timers: Timers | None = None,
+        wire: Wire | None = None,
+        endpoint: SipEndpoint | None = None,
     ) -> None:
         self.settings = settings
         self.registered = asyncio.Event()
-        self.endpoint = SipEndpoint(
-            self._incoming,
+        self._shared = endpoint is not None
+        self.endpoint = endpoint or SipEndpoint(
+            self.incoming,
             host=settings.host,
             port=settings.port,
             advertised=(lambda _: settings.advertised) if settings.advertised else None,
             on_lost=self._lost,
             timers=timers,
+            wire=wire,
         )
         self._backend = backend
         self._peer: Peer | None = None
@@ -152,7 +164,8 @@ class Agent:
 
     async def start(self) -> None:
         """Listen, and register until closed."""
-        await self.endpoint.start()
+        if not self._shared:
+            await self.endpoint.start()
         self._task = asyncio.create_task(self._run(), name=f"gb28181 agent {self.settings.code}")
 
     async def close(self, *, unregister: bool = True) -> None:
@@ -168,7 +181,8 @@ class Agent:
             except (SipError, Unreachable, TimeoutError):
                 logger.debug("not unregistered", extra={"code": self.settings.code})
         self.registered.clear()
-        await self.endpoint.close()
+        if not self._shared:
+            await self.endpoint.close()
 
     @property
     def address(self) -> str:
@@ -370,13 +384,13 @@ class Agent:
         else:
             self._dialogs[key] = handler
 
-    def _incoming(self, event: Incoming) -> None:
-        if isinstance(event, AckReceived):
-            handler = self._dialogs.get(key_of_request(event.request))
+    def incoming(self, event: Incoming) -> None:
+        """Something came for this agent."""
+        if not isinstance(event, RequestReceived):
+            key = _key(event)
+            handler = self._dialogs.get(key) if key is not None else None
             if handler is not None:
                 handler(event)
-            return
-        if not isinstance(event, RequestReceived):
             return
         try:
             self._request(event)
@@ -415,3 +429,14 @@ class Agent:
             status = self._backend.message(self, envelope, request)
         if status:
             self.endpoint.respond(event.transaction, status)
+
+
+def _key(event: AckReceived | Cancelled | TransactionFailed) -> DialogKey | None:
+    """The dialog that an INVITE of the platform sets up, or would have."""
+    if isinstance(event, AckReceived):
+        return key_of_request(event.request)
+    transaction = event.transaction
+    if not isinstance(transaction, ServerTransaction):
+        return None
+    request = transaction.request
+    return (request.call_id, request.to_tag or transaction.to_tag, request.from_tag)

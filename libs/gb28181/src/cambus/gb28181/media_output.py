@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import struct
+from collections.abc import Iterable
 from typing import Final, cast
 
 from cambus.gb28181.errors import MediaError
@@ -16,7 +17,6 @@ MAX_UNSENT_BYTES: Final = 4 * 1024 * 1024
 CONNECT_TIMEOUT_S: Final = 3.0
 CONNECT_TRIES: Final = 3
 _HEADER = struct.Struct(">BBHII")
-_FRAMED = struct.Struct(">HBBHII")
 
 
 class MediaOutput:
@@ -121,24 +121,38 @@ class MediaOutput:
             timestamp: 90 kHz.
             payload_type: another than usual.
         """
-        if self._tcp is not None and self._tcp.get_write_buffer_size() > MAX_UNSENT_BYTES:
-            self.dropped += 1
-            return
+        self.write(self.packets(frame, timestamp, payload_type=payload_type))
+
+    def packets(self, frame: bytes, timestamp: int, *, payload_type: int | None = None) -> list[bytes]:
+        """The RTP packets of one frame; arguments as `send`."""
         type_ = self._payload_type if payload_type is None else payload_type
         stamp = timestamp & 0xFFFFFFFF
         packets: list[bytes] = []
         for at in range(0, len(frame), MTU):
             piece = frame[at : at + MTU]
             marker = 0x80 if at + MTU >= len(frame) else 0
-            if self._udp is not None:
-                head = _HEADER.pack(0x80, marker | type_, self._sequence, stamp, self.ssrc)
-                self._udp.sendto(head + piece)
-            else:
-                head = _FRAMED.pack(len(piece) + 12, 0x80, marker | type_, self._sequence, stamp, self.ssrc)
-                packets += (head, piece)
+            packets.append(_HEADER.pack(0x80, marker | type_, self._sequence, stamp, self.ssrc) + piece)
             self._sequence = self._sequence + 1 & 0xFFFF
-        if packets and self._tcp is not None and not self._tcp.is_closing():
-            self._tcp.write(b"".join(packets))
+        return packets
+
+    def write(self, packets: Iterable[bytes]) -> None:
+        """Send RTP packets as they are; a receiver that does not read is sent nothing more."""
+        if self._udp is not None:
+            for packet in packets:
+                self._udp.sendto(packet)
+        elif self._tcp is not None and not self._tcp.is_closing():
+            if self._tcp.get_write_buffer_size() > MAX_UNSENT_BYTES:
+                self.dropped += 1
+                return
+            framed = (part for packet in packets for part in (len(packet).to_bytes(2, "big"), packet))
+            self._tcp.write(b"".join(framed))
+
+    async def move(self) -> None:
+        """Go on from another port, as some devices do in the middle of a stream; UDP only."""
+        if self._udp is not None:
+            before = self._udp
+            await self.open()
+            before.close()
 
     def write_raw(self, data: bytes) -> None:
         """Write bytes as they are, for devices that send what they should not."""
@@ -154,6 +168,11 @@ class MediaOutput:
                 transport.close()
         if self._server is not None:
             self._server.close()
+
+    @property
+    def drained(self) -> bool:
+        """Whether all that was sent has left: what is under way when a TCP connection is closed is not lost."""
+        return self._tcp is None or not self._tcp.get_write_buffer_size()
 
 
 class _Sender(asyncio.Protocol):

@@ -16,7 +16,7 @@ from cambus.dvrip.payload import decode_body
 from cambus.dvrip.server import DeviceServer
 from cambus.dvrip.values import as_object, parse_number
 from cambus.dvrip.wire import Packet
-from cambus.simulators.dvrip.watch import Watch
+from cambus.simulators.watch import Watch
 
 if TYPE_CHECKING:
     from cambus.simulators.dvrip.device import SimulatedDevice

@@ -37,8 +37,8 @@ from cambus.simulators.dvrip.ptz import PtzHead, PtzPosition
 from cambus.simulators.dvrip.quirks import Quirks
 from cambus.simulators.dvrip.registration import Registration
 from cambus.simulators.dvrip.upgrade import FirmwareImage
-from cambus.simulators.dvrip.watch import Watch
 from cambus.simulators.video_loop import LoopStore
+from cambus.simulators.watch import Watch
 
 #: Between the answer to a reboot and the connections going.
 _REBOOT_DELAY_S: Final = 0.05
