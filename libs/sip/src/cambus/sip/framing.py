@@ -86,7 +86,8 @@ def read_datagram(
     except ProtocolError as error:
         if error.status == 0 or (request is None and head[:4].upper() == b"SIP/"):
             return Noise("garbage", len(data))
-        return Broken(error, request or _request_of(head))
+        # without its frames, which hold the message and would be held by it
+        return Broken(error.with_traceback(None), request or _request_of(head))
     return message
 
 
