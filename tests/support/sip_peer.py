@@ -69,22 +69,19 @@ def answer(to: Request, status: int, **changes: Any) -> Response:
 class UdpDevice(asyncio.DatagramProtocol):
     """A device on UDP: all it hears is in `heard`; `lose` says of each datagram whether the network loses it."""
 
-    def __init__(self, lose: Callable[[bytes], bool] = lambda _: False) -> None:
+    def __init__(self, lose: Callable[[bytes], bool] = lambda _: False, *, host: str = "127.0.0.1") -> None:
         self.heard: asyncio.Queue[Message] = asyncio.Queue()
         self.lost = 0
         self._lose = lose
+        self._host = host
         self._gone = asyncio.Event()
 
-    async def open(self, host: str = "127.0.0.1") -> Self:
-        """Take a port."""
+    async def __aenter__(self) -> Self:
         self.transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: self, local_addr=(host, 0)
+            lambda: self, local_addr=(self._host, 0)
         )
         self.address: tuple[str, int] = self.transport.get_extra_info("sockname")[:2]
         return self
-
-    async def __aenter__(self) -> Self:
-        return await self.open()
 
     async def __aexit__(self, *_: object) -> None:
         self.transport.close()
