@@ -89,7 +89,12 @@ class Transports(Receiver):
             if self._tls is None:
                 datagram = _bound(socket.SOCK_DGRAM, host, number)
                 self._udp, _ = await loop.create_datagram_endpoint(lambda: self._datagrams, sock=datagram)
-            self._server = await loop.create_server(lambda: Connection(self), sock=stream, ssl=self._tls)
+            self._server = await loop.create_server(
+                lambda: Connection(self),
+                sock=stream,
+                ssl=self._tls,
+                ssl_handshake_timeout=self.limits.message_timeout_s if self._tls else None,
+            )
         except BaseException:
             stream.close()
             if self._udp is not None:
