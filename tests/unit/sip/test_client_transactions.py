@@ -171,6 +171,16 @@ def test_a_failed_invite_is_acknowledged_each_time(layer: SipLayer) -> None:
     assert empty(layer)
 
 
+def test_a_failure_is_acknowledged_for_as_long_as_it_may_be_repeated(layer: SipLayer) -> None:
+    transaction = asked(layer, "INVITE")
+    layer.receive(answer(transaction.request, 486), UDP, 0.0)
+    times_sent(layer, 31.9)
+
+    layer.receive(answer(transaction.request, 486), UDP, 31.9)
+
+    assert methods(layer) == ["ACK"]
+
+
 def test_each_repeated_2xx_gets_the_ack_again(layer: SipLayer) -> None:
     transaction = asked(layer, "INVITE")
     success = answer(transaction.request, 200, tag="theirs")

@@ -60,6 +60,21 @@ def test_a_deadline_that_came_nearer_is_met_once() -> None:
     assert len(schedule) == 0
 
 
+def test_a_deadline_that_came_nearer_and_went_away_again_is_kept_once() -> None:
+    schedule = Schedule()
+    alarm = Alarm(9.0)
+    schedule.put(alarm)
+    alarm.deadline = 1.0
+    schedule.put(alarm)
+    assert schedule.due(1.0) is alarm
+    alarm.deadline = 20.0
+    schedule.put(alarm)
+
+    assert schedule.due(10.0) is None
+    assert len(schedule) == 1
+    assert schedule.due(20.0) is alarm
+
+
 def test_what_no_longer_has_a_deadline_is_not_woken() -> None:
     schedule = Schedule()
     alarm = Alarm(1.0)
