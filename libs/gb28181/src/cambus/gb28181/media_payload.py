@@ -93,10 +93,12 @@ class PayloadRouter:
             raise MediaError("unsupported-payload", f"the device sends a private format ({payload[:4]!a})")
         if payload.startswith(_PACK):
             return ProgramTrack()
+        if name in _NAMES and payload:
+            return PictureTrack(_NAMES[name])  # said by the device itself; its first keyframe need not be lost
         before, self._before[number] = self._before.get(number), packet
         if before is None or (before.timestamp == packet.timestamp and not before.marker) or not payload:
             return None
-        codec = _NAMES.get(name) or _STATIC.get(number) or _by_packet(payload)
+        codec = _STATIC.get(number) or _by_packet(payload)
         return PictureTrack(codec) if codec in {Codec.H264, Codec.H265} else ProgramTrack()
 
 

@@ -131,6 +131,7 @@ class ProgramStreamDemuxer:
             data, self._rest = self._rest + data, b""
         self._walk(data, found)
         if complete and not self._missing:
+            self._end_unbounded(found)
             self._end_video(found)
         return found
 
@@ -250,6 +251,13 @@ class ProgramStreamDemuxer:
         self._rest = data[len(data) - tail :] if tail else b""
         return len(data)
 
+    def _end_unbounded(self, found: list[StreamUnit]) -> None:
+        """The frame has ended, and with it a packet without a length."""
+        if self._unbounded:
+            self._put(self._open_id, self._rest, found)
+            self._rest = b""
+            self._unbounded = False
+
     def _pts(self, data: bytes, at: int, code: int) -> int | None:
         if not data[at + 7] & 0x80 or data[at + 8] < 5:
             return None
@@ -271,7 +279,8 @@ class ProgramStreamDemuxer:
 
     def _put(self, code: int, payload: bytes, found: list[StreamUnit], *, more: bool = False) -> None:
         if code >= _FIRST_VIDEO:
-            self._video.append(payload)
+            if payload:
+                self._video.append(payload)
             self._video_bytes += len(payload)
             if self._video_bytes > self._most:
                 self.counts["oversize"] += 1
