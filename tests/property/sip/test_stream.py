@@ -18,7 +18,19 @@ MESSAGES = st.builds(
     eol=st.sampled_from(["\r\n", "\n"]),
 )
 RESPONSES = st.just(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP a;branch=b\r\nCSeq: 1 BYE\r\n\r\n")
-BETWEEN = st.sampled_from([b"", b"\r\n", b"\r\n\r\n", b"\x00", b"\n", b"\r", b"\r\n\r\n\r\n"])
+BETWEEN = st.sampled_from(
+    [
+        b"",
+        b"\r\n",
+        b"\r\n\r\n",
+        b"\x00",
+        b"\n",
+        b"\r",
+        b"\r\n\r\n\r\n",
+        b"\x00" * 63 + b"\r\n\r\n",
+        b"\r\n" * 40,
+    ]
+)
 GARBAGE = st.one_of(
     st.binary(max_size=40),
     st.sampled_from([b"junk\r\n", b"a b c\r\n\r\n", b"x" * 1500, b"\xff" * 3000, b"SIP", b"MESSAGE sip:1@x"]),

@@ -123,10 +123,23 @@ def test_every_hop_is_echoed_in_order_and_the_topmost_filled_in(layer: SipLayer)
 
     (response,) = sent(layer)
     assert response.headers.all("Via") == [
-        "SIP/2.0/UDP 10.0.0.2:5060;rport=40001;branch=z9hG4bKa;received=192.0.2.7",
-        "SIP/2.0/UDP b;branch=z9hG4bKb",
+        "SIP/2.0/UDP 10.0.0.2:5060;rport=40001;branch=z9hG4bKa;received=192.0.2.7, SIP/2.0/UDP b;branch=z9hG4bKb",
         "SIP/2.0/TCP c",
     ]
+
+
+def test_an_answer_is_hardly_larger_than_its_request(layer: SipLayer) -> None:
+    hops = ["SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKa" + "," * 20_000, *["x"] * 100]
+    message = request(via=hops)
+    size = len(message.serialize())
+
+    layer.receive(message, UDP, 0.0)
+    (event,) = layer.events_received()
+    assert isinstance(event, RequestReceived)
+    layer.respond(event.transaction, 403, 0.0)
+
+    ((_, data),) = layer.data_to_send()
+    assert len(data) < size + 100
 
 
 @pytest.mark.parametrize("rport", ["", ";rport"])

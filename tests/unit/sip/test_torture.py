@@ -64,7 +64,7 @@ def test_a_short_tortuous_invite() -> None:
     assert (read.to_tag, read.from_tag, read.call_id, str(read.cseq)) == ("1a", "98", "tort.1@x", "9 INVITE")
     assert read.from_.display == 'The Gate \\"'
     assert read.headers.get("Newfangled") == "what it says more text"
-    assert [Via.parse(hop).branch for hop in read.headers.all("Via")] == ["390sk", "z9hG4bK9", "z9hG4bK3"]
+    assert [Via.parse(hop).branch for hop in read.headers.listed("Via")] == ["390sk", "z9hG4bK9", "z9hG4bK3"]
     assert (read.body, read.headers.get("Subject")) == (b"v=0", "")
 
 

@@ -15,12 +15,13 @@ from cambus.sip.message import MAX_HEAD_BYTES, Request, Response, parse_head
 
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
-_START_LINE = re.compile(rb"(?:[A-Z]{3,12} \S{1,1024} SIP/2\.0|SIP/2\.0 [0-9]{3} ?[^\r\n]{0,200})[ \t]*\r?\n")
+_START_LINE = re.compile(rb"(?:[A-Z]{3,12} \S{1,1024} SIP/2\.0|SIP/2\.0 [0-9]{3} ?[^\r\n]{0,60})[ \t]*\r?\n")
 _BEGINNING = re.compile(rb"[A-Za-z0-9.!%*_+`'~-]{1,40}(?:[ \t/]|\Z)")
 _XML_ROOT = re.compile(rb"<\s*([A-Za-z][\w.:-]{0,40})[\s>]")
 _FIELD_LINE = re.compile(rb"[A-Za-z-]{1,40}[ \t]*:")
 _METHOD = re.compile(rb"[A-Z]{3,12}(?= )")
-_BETWEEN = re.compile(rb"[\r\n\x00]*")
+_WINDOW: Final = 64
+_BETWEEN = re.compile(rb"[\r\n\x00]{0,%d}" % _WINDOW)
 _PING: Final = b"\r\n\r\n"
 _DIGITS = re.compile(r"[0-9]{1,10}\Z")
 _HEAD_AND_END: Final = MAX_HEAD_BYTES + len(_PING)
@@ -207,18 +208,17 @@ class StreamReader:
 
     def _skip_blank(self) -> bool:
         """Drop what may stand between messages; whether that was a ping."""
-        blank = _BETWEEN.match(self._buffer)
-        end = blank.end() if blank else 0
-        if not end:
-            return False
-        ping = self._buffer.find(_PING, 0, end)
-        if ping >= 0:
-            self._drop(ping + len(_PING))
-            return True
-        kept = 0
-        if end == len(self._buffer):  # the beginning of a ping may stand at the end
-            kept = next(size for size in (3, 2, 1, 0) if self._buffer.endswith(_PING[:size]))
-        self._drop(end - kept)
+        while (blank := _BETWEEN.match(self._buffer)) and (end := blank.end()):
+            ping = self._buffer.find(_PING, 0, end)
+            if ping >= 0:
+                self._drop(ping + len(_PING))
+                return True
+            kept = 0
+            if end in {len(self._buffer), _WINDOW}:  # the beginning of a ping may stand at the end
+                kept = next(size for size in (3, 2, 1, 0) if blank.group().endswith(_PING[:size]))
+            self._drop(end - kept)
+            if end < _WINDOW:
+                break
         return False
 
     def _without_head(self) -> Framed | None:

@@ -27,7 +27,7 @@ from cambus.sip.events import (
     ResponseReceived,
     TransactionFailed,
 )
-from cambus.sip.fields import CSeq, Via
+from cambus.sip.fields import CSeq, Via, split_outside_quotes
 from cambus.sip.message import Request, Response, respond
 from cambus.sip.peer import Peer
 from cambus.sip.states import Effect, Input, State
@@ -405,10 +405,10 @@ def _server_key(request: Request, via: Via, cseq: CSeq, peer: Peer) -> Key:
 
 
 def _fill_in_source(request: Request, via: Via, peer: Peer) -> None:
-    """Say in the topmost Via where the request came from; every hop gets a line of its own, in order."""
-    hops = request.headers.listed("Via")
-    hops[0] = via.answered_to(peer.host, peer.port)
-    request.headers.set("Via", *hops)
+    """Say in the topmost hop where the request came from; all others stay as they are (GB-004)."""
+    first, *others = request.headers.all("Via")
+    behind = first[len(next(split_outside_quotes(first, ","))) :]
+    request.headers.set("Via", via.answered_to(peer.host, peer.port) + behind, *others)
 
 
 def _ack_of_failure(invite: Request, response: Response) -> bytes:

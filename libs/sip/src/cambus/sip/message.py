@@ -20,7 +20,7 @@ _ECHOED = frozenset({"Via", "From", "Call-ID", "CSeq", "Record-Route"})  # RFC 3
 _METHOD = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,40}\Z")  # RFC 3261 §25.1: token
 _STATUS_LINE = re.compile(r"(?i)SIP\s*/\s*2\.0\s+([0-9]{3})(?:\s+(.*))?\Z", re.DOTALL)
 _FIELD_NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,100}\Z")
-_FOLD = re.compile(rb"[ \t]*\r?\n[ \t]+")
+_FOLD = re.compile(rb"\r?\n[ \t]+")
 
 
 @dataclass(slots=True)
