@@ -29,6 +29,7 @@ SMALL = MediaPlan(
     VideoSpec(width=96, height=80, fps=10, bitrate=60_000, gop_s=1.0, loop_s=1.0),
 )
 TIMES = Times(
+    request_s=4.0,
     control_s=3.0,
     query_s=5.0,
     config_gap_s=1.0,

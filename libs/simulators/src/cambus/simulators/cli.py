@@ -16,6 +16,7 @@ from cambus.simulators.dvrip.discovery import DiscoveryResponder
 from cambus.simulators.dvrip.media_plan import MediaPlan
 from cambus.simulators.dvrip.quirks import Quirks
 from cambus.simulators.dvrip.simulator import DvripSimulator
+from cambus.simulators.gb28181.command import gb28181, read_password
 from cambus.simulators.video_loop import VideoSpec
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Simulated surveillance devices.")
@@ -60,7 +61,7 @@ def dvrip(
     seed: Annotated[int | None, typer.Option(help="Seed of all chance, to reproduce a run.")] = None,
 ) -> None:
     """Run simulated Xiongmai DVRIP recorders until SIGTERM or SIGINT."""
-    secret = _password(password, password_file)
+    secret = read_password(password, password_file)
     values = _quirk_values(quirk or [])
     plan = _plan(main_size, main_bitrate, fps, codec)
     centre = _address(alarm_centre) if alarm_centre else None
@@ -86,6 +87,9 @@ def dvrip(
     except TransportError as error:
         typer.echo(f"cambus-sim: {error}", err=True)
         raise typer.Exit(1) from None
+
+
+app.command()(gb28181)
 
 
 def main() -> None:
@@ -123,17 +127,6 @@ async def _run(
         await sims[0].prepare(2)
         typer.echo("ready")
         await stop.wait()
-
-
-def _password(password: str, path: Path | None) -> str:
-    if path is not None:
-        try:
-            password = path.read_text(encoding="utf-8").rstrip("\r\n")
-        except OSError as error:
-            raise typer.BadParameter(f"cannot read {path}: {error.strerror}") from None
-    if not password:
-        raise typer.BadParameter("give --password or --password-file; there is no default")
-    return password
 
 
 def _quirk_values(pairs: list[str]) -> dict[str, str]:

@@ -101,6 +101,10 @@ class Channel:
     recording: bool = False
     on: bool = True
 
+    def as_json(self) -> dict[str, Any]:
+        """For those who look."""
+        return {"code": self.code, "on": self.on, "recording": self.recording, "head": self.head.as_json()}
+
 
 @dataclass
 class SimulatedDevice:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from cambus.gb28181 import sdp
 from cambus.gb28181.agent import Agent
+from cambus.gb28181.manscdp.envelope import Envelope
+from cambus.gb28181.manscdp.notices import Broadcast, BroadcastAnswer
 from cambus.gb28181.sdp import Description
 from cambus.media.mpegps import ProgramStreamDemuxer
 from cambus.media.rtp_input import RtpPacket, parse_rtp
@@ -17,6 +19,9 @@ from cambus.sip.endpoint import Incoming
 from cambus.sip.errors import SipError
 from cambus.sip.events import RequestReceived
 from cambus.sip.message import Request
+
+if TYPE_CHECKING:
+    from cambus.simulators.gb28181.simulator import Gb28181Simulator
 
 logger = logging.getLogger(__name__)
 
@@ -159,6 +164,47 @@ class Listening:
                 transport.close()
         if self._server is not None:
             self._server.close()
+
+
+class Loudspeakers:
+    """What a device does about broadcasts.
+
+    Args:
+        sim: the device.
+
+    Attributes:
+        listenings: the broadcasts it has fetched.
+    """
+
+    def __init__(self, sim: Gb28181Simulator) -> None:
+        self.listenings: list[Listening] = []
+        self._sim = sim
+
+    def told(self, envelope: Envelope) -> None:
+        """The platform wants to be heard."""
+        sim, order, how = self._sim, Broadcast.parse(envelope), self._sim.quirks.broadcast
+        target = order.target or sim.code
+        ok = how != "error" and target in sim.device.codes
+        if how == "silent":
+            return
+        answer = BroadcastAnswer(ok).serialize(sim.echo(envelope), target, charset=sim.profile.charset)
+        sim.own(self._fetch(answer, order.source or "", target, invite=ok and how == "accept"))
+
+    async def _fetch(self, answer: bytes, source: str, target: str, *, invite: bool) -> None:
+        sim = self._sim
+        await sim.agent.send(answer)
+        if invite:
+            quirks = sim.quirks
+            listening = Listening(
+                sim.agent, source, target, quirks.broadcast_transport, ps=quirks.broadcast_ps
+            )
+            self.listenings.append(listening)
+            await listening.start()
+
+    def close(self) -> None:
+        """Hear no more."""
+        for each in self.listenings:
+            each.close()
 
 
 class _Datagrams(asyncio.DatagramProtocol):

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from cambus.gb28181 import sdp
 from cambus.gb28181.errors import GbError, ProtocolError
@@ -111,6 +111,18 @@ class Session:
     def position_s(self) -> float:
         """How far it is."""
         return self._source.position_s
+
+    def as_json(self) -> dict[str, Any]:
+        """For those who look."""
+        return {
+            "channel": self.channel.code,
+            "purpose": self.purpose.value,
+            "stream": self.stream,
+            "position_s": round(self.position_s, 3),
+            "bytes": self.sent_bytes,
+            "paused": self.paused,
+            "speed": self.speed,
+        }
 
     @property
     def _host(self) -> str:

@@ -24,26 +24,20 @@ from cambus.gb28181.errors import GbError
 from cambus.gb28181.manscdp import catalog as catalogs
 from cambus.gb28181.manscdp.alarms import AlarmDetails, AlarmNotice, AlarmParameters
 from cambus.gb28181.manscdp.catalog import CatalogChange, CatalogEvent
-from cambus.gb28181.manscdp.config import SnapshotConfig
-from cambus.gb28181.manscdp.control import UpgradeOrder
 from cambus.gb28181.manscdp.envelope import Envelope, Root
 from cambus.gb28181.manscdp.layout import Body
 from cambus.gb28181.manscdp.notices import (
-    Broadcast,
-    BroadcastAnswer,
-    SnapshotFiles,
-    SnapshotsFinished,
-    UpgradeResult,
     VideoUploadNotice,
 )
 from cambus.gb28181.manscdp.positions import FlatPositionNotice, Position, PositionNotice
 from cambus.gb28181.manscdp.presence import Keepalive
 from cambus.gb28181.manscdp.ptz_state import PtzPositionNotice
 from cambus.gb28181.values import write_time
+from cambus.simulators.gb28181.acting import Acting
 from cambus.simulators.gb28181.archive import ArchivePlan
 from cambus.simulators.gb28181.device import SimulatedDevice
 from cambus.simulators.gb28181.head import Head
-from cambus.simulators.gb28181.listening import Listening
+from cambus.simulators.gb28181.listening import Listening, Loudspeakers
 from cambus.simulators.gb28181.orders import Orders
 from cambus.simulators.gb28181.profiles import PROFILES, ProfileName
 from cambus.simulators.gb28181.questions import Questions, ptz_position
@@ -52,10 +46,8 @@ from cambus.simulators.gb28181.session import Session
 from cambus.simulators.gb28181.shared import SharedEndpoint
 from cambus.simulators.gb28181.source import MediaPlan
 from cambus.simulators.gb28181.streams import Streams
-from cambus.simulators.gb28181.transfers import fetch_firmware, upload_pictures
 from cambus.simulators.gb28181.watchers import Watcher, Watchers
 from cambus.simulators.gb28181.wire import Recorded, SimulatedWire
-from cambus.simulators.video_loop import LoopStore
 from cambus.simulators.watch import Watch
 from cambus.sip.errors import SipError
 from cambus.sip.events import RequestReceived
@@ -124,10 +116,10 @@ class Gb28181Simulator:
         self.profile = PROFILES[profile]
         self.quirks = quirks if quirks is not None else Quirks()
         self.media = media or MediaPlan()
-        self.listenings: list[Listening] = []
         self.refusals = 0
         self.position = (116.397, 39.908)
         self.uploaded: list[str] = []
+        self.elsewhere: list[bytes] = []
         self.fetched: list[tuple[int, str]] = []
         self._random = Random(seed)  # noqa: S311 - reproducible faults, no secrets
         self._watch = Watch()
@@ -168,14 +160,19 @@ class Gb28181Simulator:
         self.agent = self._new_agent()
         self.streams = Streams(self, self.device, self.media, self.quirks, self._random)
         self.watchers = Watchers(self, self.quirks)
+        self.loudspeakers = Loudspeakers(self)
         self._questions = Questions(self.device, self.quirks, self._random, self._next_sn)
-        self._orders = Orders(self.device, self.quirks, self, self._questions.sn)
+        self._orders = Orders(self.device, self.quirks, Acting(self), self._questions.sn)
 
     def _write(self, peer: Peer, data: bytes) -> None:
         self.agent.endpoint.write(peer, data)
 
     def _next_sn(self) -> int:
         return self.agent.next_sn()  # of the agent there is now: a restart makes another
+
+    def echo(self, envelope: Envelope) -> int:
+        """The number an answer has."""
+        return self._questions.sn(envelope)
 
     def _new_agent(self) -> Agent:
         if self._shared is not None:
@@ -216,13 +213,11 @@ class Gb28181Simulator:
         """Sessions and subscriptions end without a word, as with a power cut."""
         self.streams.stop_all()
         self.watchers.clear()
-        for listening in self.listenings:
-            listening.close()
+        self.loudspeakers.close()
 
     async def prepare(self) -> None:
         """Encode the pictures of the first camera now instead of with the first viewer."""
-        futures = [asyncio.wrap_future(LoopStore.shared.future(self.media.spec(1, each))) for each in (0, 1)]
-        await asyncio.gather(*futures)
+        await self.streams.prepare()
 
     def own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something for as long as the device lives; what the platform makes fail is no fault of ours."""
@@ -263,6 +258,11 @@ class Gb28181Simulator:
         return list(self.streams.open.values())
 
     @property
+    def listenings(self) -> list[Listening]:
+        """The broadcasts it has fetched."""
+        return self.loudspeakers.listenings
+
+    @property
     def messages(self) -> list[Recorded]:
         """What went over the wire, oldest first."""
         return list(self.wire.messages)
@@ -299,22 +299,8 @@ class Gb28181Simulator:
             "guarded": device.guarded,
             "alarmed": device.alarmed,
             "keyframes": device.keyframes,
-            "channels": [
-                {"code": each.code, "on": each.on, "recording": each.recording, "head": each.head.as_json()}
-                for each in device.cameras.values()
-            ],
-            "sessions": [
-                {
-                    "channel": each.channel.code,
-                    "purpose": each.purpose.value,
-                    "stream": each.stream,
-                    "position_s": round(each.position_s, 3),
-                    "bytes": each.sent_bytes,
-                    "paused": each.paused,
-                    "speed": each.speed,
-                }
-                for each in self.sessions
-            ],
+            "channels": [each.as_json() for each in device.cameras.values()],
+            "sessions": [each.as_json() for each in self.sessions],
             "subscriptions": sorted(each.topic for each in self.watchers.active.values()),
             "broadcasts": [len(each.heard) for each in self.listenings],
             "cards": [each.status for each in device.cards],
@@ -327,7 +313,7 @@ class Gb28181Simulator:
     def message(self, agent: Agent, envelope: Envelope, request: Request) -> int:  # noqa: ARG002 - of the protocol
         """A body from the platform."""
         if envelope.command.lower() == "broadcast":
-            self._broadcast(envelope)
+            self.loudspeakers.told(envelope)
             return 200
         if envelope.code not in self.device.codes:
             self.refusals += 1
@@ -357,11 +343,13 @@ class Gb28181Simulator:
 
     # --- telling ----------------------------------------------------------------------------------------
 
-    def _body(self, body: Body, code: str | None = None) -> bytes:
+    def body(self, body: Body, code: str | None = None) -> bytes:
+        """A body with a number of its own."""
         return body.serialize(self.agent.next_sn(), code or self.code, charset=self.profile.charset)
 
-    def _tell(self, body: Body, code: str | None = None) -> None:
-        self.agent.tell(self._body(body, code))
+    def tell(self, body: Body, code: str | None = None) -> None:
+        """Tell something, without waiting for the 200."""
+        self.agent.tell(self.body(body, code))
 
     def beat(self, seconds: int | None = None) -> None:
         """Say now that it is there; with `seconds`, from now on so often."""
@@ -369,7 +357,7 @@ class Gb28181Simulator:
             self._settings = replace(self._settings, keepalive_s=float(seconds))
             self.agent.settings = replace(self.agent.settings, keepalive_s=float(seconds))
         else:
-            self._tell(Keepalive(ok=True))
+            self.tell(Keepalive(ok=True))
 
     def raise_alarm(
         self,
@@ -407,7 +395,7 @@ class Gb28181Simulator:
             type=type_ if quirks.alarm_type_at_root else None,
             details=details if details != AlarmDetails() else None,
         )
-        body = self._body(notice, code or (device.alarm_input if method == _PLUG else self.channels[0]))
+        body = self.body(notice, code or (device.alarm_input if method == _PLUG else self.channels[0]))
         for _ in range(quirks.alarm_copies):
             self.agent.tell(body)
             self.watchers.tell("Alarm", body)
@@ -424,9 +412,9 @@ class Gb28181Simulator:
         """Where it is, in the form of its edition."""
         longitude, latitude = self.position
         if self.profile.version is None:
-            return self._body(FlatPositionNotice(_local_time(), longitude, latitude, 36.0, 90.0, 50.0))
+            return self.body(FlatPositionNotice(_local_time(), longitude, latitude, 36.0, 90.0, 50.0))
         item = Position(self.code, _local_time(), longitude, latitude, 36.0, 90.0, 50.0, 1.5)
-        return self._body(PositionNotice(_local_time(), 1, (item,)))
+        return self.body(PositionNotice(_local_time(), 1, (item,)))
 
     def change_channel(self, code: str, event: CatalogEvent) -> int:
         """A camera appears, goes or changes; how many subscribers hear of it."""
@@ -451,20 +439,21 @@ class Gb28181Simulator:
             return self.position_news()
         if topic == "ptzposition":
             at = ptz_position(self.head())
-            return self._body(PtzPositionNotice(at.pan, at.tilt, at.zoom), self.channels[0])
+            return self.body(PtzPositionNotice(at.pan, at.tilt, at.zoom), self.channels[0])
         return None
 
     def ask_to_be_watched(self) -> None:
         """A mobile device wants somebody to look (2022)."""
-        self._tell(VideoUploadNotice(_local_time(), *self.position))
+        self.tell(VideoUploadNotice(_local_time(), *self.position))
 
     # --- acting -----------------------------------------------------------------------------------------
 
     def reboot(self) -> None:
         """Go, and come back."""
-        self.own(self._reboot())
+        self.own(self.restart())
 
-    async def _reboot(self) -> None:
+    async def restart(self) -> None:
+        """Go without a word, and come back after a while."""
         self._silence()
         await self.agent.close(unregister=False)
         self.changed()
@@ -476,76 +465,6 @@ class Gb28181Simulator:
         """Close the TCP connection to the platform."""
         if self.agent.peer is not None:
             self.agent.endpoint.disconnect(self.agent.peer)
-
-    def upgrade(self, order: UpgradeOrder) -> None:
-        """Fetch firmware, restart, and tell how it went."""
-        self.own(self._upgrade(order))
-
-    async def _upgrade(self, order: UpgradeOrder) -> None:
-        outcome = self.quirks.upgrade
-        fetched = await fetch_firmware(order.url or "")
-        reason = "01" if fetched is None else outcome if outcome.isdigit() else None
-        if fetched is not None:
-            self.fetched.append(fetched)
-        result = UpgradeResult(order.session, reason is None, order.firmware, reason)
-        if reason is not None:
-            self._tell(result)
-            return
-        if self.quirks.upgrade_result_first:
-            await self.agent.send(self._body(result))
-        self.device.firmware = order.firmware or self.device.firmware
-        await self._reboot()
-        await self.agent.registered.wait()
-        if not self.quirks.upgrade_result_first and outcome != "silent":
-            await self.agent.send(self._body(result))
-
-    def take_pictures(self, code: str, order: SnapshotConfig) -> None:
-        """Take pictures, upload them, and tell their names."""
-        self.own(self._take_pictures(code, order))
-
-    async def _take_pictures(self, code: str, order: SnapshotConfig) -> None:
-        camera = self.device.camera(code)
-        names = await upload_pictures(order, camera.code, camera.number, self.quirks)
-        self.uploaded += names
-        await self.agent.send(
-            self._body(SnapshotsFinished(order.session, SnapshotFiles(tuple(names))), camera.code)
-        )
-
-    def format_card(self, number: int) -> None:
-        """Format one card, or with 0 all of them."""
-        self.own(self._format(number))
-
-    async def _format(self, number: int) -> None:
-        cards = self.device.cards
-        wanted = [at for at, card in enumerate(cards) if number in {0, card.number}]
-        for at in wanted:
-            cards[at] = replace(cards[at], status="formatting", progress=0)
-        self.changed()
-        await asyncio.sleep(self.quirks.format_s)
-        for at in wanted:
-            cards[at] = replace(cards[at], status="ok", progress=None, free_mb=cards[at].capacity_mb)
-
-    def _broadcast(self, envelope: Envelope) -> None:
-        """The platform wants to be heard."""
-        order, how = Broadcast.parse(envelope), self.quirks.broadcast
-        target = order.target or self.code
-        ok = how != "error" and target in self.device.codes
-        if how == "silent":
-            return
-        answer = BroadcastAnswer(ok).serialize(
-            self._questions.sn(envelope), target, charset=self.profile.charset
-        )
-        self.own(self._fetch_sound(answer, order.source or "", target, invite=ok and how == "accept"))
-
-    async def _fetch_sound(self, answer: bytes, source: str, target: str, *, invite: bool) -> None:
-        await self.agent.send(answer)
-        if invite:
-            quirks = self.quirks
-            listening = Listening(
-                self.agent, source, target, quirks.broadcast_transport, ps=quirks.broadcast_ps
-            )
-            self.listenings.append(listening)
-            await listening.start()
 
     # --- misbehaving ------------------------------------------------------------------------------------
 
@@ -560,10 +479,20 @@ class Gb28181Simulator:
     async def _send_from_elsewhere(self, peer: Peer, data: bytes, how: str) -> None:
         host = _ALIEN_HOST if how == "host" else self._settings.host
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            asyncio.DatagramProtocol, local_addr=(host, 0)
+            lambda: _Elsewhere(self.elsewhere), local_addr=(host, 0)
         )
         self._aliens.append(transport)
         transport.sendto(data, (peer.host, peer.port))
+
+
+class _Elsewhere(asyncio.DatagramProtocol):
+    """A socket that is not where the device registered from."""
+
+    def __init__(self, heard: list[bytes]) -> None:
+        self._heard = heard
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:  # noqa: ARG002 - the platform
+        self._heard.append(data)
 
 
 def _local_time() -> str:

@@ -74,6 +74,11 @@ class Streams:
         self.open: dict[str, Session] = {}
         self.ended: list[Session] = []
 
+    async def prepare(self) -> None:
+        """Encode the pictures of the first camera."""
+        specs = [self.plan.spec(1, stream) for stream in (0, 1)]
+        await asyncio.gather(*(asyncio.wrap_future(LoopStore.shared.future(spec)) for spec in specs))
+
     # --- being invited ----------------------------------------------------------------------------------
 
     def invite(self, event: RequestReceived) -> None:
