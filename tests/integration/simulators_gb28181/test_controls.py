@@ -151,7 +151,7 @@ async def test_what_2022_has_brought(rig):
 
 
 async def test_a_card_is_formatted(rig):
-    sim = await rig.device()
+    sim = await rig.device(quirks=Quirks(format_s=0.1))
     await order(rig, sim, format_card=0)
     assert sim.device.cards[0].status == "formatting"
     await sim.wait_for(lambda: sim.device.cards[0].status == "ok")
