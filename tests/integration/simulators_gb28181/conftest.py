@@ -1,13 +1,21 @@
 """A real platform, and simulated devices that register at it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
-from gb28181_rig import Rig
+from gb28181_rig import TIMES, Rig
 
 
 @pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
     """A platform that listens."""
     async with Rig() as made:
+        yield made
+
+
+@pytest.fixture
+async def hasty() -> AsyncIterator[Rig]:
+    """One that gives up soon, for what is not going to come."""
+    async with Rig(replace(TIMES, invite_s=1.0, first_media_s=1.0, query_s=1.0)) as made:
         yield made

@@ -64,6 +64,6 @@ async def test_garbage_in_a_tcp_stream_is_skipped(rig):
     assert session.media.counts["resync"] > 0
 
 
-async def test_media_that_never_comes_is_told(rig):
-    sim = await rig.device(quirks=Quirks(media="never"))
-    assert (await ends(rig, sim))[0] == "no-media"
+async def test_media_that_never_comes_is_told(hasty):
+    sim = await hasty.device(quirks=Quirks(media="never"))
+    assert (await ends(hasty, sim))[0] == "no-media"

@@ -73,18 +73,18 @@ async def test_the_sub_stream_is_chosen_in_every_dialect(rig, dialect):
         (Quirks(ignore={"INVITE"}), Unreachable),
     ],
 )
-async def test_an_invitation_that_comes_to_nothing_is_told_so(rig, quirks, error):
-    sim = await rig.device(quirks=quirks)
+async def test_an_invitation_that_comes_to_nothing_is_told_so(hasty, quirks, error):
+    sim = await hasty.device(quirks=quirks)
     with pytest.raises(error):
-        await rig.watch(sim)
-    assert not rig.sessions.open_sessions
-    assert rig.sessions.ssrcs.in_use == 0
+        await hasty.watch(sim)
+    assert not hasty.sessions.open_sessions
+    assert hasty.sessions.ssrcs.in_use == 0
 
 
-async def test_a_late_answer_is_acknowledged_and_ended(rig):
-    sim = await rig.device(quirks=Quirks(invite="late"))
+async def test_a_late_answer_is_acknowledged_and_ended(hasty):
+    sim = await hasty.device(quirks=Quirks(invite="late"))
     with pytest.raises(Unreachable):
-        await rig.watch(sim)
+        await hasty.watch(sim)
     await sim.wait_for(lambda: sim.heard("BYE"))
     assert sim.heard("CANCEL")
     assert sim.heard("ACK")
