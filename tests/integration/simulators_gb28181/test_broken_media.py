@@ -39,14 +39,6 @@ async def test_a_private_format_is_named(rig):
     assert (await ends(rig, sim))[0] == "unsupported-payload"
 
 
-@pytest.mark.parametrize("payload", ["ts", "ts_33"])
-async def test_a_transport_stream_breaks_nothing(rig, payload):
-    sim = await rig.device(quirks=Quirks(payload=payload, pace=4.0))
-    session, _ = await rig.watch(sim)
-    await rig.until(lambda: session.media.packets > 30)
-    await session.close()
-
-
 async def test_loss_damages_pictures_and_nothing_else(rig):
     sim = await rig.device(quirks=Quirks(loss_percent=5.0, pace=8.0))
     session, units = await rig.watch(sim)

@@ -128,6 +128,9 @@ async def test_a_device_without_tcp_is_watched_over_udp(rig):
         (Quirks(audio_beside="yes"), "udp"),
         (Quirks(audio="none"), "udp"),
         (Quirks(payload="raw"), "udp"),
+        (Quirks(payload="ts"), "udp"),
+        (Quirks(payload="ts"), "tcp-passive"),
+        (Quirks(payload="ts_33"), "udp"),
         (Quirks(payload="raw"), "tcp-passive"),
     ],
     ids=lambda value: (

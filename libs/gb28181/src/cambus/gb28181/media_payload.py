@@ -13,6 +13,7 @@ from cambus.gb28181.errors import MediaError
 from cambus.gb28181.sdp import PayloadFormat
 from cambus.media.frame import Codec
 from cambus.media.mpegps import ProgramStreamDemuxer, StreamUnit, Unwrapper
+from cambus.media.mpegts import TransportStreamDemuxer, looks_like_ts
 from cambus.media.nal_depacketizer import NalDepacketizer
 from cambus.media.rtp_input import FrameJoiner, RtpPacket
 
@@ -93,8 +94,12 @@ class PayloadRouter:
             raise MediaError("unsupported-payload", f"the device sends a private format ({payload[:4]!a})")
         if payload.startswith(_PACK):
             return ProgramTrack()
+        if looks_like_ts(payload):  # whatever was agreed (GB-178)
+            return ProgramTrack(TransportStreamDemuxer())
         if name in _NAMES and payload:
-            return PictureTrack(_NAMES[name])  # said by the device itself; its first keyframe need not be lost
+            return PictureTrack(
+                _NAMES[name]
+            )  # said by the device itself; its first keyframe need not be lost
         before, self._before[number] = self._before.get(number), packet
         if before is None or (before.timestamp == packet.timestamp and not before.marker) or not payload:
             return None
@@ -103,11 +108,15 @@ class PayloadRouter:
 
 
 class ProgramTrack:
-    """A program stream."""
+    """A program stream, or a transport stream in its place.
 
-    def __init__(self) -> None:
+    Args:
+        demuxer: takes it apart; one of program streams by default.
+    """
+
+    def __init__(self, demuxer: ProgramStreamDemuxer | TransportStreamDemuxer | None = None) -> None:
         self._joiner = FrameJoiner()
-        self._demuxer = ProgramStreamDemuxer()
+        self._demuxer = demuxer or ProgramStreamDemuxer()
 
     def push(self, packet: RtpPacket) -> list[StreamUnit]:
         """Take a packet; work is done once for each frame."""
