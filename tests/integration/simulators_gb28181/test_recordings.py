@@ -87,12 +87,19 @@ async def test_the_end_is_understood_however_it_is_told(rig, end):
     await session.close()
 
 
-async def test_a_playback_without_an_end_is_lost_media(rig):
+async def test_a_recording_that_came_whole_needs_no_end(rig):
     sim = await rig.device(quirks=Quirks(pace=30.0, end="never", never_bye=True))
+    session, units = await rig.watch(sim, **PLAY)
+    await session.run()
+    assert len(units.pictures) == 90
+
+
+async def test_a_device_that_hangs_up_in_mid_way_leaves_a_recording_incomplete(rig):
+    sim = await rig.device(quirks=Quirks(hang_up=True, stop_at_s=2.0, pace=4.0))
     session, _ = await rig.watch(sim, **PLAY)
     with pytest.raises(MediaError) as caught:
         await session.run()
-    assert caught.value.reason == "media-lost"
+    assert caught.value.reason == "incomplete"
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -193,7 +200,18 @@ async def test_a_download_that_stalls_is_not_taken_for_whole(rig):
     session, _ = await rig.watch(sim, **FETCH)
     with pytest.raises(MediaError) as caught:
         await session.run()
-    assert caught.value.reason == "media-lost"
+    assert caught.value.reason == "incomplete"
+    assert 0.3 < session.progress < 0.7
+
+
+@pytest.mark.parametrize("purpose", [Purpose.DOWNLOAD, Purpose.PLAYBACK])
+async def test_all_but_the_last_pictures_is_all(rig, purpose):
+    """By bytes where the device says how many, else by time."""
+    sim = await rig.device(quirks=Quirks(pace=10.0, stall_at=0.99), archive=ArchivePlan(1, 12, EPOCH + 12))
+    session, _ = await rig.watch(sim, "tcp-passive", purpose=purpose, start=EPOCH, end=EPOCH + 12)
+    await session.run()
+    assert (session.file_size is None) is (purpose is Purpose.PLAYBACK)
+    assert 0.97 <= session.progress <= 1.0
 
 
 async def test_what_was_not_recorded_is_refused(rig):

@@ -32,6 +32,7 @@ RECEIVE_BUFFER_BYTES: Final = 2 * 1024 * 1024
 """A keyframe comes as a burst of hundreds of packets."""
 READ_BYTES: Final = 256 * 1024
 _PORT_TRIES: Final = 50
+_TICKS: Final = 90_000
 
 
 @dataclass(slots=True)
@@ -76,6 +77,7 @@ class MediaInput:
 
     Attributes:
         packets: how many of the session have come.
+        octets: bytes in them, without RTP headers.
         last_at: when the last one did, by the event loop's clock; None before the first.
         counts: what was dropped, by reason.
         failure: why nothing more will come; None while it may.
@@ -90,6 +92,7 @@ class MediaInput:
         ports: Iterable[int] = (),
     ) -> None:
         self.packets = 0
+        self.octets = 0
         self.last_at: float | None = None
         self.counts: Counter[str] = Counter()
         self.failure: MediaError | None = None
@@ -104,7 +107,13 @@ class MediaInput:
         self._connections: set[_StreamProtocol] = set()
         self._started = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._times: tuple[int, int] | None = None
         self.port = 0
+
+    @property
+    def span_s(self) -> float:
+        """How much media time has come, as its own clock has it."""
+        return (self._times[1] - self._times[0]) / _TICKS if self._times is not None else 0.0
 
     # --- life -------------------------------------------------------------------------------------------
 
@@ -171,7 +180,7 @@ class MediaInput:
             return
         if not self._take(packet, host):
             return
-        now = self._heard()
+        now = self._heard(packet)
         self._put(self._reorder.push(packet, now))
         self._set_timer()
 
@@ -185,7 +194,7 @@ class MediaInput:
         if packet is None:
             self.counts["rtcp" if is_rtcp(data) else "not-rtp"] += 1
         elif self._take(packet, host):
-            self._heard()
+            self._heard(packet)
             self._put([packet])
 
     def fail(self, failure: MediaError) -> None:
@@ -199,9 +208,10 @@ class MediaInput:
         self.counts["foreign"] += 1
         return False
 
-    def _heard(self) -> float:
+    def _heard(self, packet: RtpPacket) -> float:
         now = asyncio.get_running_loop().time()
         self.packets += 1
+        self.octets += len(packet.payload)
         if self.last_at is None:
             self._started.set()
         self.last_at = now
@@ -218,6 +228,10 @@ class MediaInput:
         except MediaError as failure:
             self.fail(failure)
         if units:
+            times = [unit.pts for unit in units if unit.pts is not None and not unit.codec.is_audio]
+            if times:
+                first, last = self._times or (times[0], times[0])
+                self._times = (min(first, *times), max(last, *times))
             self._on_units(units)
 
     def _set_timer(self) -> None:

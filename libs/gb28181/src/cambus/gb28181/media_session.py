@@ -165,7 +165,7 @@ class MediaSession:
         Returning means that a recording came to its end.
 
         Raises:
-            MediaError: it ended otherwise; `no-media`, `media-lost`, `bye`, `unsupported-payload` …
+            MediaError: it ended otherwise; `no-media`, `media-lost`, `bye`, `incomplete`, `unsupported-payload` …
         """
         times, loop = self._platform.settings.times, asyncio.get_running_loop()
         begun = loop.time()
@@ -176,7 +176,8 @@ class MediaSession:
             if last is None and now - begun > times.first_media_s:
                 raise MediaError("no-media", f"no media came within {times.first_media_s:g} s")
             if last is not None and not self.paused and now - last > times.media_loss_s:
-                if self.order.history and self._almost_all:
+                if self.order.history:
+                    self._came_to_an_end()
                     return
                 raise MediaError("media-lost", f"no media came for {times.media_loss_s:g} s")
             try:
@@ -184,12 +185,24 @@ class MediaSession:
                     await self._ended.wait()
             except TimeoutError:
                 continue
+        if self.order.history and self._reason == "bye":
+            self._came_to_an_end()
+            return
         if self._reason != "finished":
             raise MediaError(self._reason, _ENDINGS.get(self._reason, self._reason))
 
+    def _came_to_an_end(self) -> None:
+        """No more of a recording comes, and the device has not said that this is all of it (GB-129)."""
+        if self.progress < ALMOST_ALL:
+            raise MediaError("incomplete", f"{self.progress:.0%} of the recording came")
+
     @property
-    def _almost_all(self) -> bool:
-        return self._sessions.progress(self) >= ALMOST_ALL
+    def progress(self) -> float:
+        """How much of a recording has come, 0 to 1: by bytes where the device said how many, else by time (GB-129)."""
+        size, length_s = self.file_size, self.order.end - self.order.start
+        if size:
+            return min(self.media.octets / size, 1.0)
+        return min(self.media.span_s / length_s, 1.0) if length_s > 0 else 0.0
 
     def offline(self) -> None:
         """The device went offline."""
@@ -331,7 +344,6 @@ class MediaSessions:
         self.settings = settings
         self.ssrcs = ssrcs or SsrcPool(platform.settings.domain)
         self.open_sessions: set[MediaSession] = set()
-        self._received: dict[MediaSession, int] = {}
 
     async def open(
         self, device: str, order: SessionOrder, on_units: Callable[[list[StreamUnit]], None]
@@ -460,15 +472,6 @@ class MediaSessions:
 
     # --- while they last --------------------------------------------------------------------------------
 
-    def progress(self, session: MediaSession) -> float:
-        """How much of a recording has come, 0 to 1, as far as can be told."""
-        size = session.file_size
-        return min(self._received.get(session, 0) / size, 1.0) if size else 0.0
-
-    def received(self, session: MediaSession, count: int) -> None:
-        """So many bytes of it have come."""
-        self._received[session] = self._received.get(session, 0) + count
-
     def of(self, device: str) -> list[MediaSession]:
         """The sessions of a device."""
         return [each for each in self.open_sessions if each.device == device]
@@ -487,7 +490,6 @@ class MediaSessions:
         """Give port and number back."""
         if session in self.open_sessions:
             self.open_sessions.discard(session)
-            self._received.pop(session, None)
             self.ssrcs.give_back(session.ssrc, asyncio.get_running_loop().time())
         session.forget()
         await session.media.close()
