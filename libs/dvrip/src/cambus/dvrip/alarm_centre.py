@@ -19,6 +19,8 @@ from cambus.dvrip.wire import PRE_AUTH_LIMITS, REPLY_VERSION, PacketReader, seri
 DEFAULT_PORT: Final = 15002
 #: Addresses whose rates are remembered.
 MAX_ADDRESSES: Final = 4096
+#: Answers a sender may leave unread before it is dropped.
+MAX_UNSENT_BYTES: Final = 256 * 1024
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +77,7 @@ class AlarmCentreListener:
 
     Attributes:
         counters: ``reports``, ``unassigned``, ``rate_limited``, ``malformed``, ``other_ids``, ``framing``,
-            ``idle``, ``refused``, ``callback_errors``.
+            ``deaf`` (they read no answers), ``idle``, ``refused``, ``callback_errors``.
     """
 
     def __init__(
@@ -146,7 +148,12 @@ class AlarmCentreListener:
         except MalformedPayload:
             self.counters["malformed"] += 1
             return
-        device = self._resolve(report, address)
+        try:
+            device = self._resolve(report, address)
+        except Exception:  # noqa: BLE001 - whatever is wrong with the register, the listener lives
+            self.counters["callback_errors"] += 1
+            _log.exception("finding the device of an alarm centre report failed")
+            device = None
         if device is None:
             if not self._rates.allows(address, now):
                 self.counters["rate_limited"] += 1
@@ -200,6 +207,9 @@ class _Sender(asyncio.Protocol):
                         version=REPLY_VERSION,
                     )
                 )
+        if self._transport is not None and self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            self._listener.counters["deaf"] += 1
+            self.drop()
         if self._reader.failure is not None:
             self._listener.counters["framing"] += 1
             self.drop()

@@ -22,7 +22,14 @@ MAX_DEPTH: Final = 32
 MAX_NODES: Final = 200_000
 
 #: A string, to the end of the text if it is not closed, so that no quote in it is tried as another beginning.
-_TOKENS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{},:]', re.DOTALL)
+_STRINGS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_BRACKETS: Final = re.compile(r"[\[\]{}]")
+#: A pair of surrogates, a run of lone ones, or any other escape.
+_ESCAPES: Final = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|((?:\\u[dD](?:[c-fC-F]|[89abAB](?!..\\u[dD][c-fC-F]))[0-9a-fA-F]{2})+)|\\.",
+    re.DOTALL,
+)
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -53,6 +60,9 @@ def decode_body(data: bytes) -> JsonObject:
     if text[0] != "{":
         raise MalformedPayload(f"want an object, got {_excerpt(text, 0)}", offset=0, context="JSON body")
     _check_limits(text)
+    if _SURROGATE_ESCAPE.search(text):
+        # A lone surrogate can be written as an escape but not as UTF-8: nobody downstream could send it on.
+        text = _ESCAPES.sub(_no_lone_surrogate, text)
     try:
         value: JsonObject = _DECODER.decode(text)  # the text starts with a brace
     except json.JSONDecodeError as error:
@@ -61,8 +71,6 @@ def decode_body(data: bytes) -> JsonObject:
         ) from None
     except (ValueError, RecursionError) as error:
         raise MalformedPayload(str(error)[:120], context="JSON body") from None
-    if _SURROGATE_ESCAPE.search(text):
-        value = _without_lone_surrogates(value)
     return value
 
 
@@ -82,21 +90,23 @@ def _check_limits(text: str) -> None:
     openers = text.count("{") + text.count("[")
     if openers <= MAX_DEPTH and text.count(",") + openers < MAX_NODES:
         return  # cannot be too deep or too long, whatever is inside the strings
+    # Escaped quotes are not counted, nor is one behind an escaped backslash: the sum errs to the lenient side.
+    if text.count('"') - text.count('\\"') > 4 * MAX_NODES:
+        raise MalformedPayload("more strings than there may be nodes", context="JSON body")
+    skeleton = _STRINGS.sub("", text)
+    if skeleton.count(",") + skeleton.count("{") + skeleton.count("[") >= MAX_NODES:
+        raise MalformedPayload(f"more than {MAX_NODES} nodes", context="JSON body")
     depth = 0
-    nodes = 1
-    for token in _TOKENS.finditer(text):
-        char = text[token.start()]
-        if char in "{[":
-            depth += 1
-            nodes += 1
-            if depth > MAX_DEPTH:
-                raise MalformedPayload(f"deeper than {MAX_DEPTH}", offset=token.start(), context="JSON body")
-        elif char in "}]":
-            depth -= 1
-        elif char == ",":
-            nodes += 1
-        if nodes > MAX_NODES:
-            raise MalformedPayload(f"more than {MAX_NODES} nodes", offset=token.start(), context="JSON body")
+    for bracket in _BRACKETS.finditer(skeleton):
+        depth += 1 if bracket[0] in "{[" else -1
+        if depth > MAX_DEPTH:
+            raise MalformedPayload(f"deeper than {MAX_DEPTH}", context="JSON body")
+        if depth <= 0:
+            return  # the object ends here; if there is more, the decoder refuses it
+
+
+def _no_lone_surrogate(escape: re.Match[str]) -> str:
+    return "?" * (len(escape[1]) // 6) if escape[1] else escape[0]
 
 
 def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
@@ -112,13 +122,6 @@ def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
 
 def _constant(name: str) -> NoReturn:
     raise MalformedPayload(f"{name} is no JSON number", context="JSON body")
-
-
-def _without_lone_surrogates(value: JsonObject) -> JsonObject:
-    # A lone surrogate can be written as an escape but not as UTF-8: nobody downstream could send it on.
-    text = json.dumps(value, ensure_ascii=False)
-    repaired = json.loads(text.encode("utf-8", "replace"), strict=False)
-    return dict(repaired)
 
 
 def _excerpt(text: str, position: int) -> str:
