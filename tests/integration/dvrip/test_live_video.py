@@ -1,7 +1,6 @@
 """Live video over both topologies, with answers in every order."""
 
 import asyncio
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -203,7 +202,7 @@ async def test_several_channels_and_streams_run_together_unmixed(scripted, camer
             parameter = camera.parameter(message)
             key = parameter["Channel"], parameter["StreamType"]
             mark = f"{key[0]}{key[1]}".encode()
-            frame = replace(frames.key, payload=frames.key.payload + mark)
+            frame = frames.key._replace(payload=frames.key.payload + mark)
             camera.claims[key].media(frame, channel=key[0])
 
     scripted.on[1410] = command
@@ -319,7 +318,7 @@ async def test_a_stalled_consumer_loses_whole_groups_and_slows_nobody(
     scripted, camera, client, frames, deadline
 ):
     numbered = [
-        replace(source, payload=source.payload + number.to_bytes(4, "big"))
+        source._replace(payload=source.payload + number.to_bytes(4, "big"))
         for number, source in enumerate([frames.key, *[frames.delta] * 9] * 50)
     ]
     camera.media = []

@@ -1,7 +1,6 @@
 """Playback and download: every ending, every command, and nothing but media in the media."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -246,7 +245,7 @@ async def test_a_fifth_playback_and_a_second_download_are_refused(archive, make_
 
 
 async def test_a_slow_reader_slows_the_device_and_loses_nothing(scripted, archive, frames, client, deadline):
-    big = replace(frames.key, payload=frames.key.payload + bytes(range(1, 256)) * 4000)
+    big = frames.key._replace(payload=frames.key.payload + bytes(range(1, 256)) * 4000)
     archive.media = [big] * 60  # 60 MB
 
     async def command(message):
@@ -303,14 +302,14 @@ async def test_a_restart_may_turn_a_playback_into_a_download(scripted, archive, 
 async def test_the_size_of_what_was_played_by_time_is_compared(
     archive, frames, client, deadline, expected_kib, outcome
 ):
-    archive.media = [replace(frames.key, payload=frames.key.payload + bytes(100_000))]
+    archive.media = [frames.key._replace(payload=frames.key.payload + bytes(100_000))]
     playback = await client.open_playback(2, begin=BEGIN, end=BEGIN, expected_kib=expected_kib)
     assert await read_all(playback, deadline) == archive.media
     assert playback.outcome is outcome
 
 
 async def test_more_than_was_recorded_is_another_channels(archive, frames, client, deadline):
-    archive.media = [replace(frames.key, payload=frames.key.payload + bytes(500_000))]
+    archive.media = [frames.key._replace(payload=frames.key.payload + bytes(500_000))]
     playback = await client.open_playback(2, begin=BEGIN, end=BEGIN, expected_kib=100)
     with pytest.raises(WrongRecording, match="channel 2"):
         await read_all(playback, deadline)

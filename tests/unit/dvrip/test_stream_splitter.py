@@ -155,6 +155,24 @@ def test_a_length_too_long_does_not_swallow_what_follows():
     assert splitter.counters["resyncs"] == 1
 
 
+def test_the_length_in_front_of_a_payload_is_no_header():
+    payload = b"\x01\xfc" + bytes(16)  # behind the zeros of the length it looks like the start of a key frame
+    frames, splitter = split(KEY.serialize() + delta(payload) + DELTA.serialize())
+    assert frames == [KEY, DELTA]
+    assert (splitter.counters["resyncs"], splitter.counters["service_blocks"]) == (0, 1)
+
+
+@pytest.mark.parametrize("cut", range(1, 8))
+def test_a_header_cut_by_packets_in_the_middle_of_a_frame_is_found(cut):
+    whole = (
+        FrameHeader(FrameType.DELTA, 100).serialize() + SLICE_264 + KEY.serialize() + DELTA.serialize() * 9
+    )
+    border = 8 + len(SLICE_264) + cut
+    frames, splitter = split(KEY.serialize(), whole[:border], whole[border:])
+    assert frames == [KEY, KEY._replace(discontinuity=True), *[DELTA] * 9]
+    assert splitter.counters["resyncs"] == 1
+
+
 def test_a_frame_above_the_limit_is_refused_and_counted():
     huge = FrameHeader(FrameType.DELTA, 8 * 1024 * 1024 + 1).serialize()
     frames, splitter = split(KEY.serialize() + huge + bytes(64) + KEY.serialize())

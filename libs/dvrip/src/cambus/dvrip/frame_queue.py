@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter, deque
-from dataclasses import replace
 from typing import Final
 
 from cambus.dvrip.errors import DvripError
@@ -67,7 +66,7 @@ class FrameQueue:
                 self.counters["dropped"] += 1
                 return
             self._dropping = False
-            frame = replace(frame, discontinuity=True)
+            frame = frame._replace(discontinuity=True)
         if len(self._frames) >= self._max_frames or self._bytes + len(frame.payload) > self._max_bytes:
             self._overflow(frame)
             return
