@@ -36,6 +36,7 @@ class PresenceBoard:
         self._revisions: dict[str, int] = {}
         self._writing: set[str] = set()
         self._work = asyncio.Event()
+        self._progress = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -91,6 +92,12 @@ class PresenceBoard:
             return False
         return True
 
+    async def written(self, device: str) -> None:
+        """Wait until what was last said of a device is written, or given up; bound it with a timeout."""
+        while device in self._wanted or device in self._writing:
+            self._progress.clear()
+            await self._progress.wait()
+
     # --- inside -----------------------------------------------------------------------------------------
 
     async def _write_on(self) -> None:
@@ -122,6 +129,7 @@ class PresenceBoard:
             del self._wanted[presence.device]
 
     def _settle(self) -> None:
+        self._progress.set()
         if not self._wanted and not self._writing:
             self._idle.set()
 
