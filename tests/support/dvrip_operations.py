@@ -11,6 +11,7 @@ import io
 import json
 import zipfile
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -107,6 +108,11 @@ async def _general(device: RemoteDevice) -> Any:
     return await device.config.get("General.General")
 
 
+async def _typed(device: RemoteDevice) -> Any:
+    motion = await device.config.read(element("Detect.MotionDetect", 1))
+    return await device.config.write(element("Detect.MotionDetect", 1), replace(motion, level=4))
+
+
 OPERATIONS: dict[str, Operation] = {
     "system.query": lambda d: d.system.query("SystemInfo"),
     "system.info": lambda d: d.system.info(),
@@ -121,6 +127,8 @@ OPERATIONS: dict[str, Operation] = {
     "config.set": lambda d: d.config.set(element("Detect.MotionDetect", 0) + ".Level", 2),
     "config.edit": _general,
     "config.merge": lambda d: d.config.merge("NetWork.NetCommon", {"HostName": "merged"}),
+    "config.read": lambda d: d.config.read("Detect.MotionDetect"),
+    "config.write": _typed,
     "config.reset": lambda d: d.config.reset("General.General", confirm=True),
     "config.channel_titles": lambda d: d.config.channel_titles(),
     "config.set_channel_titles": lambda d: d.config.set_channel_titles(["前门", "gate"]),
