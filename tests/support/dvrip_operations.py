@@ -19,6 +19,7 @@ from cambus.dvrip.frames import VideoFrame
 from cambus.dvrip.messages.ptz import Move, PatternStep, PtzPoint
 from cambus.dvrip.messages.search import FileQuery
 from cambus.dvrip.messages.users import Group, User
+from cambus.dvrip.objects.detection import MotionDetect
 from cambus.dvrip.operations.config import element
 from cambus.dvrip.operations.machine import PartitionType
 from cambus.dvrip.remote import RemoteDevice
@@ -110,7 +111,8 @@ async def _general(device: RemoteDevice) -> Any:
 
 async def _typed(device: RemoteDevice) -> Any:
     motion = await device.config.read(element("Detect.MotionDetect", 1))
-    return await device.config.write(element("Detect.MotionDetect", 1), replace(motion, level=4))
+    changed = replace(motion, level=4) if isinstance(motion, MotionDetect) else motion
+    return await device.config.write(element("Detect.MotionDetect", 1), changed)
 
 
 OPERATIONS: dict[str, Operation] = {
