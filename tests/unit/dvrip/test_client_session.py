@@ -20,7 +20,6 @@ from cambus.dvrip.session import ClientSession
 from cambus.dvrip.session_events import (
     ExchangeFailed,
     LoggedIn,
-    MediaReceived,
     PushReceived,
     Replied,
     SessionClosed,
@@ -301,7 +300,7 @@ def test_media_and_pushes_between_request_and_reply_do_not_disturb_it():
         packet(1412, b"\x00\x00\x01\xfd") + packet(1504, {"Name": "AlarmInfo"}) + packet(1021), 0.1
     )
     kinds = [type(event) for event in session.events_received()]
-    assert kinds == [MediaReceived, PushReceived, Replied]
+    assert kinds == [Packet, PushReceived, Replied]
 
 
 @pytest.mark.parametrize("payload", [b'{"Ret":100}', b"[1,2]"])
@@ -310,7 +309,7 @@ def test_media_that_looks_like_json_stays_media(payload):
     session.request(1410, {}, 0.0)
     session.receive_data(packet(1412, payload), 0.1)
     (event,) = session.events_received()
-    assert isinstance(event, MediaReceived)
+    assert isinstance(event, Packet)
     assert event.payload == payload
 
 
@@ -497,7 +496,7 @@ def test_a_data_socket_never_logs_in_and_needs_no_keepalive():
     assert (claim.header.message_id, claim.header.session_id) == (1413, SID)
     session.receive_data(packet(1414, {"Ret": 100}) + packet(1411, {"Ret": 100}) + packet(1412, b"x"), 0.1)
     kinds = [type(event) for event in session.events_received()]
-    assert kinds == [Replied, PushReceived, MediaReceived]
+    assert kinds == [Replied, PushReceived, Packet]
     assert session.next_timeout() is None
     with pytest.raises(Refused):
         session.login(ADMIN, 1.0)

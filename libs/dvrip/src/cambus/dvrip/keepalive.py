@@ -75,4 +75,4 @@ class KeepaliveSchedule:
 
     def next_timeout(self) -> float | None:
         """When to look again, or None."""
-        return min((time for time in (self._next, self._deadline) if time is not None), default=None)
+        return min([time for time in (self._next, self._deadline) if time is not None], default=None)
