@@ -17,6 +17,7 @@ from cambus.alarm_router.service import AlarmRouter
 from cambus.alarm_router.settings import AlarmRouterSettings
 from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
+from cambus.bus.errors import AssetNotFound
 from cambus.bus.in_process import RunningService
 from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
@@ -196,8 +197,11 @@ class AlarmBus:
         return letters
 
     async def unfinished(self) -> int:
-        """Events the router has not been given, or has not ended."""
-        info = await self.bus.jetstream.call(f"CONSUMER.INFO.{assets.STREAM_EVENTS}.{commands.SERVICE}")
+        """Events the router has not been given, or has not ended; all of them before it is on duty at all."""
+        try:
+            info = await self.bus.jetstream.call(f"CONSUMER.INFO.{assets.STREAM_EVENTS}.{commands.SERVICE}")
+        except AssetNotFound:
+            return 1
         return info["num_pending"] + info["num_ack_pending"]
 
     async def all_done(self) -> bool:

@@ -16,6 +16,7 @@ from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from cambus.alarm_router.active import ActiveAlarms
+from cambus.alarm_router.backlog import Backlog
 from cambus.alarm_router.flood import FloodGate
 from cambus.alarm_router.observe import RouterMetrics
 from cambus.alarm_router.outlets import Outlets
@@ -64,6 +65,7 @@ class Router:
         progress: Progress,
         metrics: RouterMetrics,
         patience: Patience,
+        backlog: Backlog,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rules = rules
@@ -72,6 +74,7 @@ class Router:
         self._progress = progress
         self._metrics = metrics
         self._patience = patience
+        self._backlog = backlog
         self._clock = clock
         self._flood = FloodGate()
         self._returned = Returned()
@@ -97,16 +100,21 @@ class Router:
         if alarm.id in self._under_way:
             await self._under_way[alarm.id].over.wait()
         if alarm.id in self._finished:
+            self._backlog.settled(alarm.device, seq)
             return  # stored twice, or our acknowledgement was lost
         if alarm.id in self._under_way or self._leaving:
             raise self._later("not now")
         shipment = Shipment(alarm.id, alarm.device, self._clock() + self._patience.give_up_s)
         self._under_way[alarm.id] = shipment
         try:
+            await self._backlog.older_first(alarm.device, seq)
             if again:
                 await self._returned.in_order(alarm.device, seq)
             async with self._turn(alarm.device):
+                if self._leaving:
+                    raise self._later("not now")
                 await self._begin(alarm, shipment, again=again)
+            self._backlog.settled(alarm.device, seq)
             await self._see_through(alarm, shipment)
         finally:
             shipment.abandon()
@@ -119,8 +127,13 @@ class Router:
     def hand_over(self) -> None:
         """Take nothing more on, and give back what waits for a sink, for other replicas to try."""
         self._leaving = True
+        self._backlog.forget()
         for shipment in self._under_way.values():
             shipment.delay()
+
+    def take_on(self) -> None:
+        """Take alarms on (again)."""
+        self._leaving = False
 
     def _turn(self, device: str) -> asyncio.Lock:
         """A lock that lets in, one by one, those who ask for the same device, in the order of asking."""

@@ -1,0 +1,115 @@
+"""What was given out before this replica came on duty and is not settled: NATS gives it out again, but late.
+
+After a crash the new events of a device come at once, and those that the dead router had taken only after the time
+for its signs of life has run out, in no particular order. So each event waits for the older ones of its device.
+Which of those are settled NATS does not tell; how many are not it does. When so many have come again the others need
+not be waited for, and in no case longer than NATS takes to give out again what nobody works on.
+"""
+
+import asyncio
+import logging
+from bisect import bisect_left
+
+from cambus.bus.connection import Bus
+from cambus.bus.consumer import device_of
+from cambus.bus.errors import AssetNotFound
+from cambus.bus.ordered import OrderedReader, from_sequence
+from cambus.schemas import assets
+
+logger = logging.getLogger(__name__)
+
+MOST_EVENTS = 100_000
+"""How far back is looked: as many events as there may be unsettled."""
+
+READ_S = 20.0
+
+
+class Backlog:
+    """The events that may come again, by device, and who waits for them.
+
+    Args:
+        patience_s: seconds within which NATS has given out again what nobody works on.
+    """
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._until = 0.0
+        self._open: dict[str, list[int]] = {}
+        self._count = 0
+        self._returned: set[int] = set()
+        self._news = asyncio.Event()
+
+    async def learn(self, bus: Bus, durable: str, wanted: list[str]) -> None:
+        """Find out what is not settled; call it before the first event is taken.
+
+        Raises:
+            BusError: NATS refuses or does not answer.
+        """
+        self.forget()
+        try:
+            info = await bus.jetstream.call(f"CONSUMER.INFO.{assets.STREAM_EVENTS}.{durable}")
+        except AssetNotFound:
+            return
+        last = int(info["delivered"]["stream_seq"])
+        first = max(int(info["ack_floor"]["stream_seq"]), last - MOST_EVENTS) + 1
+        count = int(info["num_ack_pending"])
+        if count:
+            found = await _between(bus, wanted, first, last)
+            self.expect(found, count, asyncio.get_running_loop().time() + self._patience_s)
+            logger.info("waiting for what comes again", extra={"unsettled": count, "devices": len(found)})
+
+    def expect(self, found: dict[str, list[int]], count: int, until: float) -> None:
+        """Wait for these events, by device and ascending, of which `count` are unsettled; at most until then."""
+        self._open, self._count, self._until = found, count, until
+
+    def forget(self) -> None:
+        """Wait for nothing any more."""
+        self._open, self._count = {}, 0
+        self._returned.clear()
+        self._tell()
+
+    async def older_first(self, device: str, seq: int) -> None:
+        """Return when no older event of the device is to be waited for."""
+        while (older := self._open.get(device)) and older[0] < seq:
+            try:
+                async with asyncio.timeout_at(self._until):
+                    await self._news.wait()
+            except TimeoutError:
+                logger.warning("what was to come again did not", extra={"devices": len(self._open)})
+                self.forget()
+
+    def settled(self, device: str, seq: int) -> None:
+        """An event is on its way, or done with: those behind it need not wait for it."""
+        older = self._open.get(device)
+        if not older:
+            return
+        place = bisect_left(older, seq)
+        if place == len(older) or older[place] != seq:
+            return
+        del older[place]
+        self._returned.add(seq)
+        if len(self._returned) >= self._count:
+            self.forget()
+        else:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+async def _between(bus: Bus, wanted: list[str], first: int, last: int) -> dict[str, list[int]]:
+    """The events of each device from one number of the stream to another."""
+    found: dict[str, list[int]] = {}
+    start = from_sequence(first)
+    async with OrderedReader(
+        bus, assets.STREAM_EVENTS, wanted, start=start, headers_only=True, lifetime_s=READ_S
+    ) as reader:
+        if not reader.initial_pending:
+            return found
+        async for stored in reader:
+            if stored.seq <= last:
+                found.setdefault(device_of(stored.subject), []).append(stored.seq)
+            if stored.seq >= last or not stored.pending:
+                break
+    return found
