@@ -7,7 +7,6 @@ device gets flows evenly, and stops a moment after he does. A talk belongs to a 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Final
 
 from nats.aio.msg import Msg
@@ -273,7 +272,7 @@ class Talk:
             self._config, self._config_at = frame, _now()
         elif self._config is not None and _now() >= self._config_at + CONFIG_S:
             self._config_at = _now()
-            again = replace(self._config, pts=frame.pts, dts=frame.dts, wall_us=frame.wall_us)
+            again = self._config._replace(pts=frame.pts, dts=frame.dts, wall_us=frame.wall_us)
             await self._publisher.publish(again)
         await self._publisher.publish(frame)
 
