@@ -49,6 +49,7 @@ QUICK = {
     "CAMBUS_REDELIVERY_S": "3",
     "CAMBUS_LOOK_INTERVAL_S": "0.5",
     "CAMBUS_SILENCE_S": "3",
+    "CAMBUS_SETTLE_S": "5",
 }
 """Settings that make waiting short; nothing else about the services differs from a user's."""
 

@@ -58,6 +58,7 @@ KEY_VALUES: tuple[tuple[str, str, type[Message]], ...] = (
     (assets.KV_POLICIES, f"{keys.ALARM_RULES}<rule>", AlarmRule),
     (assets.KV_UPGRADES, f"{keys.CAMPAIGNS}<campaign>", UpgradeCampaign),
     (assets.KV_UPGRADES, f"{keys.ATTEMPTS}<campaign>.<device>", UpgradeAttempt),
+    (assets.KV_UPGRADES, f"{keys.UPGRADE_JOBS}<device>", UpgradeAttempt),
     (assets.KV_DELIVERIES, "<event id>", DeliveryProgress),
     (assets.KV_ALARMS, "<device>.<hash of the alarm key>", ActiveAlarm),
 )

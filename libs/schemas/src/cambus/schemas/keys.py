@@ -12,6 +12,7 @@
                       knock.<protocol>.<hash of identity>   Knock
     cambus-upgrades   campaign.<campaign>                   UpgradeCampaign
                       attempt.<campaign>.<device>           UpgradeAttempt
+                      job.<device>                          UpgradeAttempt: what a connector began last
     cambus-alarms     <device>.<hash of the alarm key>      ActiveAlarm
 
 In `cambus-devices` and `cambus-presence` the key is the device id, in `cambus-credentials` the name of the
@@ -37,6 +38,7 @@ INBOUND_HOLDS: Final = "inbound."
 KNOCKS: Final = "knock."
 CAMPAIGNS: Final = "campaign."
 ATTEMPTS: Final = "attempt."
+UPGRADE_JOBS: Final = "job."
 
 
 def recording_policy(policy: str) -> str:
@@ -74,6 +76,11 @@ def campaign(campaign_id: str) -> str:
 def attempt(campaign_id: str, device: str) -> str:
     """Return the key of one device's part in a campaign."""
     return ATTEMPTS + _tokens(campaign_id, device)
+
+
+def upgrade_job(device: str) -> str:
+    """Return the key under which a connector writes down the job whose image it is about to send."""
+    return UPGRADE_JOBS + _tokens(device)
 
 
 def replica(service: str, replica_id: str) -> str:

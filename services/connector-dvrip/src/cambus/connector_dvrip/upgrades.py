@@ -16,6 +16,7 @@ from cambus.bus.kv import KeyValue
 from cambus.bus.objects import ObjectStore
 from cambus.connector.ending import end as finish
 from cambus.connector_dvrip.upgrade_run import UpgradeEnd, UpgradeRun
+from cambus.schemas import keys
 from cambus.schemas.assets import KV_UPGRADES
 from cambus.schemas.commands.upgrade import UpgradeStartRequest
 from cambus.schemas.errors import Conflict, NotFound
@@ -30,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 PROGRESS_STEP: Final = 5.0
 """Percent between two events of progress."""
-
-JOB_KEY: Final = "job."
 
 
 @dataclass(slots=True)
@@ -203,7 +202,7 @@ class Upgrades:
 
     @property
     def _key(self) -> str:
-        return f"{JOB_KEY}{self._device.id}"
+        return keys.upgrade_job(self._device.id)
 
     async def _begun_before(self, job: str) -> bool:
         entry = await self._attempts.get(self._key)
