@@ -1,7 +1,7 @@
 # ruff: noqa: DTZ001  # a device's local time has no zone
 """The device's clock and its zone."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -48,3 +48,12 @@ def test_a_zone_with_daylight_saving_follows_it():
 def test_there_and_back():
     for zone in (zone_of_minutes(-480), DeviceZone(ZoneInfo("America/New_York")), DeviceZone(UTC)):
         assert zone.to_utc(zone.to_local(NOW)) == NOW
+
+
+@pytest.mark.parametrize("hours", [-10, 0, 8])
+def test_the_first_and_last_year_stay_in_the_calendar(hours):
+    zone = DeviceZone(timezone(timedelta(hours=hours)))
+    for local in (datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)):
+        instant = zone.to_utc(local)
+        assert abs(instant.replace(tzinfo=None) - local) <= timedelta(hours=abs(hours))
+        assert zone.to_local(instant).year == local.year

@@ -6,6 +6,7 @@ device input.
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
@@ -124,9 +125,18 @@ def _constant(name: str) -> NoReturn:
     raise MalformedPayload(f"{name} is no JSON number", context="JSON body")
 
 
+def _float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise MalformedPayload(f"a number of {len(text)} characters is too large", context="JSON body")
+    return number
+
+
 def _excerpt(text: str, position: int) -> str:
     # Enough to see what is wrong, too little to carry a credential out of a login body.
     return repr(text[position : position + 12])
 
 
-_DECODER: Final = json.JSONDecoder(strict=False, object_pairs_hook=_object, parse_constant=_constant)
+_DECODER: Final = json.JSONDecoder(
+    strict=False, object_pairs_hook=_object, parse_float=_float, parse_constant=_constant
+)

@@ -10,6 +10,8 @@ from typing import Final
 
 QUARTER: Final = timedelta(minutes=15)
 MAX_OFFSET: Final = timedelta(hours=15)
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,21 @@ class DeviceZone:
     guessed: bool = False
 
     def to_utc(self, local: datetime) -> datetime:
-        """Return the instant of a time on the device's clock. In the hour that comes twice, the first."""
-        return local.replace(tzinfo=self.zone).astimezone(UTC)
+        """Return the instant of a time on the device's clock. In the hour that comes twice, the first.
+
+        Years 1 and 9999, which devices write for "always", may reach beyond the calendar: then its edge.
+        """
+        try:
+            return local.replace(tzinfo=self.zone).astimezone(UTC)
+        except OverflowError:
+            return _FIRST if local.year == 1 else _LAST
 
     def to_local(self, instant: datetime) -> datetime:
         """Return what the device's clock shows at an instant, without a zone."""
-        return instant.astimezone(self.zone).replace(tzinfo=None)
+        try:
+            return instant.astimezone(self.zone).replace(tzinfo=None)
+        except OverflowError:
+            return instant.replace(tzinfo=None)
 
     def offset_s(self, instant: datetime) -> int:
         """Return how far its zone is ahead of UTC at an instant, in seconds."""
