@@ -41,7 +41,11 @@ SID = 0x57
 Feed = Callable[[], None]
 
 #: Asked of a device whose answers are the packets; what needs a second socket is fed by itself.
-ASKED = [operation for name, operation in OPERATIONS.items() if not name.startswith(("open_", "transfers."))]
+ASKED = [
+    operation
+    for name, operation in OPERATIONS.items()
+    if not name.startswith(("open_", "transfers.", "serial.open"))
+]
 ASKED += [
     lambda d: d.transfers.export_config(),
     lambda d: d.transfers.export_log(),
