@@ -58,6 +58,9 @@ class DvripOptions(BaseModel):
     )
     ptz_flip_h: bool = Field(default=False, description="The camera is mounted mirrored left to right.")
     ptz_flip_v: bool = Field(default=False, description="The camera is mounted upside down.")
+    ptz_home_preset: Annotated[int, Field(ge=1, le=255)] | None = Field(
+        default=None, description="The preset that `ptz.home` goes to; by default the camera has no home."
+    )
     audio: bool = Field(default=True, description="Publish the sound of live streams.")
     snapshots: Literal["auto", "device", "stream"] = Field(
         default="auto", description="Pictures from the device, from its video, or whichever works."

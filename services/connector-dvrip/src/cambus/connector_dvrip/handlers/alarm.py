@@ -19,6 +19,7 @@ def register(table: HandlerTable[DvripSession]) -> None:
     add(table, commands.DISARM, disarm)
     add(table, commands.OUTPUT_SET, output_set, during_upgrade=False)
     add(table, PUSHED, pushed, exclusive=False)
+    table.refuse(commands.RESET, "these devices hold no alarm until it is acknowledged; each ends by itself")
 
 
 async def arm(session: DvripSession, request: commands.AlarmArmRequest) -> Done:
