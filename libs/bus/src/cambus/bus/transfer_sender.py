@@ -13,7 +13,7 @@ from cambus.bus.errors import BusError
 from cambus.bus.transfer_window import TransferWindow
 from cambus.schemas import headers as header
 from cambus.schemas.codec import decode, encode
-from cambus.schemas.errors import CambusError, Overloaded
+from cambus.schemas.errors import CambusError, Offline, Overloaded
 from cambus.schemas.subjects import transfer_subject
 from cambus.schemas.transfer import (
     IDLE_S,
@@ -167,12 +167,15 @@ class TransferSender:
         await self._over.wait()
 
     async def close(self) -> None:
-        """Listen no more; a producer that is held back learns of it."""
+        """Listen no more; who waits for bytes, and a producer that is held back, learn of it."""
         self._over.set()
         self._room.set()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
+        if self._end is None and self._failure is None:
+            self._failure = Offline("the transfer was ended before it was complete", reason="transfer-gone")
+        await self._answer_all(asyncio.get_running_loop().time())
         if self._subscription is not None:
             await self._subscription.close()
 

@@ -47,6 +47,10 @@ class MediaKind:
 
 LIVE: Final = MediaKind(MessageId.MONITOR_CLAIM, MessageId.MONITOR, "live video", device_closes=True)
 PLAYBACK: Final = MediaKind(MessageId.PLAYBACK_CLAIM, MessageId.PLAYBACK, "playback")
+#: A session plays each channel once; another playback of a channel needs a session of its own (DVRIP §10.1).
+PLAYBACK_APART: Final = MediaKind(
+    MessageId.PLAYBACK_CLAIM, MessageId.PLAYBACK, "playback", needs_own_session=True
+)
 #: Talk on a shared session freezes the video of some cameras (DVRIP §10.2).
 TALK: Final = MediaKind(
     MessageId.TALK_CLAIM, MessageId.TALK, "talk", needs_own_session=True, begins_with_reply=True

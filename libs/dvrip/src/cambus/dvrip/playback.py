@@ -203,7 +203,10 @@ class Playback:
         Raises:
             DvripError: the device refused.
         """
-        await self._command("Pause")
+        path = self._running_path()
+        # What is not read stops the device as well, and there its answer could not be read either.
+        if not (path.has_own_session and self._queue.is_paused):
+            await self._command("Pause")
         self._paused = True
 
     async def resume(self) -> None:
@@ -231,6 +234,7 @@ class Playback:
             await self.stop()
             await self.restart()
             return
+        self._queue.clear()  # on a connection that is not read the answer could not be
         await self._command("Seek")
         self._queue.clear()
         self._new_splitter(wait_for_key=True)
@@ -242,6 +246,7 @@ class Playback:
         path = self._running_path()
         if self.outcome is None:
             self._finish(Outcome.STOPPED)
+            self._resume_reading()  # the answer has to be read; media is thrown away from here on
             await path.command(self.body("Stop"), f"stop of {path.kind.label}")
         while (quiet_s := self._loop.time() - self._last) < SETTLED_S:  # noqa: ASYNC110 - silence has no event
             await asyncio.sleep(SETTLED_S - quiet_s)
@@ -256,6 +261,7 @@ class Playback:
         """Stop and give the connection back; safe to call twice."""
         running = self.outcome is None
         self._finish(Outcome.STOPPED)
+        self._resume_reading()  # the answer to Stop has to be read
         path, self._path = self._path, None
         if path is not None:
             stop = self.body("Stop") if running and not path.control.is_closed else None

@@ -29,7 +29,7 @@ from cambus.dvrip.events import MAX_EVENTS, AlarmRaised, DevicePush, EventStream
 from cambus.dvrip.frame_queue import FrameQueue
 from cambus.dvrip.ids import MessageId
 from cambus.dvrip.live import LiveStream
-from cambus.dvrip.media_path import LIVE, PLAYBACK, TALK, MediaBody, MediaKind, MediaPath
+from cambus.dvrip.media_path import LIVE, PLAYBACK, PLAYBACK_APART, TALK, MediaBody, MediaKind, MediaPath
 from cambus.dvrip.messages.alarm import AlarmReport
 from cambus.dvrip.messages.monitor import Stream, force_key_frame_body
 from cambus.dvrip.messages.playback import MAX_PER_SOCKET, PlaybackTarget
@@ -291,8 +291,10 @@ class RemoteDevice(ABC):
             raise Refused("busy", f"{MAX_PER_SOCKET} playbacks are running already")
         if download and any(playback.is_download for playback in self._playbacks):
             raise Refused("busy", "a download is running already; more of them restart small recorders")
+        target = PlaybackTarget(file_name, self.profile.wire_channel(channel), begin, end, stream)
+        taken = any(playback.target.channel == target.channel for playback in self._playbacks)
         playback = Playback(
-            PlaybackTarget(file_name, self.profile.wire_channel(channel), begin, end, stream),
+            target,
             download=download,
             silence_s=self.timeouts.media_silence,
             expected_kib=expected_kib,
@@ -303,7 +305,7 @@ class RemoteDevice(ABC):
         self._playbacks.append(playback)
         try:
             path = await self._start_media(
-                PLAYBACK,
+                PLAYBACK_APART if taken else PLAYBACK,
                 playback.body,
                 playback.started,
                 on_media=playback.on_media,

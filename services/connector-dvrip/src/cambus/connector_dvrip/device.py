@@ -46,6 +46,7 @@ class DvripDevice:
         metrics: counts.
         request_timeout_s: the connector's own setting.
         decoding: how many pictures are decoded at a time.
+        download_rate_bytes_s: the connector's own bound on downloads.
 
     Attributes:
         options: of its record.
@@ -55,6 +56,7 @@ class DvripDevice:
         credentials: the account of the present session.
         snapshot_supported: whether it gives pictures itself; None until it was tried.
         decoding: how many pictures are decoded at a time.
+        download_rate_bytes_s: bytes of recordings fetched per second at most, None for no bound.
 
     Raises:
         InvalidRecord: the address or an option can not work.
@@ -68,12 +70,14 @@ class DvripDevice:
         *,
         request_timeout_s: float,
         decoding: asyncio.Semaphore,
+        download_rate_bytes_s: int | None = None,
     ) -> None:
         self.id = record.id
         self.options = DvripOptions.of(record.options)
         self.context = context
         self.metrics = metrics
         self.decoding = decoding
+        self.download_rate_bytes_s = self.options.download_rate_bytes_s or download_rate_bytes_s
         self.session: DvripSession | None = None
         self.credentials: Credentials | None = None
         self.snapshot_supported: bool | None = None if self.options.snapshots != "stream" else False

@@ -47,4 +47,5 @@ class DvripDriver:
             self._metrics,
             request_timeout_s=self._settings.dvrip_request_timeout_s,
             decoding=self._decoding,
+            download_rate_bytes_s=self._settings.dvrip_download_rate_bytes_s,
         )

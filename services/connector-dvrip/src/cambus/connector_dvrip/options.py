@@ -82,6 +82,10 @@ class DvripOptions(BaseModel):
         default="NONE", description="`CombinMode` of live requests."
     )
     fast_scan: bool = Field(default=False, description="Playback sends a decimated scan.")
+    download_rate_bytes_s: Annotated[int, Field(ge=1024)] | None = Field(
+        default=None,
+        description="Bytes of recordings fetched from it per second at most; by default the connector's setting.",
+    )
     request_timeout_s: Annotated[float, Field(gt=0, le=300)] | None = Field(
         default=None, description="Seconds it may take to answer; by default the connector's setting."
     )

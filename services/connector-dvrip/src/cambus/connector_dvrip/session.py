@@ -12,6 +12,8 @@ from cambus.connector.errors import EndReason, SessionEnd
 from cambus.connector.talk import Talks
 from cambus.connector_dvrip.client import MeteredClient
 from cambus.connector_dvrip.clock import DeviceZone
+from cambus.connector_dvrip.download_slot import DownloadSlot
+from cambus.connector_dvrip.downloads import Downloads
 from cambus.connector_dvrip.mapping.device import Facts, description_of
 from cambus.connector_dvrip.mapping.errors import command_error, end_of_session
 from cambus.connector_dvrip.motion import Motions
@@ -49,6 +51,8 @@ class DvripSession:
         motions: the movements of its cameras.
         taps: hands out keyframes of its streams.
         playbacks: the recordings it plays.
+        downloads: the recordings it gives.
+        slot: one download at a time.
         talks: who talks through it.
         armed: whether it reports alarms.
         surveyed_at: when the facts were asked for, loop time.
@@ -71,7 +75,9 @@ class DvripSession:
         self.surveyed_at = asyncio.get_running_loop().time()
         self.motions = Motions(device.id, client.ptz)
         self.taps = KeyframeTaps()
+        self.slot = DownloadSlot()
         self.playbacks = Playbacks(self)
+        self.downloads = Downloads(self)
         self.talks = Talks(device.context)
         self.snapshot_turn = asyncio.Lock()
         self.log: logging.LoggerAdapter[logging.Logger] = _DeviceLog(
@@ -131,7 +137,7 @@ class DvripSession:
             self._alarms.close()
         if self.client.is_online:
             await self.motions.close()
-        await asyncio.gather(self.playbacks.close(), self.talks.close())
+        await asyncio.gather(self.playbacks.close(), self.downloads.close(), self.talks.close())
         self.client.count_session()
         try:
             async with asyncio.timeout(LOGOUT_S):

@@ -27,3 +27,7 @@ class DvripSettings(ConnectorSettings):
     dvrip_decoders: Annotated[int, Field(ge=1, le=64)] = Field(
         default=2, description="Snapshots decoded at a time, for devices that give no pictures themselves."
     )
+    dvrip_download_rate_bytes_s: Annotated[int, Field(ge=1024)] | None = Field(
+        default=None,
+        description="Bytes of recordings fetched from one device per second at most; unset: as fast as they are read.",
+    )
