@@ -48,7 +48,6 @@ class Profile:
         channel_base: number of the first channel on the wire; some single-channel cameras want 1 (DVRIP
             §9.1).
         parallel_requests: different request ids may be in flight together on the control socket (DVRIP §6).
-        sync_time_after_login: send 1590 after each login, for devices without a clock chip (DVRIP §5).
         topology: how to open media; AUTO tries two sockets, then an own session.
         combine_mode: ``CombinMode`` of live requests.
         connections: TCP connections this device may have from us; None until its own limit is known.
@@ -57,13 +56,13 @@ class Profile:
         fast_scan: send ``Value`` 2 in playback (DVRIP §10.1).
         upgrade_piece_bytes: size of firmware pieces.
         request_by_claim_id: active registration: ask for media with the claim ids (DVRIP §11).
+        import_in_parts: configuration imports go in Total/Cur parts (DVRIP §2.1).
         login_type: ``LoginType`` of the login.
     """
 
     seed_ids: bool = False
     channel_base: int = 0
     parallel_requests: bool = False
-    sync_time_after_login: bool = False
     topology: Topology = Topology.AUTO
     combine_mode: str = "NONE"
     connections: int | None = None
@@ -72,6 +71,7 @@ class Profile:
     fast_scan: bool = False
     upgrade_piece_bytes: int = 16 * 1024
     request_by_claim_id: bool = False
+    import_in_parts: bool = False
     login_type: str = "DVRIP-Web"
 
     def wire_channel(self, channel: int) -> int:

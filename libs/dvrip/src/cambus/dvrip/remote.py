@@ -29,7 +29,7 @@ from cambus.dvrip.events import MAX_EVENTS, AlarmRaised, DevicePush, EventStream
 from cambus.dvrip.frame_queue import FrameQueue
 from cambus.dvrip.ids import MessageId
 from cambus.dvrip.live import LiveStream
-from cambus.dvrip.media_path import LIVE, PLAYBACK, PLAYBACK_APART, TALK, MediaBody, MediaKind, MediaPath
+from cambus.dvrip.media_path import LIVE, PLAYBACK, TALK, MediaBody, MediaKind, MediaPath
 from cambus.dvrip.messages.alarm import AlarmReport
 from cambus.dvrip.messages.monitor import Stream, force_key_frame_body
 from cambus.dvrip.messages.playback import MAX_PER_SOCKET, PlaybackTarget
@@ -37,7 +37,10 @@ from cambus.dvrip.operations.alarms import AlarmOperations
 from cambus.dvrip.operations.config import ConfigOperations
 from cambus.dvrip.operations.files import FileOperations
 from cambus.dvrip.operations.machine import MachineOperations
+from cambus.dvrip.operations.panel import PanelOperations
 from cambus.dvrip.operations.ptz import PtzOperations
+from cambus.dvrip.operations.serial import SerialOperations
+from cambus.dvrip.operations.services import ServiceOperations
 from cambus.dvrip.operations.system import SystemOperations
 from cambus.dvrip.operations.transfers import TransferOperations
 from cambus.dvrip.operations.upgrade import UpgradeOperations
@@ -60,7 +63,8 @@ class RemoteDevice(ABC):
     Attributes:
         profile: its deviations.
         timeouts: all of them.
-        system, config, ptz, files, machine, users, alarms, transfers, upgrades: the operations by group.
+        system, config, ptz, files, machine, users, alarms, transfers, upgrades, panel, serial, services: the
+            operations by group.
         counters: ``malformed_pushes``.
         snapshot_supported: None until it was tried.
     """
@@ -79,6 +83,9 @@ class RemoteDevice(ABC):
         self.alarms = AlarmOperations(self, self.config)
         self.transfers = TransferOperations(self)
         self.upgrades = UpgradeOperations(self)
+        self.panel = PanelOperations(self)
+        self.serial = SerialOperations(self)
+        self.services = ServiceOperations(self, self.config)
         self._control: Connection | None = None
         self._listeners: list[EventStream] = []
         self._streams: dict[tuple[int, str], LiveStream] = {}
@@ -291,10 +298,8 @@ class RemoteDevice(ABC):
             raise Refused("busy", f"{MAX_PER_SOCKET} playbacks are running already")
         if download and any(playback.is_download for playback in self._playbacks):
             raise Refused("busy", "a download is running already; more of them restart small recorders")
-        target = PlaybackTarget(file_name, self.profile.wire_channel(channel), begin, end, stream)
-        taken = any(playback.target.channel == target.channel for playback in self._playbacks)
         playback = Playback(
-            target,
+            PlaybackTarget(file_name, self.profile.wire_channel(channel), begin, end, stream),
             download=download,
             silence_s=self.timeouts.media_silence,
             expected_kib=expected_kib,
@@ -305,7 +310,7 @@ class RemoteDevice(ABC):
         self._playbacks.append(playback)
         try:
             path = await self._start_media(
-                PLAYBACK_APART if taken else PLAYBACK,
+                PLAYBACK,
                 playback.body,
                 playback.started,
                 on_media=playback.on_media,

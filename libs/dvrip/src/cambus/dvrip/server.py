@@ -82,6 +82,23 @@ class DeviceServer:
             with contextlib.suppress(OSError):  # elsewhere than on Linux a bound socket may not be shut down
                 self._socket.shutdown(socket.SHUT_RDWR)
 
+    async def move(self, host: str, port: int) -> None:
+        """Cut every connection and listen somewhere else; where that cannot be had, go on here.
+
+        Raises:
+            TransportError: the address cannot be had.
+        """
+        try:
+            made = _bound(host, port)
+        except OSError as error:
+            raise TransportError(f"cannot bind {host}:{port}: {error.strerror}") from None
+        self.stop_listening()
+        self.drop_all(reset=True)
+        if self._socket is not None:
+            self._socket.close()
+        self.host, self._wanted_port, self._socket = host, port, made
+        await self.listen()
+
     async def close(self) -> None:
         """Close everything."""
         self.stop_listening()

@@ -9,13 +9,14 @@ unless ``checked`` is False.
 
 import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from cambus.dvrip.codes import RESTART_NEEDED, ReturnCode
 from cambus.dvrip.errors import DeviceError, DvripError, ProtocolError, RequestTimeout, Unsupported
 from cambus.dvrip.ids import MessageId
+from cambus.dvrip.messages.bitmaps import Bitmap, serialize_bitmaps
 from cambus.dvrip.messages.bodies import named, value_of
 from cambus.dvrip.objects.catalog import check, original_of, read_objects, write_objects
 from cambus.dvrip.objects.fields import NOTHING
@@ -200,6 +201,24 @@ class ConfigOperations:
         await self._caller.call(
             MessageId.CHANNEL_TITLE_SET, named(CHANNEL_TITLE, titles), label="setting channel titles"
         )
+
+    async def set_title_bitmap(self, bitmap: Bitmap) -> None:
+        """Draw the title of a channel (1050).
+
+        Raises:
+            Refused: the bitmap is not right; nothing was sent.
+            DvripError: the device refused.
+        """
+        await self._caller.call(MessageId.TITLE_BITMAP_SET, bitmap.serialize(), label="title bitmap")
+
+    async def set_osd_bitmaps(self, bitmaps: Iterable[Bitmap]) -> None:
+        """Draw several texts into the picture (1054).
+
+        Raises:
+            Refused: a bitmap is not right; nothing was sent.
+            DvripError: the device refused.
+        """
+        await self._caller.call(MessageId.OSD_BITMAP_SET, serialize_bitmaps(bitmaps), label="OSD bitmaps")
 
     async def _read(self, message_id: int, name: str, *, soft: bool = False) -> Any:
         is_root = "." not in name

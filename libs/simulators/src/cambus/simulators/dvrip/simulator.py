@@ -23,6 +23,7 @@ from cambus.dvrip.device_media import Claim, Kind
 from cambus.dvrip.device_role import DeviceRole
 from cambus.dvrip.device_sessions import Session
 from cambus.dvrip.device_wire import broken_packet
+from cambus.dvrip.errors import TransportError
 from cambus.dvrip.ids import MessageId
 from cambus.dvrip.server import DeviceServer
 from cambus.dvrip.values import format_address, format_time
@@ -125,6 +126,7 @@ class DvripSimulator:
         self._alarm_channel = 0
         self._down = False
         self.device.on_reboot = self._reboot_requested
+        self.device.on_moved = self._move_requested
         self.device.on_alarm = self._centre.put
         self.device.role.on_change = self._watch.changed
         self.device.on_das_settings = self._registration.settings_changed
@@ -399,6 +401,17 @@ class DvripSimulator:
             self.role.end(connection, Ending.RESET)
         if not for_ever:
             self.role.timers.at(now + self.quirks.reboot_s, lambda _: self._own(self._come_back()))
+        self._watch.changed()
+
+    def _move_requested(self, host: str, port: int) -> None:
+        """Another address was written: let the answer out first, then be there."""
+        role = self.role
+        role.timers.at(role.now + _REBOOT_DELAY_S, lambda _: self._own(self._move(host, port)))
+
+    async def _move(self, host: str, port: int) -> None:
+        with contextlib.suppress(TransportError):  # an address that cannot be had is none
+            await self._server.move(host, port)
+            self.host = host
         self._watch.changed()
 
     async def _come_back(self) -> None:
