@@ -251,6 +251,10 @@ class Holds:
             self._known.pop(device, None)
         elif known is None or entry.revision >= known.revision:
             self._known[device] = entry
+            if entry.value.holder == self._leases.holder:
+                self._needed = (
+                    True  # also if an earlier run left it: the others see by our lease that that is over
+                )
         if known != self._known.get(device):
             self._on_change(device)
 
@@ -259,8 +263,8 @@ class Holds:
 
     def _alive(self, hold: InboundHold) -> bool:
         """Whether a holder counts as there; while we hear nobody, silence says nothing."""
-        if self._is_ours(hold):
-            return True
+        if hold.holder == self._leases.holder:
+            return self._is_ours(hold)  # an earlier run of this replica is over
         holder = self._holders.get(hold.holder)
         if holder is None or holder.run != (hold.incarnation, False):
             return False
@@ -268,6 +272,8 @@ class Holds:
 
     async def _lives(self, hold: InboundHold) -> bool:
         """Ask the server whether a holder is still there: we may have heard its hold before its lease."""
+        if hold.holder == self._leases.holder:
+            return self._is_ours(hold)
         entry = await self._lease_bucket.get(keys.holder_lease(self._protocol, hold.holder))
         if entry is None or entry.value.released or entry.value.incarnation != hold.incarnation:
             return False
