@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from cambus.bus import transfer_sender
 from cambus.bus.transfer_reader import TransferReader
 from cambus.bus.transfer_sender import MAX_WAITING, TransferAbandonedError, TransferSender
 from cambus.schemas import headers
@@ -114,6 +115,21 @@ async def test_a_transfer_nobody_reads_ends(bus, unique):
         await sender.wait_over()
 
 
+async def test_a_reader_waits_for_a_source_that_has_nothing_yet(bus, sender, monkeypatch):
+    monkeypatch.setattr(transfer_sender, "EMPTY_AFTER_S", 0.02)
+    asked = []
+    deliver = sender._deliver
+    reading = asyncio.create_task(read_all(bus, sender))
+    monkeypatch.setattr(sender, "_deliver", lambda message: asked.append(message) or deliver(message))
+    await sender._subscription.close()
+    sender._subscription = await bus.subscribe(sender.subject, sender._deliver)
+    while len(asked) < 10:  # asked again and again
+        await bus.flush()
+    await produce(sender, DATA[:1000])
+    got, _ = await reading
+    assert got == DATA[:1000]
+
+
 async def test_a_sender_that_is_gone_is_offline(bus, sender):
     await sender.close()
     with pytest.raises(Offline) as gone:
@@ -121,13 +137,16 @@ async def test_a_sender_that_is_gone_is_offline(bus, sender):
     assert gone.value.reason == "transfer-gone"
 
 
-async def test_nonsense_and_too_many_requests_are_refused(bus, sender):
+async def test_nonsense_is_refused_and_of_too_many_requests_the_oldest_gets_nothing(bus, sender):
     answer = await bus.request(sender.subject, b'{"offset": -1}')
     assert answer.headers[headers.SERVICE_ERROR_CODE] == "400"
     waiting = [asyncio.create_task(bus.request(sender.subject, b'{"offset": 0}')) for _ in range(MAX_WAITING)]
     await bus.flush()
-    answer = await bus.request(sender.subject, b'{"offset": 0}')
-    assert answer.headers[headers.SERVICE_ERROR_CODE] == "429"
+    last = asyncio.create_task(bus.request(sender.subject, b'{"offset": 0}'))
+    done, _ = await asyncio.wait({*waiting, last}, return_when=asyncio.FIRST_COMPLETED)
+    assert done == {waiting[0]}
+    assert waiting[0].result().data == b""
+    waiting.append(last)
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)

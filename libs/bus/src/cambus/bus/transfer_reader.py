@@ -70,8 +70,7 @@ class TransferReader:
                 while len(asked) < self._ahead:
                     asked.append(asyncio.create_task(self._ask(ask_at), name=f"chunk {ask_at}"))
                     ask_at += self._chunk_bytes
-                answer = await asked[0]
-                asked.popleft()
+                answer = await asked.popleft()
                 if isinstance(answer, TransferEnd):
                     self.end = answer
                     return
@@ -79,7 +78,8 @@ class TransferReader:
                 if len(answer) < self._chunk_bytes:  # those asked for behind it begin at the wrong place
                     await _drop(asked)
                     ask_at = self.offset
-                yield answer
+                if answer:
+                    yield answer
         finally:
             await _drop(asked)
 
@@ -106,7 +106,7 @@ class TransferReader:
             raise from_reply(decode(ErrorReply, message.data, kind))
         if kind != OCTETS:
             return decode(TransferEnd, message.data, kind)
-        if headers.get(header.OFFSET) != str(offset) or not 0 < len(message.data) <= self._chunk_bytes:
+        if headers.get(header.OFFSET) != str(offset) or len(message.data) > self._chunk_bytes:
             raise Internal("the sender answered something else than what was asked for")
         return message.data
 

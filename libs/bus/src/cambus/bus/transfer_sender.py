@@ -13,7 +13,7 @@ from cambus.bus.errors import BusError
 from cambus.bus.transfer_window import TransferWindow
 from cambus.schemas import headers as header
 from cambus.schemas.codec import decode, encode
-from cambus.schemas.errors import CambusError, Offline, Overloaded
+from cambus.schemas.errors import CambusError, Offline
 from cambus.schemas.subjects import transfer_subject
 from cambus.schemas.transfer import (
     IDLE_S,
@@ -27,13 +27,13 @@ from cambus.schemas.transfer import (
 )
 
 MAX_WAITING: Final = 16
-"""Requests that may wait for bytes at a time."""
+"""Requests that may wait for bytes at a time; when there are more the oldest is answered with nothing."""
 
 SHORT_AFTER_S: Final = 1.0
 """A request that has waited so long takes less than it asked for."""
 
-FORGET_AFTER_S: Final = 60.0
-"""A request that has waited so long has been given up by who sent it."""
+EMPTY_AFTER_S: Final = 5.0
+"""A request that has waited so long is answered with nothing, to show that there is somebody."""
 
 _ENVELOPE_BYTES: Final = 4096
 _MAX_PARTS: Final = 1000
@@ -194,8 +194,6 @@ class TransferSender:
         now = asyncio.get_running_loop().time()
         content_type = (message.headers or {}).get(header.CONTENT_TYPE)
         try:
-            if len(self._waiting) + len(self._refused) >= MAX_WAITING:
-                raise Overloaded("too many chunks are being waited for", reason="too-many-reads")
             request = decode(TransferReadRequest, message.data, content_type)
         except CambusError as error:
             if len(self._refused) < MAX_WAITING:
@@ -203,6 +201,9 @@ class TransferSender:
         else:
             self._waiting.append(_Read(message, request, now))
             self._asked_at = now
+            if len(self._waiting) > MAX_WAITING:
+                self._waiting[-MAX_WAITING - 1].since = float("-inf")
+                del self._waiting[: -2 * MAX_WAITING]
         self._changed.set()
 
     async def _serve(self) -> None:
@@ -250,8 +251,9 @@ class TransferSender:
             )
             return True
         full = len(data) == min(read.request.max_bytes, self._most)
-        if not data or not (full or self._end is not None or now - read.since >= SHORT_AFTER_S):
-            return now - read.since >= FORGET_AFTER_S
+        waited_s = now - read.since
+        if waited_s < (SHORT_AFTER_S if data else EMPTY_AFTER_S) and not (full or (data and self._end)):
+            return False
         await self._send(read.message, data, OCTETS, {header.OFFSET: str(offset)})
         return True
 

@@ -34,6 +34,11 @@ def register(table: HandlerTable[DvripSession]) -> None:
     add(table, commands.CALENDAR, calendar, during_upgrade=False)
     add(table, commands.DOWNLOAD, download, during_upgrade=False)
     add(table, commands.MANUAL, manual, during_upgrade=False)
+    for spec in (commands.LOCK, commands.UNLOCK):
+        table.refuse(
+            spec,
+            "DVRIP has no message that keeps a single recording from being overwritten; download it to keep it",
+        )
 
 
 async def find(session: DvripSession, request: commands.RecordingFindRequest) -> commands.RecordingFindReply:
