@@ -13,17 +13,19 @@
         await client.close()
 
 One client is one session: when its connection is lost it is over, `wait_closed` says why, and a new client is
-made. Requests of several tasks are sent one at a time, in order. Nobody who is slow stops the reader.
+made. A device that forgets the session and keeps the connection is logged in at again, once. Requests of several
+tasks are sent one at a time, in order. Nobody who is slow stops the reader.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from cambus.dvrip.budget import ConnectionBudget
 from cambus.dvrip.codes import SESSION_LOST, ReturnCode
-from cambus.dvrip.connection import Connection, PacketHandler
+from cambus.dvrip.connection import Connection, PacketHandler, Reply
 from cambus.dvrip.errors import (
     AuthError,
     ConnectionLost,
@@ -33,13 +35,15 @@ from cambus.dvrip.errors import (
     MalformedPayload,
     Refused,
     RequestTimeout,
+    SessionRenewed,
 )
-from cambus.dvrip.ids import MessageId
+from cambus.dvrip.ids import IDEMPOTENT_IDS, MessageId
 from cambus.dvrip.media_path import MediaBody, MediaKind, MediaPath
 from cambus.dvrip.messages.login import LoginReply
 from cambus.dvrip.messages.monitor import Action, monitor_body
 from cambus.dvrip.profile import Credentials, Profile, Topology
 from cambus.dvrip.remote import RemoteDevice
+from cambus.dvrip.renewal import SessionRenewal, is_forgotten
 from cambus.dvrip.session import ClientSession
 from cambus.dvrip.timeouts import Timeouts
 
@@ -78,6 +82,7 @@ class DvripClient(RemoteDevice):
         self.topology = self.profile.topology
         self.budget = ConnectionBudget(self.profile.connections)
         self._credentials = credentials
+        self._renewal = SessionRenewal(self._log_in_again)
 
     async def connect(self) -> LoginReply:
         """Connect and log in.
@@ -103,6 +108,39 @@ class DvripClient(RemoteDevice):
         self._take_control(control)
         self.login_reply = control.session.login_reply or LoginReply.parse({})
         return self.login_reply
+
+    async def request(self, message_id: int, body: Mapping[str, Any] | bytes, **options: Any) -> Reply:
+        """As `RemoteDevice.request`, with one login more when the device has forgotten the session (DVRIP §5).
+
+        Raises:
+            SessionRenewed: it had, and the request is none that may be sent twice.
+            DvripError: there is no reply.
+        """
+        await self._renewal.join()
+        before = self._renewal.count
+        try:
+            reply = await super().request(message_id, body, **options)
+            if not is_forgotten(reply) or not await self._renewal.renew(before):
+                return reply
+        except ConnectionLost:  # the login of another request's renewal ends those that wait
+            if not await self._renewal.since(before):
+                raise
+        if message_id not in IDEMPOTENT_IDS:
+            raise SessionRenewed(str(options.get("label", "")))
+        reply = await super().request(message_id, body, **options)
+        if is_forgotten(reply):
+            self._renewal.give_up()
+        return reply
+
+    async def close(self) -> None:
+        """See `RemoteDevice.close`."""
+        await self._renewal.close()
+        await super().close()
+
+    async def _log_in_again(self) -> None:
+        self.login_reply = await self.control.login(self._credentials)
+        if self.alarms.is_guarded:
+            await self.control.request(MessageId.GUARD, {"Name": ""}, label="guard")
 
     async def _log_in(self) -> Connection:
         try:

@@ -7,30 +7,9 @@ from cambus.connector_dvrip.handlers.guarded import add
 from cambus.connector_dvrip.mapping.native import json_value
 from cambus.connector_dvrip.session import DvripSession
 from cambus.dvrip.errors import ProtocolError
-from cambus.dvrip.ids import MessageId
+from cambus.dvrip.ids import READ_ONLY_IDS, MessageId
 from cambus.schemas.commands import native as commands
 from cambus.schemas.errors import BadRequest
-
-READ_ONLY: Final = frozenset(
-    {
-        MessageId.SYSTEM_INFO,
-        MessageId.CONFIG_GET,
-        MessageId.DEFAULT_CONFIG_GET,
-        MessageId.CHANNEL_TITLE_GET,
-        MessageId.ABILITY_GET,
-        MessageId.CHANNEL_ABILITY_GET,
-        MessageId.FILE_SEARCH,
-        MessageId.LOG_SEARCH,
-        MessageId.FILE_SEARCH_BY_TIME,
-        MessageId.CALENDAR,
-        MessageId.TIME_QUERY,
-        MessageId.AUTHORITY_LIST,
-        MessageId.USERS_GET,
-        MessageId.GROUPS_GET,
-        MessageId.UPGRADE_INFO,
-    }
-)
-"""Messages that only read; every other needs a confirmation."""
 
 OURS: Final = frozenset(
     {MessageId.LOGIN, MessageId.LOGOUT, MessageId.KEEPALIVE, MessageId.UPGRADE, MessageId.UPGRADE_DATA}
@@ -50,7 +29,7 @@ async def call(session: DvripSession, request: commands.NativeCallRequest) -> co
     message_id, body, reply_id = _message(request)
     if message_id in OURS:
         raise BadRequest(f"message.id: {message_id} belongs to the session itself")
-    if message_id not in READ_ONLY and not request.confirm:
+    if message_id not in READ_ONLY_IDS and not request.confirm:
         raise BadRequest(
             f"confirm: must be true for message {message_id}, which may do more than read",
             reason="confirm-required",

@@ -14,6 +14,7 @@ from cambus.dvrip.errors import (
     ProtocolError,
     Refused,
     RequestTimeout,
+    SessionRenewed,
     TransportError,
     Unsupported,
 )
@@ -30,6 +31,28 @@ AUTH_DETAILS: Final = {
     AuthReason.LOGIN_REQUIRED: "login-required",
 }
 """A reason of its own for each refusal (DVRIP §5)."""
+
+_REASONS: Final = {
+    116: "licence",
+    117: "malformed-message",
+    118: "no-ptz-protocol",
+    120: "channel-not-enabled",
+    208: "bad-input",
+    213: "rights-exceed-group",
+    214: "bad-password-format",
+    215: "wrong-password",
+    216: "reserved-account",
+    512: "upgrade-not-started",
+    513: "upgrade-data",
+    514: "upgrade-failed",
+    521: "defaults-failed",
+    523: "defaults-invalid",
+    601: "import-failed",
+    604: "write-failed",
+    606: "verification-failed",
+    608: "unreadable",
+}
+"""What the device refuses for a reason a caller can do something about (DVRIP §16)."""
 
 _CONNECTING: Final = frozenset({"connect"})
 _REFUSALS: Final[dict[str, type[bus.BadRequest | bus.Conflict | bus.Overloaded | bus.TooLarge]]] = {
@@ -97,6 +120,8 @@ def command_error(error: DvripError) -> bus.CambusError:  # noqa: PLR0911  # a t
             return _device_error(error)
         case ConnectionLimit():
             return bus.Overloaded(str(error), reason="connection-limit", device_code=_code(error))
+        case SessionRenewed():
+            return bus.Offline(str(error), reason="session-renewed", retryable=True)
         case AuthError(code=code) if code in SESSION_LOST:
             return bus.Offline("the device forgot the session", reason="session-expired", retryable=True)
         case AuthError():
@@ -123,10 +148,6 @@ def _device_error(error: DeviceError) -> bus.CambusError:  # noqa: PLR0911  # a 
             return bus.NotFound(str(error), device_code=code)
         case 112 | 114 | 209:
             return bus.Conflict(str(error), reason="exists", device_code=code, retryable=False)
-        case 118:
-            return bus.DeviceRefused(str(error), reason="no-ptz-protocol", device_code=code)
-        case 120:
-            return bus.DeviceRefused(str(error), reason="channel-not-enabled", device_code=code)
         case 121:
             return bus.Offline(str(error), reason="channel-offline", device_code=code)
         case 212:
@@ -136,7 +157,8 @@ def _device_error(error: DeviceError) -> bus.CambusError:  # noqa: PLR0911  # a 
         case 511:
             return bus.Conflict(str(error), reason="upgrade-under-way", device_code=code)
         case _:
-            return bus.DeviceRefused(str(error), device_code=code)
+            reason = _REASONS.get(error.code or 0, bus.DeviceRefused.REASON)
+            return bus.DeviceRefused(str(error), reason=reason, device_code=code)
 
 
 def _refused(error: Refused) -> bus.CambusError:
