@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cambus.bus import events
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
 from cambus.bus.errors import AssetNotFound, PayloadTooLarge
@@ -155,6 +156,21 @@ async def test_events_wait_on_disk_while_nats_is_away_and_arrive_after(tmp_path,
             assert await publisher.flush(20)
         messages = await stored(bus, device)
         assert len(messages) == 21
+
+
+async def test_a_nats_that_is_back_is_not_kept_waiting(tmp_path, device, eventually, monkeypatch):
+    monkeypatch.setattr(events, "RETRY_FIRST_S", 3600.0)  # so that only the reconnect can be what wakes it
+    async with NatsServer() as server, await Bus.connect(BusSettings(nats_url=server.url)) as bus:
+        await ensure_assets(bus)
+        async with EventPublisher(bus, Outbox(tmp_path / "o.db")) as publisher:
+            server.kill()
+            await eventually(lambda: not bus.connected)
+            monkeypatch.setattr(events, "RETRY_MOST_S", 0.05)  # how long one try waits for the connection
+            await publisher.publish(OFFLINE, offline(device))
+            await eventually(lambda: b"cambus_events_publish_failures_total 1.0" in bus.metrics.render())
+            await server.start()
+            assert await publisher.flush(30)
+        assert len(await stored(bus, device)) == 1
 
 
 async def test_a_frozen_nats_loses_nothing(tmp_path, device, eventually):

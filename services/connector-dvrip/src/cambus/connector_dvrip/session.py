@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cambus.connector.driver import DeviceDescription, DeviceStream, FrameSink
 from cambus.connector.errors import EndReason, SessionEnd
+from cambus.connector.serial import SerialPorts
 from cambus.connector.talk import Talks
 from cambus.connector_dvrip.client import MeteredClient
 from cambus.connector_dvrip.clock import DeviceZone
@@ -54,6 +55,7 @@ class DvripSession:
         downloads: the recordings it gives.
         slot: one download at a time.
         talks: who talks through it.
+        serial: the serial ports that are open.
         armed: whether it reports alarms.
         surveyed_at: when the facts were asked for, loop time.
         snapshot_turn: one picture at a time.
@@ -79,6 +81,7 @@ class DvripSession:
         self.playbacks = Playbacks(self)
         self.downloads = Downloads(self)
         self.talks = Talks(device.context)
+        self.serial = SerialPorts(device.context)
         self.snapshot_turn = asyncio.Lock()
         self.log: logging.LoggerAdapter[logging.Logger] = _DeviceLog(
             logging.getLogger(__name__), {"device": device.id}
@@ -137,7 +140,9 @@ class DvripSession:
             self._alarms.close()
         if self.client.is_online:
             await self.motions.close()
-        await asyncio.gather(self.playbacks.close(), self.downloads.close(), self.talks.close())
+        await asyncio.gather(
+            self.playbacks.close(), self.downloads.close(), self.talks.close(), self.serial.close()
+        )
         self.client.count_session()
         try:
             async with asyncio.timeout(LOGOUT_S):
