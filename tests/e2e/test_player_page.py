@@ -33,11 +33,13 @@ PLAN = MediaPlan(
     main=VideoSpec(width=320, height=240, bitrate=300_000, gop_s=1.0, loop_s=1.0), alternate=None
 )
 """H.264 on every channel: not every Chromium decodes H.265."""
+HOSTILE = "<img src=x onerror=\"document.title='evil'\"><b>Gate</b>"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def nvr():
     async with recorder_device(media=PLAN) as simulator:
+        simulator.device.set_titles(["North", HOSTILE])
         yield simulator
 
 
@@ -112,6 +114,17 @@ async def test_both_cameras_play_side_by_side(suite, page):
         await page.locator(f'button[data-key="{NVR}/{channel}"]').click()
     for channel in (0, 1):
         await assert_plays(page.locator(f'[data-key="{NVR}/{channel}"].tile video'))
+    assert page.troubles == []
+
+
+async def test_a_name_that_is_markup_is_shown_as_text(suite, page):
+    await page.goto(await suite.url("media-relay", "viewers"))
+    await page.locator(f'button[data-key="{NVR}/1"]').click()
+    tile = page.locator(f'[data-key="{NVR}/1"].tile')
+    assert HOSTILE in await tile.locator("strong").inner_text()
+    assert HOSTILE in await page.locator(f'button[data-key="{NVR}/1"]').inner_text()
+    assert await page.locator("img, b").count() == 0
+    assert "evil" not in await page.title()
     assert page.troubles == []
 
 
