@@ -90,7 +90,7 @@ async def test_a_slow_receiver_is_tried_again_and_delays_no_other(
 
     receiver.scripts["/slow"] = slow
     async with router.in_process():
-        await router.put("slow", hook("/slow", timeout_s=0.2))
+        await router.put("slow", hook("/slow", timeout_s=1.0))
         await router.put("quick", hook("/quick"))
         event = await router.raise_alarm("gate-1")
         await receiver.until(lambda: receiver.ids("/quick"))
