@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from cambus.connector.settings import ConnectorSettings
+from cambus.connector_dvrip.endpoints import read_endpoints
 
 
 class DvripSettings(ConnectorSettings):
@@ -31,3 +32,25 @@ class DvripSettings(ConnectorSettings):
         default=None,
         description="Bytes of recordings fetched from one device per second at most; unset: as fast as they are read.",
     )
+    dvrip_discovery: str = Field(
+        default="",
+        description="Where searches for devices may go, HOST[:PORT],... (255.255.255.255, or the broadcast address of "
+        "one network); empty: nowhere. Searches are made only when somebody asks.",
+    )
+    dvrip_discovery_listen: str = Field(
+        default="0.0.0.0:34569",
+        description="Where their answers arrive; devices broadcast them to port 34569.",
+    )
+
+    @field_validator("dvrip_discovery")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        read_endpoints(value)
+        return value
+
+    @field_validator("dvrip_discovery_listen")
+    @classmethod
+    def _one_address(cls, value: str) -> str:
+        if len(read_endpoints(value)) != 1:
+            raise ValueError("wanted HOST:PORT")
+        return value
