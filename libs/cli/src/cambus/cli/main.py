@@ -28,6 +28,7 @@ COMMANDS: Final = (
     ("device", DEVICES, "Look at one device, or remove it."),
     ("call", DEVICES, "Send any command to a device or a service."),
     ("ptz", DEVICES, "Move a camera, and use its presets."),
+    ("talk", DEVICES, "Say something through a device."),
     ("live", PICTURES, "Find out where to watch a camera."),
     ("snapshot", PICTURES, "Take a still picture."),
     ("recordings", PICTURES, "Search, export and configure recordings."),

@@ -221,9 +221,9 @@ class Talk:
         finally:
             failures = await end(*tasks, last)
             await subscription.close()
-            await self._line.close()
             if self._publisher is not None:
-                await self._publisher.end()
+                await self._publisher.end()  # before what may take long, and be cut short
+            await self._line.close()
         for failure in failures:
             if not isinstance(failure, SessionEnd):
                 raise failure
