@@ -175,9 +175,9 @@ class TransferSender:
             await asyncio.wait({self._task})
         if self._end is None and self._failure is None:
             self._failure = Offline("the transfer was ended before it was complete", reason="transfer-gone")
-        await self._answer_all(asyncio.get_running_loop().time())
         if self._subscription is not None:
-            await self._subscription.close()
+            await self._subscription.drain()  # what is on its way here would wait for an answer in vain
+        await self._answer_all(asyncio.get_running_loop().time())
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -251,8 +251,9 @@ class TransferSender:
             )
             return True
         full = len(data) == min(read.request.max_bytes, self._most)
+        no_more = self._end is not None or not self._window.has_room
         waited_s = now - read.since
-        if waited_s < (SHORT_AFTER_S if data else EMPTY_AFTER_S) and not (full or (data and self._end)):
+        if waited_s < (SHORT_AFTER_S if data else EMPTY_AFTER_S) and not (full or (data and no_more)):
             return False
         await self._send(read.message, data, OCTETS, {header.OFFSET: str(offset)})
         return True
