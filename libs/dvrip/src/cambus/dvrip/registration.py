@@ -73,11 +73,13 @@ class Verdict:
         code: return code; 100 accepts.
         is_pending: accepted, but to be commanded only after approval.
         profile: deviations of the device.
+        timeouts: of its session; those of the listener if None.
     """
 
     code: int
     is_pending: bool = False
     profile: Profile | None = None
+    timeouts: Timeouts | None = None
 
 
 Judge = Callable[[RegistrationLogin, str], Verdict]
@@ -94,6 +96,7 @@ class RegistrationListener:
         on_device: called with each device that is online now; must not block. A device that replaces an older
             connection is told first, the older one's `wait_closed` ends.
         on_flapping: called with a device id that is taken over again and again.
+        make_device: makes the device of a login, with the arguments of `RegisteredDevice`.
 
     Attributes:
         devices: those online, by device id.
@@ -107,6 +110,8 @@ class RegistrationListener:
         judge: Judge,
         on_device: DeviceHandler,
         on_flapping: Callable[[str], None] | None = None,
+        *,
+        make_device: Callable[..., RegisteredDevice] = RegisteredDevice,
     ) -> None:
         self.settings = settings
         self.devices: dict[str, RegisteredDevice] = {}
@@ -115,6 +120,7 @@ class RegistrationListener:
         self._judge = judge
         self._on_device = on_device
         self._on_flapping = on_flapping
+        self._make_device = make_device
         self._session_ids = SessionIds()
         self._flaps = FlapDetector()
         self._expected: list[ExpectedClaim] = []
@@ -141,12 +147,16 @@ class RegistrationListener:
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
-    async def close(self) -> None:
-        """Stop listening and close everything."""
+    def stop_listening(self) -> None:
+        """Take no more connections; devices that are online stay."""
         if self._server is not None:
             self._server.close()
         for guest in list(self._guests):
             guest.drop()
+
+    async def close(self) -> None:
+        """Stop listening and close everything."""
+        self.stop_listening()
         await asyncio.gather(*(device.close() for device in list(self.devices.values())))
         if self._server is not None:
             await self._server.wait_closed()
@@ -198,7 +208,8 @@ class RegistrationListener:
         session_id = self._session_ids.allocate(now)
         body = registration_reply(ReturnCode.OK, session_id, self.settings.alive_interval_s)
         guest.answer(packet, reply, body, session_id)
-        device = RegisteredDevice(
+        timeouts = verdict.timeouts or self.settings.timeouts
+        device = self._make_device(
             login,
             guest.address,
             expect=self._expected.append,
@@ -207,9 +218,9 @@ class RegistrationListener:
             check_address=self.settings.check_address,
             is_pending=verdict.is_pending,
             profile=verdict.profile,
-            timeouts=self.settings.timeouts,
+            timeouts=timeouts,
         )
-        session = ClientSession(verdict.profile, self.settings.timeouts, reader=guest.reader)
+        session = ClientSession(verdict.profile, timeouts, reader=guest.reader)
         session.adopt(session_id, now)
         control = Connection(session)
         device.begin(control)
@@ -264,9 +275,10 @@ class RegistrationListener:
         self.counters["claims"] += 1
         self._expected.remove(expected)
         guest.answer(packet, header.message_id + 1, {"Name": "", "Ret": ReturnCode.OK}, header.session_id)
+        device = self._by_session[expected.session_id]
         session = ClientSession(
-            self._by_session[expected.session_id].profile,
-            self.settings.timeouts,
+            device.profile,
+            device.timeouts,
             reader=guest.reader,
             hand_out=expected.kind.stray_replies,
         )

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 from cambus.connector.context import DeviceContext
@@ -9,7 +11,7 @@ from cambus.connector.errors import EndReason, SessionEnd
 from cambus.connector_dvrip.address import parse_address
 from cambus.connector_dvrip.alarm_pump import AlarmPump
 from cambus.connector_dvrip.alarms import DeviceAlarms
-from cambus.connector_dvrip.client import MeteredClient
+from cambus.connector_dvrip.client import DialledClient, MeteredClient, RegisteredClient
 from cambus.connector_dvrip.clock import UTC_ZONE
 from cambus.connector_dvrip.mapping.errors import end_of_attempt
 from cambus.connector_dvrip.metrics import DvripMetrics
@@ -81,7 +83,7 @@ class DvripDevice:
         self.session: DvripSession | None = None
         self.credentials: Credentials | None = None
         self.snapshot_supported: bool | None = None if self.options.snapshots != "stream" else False
-        self._host, self._port = parse_address(record.address)
+        self._address = None if record.address is None else parse_address(record.address)
         self._request_timeout_s = request_timeout_s
         self._topology = Topology(self.options.topology)
         self._drift_told: float | None = None
@@ -106,18 +108,36 @@ class DvripDevice:
         """Log in, find out what the device is, have it report alarms."""
         if credentials is None or credentials.password is None:
             raise SessionEnd(EndReason.CREDENTIALS_MISSING, "DVRIP devices need a user and a password")
-        client = MeteredClient(
-            self._host,
-            self._port,
+        host, port = self._address or parse_address(None)
+        client = DialledClient(
+            host,
+            port,
             credentials=NativeCredentials(credentials.username, credentials.password.get_secret_value()),
             profile=self.options.profile(self._topology),
             timeouts=self.options.timeouts(self._request_timeout_s),
             metrics=self.metrics,
         )
+        return await self._come_up(client, client.connect, credentials)
+
+    async def accept(self, link: RegisteredClient, credentials: Credentials) -> DvripSession:
+        """Find out what a device is that has dialled in, have it report alarms (DVRIP §11)."""
+
+        async def logged_in() -> LoginReply:
+            return link.login_reply
+
+        return await self._come_up(link, logged_in, credentials, called_from=link.address)
+
+    async def _come_up(
+        self,
+        client: MeteredClient,
+        log_in: Callable[[], Awaitable[LoginReply]],
+        credentials: Credentials,
+        *,
+        called_from: str | None = None,
+    ) -> DvripSession:
         client.snapshot_supported = self.snapshot_supported
         try:
-            login = await client.connect()
-            session = await self._set_up(client, login)
+            session = await self._set_up(client, await log_in(), called_from)
         except DvripError as error:
             await client.close()
             client.count_error(error)
@@ -133,11 +153,13 @@ class DvripDevice:
         await self._look_for_restart(session)
         return session
 
-    async def _set_up(self, client: MeteredClient, login: LoginReply) -> DvripSession:
+    async def _set_up(
+        self, client: MeteredClient, login: LoginReply, called_from: str | None
+    ) -> DvripSession:
         if self.options.sync_time_after_login:
             clock = await read_clock(client, self.options)
             await client.machine.sync_time(clock.zone.to_local(clock.at).replace(microsecond=0))
-        facts = await survey(client, login)
+        facts = replace(await survey(client, login), called_from=called_from)
         clock = await read_clock(client, self.options)
         alarms = await self._guard(client) if self.options.alarms else None
         return DvripSession(self, client, facts, clock, alarms)

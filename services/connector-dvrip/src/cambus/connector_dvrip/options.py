@@ -8,14 +8,32 @@ from dataclasses import replace
 from datetime import tzinfo
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 
 from cambus.connector.errors import InvalidRecord
 from cambus.dvrip.profile import Profile, Topology
+from cambus.dvrip.registration import MAX_DEVICE_ID
 from cambus.dvrip.timeouts import Timeouts
 from cambus.schemas.model import JsonObject
 from cambus.schemas.schedule import zone
 
+
+def _identity(value: object) -> object:
+    """Accept the number it is for most devices."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Identity = Annotated[
+    str, BeforeValidator(_identity), StringConstraints(min_length=1, max_length=MAX_DEVICE_ID)
+]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 
@@ -24,6 +42,13 @@ class DvripOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
+    device_id: Identity | None = Field(
+        default=None,
+        description="What it calls itself when it dials in (`DeviceID`); by default the id of its record.",
+    )
+    strict_registration: bool = Field(
+        default=False, description="When it dials in, take a hash for a password only where it says so."
+    )
     channel_base: Literal[0, 1] = Field(
         default=0, description="Number of the first channel on the wire; some single-channel cameras want 1."
     )

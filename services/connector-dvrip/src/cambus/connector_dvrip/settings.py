@@ -1,6 +1,6 @@
 """What the DVRIP connector can be told from outside, beside what every connector can."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -24,6 +24,31 @@ class DvripSettings(ConnectorSettings):
     )
     dvrip_alarm_centre_reply: bool = Field(
         default=False, description="Answer those messages (1509), which some devices wait for."
+    )
+    dvrip_registration_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
+        default=None,
+        description="Port on which devices may dial in (9400 by custom); unset: none is listened on.",
+    )
+    dvrip_registration_host: str = Field(
+        default="127.0.0.1", description="Address of that port; one the devices can reach."
+    )
+    dvrip_registration_unknown: Literal["refuse", "pending"] = Field(
+        default="refuse",
+        description="What becomes of a device that dials in without a record: it is refused, or kept waiting for one.",
+    )
+    dvrip_registration_check_address: bool = Field(
+        default=True,
+        description="A device's video has to come from where it registered from; off for devices behind a NAT of many "
+        "addresses.",
+    )
+    dvrip_registration_guests: Annotated[int, Field(ge=1, le=65536)] = Field(
+        default=512, description="Connections at a time that have not yet said who they are."
+    )
+    dvrip_registration_guests_per_address: Annotated[int, Field(ge=1, le=65536)] = Field(
+        default=32, description="Those of one address."
+    )
+    dvrip_registration_pending: Annotated[int, Field(ge=0, le=65536)] = Field(
+        default=256, description="Devices kept waiting for a record at a time; more are refused."
     )
     dvrip_decoders: Annotated[int, Field(ge=1, le=64)] = Field(
         default=2, description="Snapshots decoded at a time, for devices that give no pictures themselves."

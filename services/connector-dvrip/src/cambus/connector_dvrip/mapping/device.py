@@ -54,6 +54,7 @@ class Facts:
         functions: its feature switches by group.
         mac: of its first network interface.
         max_connections: how many TCP connections it takes.
+        called_from: where it dialled us from; None if we dialled it.
     """
 
     login: LoginReply
@@ -63,6 +64,7 @@ class Facts:
     functions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     mac: str = ""
     max_connections: int = 0
+    called_from: str | None = None
 
     @property
     def channels(self) -> int:
@@ -85,7 +87,9 @@ def description_of(facts: Facts, zone: DeviceZone) -> DeviceDescription:
         software_version=text(info.software_version),
         build_time=None if info.build_time is None else zone.to_utc(info.build_time),
         channels=channels_of(facts),
+        connection="dialled" if facts.called_from is None else "registered",
         encrypted=False,
+        address=facts.called_from,
     )
 
 

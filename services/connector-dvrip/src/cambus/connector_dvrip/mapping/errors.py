@@ -54,6 +54,13 @@ _REASONS: Final = {
 }
 """What the device refuses for a reason a caller can do something about (DVRIP §16)."""
 
+_LOST: Final = {
+    "keepalive": EndReason.KEEPALIVE_LOST,
+    "ended the session": EndReason.FORCED_LOGOUT,
+    "newer connection": EndReason.REPLACED,
+}
+"""What the words of a lost connection mean; else it was just lost."""
+
 _CONNECTING: Final = frozenset({"connect"})
 _REFUSALS: Final[dict[str, type[bus.BadRequest | bus.Conflict | bus.Overloaded | bus.TooLarge]]] = {
     "confirm_required": bus.BadRequest,
@@ -87,12 +94,9 @@ def _end_reason(error: DvripError) -> EndReason:  # noqa: PLR0911  # a table of 
     match error:
         case ConnectionLimit():
             return EndReason.CONNECTION_LIMIT
-        case ConnectionLost() if "keepalive" in str(error):
-            return EndReason.KEEPALIVE_LOST
-        case ConnectionLost() if "ended the session" in str(error):
-            return EndReason.FORCED_LOGOUT
         case ConnectionLost() | Refused(reason="closed"):
-            return EndReason.CONNECTION_LOST
+            text = str(error)
+            return next((why for words, why in _LOST.items() if words in text), EndReason.CONNECTION_LOST)
         case RequestTimeout(name=name) if name in _CONNECTING:
             return EndReason.UNREACHABLE
         case TransportError():
