@@ -278,6 +278,42 @@ async def test_close_stops_streams_then_logs_out(scripted, camera, client):
     assert sorted(actions[:-1]) == sorted([(1410, "Start"), (1410, "Stop")] * 2)
 
 
+async def test_a_pause_is_no_silence_and_goes_on_at_a_key_frame(
+    scripted, camera, make_client, frames, deadline
+):
+    scripted.login_body["AliveInterval"] = 1
+    client = make_client(media_silence=0.3)
+    await client.connect()
+    stream = await client.open_live(0)
+    await take(stream, 3, deadline)
+    camera.media = []
+    await stream.pause()
+    await scripted.hears(1006, 1 + len(scripted.messages(1006)))  # that is longer than the silence allowed
+    assert stream.is_running
+    await stream.resume()
+    data = camera.claims[0, "Main"]
+    data.media(frames.delta, frames.audio, frames.key, frames.delta)
+    assert await take(stream, 2, deadline) == [frames.key._replace(discontinuity=True), frames.delta]
+    assert [message.action for message in scripted.messages(1410)] == ["Start", "Pause", "Continue"]
+    await scripted.hears(1562)
+    await stream.stop()
+    with pytest.raises(Refused):
+        await stream.pause()
+
+
+async def test_a_refused_pause_changes_nothing(scripted, camera, make_client, deadline):
+    client = make_client(media_silence=0.3)
+    await client.connect()
+    stream = await client.open_live(0)
+    await take(stream, 3, deadline)
+    camera.start_code = 103
+    with pytest.raises(DeviceError):
+        await stream.pause()
+    async with deadline():
+        with pytest.raises(RequestTimeout, match="media_silence"):
+            await anext(stream)
+
+
 async def test_silence_ends_the_stream_with_its_name(scripted, camera, make_client, deadline):
     client = make_client(media_silence=0.1)
     await client.connect()

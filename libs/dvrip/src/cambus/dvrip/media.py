@@ -99,6 +99,10 @@ class StreamSplitter:
         self.counters["frames"] += len(frames)
         return frames
 
+    def mark_gap(self) -> None:
+        """What follows does not continue what came before: nothing more until the next key frame."""
+        self._gap = self._waiting = True
+
     @property
     def pending_bytes(self) -> int:
         """Bytes of a frame that is not complete yet."""
