@@ -119,6 +119,18 @@ async def test_a_success_nobody_verified_is_verified_by_the_version(
     assert await campaigns.states(campaign) == {"good": "succeeded", "bad": "unchanged"}
 
 
+@pytest.mark.parametrize(("becomes", "verdict"), [(NEW, "succeeded"), (OLD, "unchanged")])
+async def test_what_a_connector_that_was_stopped_could_not_see_is_decided_by_the_version(
+    campaigns: Campaigns, connect: Connect, eventually: Eventually, becomes: str, verdict: str
+) -> None:
+    told = {"state": "unknown", "reason": "interrupted", "version_after": None}
+    await connect(FakeDevice("gate-1", told=told, becomes=becomes))
+    async with campaigns.manager():
+        campaign = await campaigns.start("gate-1")
+        await eventually(campaigns.over(campaign))
+    assert await campaigns.states(campaign) == {"gate-1": verdict}
+
+
 async def test_a_device_that_runs_the_version_is_left_alone_unless_forced(
     campaigns: Campaigns, connect: Connect, eventually: Eventually
 ) -> None:

@@ -166,7 +166,8 @@ def test_the_percentage_of_a_state_never_falls_and_the_next_begins_anew() -> Non
         (UpgradeState.SKIPPED, NEW, NEW, UpgradeState.SKIPPED, "told"),
         (UpgradeState.CANCELLED, None, NEW, UpgradeState.CANCELLED, "told"),
         (UpgradeState.NOT_BACK, None, NEW, UpgradeState.NOT_BACK, "told"),
-        (UpgradeState.UNKNOWN, None, NEW, UpgradeState.UNKNOWN, "told"),
+        (UpgradeState.UNKNOWN, None, NEW, UpgradeState.VERIFYING, "told"),  # nobody could look
+        (UpgradeState.UNKNOWN, "", NEW, UpgradeState.UNKNOWN, "told"),
     ],
 )
 def test_an_end_is_as_told_but_a_success_is_measured_by_the_version(

@@ -165,18 +165,18 @@ class DeviceUpgrades:
         Raises:
             BusError: NATS refuses or does not answer.
         """
-        began = attempt.started_at
         info = await self._ask(attempt.device)
         sighting = self._sightings.of(attempt.device)
-        if info is not None and info.job == attempt.job:
-            if info.state is None or not info.state.final:
-                began = attempt.updated_at  # its events tell the rest, as long as there are any
+        known = info is not None and info.job == attempt.job
+        since = attempt.started_at
+        if info is not None and known and (info.state is None or not info.state.final):
+            since = attempt.updated_at  # under way: its events tell the rest, as long as there are any
         elif info is not None and sighting is not None:
-            if attempt.state is UpgradeState.PREPARING and attempt.session == sighting.session:
+            if not known and attempt.state is UpgradeState.PREPARING and attempt.session == sighting.session:
                 await self._order_lost(attempt)
                 return
             await self._judge(attempt, info.software_version or sighting.version, sighting)
-        await self._give_up_late(attempt, began, there=sighting is not None)
+        await self._give_up_late(attempt, since, there=sighting is not None)
 
     async def _order_lost(self, attempt: UpgradeAttempt) -> None:
         """Let it wait for another turn: its connector is the one that was asked, and would know the job."""
@@ -192,9 +192,9 @@ class DeviceUpgrades:
             attempt.device, lambda each: judged(each, version, expected, now, settled=settled)
         )
 
-    async def _give_up_late(self, attempt: UpgradeAttempt, began: datetime | None, *, there: bool) -> None:
+    async def _give_up_late(self, attempt: UpgradeAttempt, since: datetime | None, *, there: bool) -> None:
         now = datetime.now(UTC)
-        if now - (began or now) < timedelta(seconds=self._settings.device_deadline_s):
+        if now - (since or now) < timedelta(seconds=self._settings.device_deadline_s):
             return
         state = UpgradeState.UNKNOWN if there else UpgradeState.NOT_BACK
         await self._book.change(

@@ -101,10 +101,15 @@ def progressed(attempt: UpgradeAttempt, event: UpgradeProgressed, now: datetime)
 def finished(
     attempt: UpgradeAttempt, event: UpgradeFinished, expected: str | None, now: datetime
 ) -> UpgradeAttempt:
-    """The attempt after its end, as the connector saw it, measured by the version that was ordered."""
+    """The attempt after its end, as the connector saw it, measured by the version that was ordered.
+
+    Where the connector could not see the end, as one that was stopped in the middle, the version is still to tell.
+    """
     if attempt.state.final or not event.state.final:
         return attempt
     state, reason, after = event.state, event.reason, event.version_after
+    if state is UpgradeState.UNKNOWN and after is None:
+        state = UpgradeState.VERIFYING
     if state is UpgradeState.SUCCEEDED:
         if after is None:
             state = UpgradeState.VERIFYING  # nobody has looked yet
