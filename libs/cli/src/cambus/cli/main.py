@@ -24,6 +24,7 @@ COMMANDS: Final = (
     ("demo", START, "Run everything on this machine with two simulated recorders."),
     ("up", START, "Run everything on this machine with the devices of a file."),
     ("apply", DEVICES, "Make the devices on the bus those of a devices.yaml."),
+    ("discover", DEVICES, "Look for devices on the networks of the connectors."),
     ("devices", DEVICES, "List the devices and how they are."),
     ("device", DEVICES, "Look at one device, or remove it."),
     ("call", DEVICES, "Send any command to a device or a service."),
