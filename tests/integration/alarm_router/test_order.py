@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from alarm_rig import AlarmBus, Receiver
 
+from cambus.bus.in_process import RunningService
 from cambus.bus.testing import NatsServer
 
 Hook = Callable[..., dict]
@@ -167,3 +168,30 @@ async def test_a_lease_that_is_lost_ends_the_duty_and_the_next_goes_on_in_order(
         await finish(router)
         await eventually(router.all_done)
     assert by_device(receiver) == IN_ORDER
+
+
+async def test_what_was_given_back_is_not_overtaken(
+    router: AlarmBus, receiver: Receiver, hook: Hook, eventually: Eventually
+) -> None:
+    dead = True
+    receiver.scripts["/dead"] = lambda _: 503 if dead else 200
+    # a fiftieth of the time to give up is how long what is given back stays away
+    async with router.in_process(alarms_in_memory=8, delivery_give_up_s=60.0) as running:
+        await router.put("all", hook("/dead"), hook("/alive"))
+        began = await begin(router)
+        await receiver.until(lambda: len(receiver.ids("/alive")) == len(DEVICES))
+        await eventually(lambda: given_back(running) > 0)
+        dead = False
+        ended = await finish(router)
+        await receiver.until(lambda: len(receiver.ids("/alive")) == 2 * len(DEVICES))
+        await eventually(router.all_done, within_s=60)
+    assert by_device(receiver, "/dead") == by_device(receiver, "/alive") == IN_ORDER
+    assert sorted(receiver.ids("/dead")) == sorted(receiver.ids("/alive")) == sorted(began + ended)
+    assert await router.dead_letters() == []
+
+
+def given_back(running: RunningService) -> float:
+    """How many alarms went back to NATS because too many waited."""
+    rendered = running.runtime.metrics.render().decode()
+    (line,) = [line for line in rendered.splitlines() if line.startswith("cambus_alarms_given_back_total ")]
+    return float(line.split()[1])

@@ -58,7 +58,7 @@ class Rig:
         self.outlet = Outlet(ROUTE, lambda _: self.sink.present, self.sink.deliver, pace, metrics)
 
     def put(self, event: str, device: str = "gate-1") -> Parcel:
-        parcel = Shipment(event, device, give_up_at=100.0).add(ROUTE, b"{}")
+        parcel = Shipment(event, device, 1, give_up_at=100.0).add(ROUTE, b"{}")
         lane = self.outlet.put(parcel)
         if lane is not None:
             self.lanes.append(asyncio.create_task(self.outlet.run(lane)))

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
+from cambus.alarm_router.absent import Absent
 from cambus.alarm_router.active import ActiveAlarms
 from cambus.alarm_router.backlog import Backlog
 from cambus.alarm_router.flood import FloodGate
@@ -78,6 +79,7 @@ class Router:
         self._clock = clock
         self._flood = FloodGate()
         self._returned = Returned()
+        self._absent = Absent(3 * patience.later_s, clock)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._under_way: dict[str, Shipment] = {}
         self._finished: OrderedDict[str, None] = OrderedDict()
@@ -104,7 +106,7 @@ class Router:
             return  # stored twice, or our acknowledgement was lost
         if alarm.id in self._under_way or self._leaving:
             raise self._later("not now")
-        shipment = Shipment(alarm.id, alarm.device, self._clock() + self._patience.give_up_s)
+        shipment = Shipment(alarm.id, alarm.device, seq, self._clock() + self._patience.give_up_s)
         self._under_way[alarm.id] = shipment
         try:
             await self._backlog.older_first(alarm.device, seq)
@@ -133,6 +135,7 @@ class Router:
 
     def take_on(self) -> None:
         """Take alarms on (again)."""
+        self._absent.forget()
         self._leaving = False
 
     def _turn(self, device: str) -> asyncio.Lock:
@@ -144,6 +147,7 @@ class Router:
     async def _begin(self, alarm: Alarm, shipment: Shipment, *, again: bool) -> None:
         """Do what has to be done in the order of the stream: bookkeeping, and queueing on every route."""
         owed = await self._progress.owed(alarm.id) if again else None
+        self._absent.back(alarm.device, shipment.seq)
         if isinstance(alarm, AlarmCleared):
             began = await self._note(lambda: self._active.beginning(alarm))
             self._send(alarm, self._routes_of_end(alarm, began) if owed is None else _routes(owed), shipment)
@@ -177,10 +181,17 @@ class Router:
 
     def _send(self, alarm: Alarm, routes: Iterator[tuple[Route, int]], shipment: Shipment) -> None:
         bodies: dict[str, bytes] = {}
+        barred = self._absent.before(shipment.device, shipment.seq)
         for route, suppressed in routes:
             if route.rule not in bodies:
                 bodies[route.rule] = body_of(alarm, route.rule, suppressed)
-            self._outlets.send(shipment.add(route, bodies[route.rule]))
+            parcel = shipment.add(route, bodies[route.rule])
+            if route.id in barred:
+                parcel.bar()
+            else:
+                self._outlets.send(parcel)
+        if held := [route for route, parcel in shipment.owed.items() if parcel.barred]:
+            self._absent.gone(shipment.device, shipment.seq, held)  # nor is it to be overtaken itself
         if not bodies:
             self._metrics.unmatched(phase_of(alarm))
 
@@ -206,13 +217,18 @@ class Router:
                 if known is None and isinstance(alarm, AlarmCleared):
                     await self._note(lambda: self._active.ended(alarm))
                 known = owed
-            elif (self._leaving or (self._crowded and owed == known)) and shipment.withdraw():
+            elif self._to_be_given_back(shipment, noted=owed == known) and shipment.withdraw():
                 self._metrics.given_back()
+                self._absent.gone(shipment.device, shipment.seq, owed)
                 raise self._later("its sinks do not take it at present")
             else:
                 await shipment.changed()
         if known is None and isinstance(alarm, AlarmCleared):
             await self._note(lambda: self._active.ended(alarm))
+
+    def _to_be_given_back(self, shipment: Shipment, *, noted: bool) -> bool:
+        """Whether it is not to wait here: we leave, too many wait, or what it waits for is not here itself."""
+        return self._leaving or (noted and (self._crowded or shipment.barred))
 
     @property
     def _crowded(self) -> bool:
