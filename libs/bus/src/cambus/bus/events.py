@@ -52,6 +52,7 @@ class EventPublisher:
         self._fresh: deque[Letter] = deque()
         self._on_disk_only = True  # until the disk was read to its end: a crash may have left some
         self._last_sent = 0
+        self._at_once = BATCH
         self._wake = asyncio.Event()
         self._back = asyncio.Event()
         self._forget_reconnects: Callable[[], None] = lambda: None
@@ -159,6 +160,7 @@ class EventPublisher:
                 logger.log(level, "events wait in the outbox", extra=facts)
                 self._on_disk_only = True
                 self._fresh.clear()
+                self._at_once = 1  # a stream that comes back amid many would take the last of them first
                 back = await self._pause(delay_s)
                 delay_s = RETRY_FIRST_S if back else min(delay_s * 2, RETRY_MOST_S)
             except Exception:
@@ -168,6 +170,7 @@ class EventPublisher:
                 await asyncio.sleep(RETRY_MOST_S)
             else:
                 delay_s = RETRY_FIRST_S
+                self._at_once = BATCH
 
     async def _pause(self, delay_s: float) -> bool:
         """Wait before the next try, but not longer than NATS is away; whether it came back since the last try."""
@@ -185,13 +188,13 @@ class EventPublisher:
             if self._on_disk_only:
                 self._fresh.clear()
                 self._on_disk_only = False  # what is put from now on is in memory, and behind what is read
-                batch = await self._outbox.read(self._last_sent, BATCH)
-                if len(batch) == BATCH:
+                batch = await self._outbox.read(self._last_sent, self._at_once)
+                if len(batch) == self._at_once:
                     self._on_disk_only = True
                 if batch:
                     return batch
             elif self._fresh:
-                return [self._fresh.popleft() for _ in range(min(BATCH, len(self._fresh)))]
+                return [self._fresh.popleft() for _ in range(min(self._at_once, len(self._fresh)))]
             else:
                 await self._wake.wait()
 
