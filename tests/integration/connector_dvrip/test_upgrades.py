@@ -123,6 +123,8 @@ async def test_each_way_an_upgrade_can_go_has_its_end(
     await order()
     finished = await heard.until("upgrade.finished")
     assert (finished.state, finished.reason, finished.image_sent) == (state, reason, sent)
+    codes = {"already-upgrading": "511", "not-allowed": "107", "data-error": "513", "device-failed": "514"}
+    assert finished.device_code == codes.get(reason)
     assert simulator.device.upgrade.starts <= 1
     assert len(simulator.images) == sent
 

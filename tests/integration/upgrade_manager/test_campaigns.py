@@ -10,6 +10,7 @@ from cambus.schemas import assets
 from cambus.schemas.errors import Conflict, DeviceRefused, NotFound, Unsupported
 from cambus.schemas.events import upgrade as events
 from cambus.schemas.state.devices import DeviceRecord
+from cambus.schemas.state.presence import Presence
 from cambus.schemas.state.upgrades import CampaignState, UpgradeCampaign
 from cambus.schemas.upgrades import UpgradeState
 from cambus.upgrade_manager import retention, service
@@ -350,12 +351,38 @@ async def test_a_device_can_be_in_one_campaign_at_a_time(
         await campaigns.start("gate-1")
 
 
-async def test_a_device_that_was_never_seen_but_is_registered_may_be_ordered(campaigns: Campaigns) -> None:
-    record = DeviceRecord(id="gate-1", protocol="dvrip", address="127.0.0.1")
-    await KeyValue(campaigns.bus, assets.KV_DEVICES, DeviceRecord).put("gate-1", record)
+async def test_only_what_exists_is_waited_for(
+    campaigns: Campaigns, connect: Connect, eventually: Eventually
+) -> None:
+    """A device that was never seen but is registered may come yet; one that was removed does not."""
+    record = DeviceRecord(id="registered", protocol="dvrip", address="127.0.0.1")
+    await KeyValue(campaigns.bus, assets.KV_DEVICES, DeviceRecord).put("registered", record)
+    connector = await connect(FakeDevice("away"), FakeDevice("removed"))
+    for device in ("away", "removed"):
+        await connector.go(device)
     async with campaigns.manager():
-        campaign = await campaigns.start("gate-1")
-        assert (await campaigns.status(campaign)).counts == {"queued": 1}
+        campaign = await campaigns.start("registered", "away", "removed")
+        assert (await campaigns.status(campaign)).counts == {"queued": 3}
+        await KeyValue(campaigns.bus, assets.KV_PRESENCE, Presence).delete("removed")
+        await eventually(campaigns.shows(campaign, removed="cancelled"))
+        status = await campaigns.status(campaign)
+    assert status.counts == {"queued": 2, "cancelled": 1}
+    assert [(attempt.reason, attempt.text) for attempt in status.attempts] == [
+        ("", "waits for the device, which was never there"),
+        ("", "waits for the device, which is offline"),
+        ("removed", "the device was removed"),
+    ]
+
+
+async def test_a_device_that_waits_for_others_says_so(
+    campaigns: Campaigns, connect: Connect, eventually: Eventually
+) -> None:
+    await connect(FakeDevice("first", holds={UpgradeState.FLASHING}), FakeDevice("second"))
+    async with campaigns.manager():
+        campaign = await campaigns.start("first", "second")
+        await eventually(campaigns.shows(campaign, first="flashing"))
+        _, second = (await campaigns.status(campaign)).attempts
+    assert (second.state, second.text) == (UpgradeState.QUEUED, "waits for its turn")
 
 
 async def test_campaigns_are_listed_latest_first_and_unknown_ones_told(

@@ -7,7 +7,7 @@ the end packet on nothing is ever sent again: what the device says, and at last 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from cambus.bus.errors import BusError
@@ -200,7 +200,8 @@ class UpgradeRun:
             # Either way the session is over, and with it the device forgets what it had got.
             reason = "no-answer" if isinstance(error.__cause__, RequestTimeout) else "connection-lost"
             raise _Over(self._end(UpgradeState.FAILED, reason, str(error)))
-        raise _Over(self._end(UpgradeState.FAILED, _REASONS.get(error.result, "device-failed"), str(error)))
+        end = self._end(UpgradeState.FAILED, _REASONS.get(error.result, "device-failed"), str(error))
+        raise _Over(replace(end, device_code=None if error.code is None else str(error.code)))
 
     # --- afterwards -------------------------------------------------------------------------------------
 

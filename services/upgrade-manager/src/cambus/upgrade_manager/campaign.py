@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -10,7 +11,10 @@ from typing import Any
 from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.errors import BusError
+from cambus.bus.kv import KeyValue
 from cambus.bus.tasks import end
+from cambus.schemas import assets
+from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.upgrades import CampaignState, UpgradeAttempt, UpgradeCampaign
 from cambus.schemas.upgrades import UpgradeState
 from cambus.upgrade_manager.book import AttemptBook
@@ -56,6 +60,8 @@ class CampaignRunner:
         self._sightings = Sightings(bus, campaign.devices, self._changed.set)
         self._upgrades = DeviceUpgrades(campaign, self._book, self._sightings, client, settings, may_act)
         self._watch = store.watch_campaign(campaign.id)
+        self._registry = KeyValue(bus, assets.KV_DEVICES, DeviceRecord)
+        self._registry_read_at = -math.inf
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._attended_at: dict[str, float] = {}
 
@@ -111,6 +117,7 @@ class CampaignRunner:
         if self._is_winding_up:
             await self._skip(queued)
             queued = []
+        queued = await self._without_removed(queued)
         self._attend(group, active)
         self._begin(group, queued, len(active))
         if queued or active or self._busy:
@@ -194,6 +201,18 @@ class CampaignRunner:
             if attempt.device not in self._busy:
                 await self._book.change(attempt.device, skip)
 
+    async def _without_removed(self, queued: list[UpgradeAttempt]) -> list[UpgradeAttempt]:
+        """Those that may have their turn one day; a device that is no more is not waited for."""
+        unseen = [attempt.device for attempt in queued if not self._sightings.knows(attempt.device)]
+        clock = time.monotonic()
+        if not unseen or clock - self._registry_read_at < self._settings.silence_s:
+            return queued
+        self._registry_read_at = clock
+        removed = set(unseen) - set(await self._registry.keys())
+        for device in removed:
+            await self._book.change(device, _removed)
+        return [attempt for attempt in queued if attempt.device not in removed]
+
     async def _finish(self) -> None:
         now, stopped = datetime.now(UTC), self._too_many_failed
 
@@ -206,3 +225,10 @@ class CampaignRunner:
 
         await self._store.change_campaign(self.id, finish)
         logger.info("a campaign is over", extra={"campaign": self.id})
+
+
+def _removed(attempt: UpgradeAttempt) -> UpgradeAttempt:
+    if attempt.state is not UpgradeState.QUEUED:
+        return attempt
+    now = datetime.now(UTC)
+    return ended(attempt, now, UpgradeState.CANCELLED, reason="removed", text="the device was removed")

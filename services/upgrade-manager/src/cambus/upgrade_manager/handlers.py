@@ -1,5 +1,6 @@
 """The commands of upgrade-manager."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 from cambus.bus.calls import CallContext
 from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
-from cambus.bus.kv import KeyValue
+from cambus.bus.kv import Entry, KeyValue
 from cambus.bus.objects import ObjectDamaged, ObjectStore
 from cambus.schemas import assets
 from cambus.schemas.commands import upgrade_manager as commands
@@ -16,10 +17,12 @@ from cambus.schemas.ids import new_ulid
 from cambus.schemas.model import Done
 from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.presence import Presence
-from cambus.schemas.state.upgrades import CampaignState, FirmwareRef, UpgradeCampaign
+from cambus.schemas.state.upgrades import CampaignState, FirmwareRef, UpgradeAttempt, UpgradeCampaign
+from cambus.schemas.upgrades import UpgradeState
 from cambus.upgrade_manager.store import CampaignStore
 
 MAX_ATTEMPTS_SHOWN = 1000
+MAX_EXPLAINED = 100
 NAMED = 5
 
 
@@ -119,11 +122,20 @@ class UpgradeCommands:
 
     async def _status(self, campaign: UpgradeCampaign, *, attempts: bool) -> commands.CampaignStatus:
         known = await self._store.attempts(campaign)
+        shown = list(known.values())[:MAX_ATTEMPTS_SHOWN] if attempts else []
         return commands.CampaignStatus(
             campaign=campaign,
             counts=dict(Counter(attempt.state.value for attempt in known.values())),
-            attempts=list(known.values())[:MAX_ATTEMPTS_SHOWN] if attempts else [],
+            attempts=await self._explained(shown),
         )
+
+    async def _explained(self, attempts: list[UpgradeAttempt]) -> list[UpgradeAttempt]:
+        """The attempts, the first of those that wait with what they wait for."""
+        waiting = [each.device for each in attempts if each.state is UpgradeState.QUEUED and not each.text]
+        waiting = waiting[:MAX_EXPLAINED]
+        found = await asyncio.gather(*(self._presence.get(device) for device in waiting))
+        texts = {device: _why_waiting(entry) for device, entry in zip(waiting, found, strict=True)}
+        return [each.model_copy(update={"text": texts.get(each.device, each.text)}) for each in attempts]
 
     async def cancel(self, _: CallContext, request: commands.CampaignCancelRequest) -> Done:
         """End a campaign: nothing more is begun, and what is not wholly sent is ended.
@@ -140,6 +152,14 @@ class UpgradeCommands:
         if await self._store.change_campaign(request.campaign, change) is None:
             raise NotFound(f"there is no campaign {request.campaign}")
         return Done()
+
+
+def _why_waiting(presence: Entry[Presence] | None) -> str:
+    if presence is None:
+        return "waits for the device, which was never there"
+    if not presence.value.online:
+        return f"waits for the device, which is {presence.value.state}"
+    return "waits for its turn"
 
 
 def _some(devices: Iterable[str]) -> str:

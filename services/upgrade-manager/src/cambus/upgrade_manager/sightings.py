@@ -38,6 +38,7 @@ class Sightings:
         self._devices = frozenset(devices)
         self._on_change = on_change
         self._present: dict[str, Sighting] = {}
+        self._known: set[str] = set()
         self._watch = KeyValue(bus, assets.KV_PRESENCE, Presence).watch()
         self.synced = self._watch.synced
 
@@ -51,7 +52,15 @@ class Sightings:
         """The device, if it is there."""
         return self._present.get(device)
 
+    def knows(self, device: str) -> bool:
+        """Whether anything is said of the device, if only that it is away."""
+        return device in self._known
+
     def _see(self, device: str, presence: Presence | None) -> None:
+        if presence is None:
+            self._known.discard(device)
+        else:
+            self._known.add(device)
         seen = None
         if presence is not None and presence.online:
             session = f"{presence.replica or ''}@{presence.since.isoformat()}"

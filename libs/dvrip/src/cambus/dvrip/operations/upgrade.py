@@ -41,17 +41,25 @@ class UpgradeError(DvripError):
     Attributes:
         phase: where it ended.
         result: what the device said, or None when it said nothing.
+        code: its own result code, if it gave one.
         percent: the last progress while writing.
         is_unknown: the device may have been upgraded or not: only its version tells, nothing may be sent
             again.
     """
 
     def __init__(
-        self, text: str, phase: UpgradePhase, *, result: UpgradeResult | None = None, percent: int = 0
+        self,
+        text: str,
+        phase: UpgradePhase,
+        *,
+        result: UpgradeResult | None = None,
+        code: int | None = None,
+        percent: int = 0,
     ) -> None:
         super().__init__(f"upgrade failed while {phase.value}: {text}")
         self.phase = phase
         self.result = result
+        self.code = code
         self.percent = percent
         self.is_unknown = phase is UpgradePhase.WRITING and result is None
 
@@ -218,7 +226,7 @@ def _code_of(event: DeviceEvent) -> int | None:
 def _refused(code: int | None, phase: UpgradePhase, percent: int = 0) -> UpgradeError:
     result = RESULTS.get(code or 0, UpgradeResult.FAILED)
     text = "no code" if code is None else f"{code}: {code_text(code)}"
-    return UpgradeError(text, phase, result=result, percent=percent)
+    return UpgradeError(text, phase, result=result, code=code, percent=percent)
 
 
 async def _pieces(image: bytes | AsyncIterable[bytes], size: int) -> AsyncIterator[bytes]:
