@@ -41,21 +41,22 @@ class Archive:
         if self.reply == "before":
             message.reply()
         data_id = 1426 if message.action == "DownloadStart" else 1422
+        channel = message.body["OPPlayBack"]["Parameter"]["Channel"]
         half = len(self.media) // 2
-        self.data.media(*self.media[:half], message_id=data_id, chunk=500)
+        self.data.media(*self.media[:half], message_id=data_id, channel=channel, chunk=500)
         if self.reply == "amid":
             self.data.send(1421, {"Name": "OPPlayBack", "Ret": 100})
-        self.data.media(*self.media[half:], message_id=data_id, chunk=500)
-        self.end(data_id)
+        self.data.media(*self.media[half:], message_id=data_id, channel=channel, chunk=500)
+        self.end(data_id, channel)
         if self.reply == "after":
             message.reply()
 
-    def end(self, data_id):
+    def end(self, data_id, channel):
         match self.ending:
             case "end_flag":
-                self.data.send(data_id, b"", end=True)
+                self.data.send(data_id, b"", channel=channel, end=True)
             case "zero_length":
-                self.data.send(data_id, b"")
+                self.data.send(data_id, b"", channel=channel)
             case "1423":
                 self.data.send(1423, b"")
             case "1423_json":

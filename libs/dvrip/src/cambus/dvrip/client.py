@@ -45,6 +45,7 @@ from cambus.dvrip.profile import Credentials, Profile, Topology
 from cambus.dvrip.remote import RemoteDevice
 from cambus.dvrip.renewal import SessionRenewal, is_forgotten
 from cambus.dvrip.session import ClientSession
+from cambus.dvrip.shared_path import Lane, SharedPath
 from cambus.dvrip.timeouts import Timeouts
 
 DEFAULT_PORT = 34567
@@ -219,28 +220,69 @@ class DvripClient(RemoteDevice):
         on_media: PacketHandler,
         on_push: PacketHandler,
     ) -> MediaPath:
+        if kind.is_shared and topology is Topology.TWO_SOCKETS:
+            async with self._sharing:
+                return await self._open_lane(kind, body, self._lane(kind, body, on_media, on_push))
+        control = None if topology is Topology.OWN_SESSION else self.control
+        data = await self._open_data(kind, body, control, on_media, on_push)
+        return MediaPath(kind, control or data, data, on_release=self.budget.release)
+
+    async def _open_lane(self, kind: MediaKind, body: MediaBody, lane: Lane) -> SharedPath:
+        """Claim a place on a connection that is there, or else on a new one."""
+        for shared in [each for each in self._shared if each.has_room(kind, lane.channel)]:
+            data = shared.connection
+            if data is None:
+                continue
+            shared.enter(lane)
+            path = SharedPath(
+                kind, self.control, data, shared=shared, lane=lane, body=body, on_close=self.budget.release
+            )
+            try:
+                await _claim(data, kind, body)
+            except DeviceError:
+                await path.release(None)  # this one wants a connection for each
+            except BaseException:
+                await path.release(None)
+                raise
+            else:
+                return path
+        shared = self._new_shared(kind)
+        shared.enter(lane)
+        data = await self._open_data(kind, body, self.control, shared.on_media, shared.on_push)
+        shared.connection = data
+        self._shared = [each for each in self._shared if not each.is_closing] + [shared]
+        return SharedPath(
+            kind, self.control, data, shared=shared, lane=lane, body=body, on_close=self.budget.release
+        )
+
+    async def _open_data(
+        self,
+        kind: MediaKind,
+        body: MediaBody,
+        control: Connection | None,
+        on_media: PacketHandler,
+        on_push: PacketHandler,
+    ) -> Connection:
+        """A connection that is claimed, in the session of ``control`` or in one of its own."""
         self.budget.acquire()
         try:
-            if topology is Topology.OWN_SESSION:
+            if control is None:
                 data = await self._open_session(on_media=on_media, on_push=on_push, kind=kind)
-                control = data
             else:
-                control = self.control
                 session = ClientSession(self.profile, self.timeouts, hand_out=kind.stray_replies)
                 session.attach(control.session.session_id)
                 data = await Connection.open(
                     self.host, self.port, session, on_media=on_media, on_push=on_push
                 )
             try:
-                claim = await data.request(kind.claim, body(Action.CLAIM), label=f"claim of {kind.label}")
-                claim.check()
+                await _claim(data, kind, body)
             except BaseException:
                 await data.close()
                 raise
         except BaseException:
             self.budget.release()
             raise
-        return MediaPath(kind, control, data, on_release=self.budget.release)
+        return data
 
     @asynccontextmanager
     async def _side_connection(self) -> AsyncIterator[Connection]:
@@ -256,6 +298,11 @@ class DvripClient(RemoteDevice):
                 await connection.close()
         finally:
             self.budget.release()
+
+
+async def _claim(data: Connection, kind: MediaKind, body: MediaBody) -> None:
+    claim = await data.request(kind.claim, body(Action.CLAIM), label=f"claim of {kind.label}")
+    claim.check()
 
 
 def _may_work_otherwise(error: DvripError) -> bool:

@@ -312,12 +312,12 @@ class Playback:
 
     def _pause_reading(self) -> None:
         if self._path is not None:
-            self._path.data.pause_reading()
+            self._path.pause_reading()
 
     def _resume_reading(self) -> None:
         self._last = self._loop.time()
         if self._path is not None:
-            self._path.data.resume_reading()
+            self._path.resume_reading(proceed=not self._paused)
 
     def _arm(self, delay_s: float | None = None) -> None:
         if self._timer is not None:

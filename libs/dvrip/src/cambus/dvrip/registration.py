@@ -280,7 +280,7 @@ class RegistrationListener:
             device.profile,
             device.timeouts,
             reader=guest.reader,
-            hand_out=expected.kind.stray_replies,
+            hand_out=expected.kind.stray_replies | {expected.kind.claim},
         )
         session.attach(expected.session_id)
         data = Connection(session, on_media=expected.on_media, on_push=expected.on_push)

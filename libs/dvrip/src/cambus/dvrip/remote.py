@@ -29,10 +29,20 @@ from cambus.dvrip.events import MAX_EVENTS, AlarmRaised, DevicePush, EventStream
 from cambus.dvrip.frame_queue import FrameQueue
 from cambus.dvrip.ids import MessageId
 from cambus.dvrip.live import LiveStream
-from cambus.dvrip.media_path import LIVE, PLAYBACK, TALK, MediaBody, MediaKind, MediaPath
+from cambus.dvrip.media_path import (
+    LIVE,
+    LIVE_COMBINED,
+    PLAYBACK,
+    PLAYBACK_APART,
+    TALK,
+    MediaBody,
+    MediaKind,
+    MediaPath,
+)
 from cambus.dvrip.messages.alarm import AlarmReport
-from cambus.dvrip.messages.monitor import Stream, force_key_frame_body
+from cambus.dvrip.messages.monitor import CONNECT_ALL, Action, Stream, force_key_frame_body
 from cambus.dvrip.messages.playback import MAX_PER_SOCKET, PlaybackTarget
+from cambus.dvrip.messages.registration import claim_key
 from cambus.dvrip.operations.alarms import AlarmOperations
 from cambus.dvrip.operations.config import ConfigOperations
 from cambus.dvrip.operations.files import FileOperations
@@ -48,6 +58,7 @@ from cambus.dvrip.operations.users import UserOperations
 from cambus.dvrip.payload import decode_body
 from cambus.dvrip.playback import Playback
 from cambus.dvrip.profile import Profile
+from cambus.dvrip.shared_path import ClaimHandler, Lane, SharedData
 from cambus.dvrip.snapshot import SnapshotCollector, picture_of, snapshot_body
 from cambus.dvrip.talk import Talk
 from cambus.dvrip.timeouts import Timeouts
@@ -90,6 +101,8 @@ class RemoteDevice(ABC):
         self._listeners: list[EventStream] = []
         self._streams: dict[tuple[int, str], LiveStream] = {}
         self._playbacks: list[Playback] = []
+        self._shared: list[SharedData] = []
+        self._sharing = asyncio.Lock()
         self._talk: Talk | None = None
 
     # the session
@@ -243,7 +256,7 @@ class RemoteDevice(ABC):
         )
         try:
             path = await self._start_media(
-                LIVE,
+                LIVE_COMBINED if self.profile.combine_mode == CONNECT_ALL else LIVE,
                 live.body,
                 live.started,
                 on_media=live.on_media,
@@ -298,8 +311,10 @@ class RemoteDevice(ABC):
             raise Refused("busy", f"{MAX_PER_SOCKET} playbacks are running already")
         if download and any(playback.is_download for playback in self._playbacks):
             raise Refused("busy", "a download is running already; more of them restart small recorders")
+        target = PlaybackTarget(file_name, self.profile.wire_channel(channel), begin, end, stream)
+        taken = any(playback.target.channel == target.channel for playback in self._playbacks)
         playback = Playback(
-            PlaybackTarget(file_name, self.profile.wire_channel(channel), begin, end, stream),
+            target,
             download=download,
             silence_s=self.timeouts.media_silence,
             expected_kib=expected_kib,
@@ -310,7 +325,7 @@ class RemoteDevice(ABC):
         self._playbacks.append(playback)
         try:
             path = await self._start_media(
-                PLAYBACK,
+                PLAYBACK_APART if taken else PLAYBACK,
                 playback.body,
                 playback.started,
                 on_media=playback.on_media,
@@ -378,6 +393,16 @@ class RemoteDevice(ABC):
         return picture
 
     # how connections are made
+
+    def _lane(
+        self, kind: MediaKind, body: MediaBody, on_media: PacketHandler, on_push: PacketHandler
+    ) -> Lane:
+        """The lane of what ``body`` asks for."""
+        _, channel, _ = claim_key(kind.claim, body(Action.CLAIM))
+        return Lane(channel - self.profile.channel_base, on_media, on_push)
+
+    def _new_shared(self, kind: MediaKind, on_claim: ClaimHandler | None = None) -> SharedData:
+        return SharedData(kind, strict=kind is LIVE_COMBINED, on_end_mark=self._end_mark, on_claim=on_claim)
 
     @abstractmethod
     async def _start_media(

@@ -8,6 +8,8 @@ from cambus.dvrip.values import as_object, parse_number
 
 MONITOR: Final = "OPMonitor"
 TALK: Final = "OPTalk"
+#: ``CombinMode`` of live video that may come with that of other channels on one socket.
+CONNECT_ALL: Final = "CONNECT_ALL"
 
 
 class Action(StrEnum):
