@@ -1,6 +1,7 @@
 // The page: devices on the left, the wall of pictures, recordings and alarms on the right.
 
 import { ApiError, get, post, setToken } from "./api.js";
+import { chooseDevice } from "./recorded.js";
 import { element, Tile } from "./tile.js";
 
 const MOST_TILES = 16;
@@ -141,6 +142,7 @@ function choose(tile) {
   chosen = tile;
   chosen?.choose(true);
   refreshRecordings();
+  chooseDevice(tile);
 }
 
 async function refreshRecordings() {

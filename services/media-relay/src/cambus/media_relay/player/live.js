@@ -2,7 +2,7 @@
 //
 // Text messages are JSON: {type: "open", mime, codecs, width, height} before each initialisation segment,
 // {type: "clock", media_s, wall_ms, sent_ms} before keyframes, {type: "error", code, text, retryable} before the
-// relay closes. Binary messages are MP4.
+// relay closes, {type: "end"} behind the last picture of a recording. Binary messages are MP4.
 
 const KEEP_S = 12; // of the past, for a short look back while paused
 const BEHIND_S = 2.5; // jump to the edge beyond this
@@ -12,13 +12,15 @@ const QUEUE_BYTES = 24 << 20;
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 
 export class LivePicture {
-  // `show(state)` gets {state: "connecting" | "playing" | "waiting" | "failed", text, facts}.
+  // `show(state)` gets {state: "connecting" | "playing" | "waiting" | "failed" | "ended", text, facts}.
+  // While `patient` is true, silence is no fault: the picture is held.
   constructor(video, address, show) {
     this.video = video;
     this.address = address;
     this.show = show;
     this.tries = 0;
     this.facts = {};
+    this.patient = false;
     this.timer = setInterval(() => this.#tend(), 250);
     this.#connect();
   }
@@ -76,9 +78,18 @@ export class LivePicture {
     this.show("failed", text);
   }
 
+  // The last picture stays.
+  #end() {
+    this.failed = true;
+    clearInterval(this.timer);
+    this.socket = null;
+    this.show("ended", "the recording is over");
+  }
+
   #told(message) {
     if (message.type === "open") this.#open(message);
     else if (message.type === "clock") this.#clock(message);
+    else if (message.type === "end") this.#end();
     else if (message.type === "error") {
       if (message.retryable) this.reason = `${message.text}\ntrying again…`;
       else this.#fail(message.text);
@@ -151,6 +162,7 @@ export class LivePicture {
   // Four times a second: keep to the edge, notice silence, say how it goes.
   #tend() {
     if (!this.socket) return;
+    if (this.patient) this.heard = performance.now();
     if (performance.now() - this.heard > SILENCE_MS) return this.#again("no picture comes, trying again…");
     const video = this.video;
     if (video.error) return this.#again("the picture could not be decoded, trying again…");
