@@ -42,6 +42,11 @@ def test_a_good_file_is_read_with_its_password_files(tmp_path: Path) -> None:
     assert yard.address == "yard.local"
 
 
+def test_a_device_without_an_address_is_one_that_dials_us(tmp_path: Path) -> None:
+    _, yard = load_devices(write(tmp_path, GOOD.replace("    address: yard.local\n", "")))
+    assert yard.address is None
+
+
 def test_a_password_never_shows(tmp_path: Path) -> None:
     devices = load_devices(write(tmp_path, GOOD))
     assert "hunter2" not in repr(devices)

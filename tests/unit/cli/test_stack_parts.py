@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from cambus.cli.devices_file import load_devices
-from cambus.cli.stack.demo import RECORDERS, devices_file
+from cambus.cli.stack.demo import devices_file
 from cambus.cli.stack.lock import FolderLock
 from cambus.cli.stack.options import (
     CONNECTOR_GRACE_S,
@@ -77,11 +77,13 @@ def test_a_folder_is_for_one_stack(tmp_path):
 
 def test_the_devices_file_of_the_demonstration_is_one(tmp_path):
     path = tmp_path / "devices.yaml"
-    path.write_text(devices_file([1000, 1001]))
+    path.write_text(devices_file([1000, 1001, 1002]))
     (tmp_path / "password").write_text("x" * 24)
     found = load_devices(path)
     assert [(each.id, each.address) for each in found] == [
-        (recorder.device, f"127.0.0.1:{port}") for recorder, port in zip(RECORDERS, (1000, 1001), strict=True)
+        ("gate", "127.0.0.1:1000"),
+        ("yard", "127.0.0.1:1001"),
+        ("van", None),
     ]
 
 

@@ -81,7 +81,7 @@ class DeviceEntry(BaseModel):
 
     id: DeviceId
     protocol: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
-    address: ShortText
+    address: ShortText | None = None
     name: ShortText | None = None
     tags: list[Tag] = Field(default_factory=list, max_length=64)
     credentials: CredentialsEntry | None = None
@@ -90,7 +90,9 @@ class DeviceEntry(BaseModel):
 
     @field_validator("address")
     @classmethod
-    def _host_and_port(cls, value: str) -> str:
+    def _host_and_port(cls, value: str | None) -> str | None:
+        if value is None:  # it dials us
+            return None
         host, colon, port = value.rpartition(":")
         if colon and "]" not in port:  # a bare IPv6 address in brackets ends in "]"
             if not port.isdecimal() or not 0 < int(port) < 65536:

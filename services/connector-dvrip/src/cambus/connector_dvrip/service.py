@@ -52,6 +52,8 @@ class DvripConnector(ConnectorService[DvripSettings]):
             runtime.settings, self.inbound, self.knocks, self.driver.metrics, runtime.metrics
         )
         await self.registration.start()
+        where = f"tcp://{runtime.settings.dvrip_registration_host}:{self.registration.port}"
+        runtime.endpoints.metadata |= {"registration": where}
         runtime.spawn(self.registration.run(), name="registration")
 
     def _offer_searches(self) -> None:

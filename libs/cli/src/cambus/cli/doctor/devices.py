@@ -28,6 +28,7 @@ _TODO: Final = {
     NOBODY: "start the connector of its protocol, and see `cambusctl services`",
     DeviceState.OFFLINE: "is it on, and does the connector's machine reach {address}?",
     DeviceState.CONNECTING: "is {address} right, and does it speak {protocol}?",
+    DeviceState.AWAITED: "is it on, and is it told to dial the connector? see `cambusctl devices --pending`",
     DeviceState.CREDENTIALS_REJECTED: "correct its credentials in the devices file, and apply it",
     DeviceState.LOCKED: "the device locked the account: wait, or unlock it there; then correct the credentials",
     DeviceState.NOT_ACTIVATED: "activate it: set a password on the device, and apply that",

@@ -116,6 +116,7 @@ class DvripSimulator:
             name=name,
         )
         self._name = name
+        self._user, self._password = user, password
         self._watch = Watch()
         self._server = DeviceServer(self.device.role, host, port)
         self._centre = AlarmCentreSender(
@@ -349,6 +350,10 @@ class DvripSimulator:
                 "UserName": user,
             },
         )
+
+    def register(self, host: str, port: int, *, device_id: str = "") -> None:
+        """Have the device register with a platform under the administrator's account."""
+        self.register_with(host, port, user=self._user, password=self._password, device_id=device_id)
 
     def report_to(self, host: str, port: int) -> None:
         """Have alarms sent to an alarm centre, as writing ``NetWork.AlarmServer`` does."""
