@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from cambus.connector.context import DeviceContext
 from cambus.connector.errors import EndReason, SessionEnd
@@ -13,16 +13,21 @@ from cambus.connector_dvrip.alarm_pump import AlarmPump
 from cambus.connector_dvrip.alarms import DeviceAlarms
 from cambus.connector_dvrip.client import DialledClient, MeteredClient, RegisteredClient
 from cambus.connector_dvrip.clock import UTC_ZONE
+from cambus.connector_dvrip.disk_health import DiskHealth
+from cambus.connector_dvrip.endpoints import Endpoint
+from cambus.connector_dvrip.following import follow_to
 from cambus.connector_dvrip.mapping.errors import end_of_attempt
 from cambus.connector_dvrip.metrics import DvripMetrics
 from cambus.connector_dvrip.options import DvripOptions
 from cambus.connector_dvrip.session import DvripSession
 from cambus.connector_dvrip.survey import read_clock, survey
 from cambus.connector_dvrip.upgrades import Upgrades
+from cambus.connector_dvrip.whereabouts import Claimed, Whereabouts
 from cambus.dvrip.errors import ConnectionLimit, DeviceError, DvripError
 from cambus.dvrip.events import EventStream
 from cambus.dvrip.ids import MessageId
 from cambus.dvrip.messages.login import LoginReply
+from cambus.dvrip.messages.system import Disk
 from cambus.dvrip.profile import Credentials as NativeCredentials
 from cambus.dvrip.profile import Topology
 from cambus.schemas.alarms import Severity
@@ -83,9 +88,11 @@ class DvripDevice:
         self.session: DvripSession | None = None
         self.credentials: Credentials | None = None
         self.snapshot_supported: bool | None = None if self.options.snapshots != "stream" else False
-        self._address = None if record.address is None else parse_address(record.address)
+        self._whereabouts = None if record.address is None else Whereabouts(parse_address(record.address))
+        self._serial = ""
         self._request_timeout_s = request_timeout_s
         self._topology = Topology(self.options.topology)
+        self._disks = DiskHealth()
         self._drift_told: float | None = None
         self._drift_shown: float | None = None
         self._limit_told_at = -LIMIT_NEWS_S
@@ -108,16 +115,51 @@ class DvripDevice:
         """Log in, find out what the device is, have it report alarms."""
         if credentials is None or credentials.password is None:
             raise SessionEnd(EndReason.CREDENTIALS_MISSING, "DVRIP devices need a user and a password")
-        host, port = self._address or parse_address(None)
+        *others, last = self._addresses()
+        for address in others:
+            try:
+                return await self._dial(address, credentials, elsewhere=True)
+            except SessionEnd as end:
+                logger.info(
+                    "not there yet", extra={"device": self.id, "address": address[0], "reason": str(end)}
+                )
+        return await self._dial(last, credentials, elsewhere=False)
+
+    def _addresses(self) -> list[Endpoint]:
+        """Where to dial; the last is where it was."""
+        if self._whereabouts is None:
+            return [parse_address(None)]
+        return self._whereabouts.candidates()
+
+    async def _dial(self, address: Endpoint, credentials: Credentials, *, elsewhere: bool) -> DvripSession:
+        """Dial one address; where the device was only told to be, nobody else may answer."""
+        password = "" if credentials.password is None else credentials.password.get_secret_value()
         client = DialledClient(
-            host,
-            port,
-            credentials=NativeCredentials(credentials.username, credentials.password.get_secret_value()),
+            *address,
+            credentials=NativeCredentials(credentials.username, password),
             profile=self.options.profile(self._topology),
             timeouts=self.options.timeouts(self._request_timeout_s),
             metrics=self.metrics,
         )
-        return await self._come_up(client, client.connect, credentials)
+        session = await self._come_up(
+            client, client.connect, credentials, serial=self._serial if elsewhere else ""
+        )
+        self._serial = session.facts.info.serial
+        if self._whereabouts is not None and self._whereabouts.reached(address):
+            self.context.hooks.spawn(follow_to(self.context, address), "address")
+        return session
+
+    def write_address(self, name: str, value: Any) -> bool:
+        """A setting is written; return whether that moves the device: then it is looked for there from now on."""
+        now = Claimed.in_setting(name, value)
+        if self._whereabouts is None or self.session is None or now == Claimed():
+            return False
+        return self._whereabouts.written(self.session.facts.claimed, now) is not None
+
+    def stay(self) -> None:
+        """What would have moved it was refused."""
+        if self._whereabouts is not None:
+            self._whereabouts.written(Claimed(), Claimed())
 
     async def accept(self, link: RegisteredClient, credentials: Credentials) -> DvripSession:
         """Find out what a device is that has dialled in, have it report alarms (DVRIP §11)."""
@@ -134,10 +176,12 @@ class DvripDevice:
         credentials: Credentials,
         *,
         called_from: str | None = None,
+        serial: str = "",
     ) -> DvripSession:
         client.snapshot_supported = self.snapshot_supported
         try:
             session = await self._set_up(client, await log_in(), called_from)
+            _recognise(session, serial)
         except DvripError as error:
             await client.close()
             client.count_error(error)
@@ -222,6 +266,17 @@ class DvripDevice:
             jump_s=round(jump_s, 1),
         )
 
+    async def disks_are(self, disks: Sequence[Disk]) -> None:
+        """Report a disk that has changed, once (DVRIP §14)."""
+        change = self._disks.look(disks)
+        if change is not None:
+            await self.context.events.exception(
+                "disk-changed",
+                change.text[:500],
+                severity=Severity.MAJOR if change.failed else Severity.INFO,
+                partitions=change.partitions[:64],
+            )
+
     async def connection_limit(self, text: str) -> None:
         """Report, now and then, that the device takes no more connections (DVRIP §5)."""
         now = asyncio.get_running_loop().time()
@@ -261,3 +316,13 @@ class DvripDevice:
         expected, self._restart_expected = self._restart_expected, False
         if before is not None and not expected and since - before > 180.0 and not self.upgrades.busy:
             await self.context.events.exception("unexpected-restart", "the device restarted by itself")
+
+
+def _recognise(session: DvripSession, serial: str) -> None:
+    """Make sure that a device is the one that was expected.
+
+    Raises:
+        SessionEnd: it is another one.
+    """
+    if serial not in ("", session.facts.info.serial):
+        raise SessionEnd(EndReason.UNREACHABLE, "another device answers there")

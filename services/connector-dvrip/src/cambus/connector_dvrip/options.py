@@ -71,6 +71,7 @@ class DvripOptions(BaseModel):
     )
     clock_correct: bool = Field(default=False, description="Set its clock when it differs by more than that.")
     clock_check_s: Seconds = Field(default=3600.0, description="Seconds between looks at its clock.")
+    storage_check_s: Seconds = Field(default=300.0, description="Seconds between looks at its disks.")
     sync_time_after_login: bool = Field(
         default=False, description="Give it the time after each login; for devices without a clock chip."
     )
@@ -98,6 +99,9 @@ class DvripOptions(BaseModel):
     )
     upgrade_return_s: Annotated[float, Field(gt=0, le=3600)] = Field(
         default=300.0, description="Seconds it may take to come back after an upgrade."
+    )
+    import_in_parts: bool = Field(
+        default=False, description="It takes an imported configuration in numbered parts."
     )
     seed_ids: bool = Field(
         default=False, description="It speaks the session message ids of the oldest documents."
@@ -155,6 +159,7 @@ class DvripOptions(BaseModel):
             ptz_flip_vertical=self.ptz_flip_v,
             fast_scan=self.fast_scan,
             upgrade_piece_bytes=self.upgrade_piece_bytes,
+            import_in_parts=self.import_in_parts,
         )
 
     def timeouts(self, request_s: float) -> Timeouts:

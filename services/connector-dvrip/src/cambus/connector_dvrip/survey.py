@@ -13,6 +13,7 @@ from cambus.connector_dvrip.client import MeteredClient
 from cambus.connector_dvrip.clock import UTC_ZONE, DeviceZone, guess_zone, zone_of_minutes
 from cambus.connector_dvrip.mapping.device import Facts
 from cambus.connector_dvrip.options import DvripOptions
+from cambus.connector_dvrip.whereabouts import Claimed
 from cambus.dvrip.errors import DeviceError, ProtocolError, Refused
 from cambus.dvrip.messages.login import LoginReply
 from cambus.dvrip.messages.system import SystemInfo
@@ -55,6 +56,7 @@ async def survey(client: MeteredClient, login: LoginReply) -> Facts:
         functions={} if functions is None else functions.groups,
         mac=str(common.get("MAC", ""))[:64],
         max_connections=max_connections,
+        claimed=Claimed.of(common),
     )
 
 

@@ -6,6 +6,7 @@ from cambus.connector.handlers import HandlerTable
 from cambus.connector_dvrip.handlers.guarded import add
 from cambus.connector_dvrip.mapping.native import json_value
 from cambus.connector_dvrip.session import DvripSession
+from cambus.dvrip.codes import ReturnCode
 from cambus.dvrip.errors import ProtocolError
 from cambus.dvrip.ids import READ_ONLY_IDS, MessageId
 from cambus.schemas.commands import native as commands
@@ -42,6 +43,9 @@ async def call(session: DvripSession, request: commands.NativeCallRequest) -> co
     except ProtocolError:
         return commands.NativeCallReply(data=reply.payload)
     code = reply.code
+    if message_id == MessageId.CONFIG_SET and isinstance(body, dict) and code == ReturnCode.OK:
+        name = str(body.get("Name", ""))
+        session.device.write_address(name, body.get(name))
     return commands.NativeCallReply(native=json_value(native), code=None if code is None else str(code))
 
 

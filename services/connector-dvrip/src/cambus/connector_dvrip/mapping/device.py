@@ -8,6 +8,7 @@ from typing import Any, Final
 from cambus.connector.driver import DeviceDescription
 from cambus.connector_dvrip.clock import DeviceZone
 from cambus.connector_dvrip.mapping.native import json_object, text
+from cambus.connector_dvrip.whereabouts import Claimed
 from cambus.dvrip.messages import system as native
 from cambus.dvrip.messages.login import LoginReply
 from cambus.dvrip.messages.system import SystemInfo, WorkState
@@ -55,6 +56,7 @@ class Facts:
         mac: of its first network interface.
         max_connections: how many TCP connections it takes.
         called_from: where it dialled us from; None if we dialled it.
+        claimed: what it says its address is.
     """
 
     login: LoginReply
@@ -65,6 +67,7 @@ class Facts:
     mac: str = ""
     max_connections: int = 0
     called_from: str | None = None
+    claimed: Claimed = field(default_factory=Claimed)
 
     @property
     def channels(self) -> int:
