@@ -59,11 +59,12 @@ async def test_a_close_right_after_connect_is_a_connection_limit(scripted, make_
         await make_client().connect()
 
 
-async def test_123_at_login_is_a_connection_limit(scripted, make_client):
-    scripted.on[1000] = lambda message: message.reply({"Ret": 123})
+@pytest.mark.parametrize("code", [122, 123])
+async def test_122_and_123_at_login_are_a_connection_limit(scripted, make_client, code):
+    scripted.on[1000] = lambda message: message.reply({"Ret": code})
     with pytest.raises(ConnectionLimit) as caught:
         await make_client().connect()
-    assert caught.value.code == 123
+    assert caught.value.code == code
 
 
 async def test_a_login_without_an_answer_names_its_timeout(scripted, make_client):

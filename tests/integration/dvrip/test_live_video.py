@@ -240,6 +240,19 @@ async def test_nothing_comes_before_the_first_key_frame_and_one_is_asked_for(
     assert await take(live, 2, deadline) == [frames.key, frames.delta]
 
 
+@pytest.mark.parametrize("answer", [102, 103, None])
+async def test_a_device_that_forces_no_key_frame_sends_its_next_one(
+    scripted, camera, client, frames, deadline, answer
+):
+    scripted.on[1562] = lambda message: message.reply({"Ret": answer}) if answer else None
+    camera.media = [frames.delta]
+    live = await client.open_live(0)
+    await scripted.hears(1562)
+    camera.claims[0, "Main"].media(frames.key, frames.delta)
+    assert await take(live, 2, deadline) == [frames.key, frames.delta]
+    assert client.is_online
+
+
 async def test_a_stream_that_begins_with_a_key_frame_is_left_alone(scripted, camera, client, deadline):
     live = await client.open_live(0)
     await take(live, 3, deadline)

@@ -71,6 +71,14 @@ def test_login_takes_the_session_from_the_header():
     assert (event.reply.channels, event.reply.device_type) == (8, "HVR")
 
 
+def test_login_needs_no_session_in_the_body():
+    session = ClientSession()
+    session.login(ADMIN, 0.0)
+    body = {key: value for key, value in LOGIN_OK.items() if key != "SessionID"}
+    session.receive_data(packet(1001, body, sid=0x1234), 1.0)
+    assert session.session_id == 0x1234
+
+
 def test_login_takes_the_session_from_the_body_when_the_header_has_none():
     session = ClientSession()
     session.login(ADMIN, 0.0)

@@ -100,6 +100,12 @@ def test_frames_that_are_no_h264_are_dropped(payload):
     assert splitter.counters["service_blocks"] == 1
 
 
+def test_information_of_any_type_passes_as_its_bytes():
+    told = [InfoFrame(1, 0, b"SPEED:12;"), InfoFrame(6, 3, bytes(range(16))), InfoFrame(0x55, 0, b"")]
+    frames, _ = split(KEY.serialize() + b"".join(frame.serialize() for frame in told))
+    assert frames == [KEY, *told]
+
+
 def test_unknown_audio_passes_as_opaque():
     strange = AudioFrame(0x55, 0x77, b"???")
     frames, splitter = split(KEY.serialize() + strange.serialize() + DELTA.serialize())
