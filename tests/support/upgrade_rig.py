@@ -207,9 +207,9 @@ class FakeConnector:
         )
 
     async def finish(self, device: FakeDevice, **fields: Any) -> None:
-        job, device.job = device.job, None
-        facts = {"version_before": OLD, "job": job} | fields
+        facts = {"version_before": OLD, "job": device.job} | fields
         await self.tell(events.FINISHED, events.UpgradeFinished, device.id, **facts)
+        device.job = None
 
     async def tell(self, spec: Any, model: Any, device: str, **fields: Any) -> None:
         """Publish an event."""

@@ -101,6 +101,9 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
         key = keys.campaign(campaign.id)
         if await self._leases.acquire(key) is None:
             return
+        if self.runtime.stopping.is_set():  # since: it was not among those given back
+            await self._leases.release(key)
+            return
         runner = CampaignRunner(
             campaign,
             self._store,
