@@ -17,6 +17,7 @@ from cambus.simulators.dvrip.discovery import DiscoveryResponder
 from cambus.simulators.dvrip.media_plan import MediaPlan
 from cambus.simulators.dvrip.quirks import Quirks
 from cambus.simulators.dvrip.simulator import DvripSimulator
+from cambus.simulators.video_file import load_video
 from cambus.simulators.video_loop import VideoSpec
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Simulated surveillance devices.")
@@ -61,6 +62,10 @@ def dvrip(
     codec: Annotated[
         str, typer.Option(help="Main stream: h264, h265 or alternate by channel.")
     ] = "alternate",
+    video: Annotated[
+        list[Path] | None,
+        typer.Option(help="Show this H.264 or H.265 file as main stream; with several, channels take turns."),
+    ] = None,
     recordings: Annotated[int, typer.Option(min=1, help="Recordings per channel.")] = 90,
     recording_seconds: Annotated[int, typer.Option(min=1, help="Length of each.")] = 60,
     utc_offset: Annotated[int, typer.Option(help="Minutes the device's clock is ahead of UTC.")] = 0,
@@ -69,7 +74,7 @@ def dvrip(
     """Run simulated Xiongmai DVRIP recorders until SIGTERM or SIGINT."""
     secret = _password(password, password_file)
     values = _quirk_values(quirk or [])
-    plan = _plan(main_size, main_bitrate, fps, codec)
+    plan = _plan(main_size, main_bitrate, fps, codec, video or [])
     centre = _address(alarm_centre) if alarm_centre else None
     platform = _address(register) if register else None
     if register_as and devices > 1:
@@ -175,7 +180,7 @@ def _quirks(values: dict[str, str]) -> Quirks:
     return quirks
 
 
-def _plan(size: str, kbit: int, fps: int, codec: str) -> MediaPlan:
+def _plan(size: str, kbit: int, fps: int, codec: str, videos: list[Path]) -> MediaPlan:
     width, _, height = size.partition("x")
     if not (width.isdigit() and height.isdigit()) or int(width) % 8 or int(height) % 8:
         raise typer.BadParameter(f"--main-size {size}: want WIDTHxHEIGHT in multiples of 8")
@@ -183,7 +188,11 @@ def _plan(size: str, kbit: int, fps: int, codec: str) -> MediaPlan:
         raise typer.BadParameter(f"--codec {codec}: want h264, h265 or alternate")
     main = VideoSpec(_CODECS.get(codec, Codec.H264), int(width), int(height), fps, kbit * 1000)
     sub = VideoSpec(width=320, height=240, fps=fps, bitrate=256_000)
-    return MediaPlan(main, sub, Codec.H265 if codec == "alternate" else None)
+    try:
+        loops = tuple(load_video(path) for path in videos)
+    except ValueError as error:
+        raise typer.BadParameter(f"--video {error}") from None
+    return MediaPlan(main, sub, Codec.H265 if codec == "alternate" else None, loops)
 
 
 def _address(text: str) -> tuple[str, int]:
