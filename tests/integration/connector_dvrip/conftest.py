@@ -207,13 +207,19 @@ def dvrip_nats():
 
 
 @pytest.fixture
-async def bench(dvrip_nats, tmp_path, bus_settings):
+def patience_s():
+    """How long a test may take; those of many devices say more."""
+    return 90
+
+
+@pytest.fixture
+async def bench(dvrip_nats, tmp_path, bus_settings, patience_s):
     settings = bus_settings.model_copy(update={"nats_url": dvrip_nats.url})
     async with await Bus.connect(settings, name="test") as bus:
         await ensure_assets(bus)
         made = Bench(bus, dvrip_nats, tmp_path)
         try:
-            async with asyncio.timeout(90):
+            async with asyncio.timeout(patience_s):
                 yield made
         finally:
             await made.close()

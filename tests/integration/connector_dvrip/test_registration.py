@@ -323,6 +323,31 @@ async def test_a_reboot_is_told_as_one(bench, call, simulator, device):
     await bench.shown(device, lambda p: p.state is DeviceState.ONLINE)
 
 
+async def test_the_loss_of_its_main_connection_ends_its_pictures(bench, call, simulator, device):
+    watched = await bench.view(device)
+    await watched.until(lambda frames: len(frames) > 5)
+    heard = await bench.heard(device)
+    simulator.quirks.das_login_id = 1002  # it does not get in again
+    simulator.registration.drop_main()
+    assert (await heard.until("device.offline")).reason == "connection-lost"
+    await simulator.wait_for(lambda: not simulator.streams)
+    with pytest.raises(Offline):
+        await bench.client.call(device_commands.INFO, Empty(), device=device)
+
+
+@pytest.mark.parametrize("checked", [True, False])
+async def test_where_pictures_may_come_from_is_a_setting(bench, checked):
+    connector = await bench.connector(
+        dvrip_registration_port=0,
+        dvrip_registration_check_address=checked,
+        dvrip_registration_guests=7,
+        dvrip_registration_guests_per_address=3,
+    )
+    settings = connector.service.registration.listener.settings
+    assert settings.check_address is checked
+    assert (settings.limits.total, settings.limits.per_address) == (7, 3)
+
+
 async def test_what_happens_on_the_port_is_counted(bench, simulator, device):
     connector = await bench.connector(dvrip_registration_port=0)
     bench.dial(simulator, password="wrong")

@@ -116,9 +116,10 @@ class Platform:
         self.devices.append(device)
         self.arrived.set()
 
-    async def dial(self) -> Dialler:
+    async def dial(self, source: tuple[str, int] | None = None) -> Dialler:
         assert self.listener is not None
-        dialler = Dialler(*await asyncio.open_connection("127.0.0.1", self.listener.port))
+        address = ("127.0.0.1", self.listener.port)
+        dialler = Dialler(*await asyncio.open_connection(*address, local_addr=source))
         self.dialled.append(dialler)
         return dialler
 
@@ -508,6 +509,29 @@ async def test_caps_hold_under_many_connects(platform):
             await asyncio.sleep(0.01)
     dialler = await platform.dial()
     assert (await dialler.log_in(DeviceID=8))["Ret"] == 100
+
+
+async def test_caps_hold_under_two_thousand_silent_connects(platform, eventually):
+    """Half of them from one address; the limits are the usual ones. Who has logged in is not among them."""
+    limits = AdmissionLimits()
+    await platform.start(limits=limits, first_message_within_s=60.0)
+    known, device = await platform.device()
+    sources = ["127.0.0.2"] * 1000 + [f"127.0.1.{1 + number % 40}" for number in range(1000)]
+    for source in sources:
+        await platform.dial((source, 0))
+        assert len(platform.listener._guests) <= limits.total
+    counters = platform.listener.admission.counters
+    await eventually(lambda: counters.total() == 2000 - limits.total)
+    assert counters["refused_address"] == 1000 - limits.per_address
+    assert len(platform.listener._guests) == limits.total
+    known.send(1006, {"Name": "KeepAlive"})
+    await known.receive(1007)
+    assert device.is_online
+    for guest in platform.dialled[1:]:
+        guest.close()
+    await eventually(lambda: not platform.listener._guests)
+    dialler = await platform.dial()
+    assert (await dialler.log_in(DeviceID=9))["Ret"] == 100
 
 
 async def test_failing_logins_are_held_off_by_address(platform):
