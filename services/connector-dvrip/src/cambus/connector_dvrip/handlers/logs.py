@@ -24,9 +24,10 @@ def register(table: HandlerTable[DvripSession]) -> None:
 async def find(session: DvripSession, request: commands.LogsFindRequest) -> commands.LogsFindReply:
     """Search the log; the cursor is how many entries are known already."""
     known = _known(request.cursor)
+    if request.end <= request.start:
+        raise BadRequest("end: wanted a time after start")
     entries = await session.client.files.log(
-        session.zone.to_local(request.start),
-        session.zone.to_local(request.end),
+        *session.zone.span_to_local(request.start, request.end),
         request.type or "LogAll",
         limit=known + request.limit + 1,
     )
