@@ -26,7 +26,7 @@ CHUNK_BYTES: Final = 256 * 1024
 WINDOW_BYTES: Final = 2 * 1024 * 1024
 """What a sender keeps behind the furthest byte asked for, and reads ahead of it."""
 
-IDLE_S: Final = 60.0
+IDLE_S: Final = 30.0
 """Seconds without a request after which a transfer ends."""
 
 OCTETS: Final = "application/octet-stream"
