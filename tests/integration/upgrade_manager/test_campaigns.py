@@ -436,3 +436,24 @@ async def test_a_bucket_that_fills_up_loses_its_oldest_campaigns(
             return await campaigns.latest(100) == [second]
 
         await eventually(forgotten)
+
+
+async def test_how_devices_ended_is_counted(
+    campaigns: Campaigns, connect: Connect, eventually: Eventually
+) -> None:
+    refusing = FakeDevice("refusing", refusal=Unsupported("no upgrade over this protocol"))
+    held = FakeDevice("held", holds={UpgradeState.FLASHING})
+    await connect(FakeDevice("good"), refusing, held)
+    async with campaigns.manager() as manager:
+        campaign = await campaigns.start("good", "refusing", "held")
+        await eventually(campaigns.shows(campaign, held="flashing"))
+        counts = manager.runtime.metrics.render().decode()
+        assert "cambus_upgrade_campaigns_running 1.0" in counts
+        assert 'cambus_upgrade_devices_total{state="succeeded"} 1.0' in counts
+        assert 'cambus_upgrade_devices_total{state="failed"} 1.0' in counts
+        await held.go_on()
+        await eventually(campaigns.over(campaign))
+        await eventually(lambda: not manager.service.running)
+        counts = manager.runtime.metrics.render().decode()
+    assert "cambus_upgrade_campaigns_running 0.0" in counts
+    assert 'cambus_upgrade_devices_total{state="succeeded"} 2.0' in counts

@@ -47,6 +47,7 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
             bus, ttl_s=ttl_s, margin_s=min(LEASE_MARGIN_S, ttl_s / 5), on_lost=self._end
         )
         self._runners: dict[str, asyncio.Task[None]] = {}
+        self._running = runtime.metrics.gauge("upgrade_campaigns_running", "Campaigns this replica runs")()
         self._changed = asyncio.Event()
         self._consumer = EventConsumer(bus, commands.SERVICE, WANTED, self._note, max_deliver=MAX_DELIVER)
         firmware = ObjectStore(bus, assets.OBJECTS_FIRMWARE)
@@ -114,6 +115,7 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
         )
         logger.info("running a campaign", extra={"campaign": campaign.id})
         self._runners[campaign.id] = self.runtime.spawn(self._run(runner), name=f"campaign {campaign.id}")
+        self._running.set(len(self._runners))
 
     async def _run(self, runner: CampaignRunner) -> None:
         try:
@@ -123,9 +125,11 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
         await self._leases.release(keys.campaign(runner.id))
         if self._runners.get(runner.id) is asyncio.current_task():
             del self._runners[runner.id]
+            self._running.set(len(self._runners))
 
     def _end(self, lease: str) -> None:
         running = self._runners.pop(lease.removeprefix(keys.CAMPAIGNS), None)
+        self._running.set(len(self._runners))
         if running is not None:
             running.cancel()
 

@@ -7,6 +7,7 @@ from cambus.bus.errors import WrongRevision
 from cambus.bus.kv import Entry, KeyValue, Watch
 from cambus.schemas import assets, keys
 from cambus.schemas.state.upgrades import UpgradeAttempt, UpgradeCampaign
+from cambus.schemas.upgrades import UpgradeState
 
 PURGE_TIMEOUT_S = 30.0
 
@@ -18,6 +19,11 @@ class CampaignStore:
         self._bus = bus
         self._campaigns: KeyValue[UpgradeCampaign] = KeyValue(bus, assets.KV_UPGRADES, UpgradeCampaign)
         self._attempts: KeyValue[UpgradeAttempt] = KeyValue(bus, assets.KV_UPGRADES, UpgradeAttempt)
+        self._ended = bus.metrics.counter(
+            "upgrade_devices_total",
+            "Devices of campaigns whose part has ended, by how",
+            {"state": [state.value for state in UpgradeState if state.final]},
+        )
 
     # --- campaigns --------------------------------------------------------------------------------------
 
@@ -106,4 +112,6 @@ class CampaignStore:
                     revision = await self._attempts.update(key, changed, entry.revision)
             except WrongRevision:
                 continue
+            if changed.state.final and not before.state.final:
+                self._ended(changed.state.value).inc()
             return changed, revision, True
