@@ -17,7 +17,8 @@ class Sighting:
     Attributes:
         version: the firmware it runs.
         since: when its present session began, by the clock of its connector.
-        session: names that session: as long as it lasts, the connector is the same process.
+        session: names that session: as long as it lasts, the connector is the same process. Its epoch is no part
+            of that: it changes when the same process has its lease renewed.
     """
 
     version: str
