@@ -8,6 +8,7 @@ from playwright.async_api import async_playwright
 from recordings import Recordings
 from suite import recorder_device, running_suite, until
 
+from cambus.dvrip.device_media import Kind
 from cambus.schemas.commands import media_relay
 from cambus.simulators.dvrip.media_plan import MediaPlan
 from cambus.simulators.video_loop import VideoSpec
@@ -139,4 +140,48 @@ async def test_a_recording_plays_from_the_recorder_itself(suite, page):
     await page.goto(f"{await suite.url('media-relay', 'viewers')}/#{NVR}/0/main")
     await page.locator("#recordings button").first.click()
     await assert_plays(page.locator("#playback-video"))
+    assert page.troubles == []
+
+
+async def playing(nvr):
+    """The playback on the device, once it runs."""
+    await until(lambda: [each for each in nvr.streams if each.kind is Kind.PLAYBACK], what="a playback")
+    return next(each for each in nvr.streams if each.kind is Kind.PLAYBACK)
+
+
+async def test_what_is_on_the_device_plays_and_is_held_sought_and_sped_up(suite, nvr, page):
+    await page.goto(f"{await suite.url('media-relay', 'viewers')}/#{NVR}/0/main")
+    await page.get_by_role("button", name="Search its disk").click()
+    await page.locator("#device-recordings button").nth(1).click()
+    await assert_plays(page.locator("#recorded-video"))
+    claim = await playing(nvr)
+    await page.locator("#recorded-pause").click()
+    await nvr.wait_for(lambda: claim.sender._paused)
+    await page.get_by_role("button", name="Play", exact=True).click()
+    await nvr.wait_for(lambda: not claim.sender._paused)
+    await page.get_by_role("button", name="Pause", exact=True).wait_for()
+
+    slider = page.locator("#recorded-seek")
+    assert await slider.get_attribute("max") == "60"
+    await slider.fill("40")
+    await until(lambda: claim.sender.source._index >= 40 * 25, what="the device has gone there")
+    await assert_plays(page.locator("#recorded-video"))
+    assert 38 <= int(await slider.input_value()) <= 60
+
+    await page.locator("#recorded-speed").select_option("4")
+    await until(lambda: not claim.sender._paced, what="the device sends faster")
+    await assert_plays(page.locator("#recorded-video"))
+    await page.locator("#recorded header button").click()
+    await until(lambda: not [each for each in nvr.streams if each.kind is Kind.PLAYBACK], what="its end")
+    assert page.troubles == []
+
+
+async def test_the_end_of_a_recording_is_told_on_the_page(suite, nvr, page):
+    await page.goto(f"{await suite.url('media-relay', 'viewers')}/#{NVR}/0/main")
+    await page.get_by_role("button", name="Search its disk").click()
+    await page.locator("#device-recordings button").nth(2).click()
+    await playing(nvr)
+    await page.locator("#recorded-seek").fill("58")
+    note = page.locator("#recorded-note")
+    await note.filter(has_text="the recording is over").wait_for(timeout=30_000)
     assert page.troubles == []
