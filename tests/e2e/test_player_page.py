@@ -109,24 +109,46 @@ async def test_a_live_picture_plays_and_the_camera_obeys(suite, nvr, page):
     assert page.troubles == []
 
 
-async def test_both_cameras_play_side_by_side(suite, page):
+async def test_it_opens_with_the_first_cameras(suite, page):
     await page.goto(await suite.url("media-relay", "viewers"))
-    for channel in (0, 1):
-        await page.locator(f'button[data-key="{NVR}/{channel}"]').click()
     for channel in (0, 1):
         await assert_plays(page.locator(f'[data-key="{NVR}/{channel}"].tile video'))
     assert page.troubles == []
 
 
-async def test_a_name_that_is_markup_is_shown_as_text(suite, page):
+async def test_the_address_keeps_what_somebody_chose(suite, page):
     await page.goto(await suite.url("media-relay", "viewers"))
-    await page.locator(f'button[data-key="{NVR}/1"]').click()
-    tile = page.locator(f'[data-key="{NVR}/1"].tile')
-    assert HOSTILE in await tile.locator("strong").inner_text()
-    assert HOSTILE in await page.locator(f'button[data-key="{NVR}/1"]').inner_text()
-    assert await page.locator("img, b").count() == 0
-    assert "evil" not in await page.title()
+    await page.locator(".tile").nth(1).wait_for()
+    await page.locator(f'button[data-key="{NVR}/0"]').click()
+    assert page.url.endswith(f"/#{NVR}/1/main")
+    await page.reload()
+    await assert_plays(page.locator(f'[data-key="{NVR}/1"].tile video'))
+    assert await page.locator(".tile").count() == 1
+    await page.evaluate(f"location.hash = '{NVR}/0/main,{NVR}/1/sub'")
+    for channel in (0, 1):
+        await assert_plays(page.locator(f'[data-key="{NVR}/{channel}"].tile video'))
     assert page.troubles == []
+
+
+async def test_what_the_browser_can_not_decode_gives_way_to_another_stream(suite, page):
+    await page.add_init_script(
+        "const real = MediaSource.isTypeSupported;"
+        "let calls = 0;"
+        "MediaSource.isTypeSupported = (mime) => calls++ > 0 && real.call(MediaSource, mime);"
+    )
+    await page.goto(f"{await suite.url('media-relay', 'viewers')}/#{NVR}/0")
+    tile = page.locator(f'[data-key="{NVR}/0"].tile')
+    await assert_plays(tile.locator("video"))
+    assert await tile.get_by_label("Stream").input_value() == "sub"
+    assert page.troubles == []
+
+
+async def test_what_somebody_asked_for_is_explained_and_not_exchanged(suite, page):
+    await page.add_init_script("MediaSource.isTypeSupported = () => false;")
+    await page.goto(f"{await suite.url('media-relay', 'viewers')}/#{NVR}/0/main")
+    tile = page.locator(f'[data-key="{NVR}/0"].tile')
+    await tile.get_by_text("cannot decode").wait_for()
+    assert await tile.get_by_label("Stream").input_value() == "main"
 
 
 async def test_a_recording_plays_from_the_recorder_itself(suite, page):

@@ -12,7 +12,8 @@ const QUEUE_BYTES = 24 << 20;
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 
 export class LivePicture {
-  // `show(state)` gets {state: "connecting" | "playing" | "waiting" | "failed" | "ended", text, facts}.
+  // `show(state)` gets {state: "connecting" | "playing" | "waiting" | "failed" | "ended", text, facts};
+  // facts.undecodable: it failed because this browser can not decode it.
   // While `patient` is true, silence is no fault: the picture is held.
   constructor(video, address, show) {
     this.video = video;
@@ -72,10 +73,10 @@ export class LivePicture {
     this.retry = setTimeout(() => this.#connect(), delay);
   }
 
-  #fail(text) {
+  #fail(text, facts) {
     this.failed = true;
     this.#disconnect();
-    this.show("failed", text);
+    this.show("failed", text, facts);
   }
 
   // The last picture stays.
@@ -105,6 +106,7 @@ export class LivePicture {
         h265
           ? "The camera sends H.265, which this browser cannot decode here.\nUse a browser with H.265, the camera's H.264 stream (try the other stream above), or RTSP."
           : `This browser cannot decode ${message.mime}.`,
+        { undecodable: true },
       );
     }
     this.queue = [];

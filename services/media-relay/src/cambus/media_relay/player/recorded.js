@@ -21,7 +21,7 @@ export function chooseDevice(tile) {
   chosen = tile;
   find("device-recordings").replaceChildren();
   find("device-search").disabled = !tile;
-  find("device-note").textContent = tile ? `${tile.device}, channel ${tile.channel + 1}` : "Choose a channel.";
+  find("device-note").textContent = tile ? tile.name : "Choose a channel.";
 }
 
 find("device-search").addEventListener("click", async () => {
