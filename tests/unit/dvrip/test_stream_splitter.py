@@ -1,7 +1,9 @@
 """Frames out of the media byte stream: borders, loss of step, service blocks, codecs."""
 
 from datetime import datetime
+from fractions import Fraction
 
+import av
 import pytest
 
 from cambus.dvrip.frames import AudioFrame, FrameHeader, FrameType, InfoFrame, PictureFrame, VideoFrame
@@ -117,21 +119,78 @@ def test_unknown_audio_passes_as_opaque():
 @pytest.mark.parametrize(
     ("code", "codec"),
     [
+        (7, Codec.OPAQUE),  # PCM, 8 bit
+        (8, Codec.OPAQUE),  # G.729
+        (9, Codec.OPAQUE),  # IMA ADPCM
         (10, Codec.PCMU),
-        (22, Codec.PCMU),
+        (11, Codec.OPAQUE),  # G.721
+        (12, Codec.OPAQUE),  # PCM, 8 bit, VWIS
+        (13, Codec.OPAQUE),  # MS ADPCM
         (14, Codec.PCMA),
         (15, Codec.AAC),
         (16, Codec.AAC),
-        (7, Codec.OPAQUE),
+        (22, Codec.PCMU),
+        (30, Codec.OPAQUE),  # talk
     ],
 )
 def test_audio_codecs_by_code(code, codec):
-    assert AudioFrame(code, 2, b"").codec is codec
+    sound = AudioFrame(code, 2, b"12345")
+    frames, splitter = split(KEY.serialize() + sound.serialize() + DELTA.serialize())
+    assert frames == [KEY, sound, DELTA]
+    assert frames[1].codec is codec
+    assert splitter.counters["opaque_audio"] == (codec is Codec.OPAQUE)
 
 
-@pytest.mark.parametrize(("code", "rate"), [(1, 4000), (2, 8000), (4, 16000), (8, 44100), (9, 48000)])
+@pytest.mark.parametrize(
+    ("code", "rate"),
+    [
+        (1, 4000),
+        (2, 8000),
+        (3, 11025),
+        (4, 16000),
+        (5, 20000),
+        (6, 22050),
+        (7, 32000),
+        (8, 44100),
+        (9, 48000),
+    ],
+)
 def test_sample_rates_by_code(code, rate):
-    assert AudioFrame(14, code, b"").sample_rate == rate
+    frames, _ = split(AudioFrame(14, code, b"12345").serialize(), wait_for_key=False)
+    assert frames[0].sample_rate == rate
+
+
+def test_mpeg4_passes_whole_and_decodes():
+    encoder = av.CodecContext.create("mpeg4", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 352, 288, "yuv420p", Fraction(1, 25)
+    encoder.gop_size, encoder.options = 5, {"sc_threshold": "1000000000"}
+    units = [
+        (packet.is_keyframe, bytes(packet))
+        for index in range(10)
+        for packet in encoder.encode(gray_picture(352, 288, 100 + index))
+    ]
+    assert [key for key, _ in units] == [True, *[False] * 4] * 2
+    data = b"".join(VideoFrame(Codec.MPEG4, key, unit, 352, 288, 25, TIME).serialize() for key, unit in units)
+    frames, splitter = split(*(data[at : at + 700] for at in range(0, len(data), 700)))
+    assert {frame.codec for frame in frames} == {Codec.MPEG4}
+    assert [frame.keyframe for frame in frames] == [key for key, _ in units]
+    assert splitter.counters["service_blocks"] == splitter.counters["resyncs"] == 0
+    decoder = av.CodecContext.create("mpeg4", "r")
+    pictures = [picture for frame in frames for picture in decoder.decode(av.Packet(frame.payload))]
+    assert len(pictures + decoder.decode(None)) == len(units)
+
+
+def gray_picture(width, height, luma):
+    picture = av.VideoFrame(width, height, "yuv420p")
+    for plane, value in zip(picture.planes, (luma, 128, 128), strict=True):
+        plane.update(bytes([value]) * plane.buffer_size)
+    return picture
+
+
+def test_information_of_type_6_passes_as_bytes():
+    payload = bytes(range(256))
+    frames, _ = split(KEY.serialize() + InfoFrame(6, 3, payload).serialize() + DELTA.serialize())
+    assert frames[1] == InfoFrame(6, 3, payload)
 
 
 def test_garbage_before_the_stream_is_skipped():
@@ -185,6 +244,14 @@ def test_a_frame_above_the_limit_is_refused_and_counted():
     assert len(frames) == 2
     assert splitter.counters["oversize"] == 1
     assert splitter.pending_bytes == 0
+
+
+def test_a_frame_of_exactly_the_limit_passes():
+    slice_of_8_mib = SLICE_264 + b"\x01" * (8 * 1024 * 1024 - len(SLICE_264))
+    whole = delta(slice_of_8_mib)
+    frames, splitter = split(KEY.serialize(), *(whole[at : at + 65536] for at in range(0, len(whole), 65536)))
+    assert [len(frame.payload) for frame in frames] == [len(SPS_264), 8 * 1024 * 1024]
+    assert splitter.counters["oversize"] == 0
 
 
 def test_a_header_found_while_scanning_must_be_plausible():
