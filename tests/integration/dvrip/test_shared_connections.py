@@ -4,25 +4,13 @@ import asyncio
 
 import pytest
 
-from cambus.dvrip.client import DvripClient
 from cambus.dvrip.connection import Connection
-from cambus.dvrip.device_media import Kind
 from cambus.dvrip.errors import Refused
-from cambus.dvrip.messages.search import FileQuery
 from cambus.dvrip.playback import Outcome
-from cambus.dvrip.profile import Credentials, Profile
-from cambus.dvrip.registered import RegisteredDevice
-from cambus.dvrip.registration import RegistrationListener, RegistrationSettings, Verdict
-from cambus.dvrip.timeouts import Timeouts
+from cambus.dvrip.profile import Profile
 from cambus.dvrip.transfer_queue import HIGH_WATER_BYTES
-from cambus.simulators.dvrip import DvripSimulator
-from cambus.simulators.dvrip.archive import ArchivePlan
-from cambus.simulators.dvrip.media_plan import MediaPlan
-from cambus.simulators.video_loop import VideoSpec
 
-CHANNELS = 5
 PATIENT_S = 30.0
-SMALL = MediaPlan(VideoSpec(width=160, height=128, bitrate=64_000), alternate=None)
 
 
 def numbered(frames, channel, number):
@@ -235,62 +223,3 @@ async def test_with_connect_all_a_stranger_on_the_socket_is_not_taken_for_the_ch
     await client.connect()
     stream = await client.open_live(1)
     assert await take(stream, 1) == [numbered(frames, 1, 1)]
-
-
-# the simulated recorder
-
-
-@pytest.fixture
-async def simulator():
-    simulator = DvripSimulator(
-        user="admin", password="admin", channels=CHANNELS, media=SMALL, archive=ArchivePlan(2, 3), seed=1
-    )
-    async with simulator:
-        yield simulator
-
-
-@pytest.fixture(params=["dialled", "registered"])
-async def device(simulator, request):
-    """The simulated recorder, reached either way."""
-    if request.param == "dialled":
-        client = DvripClient(
-            "127.0.0.1", simulator.port, credentials=Credentials("admin", "admin"), timeouts=Timeouts()
-        )
-        await client.connect()
-        yield client
-        await client.close()
-        return
-    online: asyncio.Future[RegisteredDevice] = asyncio.get_running_loop().create_future()
-    listener = RegistrationListener(
-        RegistrationSettings(host="127.0.0.1", port=0),
-        lambda login, _address: Verdict(login.check_password("secret")),
-        online.set_result,
-    )
-    await listener.start()
-    simulator.register_with("127.0.0.1", listener.port, user="device", password="secret", device_id="77")
-    async with asyncio.timeout(PATIENT_S):
-        yield await online
-    await listener.close()
-
-
-async def test_the_recorder_plays_four_channels_on_one_socket(simulator, device):
-    day = await device.machine.time()
-    span = day.replace(year=day.year - 1), day.replace(year=day.year + 1)
-    files = [(await device.files.find(FileQuery(channel, *span)))[0] for channel in range(CHANNELS)]
-    playbacks = [
-        await device.open_playback(channel, files[channel].name, expected_kib=files[channel].length_kib)
-        for channel in range(4)
-    ]
-    playing = [claim for claim in simulator.streams if claim.kind is Kind.PLAYBACK]
-    assert sorted(claim.channel for claim in playing) == [0, 1, 2, 3]
-    assert len({id(claim.connection) for claim in playing}) == 1
-    with pytest.raises(Refused):
-        await device.open_playback(4, files[4].name)
-    for channel, playback in enumerate(playbacks):
-        frames = await all_of(playback)
-        assert playback.outcome is Outcome.COMPLETE
-        assert frames[0].keyframe
-        assert sum(len(frame.serialize()) for frame in frames) == playback.bytes_received
-        assert playback.bytes_received > (files[channel].length_kib - 1) * 1024
-        assert playback.counters["resyncs"] == 0
-        await playback.close()

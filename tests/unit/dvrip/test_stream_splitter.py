@@ -116,50 +116,6 @@ def test_unknown_audio_passes_as_opaque():
     assert splitter.counters["opaque_audio"] == 1
 
 
-@pytest.mark.parametrize(
-    ("code", "codec"),
-    [
-        (7, Codec.OPAQUE),  # PCM, 8 bit
-        (8, Codec.OPAQUE),  # G.729
-        (9, Codec.OPAQUE),  # IMA ADPCM
-        (10, Codec.PCMU),
-        (11, Codec.OPAQUE),  # G.721
-        (12, Codec.OPAQUE),  # PCM, 8 bit, VWIS
-        (13, Codec.OPAQUE),  # MS ADPCM
-        (14, Codec.PCMA),
-        (15, Codec.AAC),
-        (16, Codec.AAC),
-        (22, Codec.PCMU),
-        (30, Codec.OPAQUE),  # talk
-    ],
-)
-def test_audio_codecs_by_code(code, codec):
-    sound = AudioFrame(code, 2, b"12345")
-    frames, splitter = split(KEY.serialize() + sound.serialize() + DELTA.serialize())
-    assert frames == [KEY, sound, DELTA]
-    assert frames[1].codec is codec
-    assert splitter.counters["opaque_audio"] == (codec is Codec.OPAQUE)
-
-
-@pytest.mark.parametrize(
-    ("code", "rate"),
-    [
-        (1, 4000),
-        (2, 8000),
-        (3, 11025),
-        (4, 16000),
-        (5, 20000),
-        (6, 22050),
-        (7, 32000),
-        (8, 44100),
-        (9, 48000),
-    ],
-)
-def test_sample_rates_by_code(code, rate):
-    frames, _ = split(AudioFrame(14, code, b"12345").serialize(), wait_for_key=False)
-    assert frames[0].sample_rate == rate
-
-
 def test_mpeg4_passes_whole_and_decodes():
     encoder = av.CodecContext.create("mpeg4", "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 352, 288, "yuv420p", Fraction(1, 25)
@@ -185,12 +141,6 @@ def gray_picture(width, height, luma):
     for plane, value in zip(picture.planes, (luma, 128, 128), strict=True):
         plane.update(bytes([value]) * plane.buffer_size)
     return picture
-
-
-def test_information_of_type_6_passes_as_bytes():
-    payload = bytes(range(256))
-    frames, _ = split(KEY.serialize() + InfoFrame(6, 3, payload).serialize() + DELTA.serialize())
-    assert frames[1] == InfoFrame(6, 3, payload)
 
 
 def test_garbage_before_the_stream_is_skipped():
