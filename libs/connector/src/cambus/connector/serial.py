@@ -12,7 +12,7 @@ from cambus.connector.errors import SessionEnd
 from cambus.connector.publisher import FramePublisher
 from cambus.media.frame import Codec, Flag, Frame, Kind
 from cambus.schemas.commands.serial import SerialOpenReply, SerialOpenRequest
-from cambus.schemas.errors import Conflict, NotFound
+from cambus.schemas.errors import Conflict, NotFound, Offline
 from cambus.schemas.ids import SESSION_PREFIX, new_ulid
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class SerialPorts:
 
     def __init__(self, context: DeviceContext) -> None:
         self._context = context
+        self._closed = False
         self._taken: set[tuple[str, int]] = set()
         self._open: dict[str, OpenPort] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -59,6 +60,7 @@ class SerialPorts:
 
         Raises:
             Conflict: somebody has it.
+            Offline: the session ended meanwhile.
             CambusError: whatever `open_line` raises.
         """
         place = (request.kind, request.port)
@@ -70,11 +72,15 @@ class SerialPorts:
         except BaseException:
             self._taken.discard(place)
             raise
+        if self._closed:
+            await line.close()
+            raise Offline("the session ended meanwhile", reason="session-closed")
         session = f"ser-{new_ulid()}"
         publisher = self._context.publisher(CHANNEL, SESSION_PREFIX + session)
         port = self._open[session] = OpenPort(line, publisher, request.ttl_s)
-        task = asyncio.create_task(self._run(session, place, port), name=f"serial {session}")
+        task = asyncio.create_task(self._run(session, port), name=f"serial {session}")
         self._tasks[session] = task
+        task.add_done_callback(lambda _: self._forget(session, place))
         return SerialOpenReply(session=session, subject=publisher.subject, ttl_s=request.ttl_s)
 
     async def write(self, session: str, data: bytes) -> None:
@@ -91,28 +97,32 @@ class SerialPorts:
 
     async def give_back(self, session: str) -> None:
         """Give a port back; one that is not open is no error."""
-        task = self._tasks.get(session)
-        if task is not None:
+        task, port = self._tasks.get(session), self._open.get(session)
+        if task is not None and port is not None:
             await end(task)
+            await port.release()  # if it ended before its first step
 
     async def close(self) -> None:
-        """The session ends: give every port back, bounded in time."""
-        tasks = list(self._tasks.values())
+        """The session ends: give every port back, bounded in time, and open no other."""
+        self._closed = True
+        tasks, ports = list(self._tasks.values()), list(self._open.values())
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=CLOSE_S)
+        await asyncio.gather(*(port.release() for port in ports))  # those that ended before their first step
 
-    async def _run(self, session: str, place: tuple[str, int], port: "OpenPort") -> None:
+    def _forget(self, session: str, place: tuple[str, int]) -> None:
+        self._taken.discard(place)
+        self._open.pop(session, None)
+        self._tasks.pop(session, None)
+
+    async def _run(self, session: str, port: "OpenPort") -> None:
         try:
             await port.run()
         except SessionEnd as ended:
             extra = {"device": self._context.device, "serial": session, "reason": ended.reason.value}
             logger.info("serial port lost", extra=extra)
-        finally:
-            self._taken.discard(place)
-            self._open.pop(session, None)
-            self._tasks.pop(session, None)
 
 
 class OpenPort:
@@ -129,6 +139,7 @@ class OpenPort:
         self._publisher = publisher
         self._ttl_s = ttl_s
         self._turn = asyncio.Lock()
+        self._released = False
         self._began = _now()
         self._until = _now() + ttl_s
 
@@ -147,10 +158,16 @@ class OpenPort:
                 await asyncio.wait({listening}, timeout=left_s)
         finally:
             failures = await end(listening)
-            await self._publisher.end()
-            await self._line.close()
+            await self.release()
         for failure in failures:
             raise failure
+
+    async def release(self) -> None:
+        """Give the port back; once, whoever asks."""
+        if not self._released:
+            self._released = True
+            await self._publisher.end()
+            await self._line.close()
 
     async def _publish(self, data: bytes) -> None:
         pts = round((_now() - self._began) * 90_000)
