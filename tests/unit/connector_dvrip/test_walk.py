@@ -50,6 +50,12 @@ def test_times_come_from_the_name_where_the_search_tells_none():
     assert (clip.file_name, clip.begin, clip.end, clip.length_kib) == (name, at(10), at(20), 7)
 
 
+def test_a_recording_made_while_the_clock_was_put_back_is_asked_for_whole():
+    backwards = record(50, 20)
+    (clip,) = walk([backwards], at(0), at(100))
+    assert (clip.begin, clip.end, clip.cut_begin, clip.cut_end) == (at(50), at(20), None, None)
+
+
 def test_one_recording_is_taken_whole_or_cut():
     clip = whole(record(0, 60), None, None)
     assert (clip.begin, clip.end, clip.cut_begin, clip.cut_end, clip.length_kib) == (

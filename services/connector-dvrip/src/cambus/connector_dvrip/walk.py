@@ -7,11 +7,14 @@ cut, so that together they cover the span once.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from cambus.dvrip.archive_cut import GroupCutter
 from cambus.dvrip.messages.playback import PlaybackTarget
 from cambus.dvrip.messages.search import FileRecord, parse_file_name
+
+SHORTEST: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def walk(records: Iterable[FileRecord], start: datetime, end: datetime) -> list[
             Clip(
                 record.name,
                 begin,
-                finish,
+                record.end if finish == last and record.end is not None else finish,
                 record.length_kib if (begin, finish) == (first, last) else 0,
                 begin if begin > first else None,
                 finish if finish < last else None,
@@ -77,8 +80,13 @@ def whole(record: FileRecord, start: datetime | None, end: datetime | None) -> C
 
 
 def times_of(record: FileRecord) -> tuple[datetime, datetime] | None:
-    """When a recording begins and ends, from the search or from its name; None if neither tells."""
+    """When a recording begins and ends, from the search or from its name; None if neither tells.
+
+    One that ends before it begins was made while the clock was put back: it is wanted whole.
+    """
     named = parse_file_name(record.name)
     begin = record.begin or (named.begin if named else None)
     end = record.end or (named.end if named else None)
-    return None if begin is None or end is None or end <= begin else (begin, end)
+    if begin is None or end is None:
+        return None
+    return begin, max(end, begin + SHORTEST)

@@ -120,14 +120,16 @@ async def clips_of(
         DvripError: the search failed.
     """
     stream = stream_number(request.stream)
-    start = None if request.start is None else session.zone.to_local(request.start)
-    end = None if request.end is None else session.zone.to_local(request.end)
+    zone = session.zone
+    start = None if request.start is None else zone.to_local(request.start)
+    end = None if request.end is None else zone.to_local(request.end)
     channel = session.client.profile.wire_channel(request.channel)
     if request.recording is not None:
         record = await _look_up(session, FileRecord(request.recording, start, end, 0), channel, stream)
         return [whole(record, start, end)]
-    if start is None or end is None or end <= start:
+    if request.start is None or request.end is None or request.end <= request.start:
         raise BadRequest("start, end: wanted a span of time, or a recording")
+    start, end = zone.span_to_local(request.start, request.end)
     records = await session.client.files.find(FileQuery(channel, start, end, stream=stream), limit=MAX_CLIPS)
     clips = walk(records, start, end)
     if not clips:
