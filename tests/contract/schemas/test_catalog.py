@@ -143,6 +143,7 @@ DESTRUCTIVE = [
 ]
 
 BROADCAST = [
+    "connector-dvrip.discovery.address.set",
     "connector-dvrip.discovery.run",
     "media-relay.streams.list",
     "recorder.recording.find",

@@ -1,10 +1,18 @@
 """Searching for devices through the connector: off unless allowed, only where allowed, and what is found."""
 
+import json
+
 import pytest
 
+from cambus.connector_dvrip.discovery import NetworkSearch
 from cambus.connector_dvrip.settings import DvripSettings
-from cambus.schemas.commands.discovery import RUN_DVRIP, DiscoveryRunRequest
-from cambus.schemas.errors import BadRequest, Unsupported
+from cambus.schemas.commands.discovery import (
+    ADDRESS_SET_DVRIP,
+    RUN_DVRIP,
+    DiscoveryAddressRequest,
+    DiscoveryRunRequest,
+)
+from cambus.schemas.errors import BadRequest, Unauthorized, Unsupported
 from cambus.simulators.dvrip import DvripSimulator
 from cambus.simulators.dvrip.discovery import DiscoveryResponder
 
@@ -83,3 +91,58 @@ async def test_every_replica_searches_its_own_network(bench, network, tmp_path):
 def test_settings_that_can_not_work_are_refused(field, value):
     with pytest.raises(ValueError, match="wanted HOST"):
         DvripSettings(**{field: value})
+
+
+# --- another address ----------------------------------------------------------------------------------------
+
+
+def change(recorder, **fields):
+    values = {
+        "mac": recorder.device.identity.mac.upper(),
+        "host": "127.0.0.3",
+        "netmask": "255.0.0.0",
+        "gateway": "127.0.0.1",
+        "username": USER,
+        "password": PASSWORD,
+        "confirm": True,
+    }
+    return DiscoveryAddressRequest(**{**values, **fields})
+
+
+@pytest.fixture
+def searcher(network):
+    return NetworkSearch("r", [("127.0.0.1", network.port)], ("127.0.0.1", 0), dict, look_s=0.3)
+
+
+async def test_a_device_gets_another_address_and_is_found_there(network, searcher):
+    first, second = network.recorders
+    reply = await searcher.set_address(None, change(second))
+    assert (reply.found, reply.accepted, reply.seen) == (True, True, True)
+    assert second.host == "127.0.0.3"
+    assert first.host == "127.0.0.1"
+    assert second.device.address() == ("127.0.0.3", second.port)
+
+
+async def test_a_wrong_password_and_an_unknown_device_change_nothing(network, searcher):
+    _, second = network.recorders
+    with pytest.raises(Unauthorized) as refused:
+        await searcher.set_address(None, change(second, password="wrong"))
+    assert refused.value.reason == "wrong-password"
+    assert "wrong" not in str(refused.value).replace("wrong-password", "").replace("wrong password", "")
+    reply = await searcher.set_address(None, change(second, mac="ff:ff:ff:ff:ff:ff"))
+    assert (reply.found, reply.accepted) == (False, False)
+    assert second.host == "127.0.0.1"
+
+
+async def test_addresses_are_set_only_with_a_confirm_and_where_searches_are_allowed(bench, network):
+    _, second = network.recorders
+    body = change(second).model_dump(mode="json") | {"password": PASSWORD}
+    await bench.connector()
+    with pytest.raises(Unsupported, match="CAMBUS_DVRIP_DISCOVERY"):
+        await bench.client.broadcast(ADDRESS_SET_DVRIP, change(second), expected=1)
+    for bad in ({"confirm": False}, {"host": "127.0.0"}, {"host": "1.2.3.400"}):
+        reply = await bench.bus.request(
+            ADDRESS_SET_DVRIP.subject(), json.dumps({**body, **bad}).encode(), timeout_s=5
+        )
+        assert reply.headers["Nats-Service-Error-Code"] == "400"
+    assert network.searches == 0

@@ -9,7 +9,7 @@ from cambus.connector_dvrip.options import DvripOptions
 from cambus.connector_dvrip.registration import Registration
 from cambus.connector_dvrip.settings import DvripSettings
 from cambus.dvrip.alarm_centre import AlarmCentreSettings
-from cambus.schemas.commands.discovery import RUN_DVRIP
+from cambus.schemas.commands.discovery import ADDRESS_SET_DVRIP, RUN_DVRIP
 
 
 class DvripConnector(ConnectorService[DvripSettings]):
@@ -64,7 +64,8 @@ class DvripConnector(ConnectorService[DvripSettings]):
             read_endpoints(settings.dvrip_discovery_listen)[0],
             lambda: self.registry.devices,
         )
-        runtime.endpoints.add(RUN_DVRIP, search.run, concurrency=1)  # the port of the answers is one
+        runtime.endpoints.add(RUN_DVRIP, search.run)
+        runtime.endpoints.add(ADDRESS_SET_DVRIP, search.set_address)
 
     def _start_alarm_centre(self, port: int) -> None:
         settings, runtime = self.runtime.settings, self.runtime

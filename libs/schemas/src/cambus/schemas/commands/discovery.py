@@ -4,15 +4,19 @@ One command for every protocol whose devices can be found; the connector of the 
 the network it is in. Nothing is sent unless the connector was told where it may.
 """
 
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from cambus.schemas.ids import DeviceId, ReplicaId
-from cambus.schemas.model import Message, example
+from cambus.schemas.model import Confirmed, Message, Secret, example
 from cambus.schemas.spec import CommandSpec
 
 MAX_FOUND: Final = 1000
+IPv4 = Annotated[
+    str, StringConstraints(pattern=r"^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$")
+]
+"""Four numbers with dots."""
 
 
 class DiscoveryRunRequest(Message):
@@ -71,6 +75,58 @@ class DiscoveryRunReply(Message):
     truncated: bool = Field(default=False, description=f"True if there were more than {MAX_FOUND}.")
 
 
+class DiscoveryAddressRequest(Message):
+    """Give the device with this network card another address; user and password cross the network in clear."""
+
+    model_config = example(
+        mac="00:0b:3f:00:00:01",
+        host="192.168.1.20",
+        netmask="255.255.255.0",
+        gateway="192.168.1.1",
+        username="admin",
+        password="its-password",  # noqa: S106  # an example, the password of nothing
+        confirm=True,
+    )
+
+    mac: str = Field(min_length=1, max_length=64, description="Of the device, as the search tells it.")
+    host: IPv4 = Field(description="Its new address.")
+    netmask: IPv4 = Field(description="The mask of its network.")
+    gateway: IPv4 = Field(description="The router of its network.")
+    username: str = Field(min_length=1, max_length=64, description="An account of the device.")
+    password: Secret = Field(description="Its password.")
+    confirm: Confirmed = Field(
+        description="Must be true: the device may become unreachable, and a replayable hash of the password is "
+        "broadcast."
+    )
+
+
+class DiscoveryAddressReply(Message):
+    """What one replica achieved; ask all of them."""
+
+    model_config = example(replica="connector-dvrip-0", found=True, accepted=True, seen=True)
+
+    replica: ReplicaId = Field(description="The connector.")
+    found: bool = Field(description="Whether the device is on its network; else nothing was sent.")
+    accepted: bool = Field(default=False, description="Whether the device said yes; some say nothing.")
+    seen: bool = Field(default=False, description="Whether it was found at its new address afterwards.")
+
+
+def address_of(protocol: str) -> CommandSpec[DiscoveryAddressRequest, DiscoveryAddressReply]:
+    """Return the command that gives a device of a protocol another address."""
+    return CommandSpec(
+        "discovery",
+        "address.set",
+        DiscoveryAddressRequest,
+        DiscoveryAddressReply,
+        "Give a device on the connector's network another address.",
+        service=f"connector-{protocol}",
+        broadcast=True,
+        timeout_s=40.0,
+        confirm=True,
+        idempotent=True,
+    )
+
+
 def discovery_of(protocol: str) -> CommandSpec[DiscoveryRunRequest, DiscoveryRunReply]:
     """Return the command that looks for devices of a protocol."""
     return CommandSpec(
@@ -87,3 +143,4 @@ def discovery_of(protocol: str) -> CommandSpec[DiscoveryRunRequest, DiscoveryRun
 
 
 RUN_DVRIP = discovery_of("dvrip")
+ADDRESS_SET_DVRIP = address_of("dvrip")

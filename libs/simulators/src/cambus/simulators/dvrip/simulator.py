@@ -374,6 +374,11 @@ class DvripSimulator:
         await self._server.listen()
         self._watch.changed()
 
+    def address_written(self) -> None:
+        """Go where the settings say, if that is elsewhere: somebody has written them without a session."""
+        if self.device.address() != (self.host, self.port):
+            self._server.call(lambda: self.device.on_moved(*self.device.address()))
+
     def reboot(self) -> None:
         """Go down for ``reboot_s`` and come back."""
         self._server.call(self.device.reboot)
