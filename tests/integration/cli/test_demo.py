@@ -69,7 +69,9 @@ async def test_it_says_what_to_watch_and_what_to_paste(said, tmp_path):
     text = await said(as_json=False)
     async with asyncio.timeout(90):
         await text.line(lambda line: line.startswith("Ctrl-C stops everything"))
+        await text.line(lambda line: line.startswith("and so on"))
     shown = text.getvalue()
+    assert shown.count("(posted to our webhook)") == demo.MOST_ALARMS
     assert "3 simulated recorders are online" in shown
     assert "Watch:  http://127.0.0.1:" in shown
     assert " ptz move gate 0 --pan 0.5" in shown

@@ -104,7 +104,8 @@ def root(
     New here? `cambusctl demo` starts everything with three simulated recorders and tells what to try.
 
     Global options may stand anywhere. Times are `2026-02-01T12:00:00Z`, `14:30` (today, or yesterday if that
-    is still to come), `-15m` or `now`. Channels count from 0.
+    is still to come), `-15m` or `now`; those without a zone, and those shown, are this machine's (TZ), those
+    of --json are UTC. Channels count from 0.
     """
     context.obj = Cli(Options(nats=nats, timeout_s=timeout, verbose=verbose), Output(as_json=as_json))
 

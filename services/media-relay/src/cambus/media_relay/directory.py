@@ -50,6 +50,12 @@ class Directory:
             or await self._presence_bucket.get(device) is not None
         )
 
+    def may_have(self, device: str, channel: int) -> bool:
+        """Whether a device has a channel; yes as long as it has not told which ones it has."""
+        presence = self._presence.get(device)
+        told = presence.channels if presence is not None else ()
+        return not told or any(each.channel == channel for each in told)
+
     async def run(self) -> None:
         """Follow both buckets, until cancelled."""
         async with asyncio.TaskGroup() as group:

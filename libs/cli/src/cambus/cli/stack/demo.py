@@ -40,6 +40,8 @@ KEEP_S: Final = 86400
 KEEP_BYTES: Final = 1 << 30
 ONLINE_S: Final = 30.0
 LOOK_S: Final = 0.2
+MOST_ALARMS: Final = 6
+"""So many are shown to people, who would like to see the commands to try a little longer."""
 DIAL_PORT: Final = 9400
 
 RECORDERS: Final = (
@@ -58,6 +60,7 @@ class Demo(Up):
         super().__init__(out, options, None, [], record=True)
         self._folder = options.data_dir / "demo"
         self._resources = AsyncExitStack()
+        self._alarms = 0
 
     async def run(self) -> None:
         """Run until a signal comes."""
@@ -97,9 +100,14 @@ class Demo(Up):
     def _alarm(self, routed: dict[str, Any]) -> None:
         alarm = routed.get("alarm") or {}
         over = " is over" if routed.get("type") == "alarm.cleared" else ""
-        where = f"{alarm.get('device')}/{alarm.get('channel')}"
+        channel = alarm.get("channel")
+        where = f"{alarm.get('device')}" + ("" if channel is None else f"/{channel}")
         text = f"{where}  {alarm.get('type')}{over}  {alarm.get('text') or ''}"
-        self.terminal.alarm(f"{clean(text)} (posted to our webhook)")
+        self._alarms += 1
+        if self._alarms <= MOST_ALARMS or self._out.as_json:
+            self.terminal.alarm(f"{clean(text)} (posted to our webhook)")
+        if self._alarms == MOST_ALARMS:
+            self.terminal.line("and so on: cambusctl events --follow shows the others", "dim")
 
     async def _wait_online(self, stack: Stack) -> None:
         """Wait until the recorders take commands; go on without, and say so, if that takes too long."""
