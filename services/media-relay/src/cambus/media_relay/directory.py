@@ -51,10 +51,11 @@ class Directory:
         )
 
     def may_have(self, device: str, channel: int) -> bool:
-        """Whether a device has a channel; yes as long as it has not told which ones it has."""
+        """Whether a device has a channel; yes while its presence does not name all it has."""
         presence = self._presence.get(device)
-        told = presence.channels if presence is not None else ()
-        return not told or any(each.channel == channel for each in told)
+        if presence is None or not presence.channels or presence.channels_total > len(presence.channels):
+            return True
+        return any(each.channel == channel for each in presence.channels)
 
     async def run(self) -> None:
         """Follow both buckets, until cancelled."""
