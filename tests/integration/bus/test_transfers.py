@@ -8,6 +8,9 @@ import os
 import pytest
 
 from cambus.bus import transfer_sender
+from cambus.bus.connection import Bus
+from cambus.bus.settings import BusSettings
+from cambus.bus.testing import NatsServer
 from cambus.bus.transfer_reader import TransferReader
 from cambus.bus.transfer_sender import MAX_WAITING, TransferAbandonedError, TransferSender
 from cambus.schemas import headers
@@ -150,3 +153,23 @@ async def test_nonsense_is_refused_and_of_too_many_requests_the_oldest_gets_noth
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_a_restart_of_nats_costs_a_transfer_nothing_but_time(unique):
+    with NatsServer() as server:
+        settings = BusSettings(nats_url=server.url, instance="transfers")
+        async with (
+            await Bus.connect(settings, name="sender") as ours,
+            await Bus.connect(settings, name="reader") as theirs,
+        ):
+            sender = TransferSender(ours, unique, window_bytes=400_000)
+            reader = TransferReader(theirs, sender.subject, chunk_bytes=50_000, timeout_s=5.0)
+            got = b""
+            async with sender, asyncio.timeout(90), asyncio.TaskGroup() as tasks:
+                tasks.create_task(produce(sender))
+                async for chunk in reader.chunks():
+                    got += chunk
+                    if len(got) in {500_000, 2_000_000}:
+                        await server.restart()
+        assert got == DATA
+        assert reader.end.sha256 == hashlib.sha256(DATA).hexdigest()

@@ -237,6 +237,9 @@ async def test_a_device_that_hangs_up_leaves_an_interrupted_download_to_be_resum
     rest, end = await desk.fetch(recording=wanted.file_name, resume=resume)
     assert have + rest == content
     assert end.outcome is TransferOutcome.COMPLETE
+    metrics = desk.bench.connectors["replica-1"].runtime.metrics.render().decode()
+    for outcome in ("interrupted", "complete"):
+        assert f'cambus_dvrip_downloads_total{{outcome="{outcome}"}} 1.0' in metrics
 
 
 async def test_what_is_not_there_is_refused_at_once(desk):

@@ -69,6 +69,8 @@ class Download:
         self._playback = playback
         self._wanted = wanted
         self._sender = sender
+        self._whole = True
+        self._outcome = "abandoned"
         self._throttle = Throttle(session.device.download_rate_bytes_s)
         self._mp4 = Mp4Writer(session.zone) if wanted.form is DownloadFormat.MP4 else None
 
@@ -76,20 +78,23 @@ class Download:
         """Fetch everything, and leave the device alone."""
         try:
             await self._fetch_all()
+            self._outcome = "complete" if self._whole else "truncated"
         except TransferAbandonedError:
             self._session.log.info("download abandoned by its reader")
         except DvripError as error:
+            self._outcome = "interrupted"
             self._session.log.info("download broke off", extra={"reason": str(error)})
             reason = (await self._session.failed(error)).reason
             self._sender.finish(TransferOutcome.INTERRUPTED, reason, str(error))
         except CambusError as error:
+            self._outcome = "refused"
             self._session.log.info("download refused", extra={"reason": error.reason})
             self._sender.fail(error)
         finally:
+            self._session.device.metrics.download(self._outcome, self._sender.bytes_written)
             await self._playback.close()
 
     async def _fetch_all(self) -> None:
-        whole = True
         for index, clip in enumerate(self._wanted.clips):
             offset = self._sender.bytes_written
             try:
@@ -100,12 +105,12 @@ class Download:
             except DeviceError as error:  # it was overwritten meanwhile: the others are still wanted
                 self._session.log.info("recording not given", extra={"reason": str(error)})
                 complete = False
-            whole = whole and complete
+            self._whole = self._whole and complete
             outcome = TransferOutcome.COMPLETE if complete else TransferOutcome.TRUNCATED
             self._sender.end_part(clip.file_name, offset, outcome)
         if self._mp4 is not None:
             await self._sender.write(self._mp4.finish())
-        if whole:
+        if self._whole:
             self._sender.finish(TransferOutcome.COMPLETE)
         else:
             text = "the device stopped sending before the announced end; `parts` says of which recording"
