@@ -1,6 +1,7 @@
 """``cambus-sim`` as a process."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -30,6 +31,7 @@ async def run() -> AsyncIterator:
             *arguments,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "COLUMNS": "500"},  # so that no path is broken into lines
         )
         processes.append(process)
         return process
