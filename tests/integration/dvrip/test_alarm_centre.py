@@ -228,15 +228,3 @@ async def test_a_register_that_raises_ends_nothing(centre, caplog):
     await centre.hears(2)
     assert [device for _, device, _ in centre.reports] == [None, None]
     assert centre.listener.counters["callback_errors"] == 2
-
-
-async def test_a_sender_that_reads_no_answers_is_dropped(centre):
-    await centre.start(reply=True)
-    reader, writer = await centre.dial()
-    reader._transport.pause_reading()
-    async with asyncio.timeout(PATIENT_S * 6):
-        with contextlib.suppress(ConnectionError):
-            while not centre.listener.counters["deaf"]:
-                writer.write(message() * 500)
-                await writer.drain()
-    await centre.counts("deaf")

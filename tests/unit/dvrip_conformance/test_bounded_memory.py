@@ -1,5 +1,8 @@
 """What a device sends is kept only as far as it can be paid for."""
 
+from dvrip_fuzz import DeadSocket
+
+from cambus.dvrip.alarm_centre import MAX_UNSENT_BYTES, AlarmCentreListener, AlarmCentreSettings, _Sender
 from cambus.dvrip.events import MAX_EVENT_BYTES, DevicePush, EventStream
 from cambus.dvrip.snapshot import SnapshotCollector, picture_of
 from cambus.dvrip.wire import Header, Packet, serialize
@@ -36,3 +39,28 @@ def test_a_picture_may_be_padded():
     collector = SnapshotCollector()
     assert collector.add(packets(b"\xff\xd8\xff\xdb123\xff")[0]) is None
     assert collector.add(packets(b"\xd9\x00\x00\x00")[0]) == b"\xff\xd8\xff\xdb123\xff\xd9\x00\x00\x00"
+
+
+class Deaf(DeadSocket):
+    """A peer that takes nothing: all that is written stays."""
+
+    def get_write_buffer_size(self):
+        return self.written
+
+
+async def test_a_sender_that_reads_no_answers_is_dropped():
+    heard = []
+    listener = AlarmCentreListener(
+        AlarmCentreSettings(reply=True),
+        lambda report, address: "gate",
+        lambda report, device, address: heard.append(report),
+    )
+    sender = _Sender(listener)
+    socket = Deaf(sender)
+    sender.connection_made(socket)
+    message = serialize(1508, b'{"Event":"MotionDetect"}')
+    while not socket.is_closing():
+        sender.data_received(message * 100)
+        assert socket.written < 2 * MAX_UNSENT_BYTES
+    assert listener.counters["deaf"] == 1
+    assert len(heard) > 1000
