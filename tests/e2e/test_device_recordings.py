@@ -29,7 +29,7 @@ FILE = FPS * FILE_S
 PLAN = MediaPlan(
     main=VideoSpec(width=320, height=240, bitrate=300_000, gop_s=1.0, loop_s=float(FILE_S)), alternate=None
 )
-RATE = 1_500_000
+RATE = 800_000
 """Bytes per second: slow enough to be interrupted."""
 
 

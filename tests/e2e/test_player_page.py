@@ -185,10 +185,10 @@ async def test_what_is_on_the_device_plays_and_is_held_sought_and_sped_up(suite,
 
     slider = page.locator("#recorded-seek")
     assert await slider.get_attribute("max") == "60"
-    await slider.fill("40")
-    await until(lambda: claim.sender.source._index >= 40 * 25, what="the device has gone there")
+    await slider.fill("20")
+    await until(lambda: claim.sender.source._index >= 20 * 25, what="the device has gone there")
     await assert_plays(page.locator("#recorded-video"))
-    assert 38 <= int(await slider.input_value()) <= 60
+    assert int(await slider.input_value()) >= 20
 
     await page.locator("#recorded-speed").select_option("4")
     await until(lambda: not claim.sender._paced, what="the device sends faster")

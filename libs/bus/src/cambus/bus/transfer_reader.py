@@ -18,7 +18,8 @@ AHEAD: Final = 3
 """Chunks asked for at a time; their bytes stay well inside the sender's window."""
 
 ATTEMPTS: Final = 4
-ASK_TIMEOUT_S: Final = 20.0
+ASK_TIMEOUT_S: Final = 8.0
+"""Longer than a sender stays silent; a chunk a dead one was asked for is known to be lost after it."""
 
 
 class TransferReader:
