@@ -264,7 +264,7 @@ find("playback").querySelector("button").addEventListener("click", () => find("p
 function place({ device, channel }) {
   if (channel === null) return device;
   const known = devices.find((each) => each.id === device)?.channels.find((each) => each.channel === channel);
-  return `${device} · ${channelName(known ?? { channel })}`;
+  return `${device} ${channelName(known ?? { channel })}`;
 }
 
 async function refreshAlarms() {
