@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from cambus.bus import transfer_sender
+from cambus.bus import transfer_reader, transfer_sender
 from cambus.bus.connection import Bus
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
@@ -95,7 +95,7 @@ async def test_what_is_there_already_is_compared_and_not_sent(bus, unique):
     sender = TransferSender(bus, unique, resume=resume, window_bytes=400_000)
     async with sender, asyncio.TaskGroup() as tasks:
         tasks.create_task(produce(sender))
-        got, end = await read_all(bus, sender, offset=len(have))
+        got, end = await read_all(bus, sender, offset=len(have), chunk_bytes=100_000)
     assert have + got == DATA
     assert (end.bytes, end.sha256) == (len(DATA), hashlib.sha256(DATA).hexdigest())
 
@@ -116,6 +116,11 @@ async def test_a_transfer_nobody_reads_ends(bus, unique):
         with pytest.raises(TransferAbandonedError):
             await produce(sender)
         await sender.wait_over()
+
+
+@pytest.fixture(autouse=True)
+def quickly_gone(monkeypatch):
+    monkeypatch.setattr(transfer_reader, "BACK_S", 0.05)
 
 
 async def test_a_reader_waits_for_a_source_that_has_nothing_yet(bus, sender, monkeypatch):
@@ -155,7 +160,7 @@ async def test_nonsense_is_refused_and_of_too_many_requests_the_oldest_gets_noth
     await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def test_a_restart_of_nats_costs_a_transfer_nothing_but_time(unique):
+async def test_a_restart_of_nats_costs_a_transfer_nothing_but_time(unique, monkeypatch):
     with NatsServer() as server:
         settings = BusSettings(nats_url=server.url, instance="transfers")
         async with (
@@ -163,7 +168,8 @@ async def test_a_restart_of_nats_costs_a_transfer_nothing_but_time(unique):
             await Bus.connect(settings, name="reader") as theirs,
         ):
             sender = TransferSender(ours, unique, window_bytes=400_000)
-            reader = TransferReader(theirs, sender.subject, chunk_bytes=50_000, timeout_s=5.0)
+            monkeypatch.setattr(transfer_reader, "BACK_S", 1.0)  # the reader may be back before the sender
+            reader = TransferReader(theirs, sender.subject, chunk_bytes=50_000)
             got = b""
             async with sender, asyncio.timeout(90), asyncio.TaskGroup() as tasks:
                 tasks.create_task(produce(sender))

@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from cambus.bus import transfer_reader
 from cambus.bus.transfer_sender import TransferAbandonedError, TransferSender
 from cambus.cli import fetching
 from cambus.schemas.commands import media_relay, recording
@@ -89,6 +90,7 @@ class FakeDevice:
 @pytest.fixture
 async def fake(bus, service, device, monkeypatch):
     monkeypatch.setattr(fetching, "PAUSE_S", 0.0)
+    monkeypatch.setattr(transfer_reader, "BACK_S", 0.0)
     made = FakeDevice(bus)
     service.add(recording.DOWNLOAD, made.download)
     service.add(recording.PLAY, made.play)
