@@ -271,6 +271,15 @@ async def test_only_so_many_strangers_wait(bench, simulator, unique):
     assert (await knock(bench, unique)).outcome == "refused"
 
 
+async def test_a_disabled_device_is_refused_and_no_stranger(bench, simulator, unique):
+    await bench.connector(dvrip_registration_port=0, dvrip_registration_unknown="pending")
+    await bench.add(unique, "", address=None, enabled=False)
+    await bench.shown(unique, lambda p: p.state is DeviceState.DISABLED)
+    bench.dial(simulator, identity=unique)
+    await simulator.wait_for(lambda: simulator.registration.last_code == 205)
+    assert bench.connectors["replica-1"].service.knocks.identities == []
+
+
 async def test_without_a_port_no_device_can_dial_in(bench, device):
     await bench.connector()
     await bench.add(device, "", address=None)

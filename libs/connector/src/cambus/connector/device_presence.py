@@ -201,6 +201,15 @@ class DevicePresence:
         ]
 
 
+def epoch_after(last: Presence | None, epoch: int) -> int:
+    """Return the epoch to speak under of a device whose shard is held under `epoch`.
+
+    A device that dialled in was shown under the epoch of its hold, which is newer than a lease taken before; whoever
+    holds the shard now speaks after that.
+    """
+    return max(epoch, last.epoch) if last is not None and last.connection == "registered" else epoch
+
+
 def slug(end: SessionEnd) -> str:
     """Return the finest reason of an end."""
     return end.detail if isinstance(end, CredentialsRefused) else end.reason.value

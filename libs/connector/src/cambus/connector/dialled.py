@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from cambus.bus.errors import BusError
 from cambus.connector.backoff import Backoff
+from cambus.connector.device_presence import epoch_after
 from cambus.connector.driver import DeviceSession, Driver
 from cambus.connector.errors import CredentialsRefused, EndReason, SessionEnd
 from cambus.connector.surroundings import Surroundings
@@ -93,6 +94,7 @@ class DialledUnit(DeviceUnit):
         except BusError:
             return
         self.presence.adopt(last)
+        self.epoch = epoch_after(last, self.epoch)
         if last is None or last.retry_at is None or last.state is not DeviceState.CREDENTIALS_REJECTED:
             return
         reference = self.record.credentials

@@ -137,7 +137,7 @@ class Fleet:
             await asyncio.gather(*(self._let_go(unit, reason) for unit in units))
 
     async def _let_go(self, unit: Unit, reason: EndReason) -> None:
-        if isinstance(unit, RegisteredUnit) and unit.visited:
+        if isinstance(unit, RegisteredUnit) and unit.needed:
             unit.unmind()
         else:
             await self._stop(unit, reason)
@@ -149,6 +149,10 @@ class Fleet:
         device = self._identities.device(identity)
         record = self._desired.get(device) if device is not None else None
         return record if isinstance(record, DeviceRecord) and record.enabled else None
+
+    def known(self, identity: str) -> bool:
+        """Whether a record says that its device calls itself so, even if it is not to be served."""
+        return self._identities.known(identity)
 
     async def visited(self, device: str, visit: Visit) -> bool:
         """Bring a device's connection to its unit; False if the device is not to be served."""

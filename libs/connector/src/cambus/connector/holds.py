@@ -22,12 +22,14 @@ from cambus.bus.kv import Entry, KeyValue
 from cambus.bus.leases import LeaseKeeper
 from cambus.schemas import keys
 from cambus.schemas.assets import KV_LEASES
+from cambus.schemas.errors import CambusError
 from cambus.schemas.state.inbound import InboundHold
 from cambus.schemas.state.leases import Lease
 
 logger = logging.getLogger(__name__)
 
 TRIES: Final = 8
+SKEW_S: Final = 10.0
 LOOK_S: Final = 0.5
 
 
@@ -65,6 +67,7 @@ class Holds:
         self._unsure: set[str] = set()
         self._leaving: dict[str, int] = {}
         self._needed = False
+        self._lease_turn = asyncio.Lock()
 
     # --- what is known ----------------------------------------------------------------------------------
 
@@ -107,16 +110,15 @@ class Holds:
         value = InboundHold(holder=self._leases.holder, incarnation=self._leases.incarnation, since=since)
         for _ in range(TRIES):
             present = self._known.get(device)
+            if present is not None and self._outruns(present.value, since):
+                raise OutrunError
             try:
                 if present is None:
                     revision = await self._bucket.create(key, value)
                 else:
                     revision = await self._bucket.update(key, value, present.revision)
             except WrongRevision:
-                newer = await self._bucket.get(key)
-                self._learn(device, newer)
-                if newer is not None and newer.value.since > since and self._alive(newer.value):
-                    raise OutrunError from None
+                self._learn(device, await self._read(device))
                 continue
             self._leaving.pop(device, None)
             self._unsure.discard(device)
@@ -128,16 +130,22 @@ class Holds:
         """Nobody has the device any more, unless it was taken anew. What NATS does not hear of is said again."""
         if not self.mine(device, epoch):
             return
+        self.release_soon(device, epoch)
         try:
             await self._bucket.delete(self._prefix + device, epoch)
         except WrongRevision:
             pass
         except BusError as error:
             logger.info("a hold is given back later", extra={"device": device, "reason": str(error)})
-            self._leaving[device] = epoch
             return
+        if self._leaving.get(device) == epoch:
+            del self._leaving[device]
         if self.mine(device, epoch):
             self._learn(device, None)
+
+    def release_soon(self, device: str, epoch: int) -> None:
+        """Whatever happens to the caller, give the device back; `release` does it at once."""
+        self._leaving[device] = epoch
 
     async def free(self, device: str) -> int | None:
         """Return under which epoch it may be said that nobody has the device; None if somebody has.
@@ -187,7 +195,9 @@ class Holds:
     # --- inside -----------------------------------------------------------------------------------------
 
     async def _take_lease(self) -> None:
-        if await self._leases.acquire(self._key) is None:
+        async with self._lease_turn:  # two at once would take it from each other
+            lease = await self._leases.acquire(self._key)
+        if lease is None:
             raise BusUnavailable(f"{self._key} is held by another process of our name")
 
     async def _look(self) -> None:
@@ -200,7 +210,8 @@ class Holds:
                 if self._leases.valid(self._key):
                     await self._make_sure()
                 for device, epoch in list(self._leaving.items()):
-                    del self._leaving[device]
+                    if not self.mine(device, epoch):
+                        self._leaving.pop(device, None)
                     await self.release(device, epoch)
             except BusError as error:
                 logger.debug("holds not looked at", extra={"reason": str(error)})
@@ -213,7 +224,7 @@ class Holds:
     async def _make_sure(self) -> None:
         """After our lease had run out: ask what became of our devices meanwhile."""
         for device in sorted(self._unsure):
-            entry = await self._bucket.get(self._prefix + device)
+            entry = await self._read(device)
             self._unsure.discard(device)
             self._learn(device, entry)
 
@@ -241,9 +252,19 @@ class Holds:
 
     async def _ask(self, device: str) -> None:
         try:
-            self._learn(device, await self._bucket.get(self._prefix + device))
+            self._learn(device, await self._read(device))
         except BusError:
             self._unsure.add(device)
+
+    async def _read(self, device: str) -> Entry[InboundHold] | None:
+        """Ask the server for a hold; one that nobody can read is worth nothing, and goes."""
+        key = self._prefix + device
+        try:
+            return await self._bucket.get(key)
+        except CambusError:
+            logger.error("unreadable hold is removed", extra={"device": device})
+            await self._bucket.delete(key)
+            return None
 
     def _learn(self, device: str, entry: Entry[InboundHold] | None) -> None:
         known = self._known.get(device)
@@ -269,6 +290,11 @@ class Holds:
         if holder is None or holder.run != (hold.incarnation, False):
             return False
         return not self._bus.connected or not holder.silent(_now())
+
+    def _outruns(self, hold: InboundHold, since: datetime) -> bool:
+        """Whether a hold is of a newer connection. What is newer by far has another clock, and proves nothing."""
+        newer_s = (hold.since - since).total_seconds()
+        return 0 < newer_s < SKEW_S and not self._is_ours(hold) and self._alive(hold)
 
     async def _lives(self, hold: InboundHold) -> bool:
         """Ask the server whether a holder is still there: we may have heard its hold before its lease."""

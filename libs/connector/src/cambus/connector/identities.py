@@ -38,6 +38,10 @@ class Identities:
         devices = self._devices.get(identity, set())
         return next(iter(devices)) if len(devices) == 1 else None
 
+    def known(self, identity: str) -> bool:
+        """Whether any device calls itself so."""
+        return identity in self._devices
+
     def shared_with(self, device: str) -> list[str]:
         """The other devices that are to call themselves like this one; there should be none."""
         identity = self._of.get(device)

@@ -62,6 +62,10 @@ class Inbound:
         """Return the record of the device that calls itself so, if it is to be served; None: it is not known."""
         return self._fleet.awaited(identity)
 
+    def known(self, identity: str) -> bool:
+        """Whether some record says that its device calls itself so, even if it is not to be served."""
+        return self._fleet.known(identity)
+
     def credentials(self, record: DeviceRecord) -> Credentials:
         """Return what the device has to show.
 
@@ -126,6 +130,8 @@ class Inbound:
             async with self._slots:
                 while (arrival := self._arrivals.pop(device, None)) is not None:
                     await self._take_in(device, arrival)
+        except Exception:  # a defect with one device is no reason to hang up on all
+            logger.exception("device not taken in", extra={"device": device})
         finally:
             self._busy.discard(device)
 
@@ -140,11 +146,14 @@ class Inbound:
             logger.warning("device not taken in", extra={"device": device, "reason": str(error)})
             arrival.link.end("the device could not be held")
             return
-        visit = Visit(arrival.link, arrival.credentials, epoch, replaces)
+        visit = Visit(arrival.link, arrival.credentials, arrival.at, epoch, replaces)
         if self._closed or not await self._fleet.visited(device, visit):
             arrival.link.end("the device is not to be served here")
             await self._holds.release(device, epoch)
 
     async def _tell_refused(self, device: str, refusal: CredentialsRefused, source: str) -> None:
-        async with self._slots:
-            await self._fleet.refused(device, refusal, source)
+        try:
+            async with self._slots:
+                await self._fleet.refused(device, refusal, source)
+        except Exception:
+            logger.exception("refusal not told", extra={"device": device})

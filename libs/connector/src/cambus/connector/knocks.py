@@ -48,6 +48,11 @@ class Knocks:
         self._changed: OrderedDict[str, bool] = OrderedDict()
         self._work = asyncio.Event()
 
+    @property
+    def identities(self) -> list[str]:
+        """What those call themselves, the one that was silent for longest first."""
+        return list(self._known)
+
     def heard(
         self, identity: str, outcome: KnockOutcome, *, address: str, kind: str = "", channels: int = 0
     ) -> None:

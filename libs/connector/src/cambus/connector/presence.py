@@ -55,9 +55,14 @@ class PresenceBoard:
     async def last(self, device: str) -> Presence | None:
         """Return what was last said about a device, by whomever; None if nothing, or nothing readable.
 
+        What is still to be written here is waited for, a little.
+
         Raises:
             BusError: NATS does not answer.
         """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RETRY_S):
+                await self.written(device)
         entry = await self._read(device)
         return None if entry is None else entry.value
 

@@ -29,6 +29,7 @@ from cambus.connector.surroundings import Surroundings
 from cambus.connector.unit import NOT_HELD, DeviceUnit
 from cambus.schemas.alarms import Severity
 from cambus.schemas.events import device as device_events
+from cambus.schemas.events import exception as exception_events
 from cambus.schemas.ids import derived_event_id
 from cambus.schemas.state.credentials import Credentials
 from cambus.schemas.state.devices import DeviceRecord
@@ -40,7 +41,8 @@ REBOOT_S: Final = 300.0
 """How long a device may take to restart before it is merely awaited."""
 
 RETRY_S: Final = 1.0
-RELEASE_S: Final = 3.0
+WRITTEN_S: Final = 1.0
+FLAPPING: Final = "registration-flapping"
 FLAPS: Final = 5
 FLAP_WINDOW_S: Final = 60.0
 
@@ -52,12 +54,14 @@ class Visit:
     Attributes:
         link: the connection.
         credentials: those it has shown.
+        at: when it was made.
         epoch: of the hold that was taken for it.
         replaces: whether somebody had the device when it came.
     """
 
     link: Link
     credentials: Credentials
+    at: datetime
     epoch: int
     replaces: bool = False
 
@@ -90,6 +94,7 @@ class RegisteredUnit(DeviceUnit):
         self._holds = holds
         self._on_left = on_left
         self._came_up_once = False
+        self._taking_back = False
         self._minding: int | None = None
         self._visit: Visit | None = None
         self._next: Visit | None = None
@@ -103,6 +108,11 @@ class RegisteredUnit(DeviceUnit):
     def visited(self) -> bool:
         """Whether the device is connected to this replica."""
         return self._visit is not None or self._next is not None
+
+    @property
+    def needed(self) -> bool:
+        """Whether something goes on here that must not end with the shard: a session, or an upgrade between two."""
+        return self.visited or self.presence.upgrading
 
     @property
     def dispensable(self) -> bool:
@@ -145,7 +155,9 @@ class RegisteredUnit(DeviceUnit):
         if visit is None or self._holds.mine(self.id, visit.epoch):
             self._news.set()
         elif not self._holds.held(self.id):
-            self.spawn(self._take_back(visit), "take back")
+            if not self._taking_back:
+                self._taking_back = True
+                self.spawn(self._take_back(visit), "take back")
         elif not self._holds.ours(self.id):  # one of ours is a newer connection that is about to arrive
             self.cut(EndReason.REPLACED, "the device connected to another replica")
 
@@ -174,10 +186,10 @@ class RegisteredUnit(DeviceUnit):
             direction="from-device",
             source=source,
         )
-        if self.visited or self._holds.held(self.id):
-            return
         with contextlib.suppress(BusError):
             last = await self._around.board.last(self.id)
+            if self.visited or self._holds.held(self.id):
+                return
             self.presence.adopt(last)
             self.epoch = max(self.epoch, 0 if last is None else last.epoch)
             self.presence.offline(refusal, self.epoch, None)
@@ -203,6 +215,9 @@ class RegisteredUnit(DeviceUnit):
 
     async def _attend(self, visit: Visit) -> None:
         """Run one connection until it ends, or is to."""
+        if not self._holds.mine(self.id, visit.epoch):  # it moved on before we came to it
+            visit.link.end("the device made a newer connection")
+            return
         self._visit = visit
         self._cut.clear()
         self._came_up_once = False
@@ -247,9 +262,13 @@ class RegisteredUnit(DeviceUnit):
         self._settle_state()
         self._log_away(ended)
         if self._next is None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RELEASE_S / 3):
+            try:
+                async with asyncio.timeout(WRITTEN_S):
                     await self._around.board.written(self.id)
+            except TimeoutError:
+                pass  # who minds the device finds it out by itself
+            finally:
+                self._holds.release_soon(self.id, visit.epoch)
             await self._holds.release(self.id, visit.epoch)
 
     def _has_moved(self, end: SessionEnd, visit: Visit | None = None) -> bool:
@@ -260,11 +279,15 @@ class RegisteredUnit(DeviceUnit):
     async def _take_back(self, visit: Visit) -> None:
         """We were taken for dead, and are not: the connection counts again, under a new epoch."""
         try:
-            epoch = await self._holds.take(self.id, datetime.now(UTC))
-        except (BusError, OutrunError):
+            epoch = await self._holds.take(self.id, visit.at)
+        except (BusError, OutrunError) as error:
+            outrun = isinstance(error, OutrunError)
             if self._visit is visit:
-                self.cut(EndReason.OWNERSHIP_LOST, "the device could not be held")
+                reason = EndReason.REPLACED if outrun else EndReason.OWNERSHIP_LOST
+                self.cut(reason, "the device could not be held any longer")
             return
+        finally:
+            self._taking_back = False
         if self._visit is not visit:
             await self._holds.release(self.id, epoch)
             return
@@ -326,9 +349,13 @@ class RegisteredUnit(DeviceUnit):
             self.spawn(self._tell_flapping(), "flapping")
 
     async def _tell_flapping(self) -> None:
-        await self.events.exception(
-            "registration-flapping",
-            f"the device was replaced by a newer connection more than {FLAPS} times within a minute; "
+        """Two replicas that see it within one minute give it one id."""
+        minute = datetime.now(UTC).replace(second=0, microsecond=0)
+        await self.events.tell(
+            exception_events.REPORTED,
+            event_id=derived_event_id(minute, self.id, FLAPPING),
+            code=FLAPPING,
+            text=f"a newer connection replaced the device's more than {FLAPS} times within a minute; "
             "two devices may use one identity",
             severity=Severity.MAJOR,
         )

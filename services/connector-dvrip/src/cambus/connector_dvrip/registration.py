@@ -144,6 +144,8 @@ class Registration:
         )
 
     def _judge_unknown(self, login: RegistrationLogin, address: str) -> Verdict:
+        if self._inbound.known(login.device_id):
+            return Verdict(ReturnCode.LOCKED)  # disabled, or two records want it: presence says which
         waits = (
             self._settings.dvrip_registration_unknown == "pending"
             and len(self._pending) < self._settings.dvrip_registration_pending
