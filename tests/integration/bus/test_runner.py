@@ -246,11 +246,11 @@ async def test_a_port_that_is_taken_is_said_without_a_traceback(launch):
 @pytest.mark.parametrize(("fail", "told"), [("folder", "Not a directory"), ("outbox", "disk is full")])
 async def test_a_place_that_can_not_be_written_is_said_without_a_traceback(launch, fail, told):
     service = await launch(fail=fail)
-    code, log = await service.ended()
-    assert code == 1
-    assert told in log
-    assert "CAMBUS_DATA_DIR says where to keep things" in log
-    assert "Traceback" not in log
+    failed = await service.logged("the service failed")
+    assert (await service.ended())[0] == 1
+    assert told in failed["reason"]
+    assert "CAMBUS_DATA_DIR says where to keep things" in failed["reason"]
+    assert "error" not in failed
 
 
 async def test_it_is_alive_but_not_ready_while_nats_is_away(launch, eventually):
