@@ -6,6 +6,7 @@ own. ``make fuzz FUZZ_TARGET=body FUZZ_HEX=7b7d`` tries one input on one target.
 
 import os
 
+import fuzz_targets_bodies
 import fuzz_targets_connector
 import fuzz_targets_dvrip
 import fuzz_targets_media
@@ -13,16 +14,19 @@ import fuzz_targets_sessions
 import pytest
 from fuzzing import Broken, Campaign, Target
 
-TARGETS = {
-    target.name: target
-    for module in (fuzz_targets_dvrip, fuzz_targets_sessions, fuzz_targets_media, fuzz_targets_connector)
-    for target in module.TARGETS
-}
+MODULES = (
+    fuzz_targets_bodies,
+    fuzz_targets_dvrip,
+    fuzz_targets_sessions,
+    fuzz_targets_media,
+    fuzz_targets_connector,
+)
+TARGETS = {target.name: target for module in MODULES for target in module.TARGETS}
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 MINUTES = float(os.environ.get("FUZZ_MINUTES", "30"))
 ONLY = os.environ.get("FUZZ_TARGET", "")
 HEX = os.environ.get("FUZZ_HEX")
-INPUTS = 400
+INPUTS = 250
 LONGEST_S = 1.0
 
 wanted = pytest.mark.parametrize("name", [name for name in TARGETS if ONLY in {"", name}])

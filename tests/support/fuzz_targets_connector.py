@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from zlib import crc32
 
-from fuzz_targets_dvrip import BODIES, WORDS
+from fuzz_targets_bodies import BODIES, WORDS
 from fuzzing import Target
 
 from cambus.connector_dvrip.clock import DeviceZone, guess_zone, zone_of_minutes

@@ -1,161 +1,46 @@
-"""What reads the bytes of a device: packets, bodies, media, pictures, archives, datagrams."""
+"""What reads the bytes of a device: packets, media, pictures, archives, datagrams."""
 
 import contextlib
 import io
-import json
 import math
 import zipfile
-from collections.abc import Callable, Mapping
+from functools import cache
+from random import Random
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
+from fuzz_targets_bodies import BODIES, WORDS
 from fuzzing import Target, pieces
 
-from cambus.dvrip import values
-from cambus.dvrip.alarm_tracker import AlarmTracker
 from cambus.dvrip.discovery import DiscoveredDevice
-from cambus.dvrip.errors import DvripError, FragmentError, MalformedPayload, error_for_code
+from cambus.dvrip.errors import DvripError, FragmentError, MalformedPayload, Refused
 from cambus.dvrip.firmware import FirmwarePackage
 from cambus.dvrip.frames import AudioFrame, InfoFrame, PictureFrame, VideoFrame, parse_header
 from cambus.dvrip.info import parse_vehicle_info
 from cambus.dvrip.media import StreamSplitter
-from cambus.dvrip.messages.ability import EncodeCapability, SystemFunctions, parse_talk_formats
-from cambus.dvrip.messages.alarm import AlarmReport
-from cambus.dvrip.messages.bodies import return_code
-from cambus.dvrip.messages.login import LoginReply
-from cambus.dvrip.messages.registration import CLAIM_IDS, RegistrationLogin, claim_key
+from cambus.dvrip.messages.bitmaps import Bitmap, parse_bitmaps, serialize_bitmaps
 from cambus.dvrip.messages.search import (
     parse_by_time,
-    parse_calendar,
     parse_file_name,
-    parse_file_records,
-    parse_log,
 )
-from cambus.dvrip.messages.system import SystemInfo, WorkState, parse_storage
 from cambus.dvrip.messages.upgrade import UpgradeInfo
-from cambus.dvrip.messages.users import Group, User
 from cambus.dvrip.operations.transfers import ZipCollector
-from cambus.dvrip.payload import decode_body, decode_text, encode_body
+from cambus.dvrip.payload import decode_text, encode_body
 from cambus.dvrip.reassembly import MAX_OPEN, Reassembler
-from cambus.dvrip.redaction import REDACTED, redact_payload
 from cambus.dvrip.snapshot import SnapshotCollector, picture_of
 from cambus.dvrip.wire import Packet, PacketReader, fragment, serialize
 from cambus.media.frame import Codec
-from cambus.simulators.dvrip.config_store import ConfigStore
+from cambus.simulators.dvrip.archive import ArchivePlan
+from cambus.simulators.dvrip.clock import DeviceClock
+from cambus.simulators.dvrip.device import Identity, SimulatedDevice
 from cambus.simulators.dvrip.discovery import DiscoveryResponder
+from cambus.simulators.dvrip.media_plan import MediaPlan
+from cambus.simulators.dvrip.quirks import Quirks
+from cambus.simulators.dvrip.simulator import DvripSimulator
+from cambus.simulators.video_loop import VideoSpec
 
-BODIES = tuple(
-    encode_body(body)
-    for body in (
-        {"AliveInterval": 20, "ChannelNum": 8, "DeviceType ": "HVR", "Ret": 100, "SessionID": "0x00000057"},
-        {
-            "Name": "SystemInfo",
-            "SystemInfo": {"SerialNo": "x", "BuildTime": "2015-11-27 10:04:14", "DigChannel": 1},
-        },
-        {
-            "StorageInfo": [
-                {"PlysicalNo": 0, "PartNumber": 1, "Partition": [{"DirverType": 0, "RemainSpace": "0x1"}]}
-            ]
-        },
-        {
-            "WorkState": {
-                "AlarmState": {"VideoMotion": "0x3"},
-                "ChannelState": [{"Bitrate": 1, "Record": True}],
-            }
-        },
-        {"SystemFunction": {"AlarmFunction": {"MotionDetect": True}}, "Ret": 100},
-        {
-            "EncodeCapability": {
-                "EncodeInfo": [{"Enable": True, "CompressionMask": "0x80", "ResolutionMask": "0x1"}]
-            }
-        },
-        {
-            "OPFileQuery": [
-                {"FileName": "/a/2009-02-16/001/10.08.41-10.23.30[R].h264", "FileLength": "0x10"}
-            ],
-            "Ret": 100,
-        },
-        {"OPFileQuery": [{"ByTimeInfo": [{"iChannel": 0, "cRecordBitMap": "ABEi" * 240}]}]},
-        {
-            "OPLogQuery": [
-                {"Data": "x", "Position": 1, "Time": "2009-02-16 10:00:00", "Type": "LogIn", "User": "a"}
-            ]
-        },
-        {"OPSCalendar": {"Mask": 5}},
-        {
-            "AlarmInfo": {
-                "Channel": 0,
-                "Event": "VideoMotion",
-                "StartTime": "2009-02-16 10:00:00",
-                "Status": "Start",
-            }
-        },
-        {
-            "Address": "0x0B0A060A",
-            "Channel": 0,
-            "Event": "MotionDetect",
-            "SerialID": "1",
-            "Status": "Stop",
-            "Type": "Log",
-        },
-        {"UserName": "u", "PassWord": "p", "EncryptType": "MD5", "DeviceID": 5, "ChannelNum": 1},
-        {"OPMonitor": {"Action": "Claim", "Parameter": {"Channel": 0, "StreamType": "Main"}}},
-        {"NetWork.NetCommon": {"MAC": "00:01", "HostIP": "0x0A01A8C0", "TCPPort": 34567, "SN": "1"}},
-        {
-            "Users": [
-                {"AuthorityList": ["a"], "Group": "admin", "Name": "admin", "Password": "x", "Reserved": True}
-            ]
-        },
-        {"OPSystemUpgrade": {"Hardware": "H", "Vendor": "V", "LogoArea": {"Begin": "0x1", "End": "0x2"}}},
-        {"TalkAudioFormat": [{"BitRate": 64, "EncodeType": "G711_ALAW", "SampleBit": 8, "SampleRate": 8000}]},
-    )
-)
-WORDS = tuple(
-    word.encode()
-    for word in (
-        *(
-            '"',
-            "{",
-            "}",
-            "[",
-            "]",
-            ",",
-            ":",
-            "null",
-            "true",
-            "false",
-            "-",
-            "0",
-            "1e999",
-            "1e308",
-            "0x",
-            '"0xFFFFFFFFFF"',
-        ),
-        *(
-            "\\u0000",
-            "\\ud800",
-            "\\",
-            "\n",
-            "\x00",
-            "\x7f",
-            "门",
-            "../",
-            "<b>",
-            "[red]",
-            "\x1b[2J",
-            "99999999999999999999",
-        ),
-        *(
-            '"Ret":203,',
-            '"Name":',
-            '"Channel":',
-            '"2026-02-31 25:61:61"',
-            '"0000-00-00 00:00:00"',
-            '"Status":"Stop"',
-        ),
-    )
-)
 KEY = VideoFrame(Codec.H264, True, b"\x00\x00\x00\x01\x67" + bytes(range(40)), 640, 480, 25)
+
 FRAMES = (
     KEY,
     VideoFrame(Codec.H265, True, b"\x00\x00\x00\x01\x40\x01" + bytes(40), 3840, 2160, 25),
@@ -165,8 +50,10 @@ FRAMES = (
     InfoFrame(1, 0, b"GPS:$GPRMC,1;SPEED:12;STATUS:10101010101;PASSENGER:02ab000001;LOCATESTATUS:02;"),
     PictureFrame(b"\xff\xd8\xff\xe0123\xff\xd9", 704, 576),
 )
+
 #: Ends every frame that has begun.
 LAST = b"\x55" * 5000
+
 STREAM = b"".join(frame.serialize() for frame in FRAMES)
 
 
@@ -198,94 +85,6 @@ def reassembly(data: bytes) -> object:
     parts.expire(1e9)
     assert parts.next_timeout() is None
     return tuple(shapes[-3:])
-
-
-def body(data: bytes) -> object:
-    """A body that could be read can be written, and reads the same again."""
-    value = decode_body(data)
-    again = decode_body(encode_body(value))
-    assert again == value
-    return sorted(type(item).__name__ for item in value.values())[:6]
-
-
-def redaction(data: bytes) -> object:
-    """Whatever stands behind the name of a secret in a body is gone, however cut the body is."""
-    shown = redact_payload(data)
-    with contextlib.suppress(MalformedPayload):
-        secret = decode_body(data).get("PassWord")
-        if isinstance(secret, str) and len(secret) > 3 and REDACTED not in secret:
-            assert decode_body(shown)["PassWord"] != secret
-    return REDACTED.encode() in shown
-
-
-def value(data: bytes) -> object:
-    """One value in all the spellings there are."""
-    text = decode_text(data)
-    items: list[object] = [text]
-    with contextlib.suppress(ValueError, RecursionError):
-        items.append(json.loads(text))
-    shapes: list[object] = []
-    for item in items:
-        shapes += [type(values.parse_session_id(item)), values.parse_number(item).bit_length() > 64]
-        shapes += [
-            values.parse_address(item) == item,
-            values.parse_time(item) is None,
-            values.parse_flag(item),
-        ]
-        for read in (values.Mask.parse, values.TimeSection.parse, values.parse_schedule):
-            with contextlib.suppress(MalformedPayload):
-                shapes.append(type(read(item)))
-        with contextlib.suppress(MalformedPayload):
-            mask = values.Mask.parse(item)
-            assert values.Mask.parse(mask.wire()).value == mask.value
-            assert sum(1 << bit for bit in mask.bits()) == mask.value
-    return shapes
-
-
-def _alarm_of(each: Mapping[str, Any]) -> object:
-    tracker = AlarmTracker()
-    report = AlarmReport.parse(each)
-    changes = [tracker.receive(report, source, now) for source, now in (("session", 0.0), ("centre", 1.0))]
-    tracker.expire(1e6)
-    return report.event, report.status, changes
-
-
-def _login_of(each: Mapping[str, Any]) -> object:
-    login = RegistrationLogin.parse(each)
-    return login.check_password("p"), login.check_password("p", strict=True), login.channels > 0
-
-
-READERS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
-    "SystemInfo": SystemInfo.parse,
-    "WorkState": WorkState.parse,
-    "StorageInfo": parse_storage,
-    "SystemFunction": SystemFunctions.parse,
-    "EncodeCapability": EncodeCapability.parse,
-    "TalkAudioFormat": parse_talk_formats,
-    "Users": User.parse,
-    "Groups": Group.parse,
-    "login": LoginReply.parse,
-    "files": parse_file_records,
-    "log": parse_log,
-    "calendar": parse_calendar,
-    "alarm": _alarm_of,
-    "registration": _login_of,
-    "upgrade": UpgradeInfo.parse,
-    "code": lambda each: error_for_code(return_code(each)),
-    "claims": lambda each: [claim_key(claim, each) for claim in sorted(CLAIM_IDS)],
-}
-
-
-def message(data: bytes) -> object:
-    """Every reader of bodies, given the body and its first member."""
-    whole = decode_body(data)
-    shapes = []
-    for name, read in READERS.items():
-        for part in (whole, next(iter(whole.values()), None)):
-            if isinstance(part, Mapping) or name[0].isupper():
-                with contextlib.suppress(MalformedPayload):
-                    shapes.append(type(read(cast(Any, part))).__name__)
-    return shapes[:8]
 
 
 def media(data: bytes) -> object:
@@ -339,6 +138,15 @@ def firmware(data: bytes) -> object:
     return bool(package.hardware), bool(package.vendor)
 
 
+def bitmap(data: bytes) -> object:
+    """Titles drawn as bitmaps: what could be read is written as it was."""
+    bitmaps = parse_bitmaps(data)
+    for each in bitmaps:
+        with contextlib.suppress(Refused):  # a size that is written by nobody
+            assert parse_bitmaps(each.serialize()) == [each]
+    return len(bitmaps)
+
+
 def picture(data: bytes) -> object:
     """A picture and an archive in any number of packets."""
     cut, stream = (data[0] if data else 1), data[1:]
@@ -353,21 +161,35 @@ def picture(data: bytes) -> object:
     return shapes
 
 
+def small_device() -> SimulatedDevice:
+    """A recorder of two cameras, quickly made."""
+    small = VideoSpec(width=128, height=96, bitrate=32_000)
+    return SimulatedDevice(
+        channels=2,
+        user="admin",
+        password="admin",
+        identity=Identity("1", "00:00:00:00:00:01", "1"),
+        plan=MediaPlan(main=small, sub=small, alternate=None),
+        archive=ArchivePlan(files=3, file_s=2),
+        quirks=Quirks(lock_after=0),
+        random=Random(1),
+        clock=DeviceClock(),
+        host="127.0.0.1",
+        name="HVR",
+    )
+
+
+@cache
+def searched_device() -> DvripSimulator:
+    """What of a simulator a search needs; the same each time, for it is searched very often."""
+    device = SimpleNamespace(device=small_device(), host="127.0.0.1", port=34567, quirks=Quirks())
+    device.address_written = lambda: None
+    return cast(DvripSimulator, device)
+
+
 def datagram(data: bytes) -> object:
     """Both ends of the search over UDP."""
-    store = ConfigStore({"NetWork": {"NetCommon": {"MAC": "00:01", "HostIP": "0x0A01A8C0", "HttpPort": 80}}})
-    device = SimpleNamespace(
-        device=SimpleNamespace(
-            config=store,
-            channels=1,
-            identity=SimpleNamespace(serial="1", mac="00:01"),
-            accounts=SimpleNamespace(check=lambda user, secret, kind: 100 if secret else 203),
-        ),
-        host="127.0.0.1",
-        port=34567,
-        quirks=SimpleNamespace(tail="lfnul"),
-    )
-    responder = DiscoveryResponder([cast(Any, device)])
+    responder = DiscoveryResponder([searched_device()])
     responder.datagram_received(data, ("192.0.2.1", 34569))
     found = DiscoveredDevice.parse(data, "192.0.2.1")
     if found is not None:
@@ -376,7 +198,10 @@ def datagram(data: bytes) -> object:
 
 
 _HEADER = PacketReader().receive_data(serialize(1561, b"", version=1))[0].header
+
+SETTING = {"DvrMac": "00:00:00:00:00:01", "Username": "admin", "Password": "6QNMIQGe", "HostIP": "0x0"}
 PACKETS = tuple(serialize(1021, each, session_id=0x57, version=1) for each in BODIES[:4])
+
 PARTS = b"".join(fragment(1043, BODIES[6] * 3, session_id=0x57, sequence=3, size=60))
 
 
@@ -392,6 +217,7 @@ PACKAGES = tuple(
     for each in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 )
 
+
 TARGETS = (
     Target(
         "wire",
@@ -405,15 +231,6 @@ TARGETS = (
         (PARTS, PARTS[:160] + PARTS, PACKETS[0] + PARTS),
         tokens=(PARTS[:80], PARTS[80:160]),
     ),
-    Target("body", body, BODIES, (MalformedPayload,), WORDS),
-    Target("redaction", redaction, BODIES, tokens=(*WORDS, b'"PassWord":"hidden"', b'"password " : ')),
-    Target(
-        "value",
-        value,
-        (b'"0x0A01A8C0"', b'"2026-02-01 10:00:00"', b'[["1 00:00:00-24:00:00"]]', b"12"),
-        tokens=WORDS,
-    ),
-    Target("message", message, BODIES, (MalformedPayload,), WORDS),
     Target(
         "media",
         media,
@@ -442,14 +259,18 @@ TARGETS = (
         (MalformedPayload,),
     ),
     Target(
+        "bitmap",
+        bitmap,
+        (serialize_bitmaps([Bitmap(16, 8, bytes(16)), Bitmap(8, 8, bytes(8))]),),
+        (MalformedPayload,),
+    ),
+    Target(
         "datagram",
         datagram,
         (
             serialize(1530),
             serialize(1531, BODIES[14]),
-            serialize(
-                1532, encode_body({"DvrMac": "00:01", "Username": "a", "Password": "b", "HostIP": "0x0"})
-            ),
+            serialize(1532, encode_body(SETTING)),
         ),
         tokens=WORDS,
     ),

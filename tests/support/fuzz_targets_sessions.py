@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from random import Random
 from typing import cast
 
 from dvrip_fuzz import DeadSocket
-from fuzz_targets_dvrip import BODIES, KEY
+from fuzz_targets_bodies import BODIES
+from fuzz_targets_dvrip import KEY, small_device
 from fuzzing import Script, Target
 
 from cambus.dvrip.alarm_centre import AlarmCentreListener, AlarmCentreSettings, _Sender
@@ -20,12 +20,6 @@ from cambus.dvrip.session import ClientSession
 from cambus.dvrip.session_events import ExchangeFailed, Replied, SessionClosed
 from cambus.dvrip.session_state import State
 from cambus.dvrip.wire import PacketReader, serialize
-from cambus.simulators.dvrip.archive import ArchivePlan
-from cambus.simulators.dvrip.clock import DeviceClock
-from cambus.simulators.dvrip.device import Identity, SimulatedDevice
-from cambus.simulators.dvrip.media_plan import MediaPlan
-from cambus.simulators.dvrip.quirks import Quirks
-from cambus.simulators.video_loop import VideoSpec
 
 SID = 0x57
 ADMIN = Credentials("admin", "admin")
@@ -50,8 +44,6 @@ ANSWERS = (
     1561,
     7,
 )
-SMALL = VideoSpec(width=128, height=96, bitrate=32_000)
-PLAN = MediaPlan(main=SMALL, sub=SMALL, alternate=None)
 
 
 def packet_of(script: Script, ids: tuple[int, ...]) -> bytes:
@@ -159,19 +151,7 @@ def device_session(data: bytes) -> object:
     """The sessions of a reference device with two connections."""
     script = Script(data)
     now = 1000.0
-    device = SimulatedDevice(
-        channels=2,
-        user="admin",
-        password="admin",
-        identity=Identity("1", "00:00:00:00:00:01", "1"),
-        plan=PLAN,
-        archive=ArchivePlan(files=3, file_s=2),
-        quirks=Quirks(lock_after=0),
-        random=Random(1),
-        clock=DeviceClock(),
-        host="127.0.0.1",
-        name="HVR",
-    )
+    device = small_device()
     role = device.role
     connections = [role.connection_made("127.0.0.1", now) for _ in range(2)]
     session = role.sessions.create("admin", "x", connections[0], now, SID)

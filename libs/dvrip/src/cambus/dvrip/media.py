@@ -41,6 +41,7 @@ __all__ = [
 _FRAME_START: Final = re.compile(b"\x00\x00\x01[\xf9\xfa\xfc\xfd\xfe]")
 #: The same from its third byte on: that one is searched for at the speed of memchr, zeros are too common.
 _FRAME_START_AT_ONE: Final = re.compile(b"\x01[\xf9\xfa\xfc\xfd\xfe](?<=\x00\x00\x01.)", re.DOTALL)
+_MAX_PARTS: Final = 4096
 _VIDEO: Final = frozenset({FrameType.KEY, FrameType.DELTA})
 
 
@@ -89,6 +90,8 @@ class StreamSplitter:
         self._parts.append(data)
         self._have += len(data)
         if self._have < self._wanted and not (self._in_video and _FRAME_START.match(data)):
+            if len(self._parts) > _MAX_PARTS:  # tiny ones weigh many times what they hold
+                self._parts = [b"".join(self._parts)]
             return []
         joined = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         frames: list[MediaFrame] = []

@@ -27,6 +27,7 @@ class ZipCollector:
     def __init__(self, limit: int = MAX_ZIP_BYTES) -> None:
         self._limit = limit
         self._data = bytearray()
+        self._end = -1  # where the last end record seen so far begins
 
     def add(self, packet: Packet) -> bytes | None:
         """See `cambus.dvrip.exchange.Collector`.
@@ -38,17 +39,18 @@ class ZipCollector:
         if len(self._data) > self._limit:
             raise MalformedPayload(f"longer than {self._limit} bytes", context="archive")
         is_json = self._data[:1] == b"{"
-        if is_json or packet.header.end or not packet.payload or _is_whole_zip(self._data):
+        if is_json or packet.header.end or not packet.payload or self._is_whole(len(packet.payload)):
             return bytes(self._data)
         return None
 
-
-def _is_whole_zip(data: bytearray) -> bool:
-    end = data.rfind(_ZIP_END, max(0, len(data) - _ZIP_END_BYTES - 0xFFFF))
-    if end < 0 or len(data) < end + _ZIP_END_BYTES:
-        return False
-    comment = int.from_bytes(data[end + 20 : end + 22], "little")
-    return len(data) >= end + _ZIP_END_BYTES + comment
+    def _is_whole(self, added: int) -> bool:
+        data = self._data
+        # Only what is new is looked through: an archive in tiny packets must not cost its square.
+        self._end = max(self._end, data.rfind(_ZIP_END, max(0, len(data) - added - len(_ZIP_END) + 1)))
+        if self._end < 0 or len(data) < self._end + _ZIP_END_BYTES:
+            return False
+        comment = int.from_bytes(data[self._end + 20 : self._end + 22], "little")
+        return len(data) >= self._end + _ZIP_END_BYTES + comment
 
 
 class TransferOperations:
