@@ -1,7 +1,9 @@
 """A recorder that dials the connector: commands, pictures and alarms over its own connection; two replicas; a crash."""
 
 import asyncio
+import signal
 from dataclasses import replace
+from itertools import islice
 from urllib.parse import urlsplit
 
 import av
@@ -91,20 +93,21 @@ async def test_a_command_moves_its_camera(suite, van):
     assert [session.registered for session in van.sessions] == [True]
 
 
-async def test_its_pictures_decode_through_the_relay(suite):
+async def pictures(suite):
+    """The sizes of the pictures FFmpeg finds in what the relay serves."""
     request = media_relay.LiveOpenRequest(device=VAN, channel=0)
     urls = await suite.client.call(media_relay.LIVE_OPEN, request)
 
     def decode():
         with av.open(urls.flv, timeout=30.0) as opened:
-            sizes = set()
-            for count, frame in enumerate(opened.decode(video=0)):
-                sizes.add((frame.width, frame.height))
-                if count >= 20:
-                    return sizes
-        return sizes
+            frames = islice(opened.decode(video=0), 20)
+            return {(frame.width, frame.height) for frame in frames}
 
-    assert await asyncio.to_thread(decode) == {(320, 240)}
+    return await asyncio.to_thread(decode)
+
+
+async def test_its_pictures_decode_through_the_relay(suite):
+    assert await pictures(suite) == {(320, 240)}
 
 
 async def test_its_alarms_arrive(suite, van):
@@ -133,6 +136,7 @@ async def test_it_moves_to_the_replica_it_dials(suite, van):
     await suite.client.call(ptz.MOVE, ptz.PtzMoveRequest(channel=0, pan=-1.0), device=VAN)
     assert van.head(0).moving
     await suite.client.call(ptz.STOP, ptz.PtzChannelRequest(channel=0), device=VAN)
+    assert await pictures(suite) == {(320, 240)}
 
 
 async def test_a_replica_killed_leaves_it_offline_until_it_dials_again(suite, van):
@@ -154,3 +158,13 @@ async def test_a_replica_killed_leaves_it_offline_until_it_dials_again(suite, va
     assert van.registration.logins > logins
     assert (await answered_by(suite))[1] == after.epoch
     await suite.client.call(device_commands.INFO, Empty(), device=VAN)
+
+
+async def test_a_stop_hangs_up_and_it_is_back_where_it_dials(suite, van):
+    before = await suite.online(VAN)
+    suite.kill(SECOND, signal.SIGTERM)
+    await suite.events.find(device_events.OFFLINE, VAN, lambda event: event.reason == "handed-over", 60.0)
+    await dial(suite, van, FIRST)
+    after = await suite.presence_like(VAN, lambda p: p.online and p.replica == FIRST, 60.0)
+    assert after.epoch > before.epoch
+    assert await answered_by(suite) == (FIRST, after.epoch)
