@@ -315,8 +315,9 @@ async def test_a_device_that_does_not_move_after_all_stays_where_it_was(bench, s
     assert (await bench.devices.get(device)).value.address == f"127.0.0.1:{simulator.port}"
 
 
-async def test_another_device_at_the_new_address_is_not_taken_for_it(bench, simulator, device):
-    async with DvripSimulator(user=USER, password=PASSWORD, channels=1, index=9) as other:
+@pytest.mark.parametrize("password", [PASSWORD, "of somebody else"])
+async def test_another_device_at_the_new_address_is_not_taken_for_it(bench, simulator, device, password):
+    async with DvripSimulator(user=USER, password=password, channels=1, index=9) as other:
         await bench.online(device, simulator)
         heard = await bench.heard(device)
         await heard.until("device.online")
@@ -325,6 +326,7 @@ async def test_another_device_at_the_new_address_is_not_taken_for_it(bench, simu
         await bench.client.call(config.SET, request, device=device)
         assert (await heard.until("device.online")).serial == simulator.device.identity.serial
         assert (await bench.devices.get(device)).value.address == f"127.0.0.1:{simulator.port}"
+        assert bench.session(device).device._addresses() == [("127.0.0.1", simulator.port)]  # never again
 
 
 async def test_a_change_that_needs_a_restart_is_followed_after_it(bench, device):

@@ -67,7 +67,8 @@ class DiscoveredDevice:
 
     def completed_by(self, later: "DiscoveredDevice") -> "DiscoveredDevice":
         """This device with what it left out and a later datagram of its says."""
-        raw = {**later.raw, **self.raw}
+        said = {key: value for key, value in self.raw.items() if value not in ("", None)}
+        raw = {**self.raw, **later.raw, **said}
         return self if raw == self.raw else self._of(raw, self.source)
 
     @classmethod

@@ -44,6 +44,7 @@ class SessionRenewal:
             if self._hopeless:
                 return False
             self._task = asyncio.create_task(self._run(), name="session renewal")
+            self._task.add_done_callback(_retrieve)
         await self.join()
         return True
 
@@ -80,3 +81,8 @@ class SessionRenewal:
             self.count += 1
         finally:
             self._task = None
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()  # whoever asked for it may have gone; the connection says the same

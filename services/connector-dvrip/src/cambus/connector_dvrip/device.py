@@ -44,6 +44,12 @@ DRIFT_NEWS_S: Final = 60.0
 """A drift that was reported is reported again when it has changed by so much."""
 
 
+_NOBODY_THERE: Final = frozenset(
+    {EndReason.UNREACHABLE, EndReason.CONNECTION_LOST, EndReason.TIMEOUT, EndReason.CONNECTION_LIMIT}
+)
+"""Why an attempt fails at an address a device may still come to."""
+
+
 class DvripDevice:
     """A device this replica holds.
 
@@ -123,6 +129,8 @@ class DvripDevice:
                 logger.info(
                     "not there yet", extra={"device": self.id, "address": address[0], "reason": str(end)}
                 )
+                if end.reason not in _NOBODY_THERE:
+                    self.stay()  # it is somebody else, whom we do not bother again
         return await self._dial(last, credentials, elsewhere=False)
 
     def _addresses(self) -> list[Endpoint]:
@@ -325,4 +333,4 @@ def _recognise(session: DvripSession, serial: str) -> None:
         SessionEnd: it is another one.
     """
     if serial not in ("", session.facts.info.serial):
-        raise SessionEnd(EndReason.UNREACHABLE, "another device answers there")
+        raise SessionEnd(EndReason.DEVICE_ERROR, "another device answers there")
