@@ -138,6 +138,14 @@ async def test_fast_scan_sends_value_2(scripted, archive, make_client):
     assert (await scripted.hears(1420)).body["OPPlayBack"]["Parameter"]["Value"] == 2
 
 
+async def test_a_download_is_never_decimated(scripted, archive, make_client):
+    client = make_client(Profile(fast_scan=True))
+    await client.connect()
+    await client.open_playback(0, NAME, download=True)
+    for message_id in (1424, 1420):
+        assert (await scripted.hears(message_id)).body["OPPlayBack"]["Parameter"]["Value"] == 0
+
+
 async def test_silence_with_too_few_bytes_is_truncated(archive, make_client, deadline):
     archive.ending = "silence"
     client = make_client(media_silence=0.2)

@@ -104,7 +104,8 @@ class Playback:
     def body(self, verb: str) -> dict[str, object]:
         """The request for ``verb``: Claim, Start, Stop, Pause, Continue, Seek, Request."""
         is_prefixed = self.is_download and verb in _DOWNLOAD_VERBS
-        return playback_body(f"Download{verb}" if is_prefixed else verb, self.target, value=self._value)
+        value = 0 if self.is_download else self._value  # a download is to be whole
+        return playback_body(f"Download{verb}" if is_prefixed else verb, self.target, value=value)
 
     # the device's side
 
