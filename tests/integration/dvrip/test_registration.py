@@ -429,6 +429,16 @@ async def test_a_newer_connection_of_the_same_device_replaces_the_older(platform
     await live.stop()
 
 
+async def test_a_consumer_of_alerts_that_raises_costs_no_device_its_login(platform, caplog):
+    await platform.start()
+    platform.listener._on_flapping = lambda device_id: 1 / 0
+    for _ in range(8):
+        _, device = await platform.device()
+    assert device.is_online
+    assert platform.listener.counters["callback_errors"] == 1
+    assert "flapping" in caplog.text
+
+
 async def test_flapping_raises_one_alert(platform):
     await platform.start()
     for _ in range(12):

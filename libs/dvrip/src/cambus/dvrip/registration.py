@@ -253,7 +253,11 @@ class RegistrationListener:
         self.counters["replaced"] += 1
         old.end("the device made a newer connection")
         if self._flaps.replaced(device_id, now) and self._on_flapping is not None:
-            self._on_flapping(device_id)
+            try:
+                self._on_flapping(device_id)
+            except Exception:  # noqa: BLE001 - a consumer's fault must not cost the device its login
+                self.counters["callback_errors"] += 1
+                _log.exception("the consumer of flapping devices raised")
 
     def _forget(self, device: RegisteredDevice, session_id: int) -> None:
         self._by_session.pop(session_id, None)
