@@ -34,6 +34,15 @@ def test_a_service_is_told_where_nats_is_and_keeps_to_its_own_folder(service, tm
     assert command_of(service)[0] == sys.executable
 
 
+def test_what_somebody_asks_for_counts_instead_of_what_is_usual(tmp_path, monkeypatch):
+    monkeypatch.setenv("CAMBUS_DISK_RESERVE_MIB", "5")
+    monkeypatch.setenv("CAMBUS_LOG_FORMAT", "json")
+    monkeypatch.setenv("CAMBUS_INSTANCE", "somewhere-else")
+    values = environment_of("recorder", StackOptions(tmp_path), "n", "m")
+    assert (values["CAMBUS_DISK_RESERVE_MIB"], values["CAMBUS_LOG_FORMAT"]) == ("5", "json")
+    assert values["CAMBUS_INSTANCE"] == "recorder-0"
+
+
 def test_the_environment_of_the_options_wins(tmp_path):
     options = StackOptions(tmp_path, environment={"CAMBUS_LOG_LEVEL": "debug", "CAMBUS_HTTP_PORT": "7"})
     values = environment_of("recorder", options, "n", "m")
