@@ -115,9 +115,10 @@ class AlarmBus:
         return RunningService(AlarmRouter, self.settings.model_copy(update=settings))
 
     @asynccontextmanager
-    async def process(self) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def process(self, **settings: object) -> AsyncIterator[asyncio.subprocess.Process]:
         """The service as a process of its own, for real signals."""
-        told = self.settings.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        changed = self.settings.model_copy(update=settings)
+        told = changed.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
         environment = {f"CAMBUS_{name.upper()}": str(value) for name, value in told.items()}
         process = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -9,6 +9,7 @@ not be waited for, and in no case longer than NATS takes to give out again what 
 import asyncio
 import logging
 from bisect import bisect_left
+from collections.abc import Callable
 
 from cambus.bus.connection import Bus
 from cambus.bus.consumer import device_of
@@ -25,19 +26,22 @@ READ_S = 20.0
 
 
 class Backlog:
-    """The events that may come again, by device, and who waits for them.
+    """The events that may come again, by device.
 
     Args:
         patience_s: seconds within which NATS has given out again what nobody works on.
+
+    Attributes:
+        on_news: called when fewer events are to be waited for.
     """
 
     def __init__(self, patience_s: float) -> None:
+        self.on_news: Callable[[], None] = lambda: None
         self._patience_s = patience_s
-        self._until = 0.0
         self._open: dict[str, list[int]] = {}
         self._count = 0
         self._returned: set[int] = set()
-        self._news = asyncio.Event()
+        self._end: asyncio.TimerHandle | None = None
 
     async def learn(self, bus: Bus, durable: str, wanted: list[str]) -> None:
         """Find out what is not settled; call it before the first event is taken.
@@ -55,28 +59,33 @@ class Backlog:
         count = int(info["num_ack_pending"])
         if count:
             found = await _between(bus, wanted, first, last)
-            self.expect(found, count, asyncio.get_running_loop().time() + self._patience_s)
+            self.expect(found, count, self._patience_s)
             logger.info("waiting for what comes again", extra={"unsettled": count, "devices": len(found)})
 
-    def expect(self, found: dict[str, list[int]], count: int, until: float) -> None:
-        """Wait for these events, by device and ascending, of which `count` are unsettled; at most until then."""
-        self._open, self._count, self._until = found, count, until
+    def expect(self, found: dict[str, list[int]], count: int, within_s: float) -> None:
+        """Wait for these events, by device and ascending, of which `count` are unsettled; at most so long."""
+        self.forget()
+        self._open, self._count = found, count
+        self._end = asyncio.get_running_loop().call_later(within_s, self._give_up)
 
     def forget(self) -> None:
         """Wait for nothing any more."""
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
         self._open, self._count = {}, 0
         self._returned.clear()
-        self._tell()
+        self.on_news()
 
-    async def older_first(self, device: str, seq: int) -> None:
-        """Return when no older event of the device is to be waited for."""
-        while (older := self._open.get(device)) and older[0] < seq:
-            try:
-                async with asyncio.timeout_at(self._until):
-                    await self._news.wait()
-            except TimeoutError:
-                logger.warning("what was to come again did not", extra={"devices": len(self._open)})
-                self.forget()
+    def _give_up(self) -> None:
+        if self._open:
+            logger.warning("what was to come again did not", extra={"devices": len(self._open)})
+        self.forget()
+
+    def older(self, device: str, seq: int) -> bool:
+        """Whether older events of the device are to be waited for."""
+        older = self._open.get(device)
+        return bool(older and older[0] < seq)
 
     def settled(self, device: str, seq: int) -> None:
         """An event is on its way, or done with: those behind it need not wait for it."""
@@ -91,11 +100,7 @@ class Backlog:
         if len(self._returned) >= self._count:
             self.forget()
         else:
-            self._tell()
-
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+            self.on_news()
 
 
 async def _between(bus: Bus, wanted: list[str], first: int, last: int) -> dict[str, list[int]]:

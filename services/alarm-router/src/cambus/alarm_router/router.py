@@ -13,16 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
-from weakref import WeakValueDictionary
 
 from cambus.alarm_router.absent import Absent
 from cambus.alarm_router.active import ActiveAlarms
 from cambus.alarm_router.backlog import Backlog
 from cambus.alarm_router.flood import FloodGate
 from cambus.alarm_router.observe import RouterMetrics
+from cambus.alarm_router.order import Order
 from cambus.alarm_router.outlets import Outlets
 from cambus.alarm_router.progress import Progress
-from cambus.alarm_router.returned import Returned
 from cambus.alarm_router.rules import Alarm, Route, RuleBook, phase_of, routes_of
 from cambus.alarm_router.shipment import Shipment
 from cambus.alarm_router.sinks import body_of
@@ -78,9 +77,8 @@ class Router:
         self._backlog = backlog
         self._clock = clock
         self._flood = FloodGate()
-        self._returned = Returned()
+        self._order = Order(backlog)
         self._absent = Absent(3 * patience.later_s, clock)
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._under_way: dict[str, Shipment] = {}
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._waiting = 0
@@ -109,14 +107,11 @@ class Router:
         shipment = Shipment(alarm.id, alarm.device, seq, self._clock() + self._patience.give_up_s)
         self._under_way[alarm.id] = shipment
         try:
-            await self._backlog.older_first(alarm.device, seq)
-            if again:
-                await self._returned.in_order(alarm.device, seq)
-            async with self._turn(alarm.device):
+            async with self._order.turn(alarm.device, seq, again=again):
                 if self._leaving:
                     raise self._later("not now")
                 await self._begin(alarm, shipment, again=again)
-            self._backlog.settled(alarm.device, seq)
+                self._backlog.settled(alarm.device, seq)
             await self._see_through(alarm, shipment)
         finally:
             shipment.abandon()
@@ -137,10 +132,6 @@ class Router:
         """Take alarms on (again)."""
         self._absent.forget()
         self._leaving = False
-
-    def _turn(self, device: str) -> asyncio.Lock:
-        """A lock that lets in, one by one, those who ask for the same device, in the order of asking."""
-        return self._turns.setdefault(device, asyncio.Lock())
 
     # --- the beginning ----------------------------------------------------------------------------------
 
@@ -190,8 +181,7 @@ class Router:
                 parcel.bar()
             else:
                 self._outlets.send(parcel)
-        if held := [route for route, parcel in shipment.owed.items() if parcel.barred]:
-            self._absent.gone(shipment.device, shipment.seq, held)  # nor is it to be overtaken itself
+        self._not_to_be_overtaken(shipment)
         if not bodies:
             self._metrics.unmatched(phase_of(alarm))
 
@@ -213,6 +203,7 @@ class Router:
     async def _wait_for_sinks(self, alarm: Alarm, shipment: Shipment) -> None:
         known: list[str] | None = None  # what is written down
         while owed := sorted(shipment.owed):
+            self._not_to_be_overtaken(shipment)
             if owed != known and await self._remember(shipment.event, owed):
                 if known is None and isinstance(alarm, AlarmCleared):
                     await self._note(lambda: self._active.ended(alarm))
@@ -225,6 +216,11 @@ class Router:
                 await shipment.changed()
         if known is None and isinstance(alarm, AlarmCleared):
             await self._note(lambda: self._active.ended(alarm))
+
+    def _not_to_be_overtaken(self, shipment: Shipment) -> None:
+        """What has to let older ones go first goes before the younger ones."""
+        if held := [route for route, parcel in shipment.owed.items() if parcel.barred]:
+            self._absent.gone(shipment.device, shipment.seq, held)
 
     def _to_be_given_back(self, shipment: Shipment, *, noted: bool) -> bool:
         """Whether it is not to wait here: we leave, too many wait, or what it waits for is not here itself."""
