@@ -179,12 +179,8 @@ class ClientSession:
         """When `handle_timeout` wants to be called, or None."""
         if self.is_closed:
             return None
-        clocks = (
-            self._exchanges.next_deadline(),
-            self._reassembler.next_timeout(),
-            self._keepalive.next_timeout(),
-        )
-        return min([time for time in clocks if time is not None], default=None)
+        clocks = (self._exchanges.next_deadline, self._reassembler.next_timeout, self._keepalive.next_timeout)
+        return min([time for clock in clocks if (time := clock()) is not None], default=None)
 
     @property
     def is_closed(self) -> bool:
