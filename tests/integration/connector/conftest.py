@@ -296,7 +296,7 @@ async def bench(connector_nats, unique, tmp_path, bus_settings):
         await ensure_assets(bus)
         made = Bench(bus, unique, tmp_path, connector_nats)
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(150):
                 yield made
         finally:
             await asyncio.gather(*(connector.stop() for connector in made.connectors.values()))

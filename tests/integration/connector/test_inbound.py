@@ -62,7 +62,7 @@ async def awaited(bench, device):
 
 
 async def test_a_device_without_an_address_is_awaited(bench, device):
-    await bench.connector()
+    await bench.connector(lease_ttl_s=LONG_TTL_S)
     await bench.await_device(device)
     shown = await awaited(bench, device)
     assert (shown.online, shown.connection, shown.seen_at, shown.retry_at) == (
@@ -76,7 +76,7 @@ async def test_a_device_without_an_address_is_awaited(bench, device):
 
 
 async def test_a_device_that_dials_in_is_like_any_other(bench, device, heard):
-    await bench.connector()
+    await bench.connector(lease_ttl_s=LONG_TTL_S)
     world = await bench.await_device(device)
     await awaited(bench, device)
     link = bench.dial(device)
@@ -89,7 +89,7 @@ async def test_a_device_that_dials_in_is_like_any_other(bench, device, heard):
 
 
 async def test_the_hold_is_the_epoch_and_goes_with_the_session(bench, device, heard, eventually):
-    await bench.connector()
+    await bench.connector(lease_ttl_s=LONG_TTL_S)
     await bench.await_device(device)
     await awaited(bench, device)
     link = bench.dial(device)
@@ -112,7 +112,7 @@ async def test_the_hold_is_the_epoch_and_goes_with_the_session(bench, device, he
 
 
 async def test_a_newer_connection_replaces_the_older(bench, device, heard, eventually):
-    await bench.connector()
+    await bench.connector(lease_ttl_s=LONG_TTL_S)
     world = await bench.await_device(device)
     await awaited(bench, device)
     older = bench.dial(device)
@@ -130,7 +130,7 @@ async def test_a_newer_connection_replaces_the_older(bench, device, heard, event
 async def test_flapping_raises_one_alert(bench, device, heard, told, eventually, replicas):
     """Wherever the connections go; two replicas that see it within a minute give it one id."""
     for replica in replicas:
-        await bench.connector(replica)
+        await bench.connector(replica, lease_ttl_s=LONG_TTL_S)
     await bench.await_device(device)
     await awaited(bench, device)
     await eventually(lambda: all(c.service.inbound.record(device) for c in bench.connectors.values()))
@@ -279,7 +279,7 @@ async def test_a_device_taken_for_dead_is_taken_back(bench, device, heard):
     ],
 )
 async def test_a_change_of_the_record_ends_the_session(bench, device, heard, eventually, change, reason):
-    await bench.connector()
+    await bench.connector(lease_ttl_s=LONG_TTL_S)
     await bench.await_device(device)
     await awaited(bench, device)
     link = bench.dial(device)
@@ -295,7 +295,7 @@ async def test_a_change_of_the_record_ends_the_session(bench, device, heard, eve
 
 
 async def test_a_disabled_device_is_shown_so(bench, device):
-    await bench.connector()
+    await bench.connector(lease_ttl_s=LONG_TTL_S)
     await bench.await_device(device)
     await awaited(bench, device)
     bench.dial(device)
@@ -308,7 +308,7 @@ async def test_a_disabled_device_is_shown_so(bench, device):
 
 
 async def test_a_device_may_be_dialled_from_now_on_and_back_again(bench, device, heard, told):
-    await bench.connector()
+    await bench.connector(lease_ttl_s=LONG_TTL_S)
     await bench.await_device(device)
     await awaited(bench, device)
     bench.dial(device)
@@ -324,7 +324,7 @@ async def test_a_device_may_be_dialled_from_now_on_and_back_again(bench, device,
 
 
 async def test_a_hold_nobody_can_read_stops_nobody(bench, device):
-    await bench.connector()
+    await bench.connector(lease_ttl_s=LONG_TTL_S)
     await bench.await_device(device)
     await awaited(bench, device)
     key = keys.inbound_hold(bench.protocol, device)
@@ -340,7 +340,7 @@ async def test_the_last_connection_counts_whatever_happens(bench, unique, eventu
     replicas = [f"replica-{number}" for number in (1, 2, 3)]
     devices = [f"{unique}-{number}" for number in range(8)]
     for replica in replicas:
-        await bench.connector(replica)
+        await bench.connector(replica, lease_ttl_s=LONG_TTL_S)
     await asyncio.gather(*(bench.await_device(device) for device in devices))
 
     def known_everywhere():
@@ -360,7 +360,7 @@ async def test_the_last_connection_counts_whatever_happens(bench, unique, eventu
             for where, link in last.values():
                 if where == replica:
                     link.end("the process is gone")
-            await bench.connector(replica)
+            await bench.connector(replica, lease_ttl_s=LONG_TTL_S)
             await eventually(known_everywhere)
         await asyncio.sleep(0)
 
@@ -387,7 +387,7 @@ async def test_the_last_connection_counts_whatever_happens(bench, unique, eventu
 
 
 async def test_new_credentials_have_to_be_shown_anew(bench, device, heard, eventually):
-    await bench.connector()
+    await bench.connector(lease_ttl_s=LONG_TTL_S)
     await bench.await_device(device)
     await awaited(bench, device)
     link = bench.dial(device)
@@ -398,7 +398,7 @@ async def test_new_credentials_have_to_be_shown_anew(bench, device, heard, event
 
 
 async def test_the_same_credentials_written_again_end_nothing(bench, device, eventually):
-    connector = await bench.connector()
+    connector = await bench.connector(lease_ttl_s=LONG_TTL_S)
     world = await bench.await_device(device)
     await awaited(bench, device)
     link = bench.dial(device)
@@ -413,7 +413,7 @@ async def test_the_same_credentials_written_again_end_nothing(bench, device, eve
 
 
 async def test_two_records_with_one_identity_are_an_error_shown_on_both(bench, device):
-    await bench.connector()
+    await bench.connector(lease_ttl_s=LONG_TTL_S)
     await bench.await_device(device, name="twin")
     await awaited(bench, device)
     await bench.await_device(f"{device}-2", name="twin")
@@ -427,7 +427,7 @@ async def test_two_records_with_one_identity_are_an_error_shown_on_both(bench, d
 
 
 async def test_wrong_credentials_are_told_and_shown(bench, device, heard):
-    connector = await bench.connector()
+    connector = await bench.connector(lease_ttl_s=LONG_TTL_S)
     await bench.await_device(device)
     await awaited(bench, device)
     refusal = CredentialsRefused("wrong-password", "the device showed a wrong password")
@@ -446,7 +446,7 @@ async def test_wrong_credentials_are_told_and_shown(bench, device, heard):
 
 
 async def test_an_impostor_does_not_touch_a_device_that_is_there(bench, device, heard):
-    connector = await bench.connector()
+    connector = await bench.connector(lease_ttl_s=LONG_TTL_S)
     await bench.await_device(device)
     await awaited(bench, device)
     link = bench.dial(device)
@@ -458,7 +458,7 @@ async def test_an_impostor_does_not_touch_a_device_that_is_there(bench, device, 
 
 
 async def test_a_device_that_does_not_answer_is_shown_with_the_reason(bench, device):
-    await bench.connector()
+    await bench.connector(lease_ttl_s=LONG_TTL_S)
     world = await bench.await_device(device)
     await awaited(bench, device)
     world.reachable = False
