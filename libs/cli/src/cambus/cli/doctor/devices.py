@@ -18,6 +18,9 @@ SHOWN: Final = 20
 FLAPPING: Final = 3
 """So often offline within the time looked at is no accident."""
 
+NOT_ITS_FAULT: Final = {"handed-over", "ownership-lost", "record-changed", "removed", "rebooting"}
+"""Ends of sessions that we wanted, or that come from a connector that went: they say nothing of the device."""
+
 LOOKED_BACK: Final = timedelta(hours=1)
 STARTING: Final = timedelta(minutes=2)
 DRIFT_S: Final = 60.0
@@ -114,7 +117,7 @@ async def check_flapping(events: AsyncIterator[ReceivedEvent]) -> list[Finding]:
     """Which devices went offline again and again; the events are those of the time looked at."""
     ends: dict[str, list[DeviceOffline]] = defaultdict(list)
     async for received in events:
-        if isinstance(received.event, DeviceOffline):
+        if isinstance(received.event, DeviceOffline) and received.event.reason not in NOT_ITS_FAULT:
             ends[received.device].append(received.event)
     return [
         problem(
