@@ -59,8 +59,10 @@ class Fleet:
             await asyncio.wait(tasks)
 
 
-@pytest.mark.slow  # faults, for a while
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("seed", "steps"),
+    [(7, 3), *(pytest.param(seed, STEPS, marks=pytest.mark.slow) for seed in range(4))],  # the long ones
+)
 async def test_any_history_of_faults_tells_everything_and_each_end_after_its_beginning(
     router: AlarmBus,
     receiver: Receiver,
@@ -68,6 +70,7 @@ async def test_any_history_of_faults_tells_everything_and_each_end_after_its_beg
     eventually: Eventually,
     nats_server: NatsServer,
     seed: int,
+    steps: int,
 ) -> None:
     chance = random.Random(seed)
     ill = False
@@ -78,7 +81,7 @@ async def test_any_history_of_faults_tells_everything_and_each_end_after_its_beg
         replicas = {}
         for name in ("one", "two"):
             replicas[name] = await lives.enter_async_context(router.process(instance=name, lease_ttl_s=2))
-        for _ in range(STEPS):
+        for _ in range(steps):
             await asyncio.sleep(chance.uniform(*PAUSE_S))
             what = chance.choice(["kill", "stop", "nats", "mood", "mood"])
             if what == "mood":
@@ -99,5 +102,5 @@ async def test_any_history_of_faults_tells_everything_and_each_end_after_its_beg
         first = {event: told.index(event) for event in set(told)}
         for began, ended in fleet.pairs:
             assert first[began] < first[ended], (path, began, ended)
-    assert len(fleet.pairs) > DEVICES
+    assert fleet.pairs
     assert await router.dead_letters() == []
