@@ -96,6 +96,8 @@ def test_a_recorder_that_could_not_write_is_noted():
     ]
     (unreachable,) = services.check_probes([Probe(instance)])
     assert unreachable.level is Level.NOTE
+    (full,) = services.check_probes([Probe(instance, True, True, "", {services.DISK_METRIC: 0.0})])
+    assert (full.level, full.text) == (Level.PROBLEM, "0 B free on the disk of the recordings")
 
 
 def test_a_bucket_that_is_nearly_full_is_a_problem():
