@@ -577,6 +577,22 @@ async def test_a_judge_that_fails_refuses_and_the_listener_lives(platform, caplo
     assert PASSWORD not in caplog.text
 
 
+async def test_who_is_online_stays_when_nobody_new_is_taken(platform):
+    await platform.start()
+    known, device = await platform.device()
+    guest = await platform.dial()
+    late = asyncio.open_connection("127.0.0.1", platform.listener.port)
+    platform.listener.stop_listening()
+    assert await guest.is_closed()
+    with contextlib.suppress(ConnectionError):
+        reader, writer = await late
+        assert await reader.read() == b""
+        writer.close()
+    known.send(1006, {"Name": "KeepAlive"})
+    await known.receive(1007)
+    assert device.is_online
+
+
 async def test_close_stops_streams_and_says_goodbye(platform, frames):
     await platform.start()
     dialler, _ = await platform.device()

@@ -127,6 +127,7 @@ class RegistrationListener:
         self._by_session: dict[int, RegisteredDevice] = {}
         self._guests: set[_Guest] = set()
         self._server: asyncio.Server | None = None
+        self._is_listening = False
 
     async def start(self) -> None:
         """Listen.
@@ -135,6 +136,7 @@ class RegistrationListener:
             OSError: the address is taken.
         """
         loop = asyncio.get_running_loop()
+        self._is_listening = True
         self._server = await loop.create_server(
             lambda: _Guest(self), self.settings.host, self.settings.port, backlog=1024
         )
@@ -149,6 +151,7 @@ class RegistrationListener:
 
     def stop_listening(self) -> None:
         """Take no more connections; devices that are online stay."""
+        self._is_listening = False
         if self._server is not None:
             self._server.close()
         for guest in list(self._guests):
@@ -165,6 +168,8 @@ class RegistrationListener:
 
     def enter(self, guest: "_Guest") -> bool:
         """Whether a new connection may speak."""
+        if not self._is_listening:  # it was accepted just before
+            return False
         if not self.admission.admit(guest.address, guest.loop.time()):
             return False
         self._guests.add(guest)
