@@ -70,6 +70,14 @@ def recorder(scripted):
     return Recorder(scripted)
 
 
+@pytest.fixture
+def unread(monkeypatch):
+    """Set once a socket is left unread."""
+    event, pause = asyncio.Event(), Connection.pause_reading
+    monkeypatch.setattr(Connection, "pause_reading", lambda each: (pause(each), event.set()))
+    return event
+
+
 async def four_playbacks(client, **options):
     return await asyncio.gather(
         *(client.open_playback(channel, f"/{channel}.h264", **options) for channel in range(4))
@@ -140,7 +148,7 @@ async def test_a_recorder_that_says_channel_0_for_all_is_understood_while_it_pla
 
 
 @pytest.mark.parametrize("heeds", [True, False])
-async def test_a_slow_reader_holds_up_its_own_channel_only(scripted, recorder, client, frames, heeds):
+async def test_a_slow_reader_holds_up_its_own_channel_only(scripted, recorder, client, frames, unread, heeds):
     """Until a device that heeds no Pause leaves no choice; even then nothing is lost."""
     big = frames.key._replace(payload=frames.key.payload + b"\x01" * 500_000)
     recorder.on_start = lambda channel, peer: peer.media(frames.key, message_id=1422, channel=channel)
@@ -155,6 +163,10 @@ async def test_a_slow_reader_holds_up_its_own_channel_only(scripted, recorder, c
         sent += 40
         for _ in range(40):
             peer.media(big, message_id=1422, channel=0, chunk=65536)
+        async with asyncio.timeout(PATIENT_S):
+            await unread.wait()
+        assert slow.bytes_received < 3 * HIGH_WATER_BYTES  # the rest waits on the device's side
+    assert unread.is_set() is not heeds
     for frame in await take(slow, 1 + sent):
         assert frame.payload in (frames.key.payload, big.payload)
     await recorder.heard("Continue", 0)
@@ -164,17 +176,15 @@ async def test_a_slow_reader_holds_up_its_own_channel_only(scripted, recorder, c
 
 
 async def test_a_reader_that_holds_the_socket_lets_go_when_another_comes(
-    scripted, recorder, client, frames, monkeypatch
+    scripted, recorder, client, frames, unread
 ):
     big = frames.key._replace(payload=frames.key.payload + b"\x01" * 500_000)
     recorder.on_start = lambda channel, peer: peer.media(frames.key, message_id=1422, channel=channel)
-    full, pause = asyncio.Event(), Connection.pause_reading
-    monkeypatch.setattr(Connection, "pause_reading", lambda each: (pause(each), full.set()))
     await client.open_playback(0, "/0.h264")
     for _ in range(HIGH_WATER_BYTES // 500_000 + 2):
         scripted.peers[1].media(big, message_id=1422, channel=0, chunk=65536)
     async with asyncio.timeout(PATIENT_S):
-        await full.wait()
+        await unread.wait()
     other = await client.open_playback(1, "/1.h264")
     await recorder.heard("Pause", 0)
     assert await take(other, 1) == [frames.key]
