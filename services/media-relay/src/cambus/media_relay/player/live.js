@@ -36,7 +36,7 @@ export class LivePicture {
   }
 
   #connect() {
-    this.show("connecting", this.tries ? "connecting again…" : "connecting…");
+    this.show("connecting", this.tries ? this.why : "connecting…"); // why stays to be read while the relay waits
     this.heard = performance.now();
     const socket = new WebSocket(this.address);
     socket.binaryType = "arraybuffer";
@@ -68,7 +68,8 @@ export class LivePicture {
     this.#disconnect();
     if (this.closed || this.failed) return;
     const delay = RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)];
-    this.show("waiting", text || this.reason || "the connection broke off, trying again…");
+    this.why = text || this.reason || "the connection broke off, trying again…";
+    this.show("waiting", this.why);
     this.reason = null;
     this.retry = setTimeout(() => this.#connect(), delay);
   }
