@@ -161,6 +161,7 @@ class RegistrationSocket:
         self.listener = RegistrationListener(
             RegistrationSettings(limits=limits), self._judge, lambda device: None
         )
+        self.listener._is_listening = True  # on a socket that nobody needs here
         self._dial()
 
     def _judge(self, login: RegistrationLogin, address: str) -> Verdict:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from cambus.dvrip.errors import MalformedPayload
-from cambus.dvrip.payload import decode_body
+from cambus.dvrip.payload import MAX_SURROGATES, decode_body
 
 MANY_BRACKETS = b"[]," * 40  # enough of them that the body is looked at closely
 
@@ -87,6 +87,12 @@ def test_eight_times_the_body_costs_about_eight_times_as_much(body):
 @pytest.mark.parametrize("body", BODIES)
 def test_no_nonsense_of_4_mib_costs_a_quarter_of_a_second(body):
     assert cost_s((body(4 << 20))[: 4 << 20]) < 0.25
+
+
+def test_a_body_of_nothing_but_halves_of_characters_is_malformed():
+    decode_body(halves_of_characters(MAX_SURROGATES))
+    with pytest.raises(MalformedPayload, match="halves"):
+        decode_body(halves_of_characters(MAX_SURROGATES + 1))
 
 
 def test_half_a_character_is_replaced_and_whole_ones_stay():

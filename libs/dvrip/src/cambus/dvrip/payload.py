@@ -21,17 +21,21 @@ TAIL: Final = b"\n\x00"
 _TAIL_BYTES: Final = b"\x00\n\r "
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 200_000
+#: Escaped halves of characters in a body; no device writes its texts so.
+MAX_SURROGATES: Final = 20_000
 
 #: A string, to the end of the text if it is not closed, so that no quote in it is tried as another beginning.
 _STRINGS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS: Final = re.compile(r"[\[\]{}]")
-#: A pair of surrogates, a run of lone ones, or any other escape.
-_ESCAPES: Final = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    r"|((?:\\u[dD](?:[c-fC-F]|[89abAB](?!..\\u[dD][c-fC-F]))[0-9a-fA-F]{2})+)|\\.",
+#: A whole run of backslashes and the escaped surrogates behind it: a pair, or lone ones in a row.
+_SURROGATES: Final = re.compile(
+    r"(\\(?<!\\\\)\\*+)"
+    r"(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    r"|(u[dD](?:[c-fC-F]|[89abAB](?!..\\u[dD][c-fC-F]))[0-9a-fA-F]{2}"
+    r"(?:\\u[dD](?:[c-fC-F]|[89abAB](?!..\\u[dD][c-fC-F]))[0-9a-fA-F]{2})*+))",
     re.DOTALL,
 )
-_SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_ESCAPE_CHARS: Final = 6
 
 
 def strip_tail(data: bytes) -> bytes:
@@ -53,7 +57,8 @@ def decode_body(data: bytes) -> JsonObject:
     """The JSON object in a control payload; an empty payload is an empty object.
 
     Raises:
-        MalformedPayload: not JSON, not an object, duplicate keys, or above `MAX_DEPTH` or `MAX_NODES`.
+        MalformedPayload: not JSON, not an object, duplicate keys, or above `MAX_DEPTH`, `MAX_NODES` or
+            `MAX_SURROGATES`.
     """
     text = decode_text(strip_tail(data)).lstrip("\ufeff \t\r\n")
     if not text:
@@ -61,9 +66,12 @@ def decode_body(data: bytes) -> JsonObject:
     if text[0] != "{":
         raise MalformedPayload(f"want an object, got {_excerpt(text, 0)}", offset=0, context="JSON body")
     _check_limits(text)
-    if _SURROGATE_ESCAPE.search(text):
+    surrogates = text.count("\\ud") + text.count("\\uD")
+    if surrogates > MAX_SURROGATES:
+        raise MalformedPayload(f"more than {MAX_SURROGATES} halves of characters", context="JSON body")
+    if surrogates:
         # A lone surrogate can be written as an escape but not as UTF-8: nobody downstream could send it on.
-        text = _ESCAPES.sub(_no_lone_surrogate, text)
+        text = _SURROGATES.sub(_no_lone_surrogate, text)
     try:
         value: JsonObject = _DECODER.decode(text)  # the text starts with a brace
     except json.JSONDecodeError as error:
@@ -106,8 +114,11 @@ def _check_limits(text: str) -> None:
             return  # the object ends here; if there is more, the decoder refuses it
 
 
-def _no_lone_surrogate(escape: re.Match[str]) -> str:
-    return "?" * (len(escape[1]) // 6) if escape[1] else escape[0]
+def _no_lone_surrogate(found: re.Match[str]) -> str:
+    backslashes, pair, lone = found.groups()
+    if len(backslashes) % 2 == 0:  # the last one is itself escaped: what follows it is text
+        return backslashes + (pair or lone)[: _ESCAPE_CHARS - 1] + "?" * (len(pair or lone) // _ESCAPE_CHARS)
+    return found[0] if pair else backslashes[:-1] + "?" * (len(lone) // _ESCAPE_CHARS + 1)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
