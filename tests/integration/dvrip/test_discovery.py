@@ -120,7 +120,11 @@ async def test_devices_that_announce_themselves_are_found_too(network):
 
 
 async def test_a_later_answer_fills_in_what_an_earlier_one_left_out(network):
-    network.devices = [{"MAC": "00:0b:3f:00:00:01", "SN": ""}, common(HostName="gate"), common(HostName="late")]
+    network.devices = [
+        {"MAC": "00:0b:3f:00:00:01", "SN": ""},
+        common(HostName="gate"),
+        common(HostName="late"),
+    ]
     (device,) = await discover([network.address], ANY, listen_s=0.1)
     assert (device.mac, device.serial, device.channels) == ("00:0b:3f:00:00:01", "s1", 4)
     assert device.name == "gate"
