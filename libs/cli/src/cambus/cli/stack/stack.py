@@ -162,6 +162,7 @@ class Stack:
             store=options.data_dir / "nats",
             port=free_or_any(options.nats_port),
             log=_fresh(self.log(NATS)),
+            working=options.data_dir / NATS,
         )
         try:
             await nats.start()
