@@ -25,10 +25,12 @@ from cambus.dvrip.ids import MessageId
 from cambus.dvrip.live import LiveStream
 from cambus.dvrip.messages.playback import PlaybackTarget
 from cambus.dvrip.messages.registration import RegistrationLogin
+from cambus.dvrip.payload import encode_body
 from cambus.dvrip.playback import Playback
 from cambus.dvrip.registered import RegisteredDevice
 from cambus.dvrip.registration import RegistrationListener, RegistrationSettings, Verdict, _Guest
 from cambus.dvrip.session import ClientSession
+from cambus.dvrip.wire import serialize
 from cambus.simulators.dvrip.archive import ArchivePlan
 from cambus.simulators.dvrip.clock import DeviceClock
 from cambus.simulators.dvrip.device import Identity, SimulatedDevice
@@ -166,13 +168,17 @@ class RegistrationSocket:
 
     def _judge(self, login: RegistrationLogin, address: str) -> Verdict:
         login.check_password("secret")
-        return Verdict(100 if self.fuzz.random.random() < 0.02 else 203)
+        return Verdict(100 if self.fuzz.random.random() < 0.2 else 203)  # a number is kept for an hour
 
     def _dial(self) -> None:
+        draw = self.fuzz.random  # so many addresses that few are held off for what they did before
         self.guest = _Guest(self.listener)
-        self.socket = DeadSocket(self.guest, f"192.0.2.{self.fuzz.random.randrange(200)}")
+        self.socket = DeadSocket(self.guest, f"10.{draw.randrange(256)}.{draw.randrange(256)}.1")
         self.guest.connection_made(self.socket)
-        self.left = self.fuzz.random.randrange(1, 6)
+        self.left = draw.randrange(1, 6)
+        if draw.random() < 0.02 and not self.socket.is_closing():
+            login = encode_body({"DeviceID": draw.randrange(50), "UserName": "u", "PassWord": "secret"})
+            self.guest.data_received(serialize(draw.choice([999, 1000, 1008]), login))
 
     def step(self) -> None:
         if self.socket.is_closing() or self.left == 0:
@@ -190,8 +196,10 @@ class RegistrationSocket:
 
     async def end(self) -> None:
         self.socket.close()
+        await asyncio.sleep(0)  # the listener hears of it in its turn
         assert self.listener.counters["logins"] > 0
         assert self.listener.counters["garbage"] > 0
+        assert self.listener.counters["claims_refused"] > 0
         assert self.listener._guests == set()
         assert self.listener.devices == {}
 
