@@ -387,6 +387,23 @@ async def test_a_claim_from_another_address_is_refused_unless_addresses_are_not_
     await asyncio.gather(opening, return_exceptions=True)
 
 
+@pytest.mark.parametrize(("listener", "own"), [(True, False), (False, True), (True, None), (False, None)])
+async def test_whether_addresses_are_checked_is_said_of_all_devices_or_of_one(platform, listener, own):
+    platform.verdict = Verdict(100, check_address=own)
+    await platform.start(check_address=listener)
+    dialler, device = await platform.device()
+    device.address = "192.0.2.1"  # as if the main connection had come from there
+    opening = asyncio.create_task(device.open_live(2))
+    await dialler.answer(1410)
+    data = await platform.dial()
+    claim = {"OPMonitor": {"Parameter": {"Channel": 2, "StreamType": "Main"}}}
+    data.send(1413, claim, sid=dialler.session_id)
+    is_checked = listener if own is None else own
+    assert decode_body((await data.receive(1414)).payload)["Ret"] == (103 if is_checked else 100)
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+
+
 async def test_the_keepalive_of_the_device_is_answered(platform):
     await platform.start()
     dialler, _ = await platform.device()

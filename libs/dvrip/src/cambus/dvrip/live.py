@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from cambus.dvrip.errors import ConnectionLost, DvripError, Refused, RequestTimeout
 from cambus.dvrip.frame_queue import EndOfFrames, FrameQueue
@@ -11,7 +11,8 @@ from cambus.dvrip.frames import MediaFrame
 from cambus.dvrip.ids import STREAM_IDS, MessageId
 from cambus.dvrip.media import StreamSplitter
 from cambus.dvrip.media_path import MediaPath
-from cambus.dvrip.messages.monitor import Action, force_key_frame_body, monitor_body
+from cambus.dvrip.messages.monitor import Action, monitor_body
+from cambus.dvrip.undocumented import JsonBody, Undocumented, undocumented_body
 from cambus.dvrip.wire import Header
 
 _KEY_FRAME = b"\x00\x00\x01\xfc"
@@ -29,6 +30,7 @@ class LiveStream:
         silence_s: gap after which a stream counts as dead.
         queue: where frames wait for the consumer.
         combine: ``CombinMode`` of the requests.
+        bodies: `Profile.bodies` of the device.
         on_stop: called once when the stream is given back.
 
     Attributes:
@@ -45,6 +47,7 @@ class LiveStream:
         silence_s: float,
         queue: FrameQueue | None = None,
         combine: str = "NONE",
+        bodies: Mapping[str, JsonBody | None] | None = None,
         on_stop: Callable[[], None] | None = None,
     ) -> None:
         self.channel = channel
@@ -56,6 +59,7 @@ class LiveStream:
         self._on_stop = on_stop
         self.started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._combine = combine
+        self._bodies = bodies or {}
         self._silence_s = silence_s
         self._queue = queue or FrameQueue()
         self._splitter = StreamSplitter()
@@ -136,8 +140,10 @@ class LiveStream:
 
     def force_key_frame(self) -> None:
         """Ask for a key frame (1562) without waiting; devices that do not know it are not minded."""
-        if self._path is not None:
-            body = force_key_frame_body(self.channel, self.stream)
+        body = undocumented_body(
+            Undocumented.KEY_FRAME, self._bodies, channel=self.channel, stream=self.stream
+        )
+        if self._path is not None and body:
             with contextlib.suppress(DvripError):
                 self._path.control.submit(MessageId.FORCE_I_FRAME, body, soft=True, label="key frame")
 

@@ -1,11 +1,13 @@
 """What is particular about one device, and the secrets that open it."""
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from cambus.dvrip.password import hash_password
+from cambus.dvrip.undocumented import JsonBody
 
 #: TCP connections a device is given before its own limit is known (DVRIP §5).
 DEFAULT_CONNECTION_BUDGET: Final = 6
@@ -58,6 +60,10 @@ class Profile:
         request_by_claim_id: active registration: ask for media with the claim ids (DVRIP §11).
         import_in_parts: configuration imports go in Total/Cur parts (DVRIP §2.1).
         login_type: ``LoginType`` of the login.
+        answers_keepalives: it does; else their silence is no sign of a dead connection (DVRIP §5).
+        end_flag_on_data: the last piece of firmware carries the end mark, none follows it (DVRIP §13).
+        talk_format_inside: ``AudioFormat`` of a talk stands inside ``Parameter`` (DVRIP §10.2).
+        bodies: its own, of messages without a documented one, see `cambus.dvrip.undocumented`.
     """
 
     seed_ids: bool = False
@@ -73,6 +79,10 @@ class Profile:
     request_by_claim_id: bool = False
     import_in_parts: bool = False
     login_type: str = "DVRIP-Web"
+    answers_keepalives: bool = True
+    end_flag_on_data: bool = False
+    talk_format_inside: bool = False
+    bodies: Mapping[str, JsonBody | None] = field(default_factory=dict)
 
     def wire_channel(self, channel: int) -> int:
         """The number of our 0-based ``channel`` in bodies this device reads."""

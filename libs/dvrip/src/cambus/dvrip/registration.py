@@ -74,12 +74,14 @@ class Verdict:
         is_pending: accepted, but to be commanded only after approval.
         profile: deviations of the device.
         timeouts: of its session; those of the listener if None.
+        check_address: its claims have to come from where it registered from; as the listener is set if None.
     """
 
     code: int
     is_pending: bool = False
     profile: Profile | None = None
     timeouts: Timeouts | None = None
+    check_address: bool | None = None
 
 
 Judge = Callable[[RegistrationLogin, str], Verdict]
@@ -214,13 +216,16 @@ class RegistrationListener:
         body = registration_reply(ReturnCode.OK, session_id, self.settings.alive_interval_s)
         guest.answer(packet, reply, body, session_id)
         timeouts = verdict.timeouts or self.settings.timeouts
+        check_address = (
+            self.settings.check_address if verdict.check_address is None else verdict.check_address
+        )
         device = self._make_device(
             login,
             guest.address,
             expect=self._expected.append,
             forget=self._forget_claim,
             claim_within_s=self.settings.claim_within_s,
-            check_address=self.settings.check_address,
+            check_address=check_address,
             is_pending=verdict.is_pending,
             profile=verdict.profile,
             timeouts=timeouts,

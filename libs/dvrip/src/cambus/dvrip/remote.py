@@ -40,7 +40,7 @@ from cambus.dvrip.media_path import (
     MediaPath,
 )
 from cambus.dvrip.messages.alarm import AlarmReport
-from cambus.dvrip.messages.monitor import CONNECT_ALL, Action, Stream, force_key_frame_body
+from cambus.dvrip.messages.monitor import CONNECT_ALL, Action, Stream
 from cambus.dvrip.messages.playback import MAX_PER_SOCKET, PlaybackTarget
 from cambus.dvrip.messages.registration import claim_key
 from cambus.dvrip.operations.alarms import AlarmOperations
@@ -62,6 +62,7 @@ from cambus.dvrip.shared_path import ClaimHandler, Lane, SharedData
 from cambus.dvrip.snapshot import SnapshotCollector, picture_of, snapshot_body
 from cambus.dvrip.talk import Talk
 from cambus.dvrip.timeouts import Timeouts
+from cambus.dvrip.undocumented import Undocumented, undocumented_body
 from cambus.dvrip.wire import Header
 
 #: An alarm is a line of text; a longer one would only cost the time to read it.
@@ -252,6 +253,7 @@ class RemoteDevice(ABC):
             silence_s=self.timeouts.media_silence,
             queue=queue,
             combine=self.profile.combine_mode,
+            bodies=self.profile.bodies,
             on_stop=lambda: self._forget_stream(key),
         )
         try:
@@ -275,7 +277,12 @@ class RemoteDevice(ABC):
 
     def force_key_frame(self, channel: int, stream: str = Stream.MAIN) -> None:
         """Ask for a key frame (1562) without waiting; devices that do not know it are not minded."""
-        body = force_key_frame_body(self.profile.wire_channel(channel), stream)
+        wire_channel = self.profile.wire_channel(channel)
+        body = undocumented_body(
+            Undocumented.KEY_FRAME, self.profile.bodies, channel=wire_channel, stream=stream
+        )
+        if not body:
+            return
         with contextlib.suppress(DvripError):
             self.control.submit(MessageId.FORCE_I_FRAME, body, soft=True, label="key frame")
 
@@ -347,7 +354,7 @@ class RemoteDevice(ABC):
         """
         if self._talk is not None:
             raise Refused("busy", "a talk is running already")
-        talk = self._talk = Talk(on_stop=self._forget_talk)
+        talk = self._talk = Talk(format_inside=self.profile.talk_format_inside, on_stop=self._forget_talk)
         try:
             path = await self._start_media(
                 TALK, talk.body, talk.started, on_media=talk.on_media, on_push=talk.on_push

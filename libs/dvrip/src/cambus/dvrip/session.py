@@ -108,7 +108,7 @@ class ClientSession:
         self._hand_out = hand_out
         self._reader = reader or PacketReader()
         self._reassembler = Reassembler(self.timeouts.fragment)
-        self._keepalive = KeepaliveSchedule(self.timeouts.keepalive)
+        self._keepalive = KeepaliveSchedule(self.timeouts.keepalive, heeded=self.profile.answers_keepalives)
         self._exchanges = ExchangeTable(parallel=self.profile.parallel_requests)
         self._sequence = 0
         self._outgoing: list[bytes] = []

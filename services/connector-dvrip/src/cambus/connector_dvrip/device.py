@@ -144,7 +144,9 @@ class DvripDevice:
         password = "" if credentials.password is None else credentials.password.get_secret_value()
         client = DialledClient(
             *address,
-            credentials=NativeCredentials(credentials.username, password),
+            credentials=NativeCredentials(
+                credentials.username, password, encrypt_type=self.options.login_encryption
+            ),
             profile=self.options.profile(self._topology),
             timeouts=self.options.timeouts(self._request_timeout_s),
             metrics=self.metrics,

@@ -35,6 +35,7 @@ Identity = Annotated[
     str, BeforeValidator(_identity), StringConstraints(min_length=1, max_length=MAX_DEVICE_ID)
 ]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
+UndocumentedBodies = dict[Literal["key_frame", "serial_open", "serial_close"], JsonObject | None]
 
 
 class DvripOptions(BaseModel):
@@ -48,6 +49,26 @@ class DvripOptions(BaseModel):
     )
     strict_registration: bool = Field(
         default=False, description="When it dials in, take a hash for a password only where it says so."
+    )
+    registration_check_address: bool | None = Field(
+        default=None,
+        description="When it dials in, its video has to come from where it registered from; by default the connector's "
+        "setting.",
+    )
+    request_by_claim_id: bool = Field(
+        default=False, description="When it dials in, it is asked for media with the ids of claims."
+    )
+    login_encryption: Literal["MD5", "NONE"] = Field(
+        default="MD5",
+        description="How the password is sent at a login: its hash, or in clear for firmware that wants it so.",
+    )
+    login_type: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,32}$")] = Field(
+        default="DVRIP-Web", description="`LoginType` of a login; some firmware gives each type other rights."
+    )
+    answers_keepalives: bool = Field(
+        default=True,
+        description="It answers keepalives; off for firmware that ignores them, whose silent loss the next question "
+        "finds out.",
     )
     channel_base: Literal[0, 1] = Field(
         default=0, description="Number of the first channel on the wire; some single-channel cameras want 1."
@@ -79,6 +100,10 @@ class DvripOptions(BaseModel):
     alarm_hold_s: Seconds = Field(
         default=60.0, description="Seconds after which an alarm whose end never came counts as over."
     )
+    alarm_centre_reply: bool | None = Field(
+        default=None,
+        description="Answer what it pushes to the alarm centre (1509); by default the connector's setting.",
+    )
     alarm_poll_s: Annotated[float, Field(ge=1, le=3600)] | None = Field(
         default=None, description="Ask for alarms so often, for devices that report none; by default never."
     )
@@ -88,6 +113,9 @@ class DvripOptions(BaseModel):
         default=None, description="The preset that `ptz.home` goes to; by default the camera has no home."
     )
     audio: bool = Field(default=True, description="Publish the sound of live streams.")
+    talk_format_inside: bool = Field(
+        default=False, description="It looks for the format of a talk inside `Parameter`."
+    )
     snapshots: Literal["auto", "device", "stream"] = Field(
         default="auto", description="Pictures from the device, from its video, or whichever works."
     )
@@ -96,6 +124,10 @@ class DvripOptions(BaseModel):
     )
     upgrade_type: str = Field(
         default="System", max_length=64, description="`Type` of an upgrade; others than `System` are rare."
+    )
+    upgrade_end_on_data: bool = Field(
+        default=False,
+        description="The last piece of firmware carries the end mark; by default an empty packet after it does.",
     )
     upgrade_return_s: Annotated[float, Field(gt=0, le=3600)] = Field(
         default=300.0, description="Seconds it may take to come back after an upgrade."
@@ -115,6 +147,11 @@ class DvripOptions(BaseModel):
         default=None,
         description="Bytes of recordings fetched from it per second at most; by default the connector's setting.",
     )
+    undocumented_bodies: UndocumentedBodies = Field(
+        default_factory=dict,
+        description="Bodies of its own for messages the vendor documents none for: `key_frame`, `serial_open`, "
+        "`serial_close`.",
+    )
     request_timeout_s: Annotated[float, Field(gt=0, le=300)] | None = Field(
         default=None, description="Seconds it may take to answer; by default the connector's setting."
     )
@@ -128,6 +165,13 @@ class DvripOptions(BaseModel):
         if name is not None:
             zone(name)
         return name
+
+    @field_validator("undocumented_bodies")
+    @classmethod
+    def _only_pictures_do_without(cls, bodies: UndocumentedBodies) -> UndocumentedBodies:
+        if any(body is None and what != "key_frame" for what, body in bodies.items()):
+            raise ValueError("only key_frame can be null, which is never to be asked for")
+        return bodies
 
     @classmethod
     def of(cls, options: JsonObject) -> Self:
@@ -160,6 +204,12 @@ class DvripOptions(BaseModel):
             fast_scan=self.fast_scan,
             upgrade_piece_bytes=self.upgrade_piece_bytes,
             import_in_parts=self.import_in_parts,
+            request_by_claim_id=self.request_by_claim_id,
+            login_type=self.login_type,
+            answers_keepalives=self.answers_keepalives,
+            end_flag_on_data=self.upgrade_end_on_data,
+            talk_format_inside=self.talk_format_inside,
+            bodies={str(what): body for what, body in self.undocumented_bodies.items()},
         )
 
     def timeouts(self, request_s: float) -> Timeouts:

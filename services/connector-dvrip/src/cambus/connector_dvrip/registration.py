@@ -141,6 +141,7 @@ class Registration:
             ReturnCode.OK,
             profile=options.profile(Topology.TWO_SOCKETS),
             timeouts=options.timeouts(self._settings.dvrip_request_timeout_s),
+            check_address=options.registration_check_address,
         )
 
     def _judge_unknown(self, login: RegistrationLogin, address: str) -> Verdict:

@@ -4,14 +4,15 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from cambus.dvrip.errors import ConnectionLost, DvripError, MalformedPayload, Refused, error_for_code
 from cambus.dvrip.ids import MessageId
-from cambus.dvrip.messages.bodies import named, return_code
+from cambus.dvrip.messages.bodies import return_code
 from cambus.dvrip.objects.fields import SerialLine
 from cambus.dvrip.operations.caller import Caller
 from cambus.dvrip.payload import decode_body, looks_like_json
+from cambus.dvrip.undocumented import Undocumented, undocumented_body
 from cambus.dvrip.wire import REQUEST_VERSION, Header
 
 #: Bytes of one packet to or from a port.
@@ -157,7 +158,7 @@ class SerialOperations:
         control.on_media = self._on_data
         control.closed.add_done_callback(lambda _: self._end())
         try:
-            await self._control(port, "Open", line)
+            await self._control(port, Undocumented.SERIAL_OPEN, line)
         except BaseException:
             self._channels.pop(port, None)
             raise
@@ -175,18 +176,16 @@ class SerialOperations:
         if self._channels.pop(port, None) is None:
             return
         try:
-            await self._control(port, "Close", DEFAULT_LINE)
+            await self._control(port, Undocumented.SERIAL_CLOSE, DEFAULT_LINE)
         except (ConnectionLost, Refused):
             return
         except DvripError:
             if not self._caller.control.is_closed:
                 raise
 
-    async def _control(self, port: Port, action: str, line: SerialLine) -> None:
-        body: dict[str, Any] = {"Action": action, "Type": str(port), "Attribute": list(line)}
-        await self._caller.call(
-            MessageId.TRANSPARENT_CHANNEL, named("TransparentComm", body), label=f"{port} {action}"
-        )
+    async def _control(self, port: Port, what: Undocumented, line: SerialLine) -> None:
+        body = undocumented_body(what, self._caller.profile.bodies, port=str(port), line=list(line))
+        await self._caller.call(MessageId.TRANSPARENT_CHANNEL, body, label=f"{port} {what}")
 
     def _on_data(self, header: Header, payload: bytes) -> None:
         port = _PORTS.get(header.message_id)

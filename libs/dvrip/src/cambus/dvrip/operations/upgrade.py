@@ -118,8 +118,8 @@ class UpgradeOperations:
         try:
             with self._caller.events(only=_REPORTS) as reports:
                 await self._start(kind)
-                sent, sequence = await self._send(image, kind, report)
-                last = self._end(sequence)
+                sent, sequence, held = await self._send(image, kind, report)
+                last = self._end(sequence, held)
                 try:
                     await self._follow(reports, sent, report)
                 finally:
@@ -140,13 +140,23 @@ class UpgradeOperations:
 
     async def _send(
         self, image: bytes | AsyncIterable[bytes], kind: str, report: Callable[[UpgradeProgress], None]
-    ) -> tuple[int, int]:
-        """Send the pieces, each after the last one's acknowledgement; return bytes and next sequence."""
+    ) -> tuple[int, int, bytes]:
+        """Send the pieces, each after the last one's acknowledgement.
+
+        Returns:
+            The bytes in all, the next sequence, and the piece that is to carry the end mark: empty, unless this
+            device wants it on the last of them.
+        """
+        held = b""
         sent = 0
         sequence = 1
         async for piece in _pieces(image, self._caller.profile.upgrade_piece_bytes):
             if self._abort:
                 await self._send_abort(kind)
+            if self._caller.profile.end_flag_on_data:
+                held, piece = piece, held  # noqa: PLW2901  # the one before goes, this one waits
+                if not piece:
+                    continue
             try:
                 reply = await self._caller.request(
                     MessageId.UPGRADE_DATA, piece, timeout="upgrade_ack", label="firmware", sequence=sequence
@@ -161,7 +171,7 @@ class UpgradeOperations:
             report(UpgradeProgress(UpgradePhase.SENDING, sent, 0))
         if self._abort:
             await self._send_abort(kind)
-        return sent, sequence
+        return sent + len(held), sequence, held
 
     async def _send_abort(self, kind: str) -> None:
         try:
@@ -172,12 +182,12 @@ class UpgradeOperations:
             raise UpgradeError(f"aborted; {error}", UpgradePhase.SENDING) from error
         raise UpgradeError("aborted", UpgradePhase.SENDING)
 
-    def _end(self, sequence: int) -> PendingReply:
-        """Send the end packet; not every device acknowledges it."""
+    def _end(self, sequence: int, payload: bytes) -> PendingReply:
+        """Send the end packet, mostly an empty one; not every device acknowledges it."""
         try:
             return self._caller.control.submit(
                 MessageId.UPGRADE_DATA,
-                b"",
+                payload,
                 soft=True,
                 timeout="upgrade_ack",
                 label="end of firmware",

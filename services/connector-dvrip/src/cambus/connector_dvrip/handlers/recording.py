@@ -92,8 +92,7 @@ async def manual(session: DvripSession, request: commands.RecordingManualRequest
     if request.stream != "main":
         raise Unsupported("these devices record their channels, not single streams")
     mode = "ManualRecord" if request.on else "ConfigRecord"
-    name = element("Record", session.client.profile.wire_channel(request.channel))
-    await session.client.config.merge(name, {"RecordMode": mode})
+    await session.client.config.merge(element("Record", request.channel), {"RecordMode": mode})
     return Done()
 
 
