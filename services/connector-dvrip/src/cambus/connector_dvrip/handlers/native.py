@@ -1,5 +1,6 @@
 """The escape hatch: any message of the protocol, by its id (DVRIP §4)."""
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from cambus.connector.handlers import HandlerTable
@@ -8,7 +9,10 @@ from cambus.connector_dvrip.mapping.native import json_value
 from cambus.connector_dvrip.session import DvripSession
 from cambus.dvrip.codes import ReturnCode
 from cambus.dvrip.errors import ProtocolError
+from cambus.dvrip.exchange import Collector
 from cambus.dvrip.ids import READ_ONLY_IDS, MessageId
+from cambus.dvrip.operations.transfers import ZipCollector
+from cambus.dvrip.snapshot import SnapshotCollector
 from cambus.schemas.commands import native as commands
 from cambus.schemas.errors import BadRequest
 
@@ -16,6 +20,14 @@ OURS: Final = frozenset(
     {MessageId.LOGIN, MessageId.LOGOUT, MessageId.KEEPALIVE, MessageId.UPGRADE, MessageId.UPGRADE_DATA}
 )
 """Messages that would wreck what the session itself is doing."""
+
+_GATHERED: Final[Mapping[int, Callable[[], Collector]]] = {
+    MessageId.SNAPSHOT: SnapshotCollector,
+    MessageId.UI_SCREENSHOT: SnapshotCollector,
+    MessageId.CONFIG_EXPORT: ZipCollector,
+    MessageId.LOG_EXPORT: ZipCollector,
+}
+"""What is answered in as many packets as it takes; all else comes whole, or in parts that say so themselves."""
 
 
 def register(table: HandlerTable[DvripSession]) -> None:
@@ -35,8 +47,14 @@ async def call(session: DvripSession, request: commands.NativeCallRequest) -> co
             f"confirm: must be true for message {message_id}, which may do more than read",
             reason="confirm-required",
         )
+    gather = _GATHERED.get(message_id)
     reply = await session.client.request(
-        message_id, body, expect=reply_id, timeout_s=request.timeout_s, label=f"message {message_id}"
+        message_id,
+        body,
+        expect=reply_id,
+        timeout_s=request.timeout_s,
+        label=f"message {message_id}",
+        collector=None if gather is None else gather(),
     )
     try:
         native = reply.body
