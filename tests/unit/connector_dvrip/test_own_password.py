@@ -134,6 +134,22 @@ def test_a_second_change_after_one_that_was_cut_off_is_safe_too(fault):
             assert again.stored.password.get_secret_value() == again.device_password
 
 
+@pytest.mark.parametrize(("detail", "tries"), [("locked", 1), ("blacklisted", 1), ("unknown-user", 2)])
+def test_an_account_that_is_locked_is_not_shown_the_password_before_too(detail, tries):
+    world = World()
+    world.stored = Credentials(username="admin", password="new", previous_password="old")
+
+    async def refuse(credentials):
+        world.logins.append(credentials.password.get_secret_value())
+        raise CredentialsRefused(detail, "no")
+
+    unit = world.unit()
+    unit._device = SimpleNamespace(connect=refuse)
+    with pytest.raises(CredentialsRefused, match="no"):
+        run(DialledUnit._connect(unit))
+    assert world.logins == ["new", "old"][:tries]
+
+
 def test_undisturbed_it_is_the_new_one_at_the_first_login():
     world = World()
     run(change(world))

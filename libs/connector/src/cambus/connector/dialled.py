@@ -28,6 +28,11 @@ REBOOT_POLL_S: Final = 5.0
 REBOOT_S: Final = 300.0
 """How long a device may take to restart before it counts as away."""
 
+NO_MATTER_WHICH: Final = frozenset({"locked", "blacklisted"})
+"""Refusals whatever the password: another one would not open, and may count as one more wrong one."""
+
+_REFUSED: Final = frozenset({DeviceState.CREDENTIALS_REJECTED, DeviceState.LOCKED})
+
 
 class DialledUnit(DeviceUnit):
     """A device that is dialled by the holder of its shard.
@@ -95,7 +100,7 @@ class DialledUnit(DeviceUnit):
             return
         self.presence.adopt(last)
         self.epoch = epoch_after(last, self.epoch)
-        if last is None or last.retry_at is None or last.state is not DeviceState.CREDENTIALS_REJECTED:
+        if last is None or last.retry_at is None or last.state not in _REFUSED:
             return
         reference = self.record.credentials
         written = None if reference is None else self._around.credentials.written(reference.name)
@@ -115,8 +120,8 @@ class DialledUnit(DeviceUnit):
         credentials = self._around.credentials.open(reference.name)
         try:
             session = await self._device.connect(credentials)
-        except CredentialsRefused:
-            if credentials.previous_password is None:
+        except CredentialsRefused as refusal:
+            if credentials.previous_password is None or refusal.detail in NO_MATTER_WHICH:
                 raise
             before = Credentials(username=credentials.username, password=credentials.previous_password)
             session = await self._device.connect(before)

@@ -23,6 +23,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from cambus.dvrip.backoff import CredentialPolicy, DialState, dial_state
 from cambus.dvrip.budget import ConnectionBudget
 from cambus.dvrip.codes import SESSION_LOST, ReturnCode
 from cambus.dvrip.connection import Connection, PacketHandler, Reply
@@ -83,6 +84,8 @@ class DvripClient(RemoteDevice):
         self.topology = self.profile.topology
         self.budget = ConnectionBudget(self.profile.connections)
         self._credentials = credentials
+        self._refusal: AuthError | None = None
+        self._logins = CredentialPolicy()
         self._renewal = SessionRenewal(self._log_in_again)
 
     async def connect(self) -> LoginReply:
@@ -163,7 +166,14 @@ class DvripClient(RemoteDevice):
         kind: MediaKind | None = None,
         claim_first: bool = False,
     ) -> Connection:
-        """A connection that is logged in; the caller has it in the budget already."""
+        """A connection that is logged in; the caller has it in the budget already.
+
+        Once the account was refused it is not shown again before its time, whoever wants a connection: a few more
+        refusals, and the device locks it.
+        """
+        loop = asyncio.get_running_loop()
+        if self._refusal is not None and self._logins.delay_s("", loop.time()) > 0:
+            raise AuthError(self._refusal.reason, self._refusal.code)
         stray = kind.stray_replies if kind else frozenset[int]()
         session = ClientSession(self.profile, self.timeouts, hand_out=stray)
         connection = await Connection.open(self.host, self.port, session, on_media=on_media, on_push=on_push)
@@ -173,9 +183,17 @@ class DvripClient(RemoteDevice):
                 with contextlib.suppress(RequestTimeout, DeviceError, MalformedPayload):
                     await connection.request(MessageId.MONITOR_CLAIM, body, soft=True, timeout_s=1.0)
             await connection.login(self._credentials)
+        except AuthError as error:
+            if dial_state(error) is not DialState.BACKOFF:
+                self._refusal = error
+                self._logins.refused("", loop.time())
+            await connection.close()
+            raise
         except BaseException:
             await connection.close()
             raise
+        self._refusal = None
+        self._logins.accepted()
         return connection
 
     # media

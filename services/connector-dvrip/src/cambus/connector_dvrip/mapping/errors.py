@@ -3,6 +3,7 @@
 from typing import Final
 
 from cambus.connector.errors import CredentialsRefused, EndReason, SessionEnd
+from cambus.dvrip.backoff import DialState, dial_state
 from cambus.dvrip.codes import SESSION_LOST, AuthReason
 from cambus.dvrip.errors import (
     AuthError,
@@ -85,6 +86,8 @@ def end_of_session(error: DvripError | None) -> SessionEnd:
     """Return why a session, or a stream, that was up ended; None: we closed it."""
     if error is None:
         return SessionEnd(EndReason.CONNECTION_LOST, "closed by us")
+    if isinstance(error, AuthError) and dial_state(error) is not DialState.BACKOFF:
+        return end_of_attempt(error)  # it let us in before; it is not to be asked again at once
     reason = _end_reason(error)
     code = getattr(error, "code", None)
     return SessionEnd(reason, str(error), None if code is None else str(code))
