@@ -310,6 +310,20 @@ async def test_a_second_recorder_of_the_same_name_replaces_the_first(bench, simu
             device,
             lambda p: p.online and p.serial == second.device.identity.serial and p.epoch > before.epoch,
         )
+        told = await heard.until("exception.reported")
+        assert told.code == "serial-changed"
+        assert simulator.device.identity.serial in told.text
+        assert second.device.identity.serial in told.text
+
+
+async def test_the_same_recorder_that_dials_again_is_no_other(bench, simulator, device):
+    before = await bench.registered(device, simulator)
+    heard = await bench.heard(device)
+    simulator.registration.drop_main()
+    await bench.shown(device, lambda p: p.online and p.epoch > before.epoch)
+    simulator.raise_alarm("motion", 0)
+    while (event := await heard.next())[0] != "alarm.raised":
+        assert event[0] != "exception.reported"
 
 
 async def test_a_stop_hangs_up_and_the_recorder_dials_another_replica(bench, simulator, device):

@@ -17,6 +17,7 @@ from cambus.connector_dvrip.disk_health import DiskHealth
 from cambus.connector_dvrip.endpoints import Endpoint
 from cambus.connector_dvrip.following import follow_to
 from cambus.connector_dvrip.mapping.errors import end_of_attempt
+from cambus.connector_dvrip.mapping.native import text as shown
 from cambus.connector_dvrip.metrics import DvripMetrics
 from cambus.connector_dvrip.options import DvripOptions
 from cambus.connector_dvrip.session import DvripSession
@@ -154,7 +155,6 @@ class DvripDevice:
         session = await self._come_up(
             client, client.connect, credentials, serial=self._serial if elsewhere else ""
         )
-        self._serial = session.facts.info.serial
         if self._whereabouts is not None and self._whereabouts.reached(address):
             self.context.hooks.spawn(follow_to(self.context, address), "address")
         return session
@@ -204,6 +204,7 @@ class DvripDevice:
         self.credentials = credentials
         self._set_session(session)
         self._hold_alarms()
+        await self._look_for_another(session.facts.info.serial)
         await self._look_for_restart(session)
         return session
 
@@ -311,6 +312,14 @@ class DvripDevice:
         while self.session is None or self.session is session:
             await self._session_changed.wait()
         return self.session
+
+    async def _look_for_another(self, serial: str) -> None:
+        """Report that what answers, or calls itself so, is another device than before (DVRIP §11)."""
+        before, self._serial = self._serial, serial or self._serial
+        if before and serial and before != serial:
+            self._up_since = None  # how long it is up says nothing about the one before
+            text = f"another device answers: its serial number is {shown(serial, 64)}, it was {shown(before, 64)}"
+            await self.context.events.exception("serial-changed", text)
 
     # --- restarts ---------------------------------------------------------------------------------------
 
