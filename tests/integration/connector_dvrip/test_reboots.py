@@ -12,7 +12,7 @@ from cambus.simulators.dvrip import ArchivePlan, DvripSimulator
 
 USER, PASSWORD = "admin", "c4nary-passw0rd"
 NOW = datetime.now(UTC)
-SPAN = {"start": NOW - timedelta(days=2), "end": NOW}
+SPAN = {"start": NOW - timedelta(days=2), "end": NOW + timedelta(days=2)}
 
 MIDDLE = {
     "device.info": (1020, {}),
