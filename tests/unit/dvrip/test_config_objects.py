@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from dvrip_documents import CONFIG_OBJECTS
 
 from cambus.dvrip.errors import Refused
 from cambus.dvrip.objects.catalog import MODELS, PassThrough, check, problems, read_objects
@@ -15,53 +16,7 @@ from cambus.dvrip.values import Mask
 
 #: Every object of DVRIP §8 that has a row, and those it passes on as they are.
 DOCUMENTED = [
-    "AVEnc.Encode",
-    "Simplify.Encode",
-    "AVEnc.VideoColor",
-    "AVEnc.VideoWidget",
-    "Record",
-    "Storage.Snapshot",
-    "Detect.MotionDetect",
-    "Detect.BlindDetect",
-    "Detect.LossDetect",
-    "Detect.HumanDetection",
-    "Alarm.LocalAlarm",
-    "Alarm.IPCAlarm",
-    "Alarm.NetAlarm",
-    "Alarm.NetIPConflict",
-    "Alarm.NetAbort",
-    "Alarm.AlarmOut",
-    "Storage.StorageNotExist",
-    "Storage.StorageFailure",
-    "Storage.StorageLowSpace",
-    "Storage.StoragePosition",
-    "NetWork.NetCommon",
-    "NetWork.DAS",
-    "NetWork.AlarmServer",
-    "NetWork.NetNTP",
-    "NetWork.NetEmail",
-    "NetWork.NetFTP",
-    "NetWork.NetDHCP",
-    "NetWork.NetDNS",
-    "NetWork.NetPPPoE",
-    "NetWork.NetDDNS",
-    "NetWork.NetARSP",
-    "NetWork.NetIPFilter",
-    "NetWork.Upnp",
-    "NetWork.RTSP",
-    "NetWork.RemoteDeviceV3",
-    "NetWork.ChnStatus",
-    "Uart.Comm",
-    "Uart.PTZ",
-    "Uart.RS485",
-    "Uart.PTZPreset",
-    "Uart.PTZTour",
-    "fVideo.AudioInFormat",
-    "fVideo.Volume",
-    "General.General",
-    "General.Location",
-    "General.AutoMaintain",
-    "System.TimeZone",
+    *CONFIG_OBJECTS,
     "NetWork.DigTimeSyn",
     "NetWork.OnvifPwdCheckout",
     "NetWork.NetMobile",

@@ -4,14 +4,13 @@ A transfer is fed straight from the device's data connection. Its window is all 
 the connection is not read, and the device waits (DVRIP §10.1: reading slowly is the throttle).
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cambus.bus.transfer_sender import TransferAbandonedError, TransferSender
-from cambus.connector.ending import end
 from cambus.connector_dvrip.mp4_writer import Mp4Writer
+from cambus.connector_dvrip.session_tasks import SessionTasks
 from cambus.connector_dvrip.throttle import Throttle
 from cambus.connector_dvrip.walk import Clip
 from cambus.dvrip.errors import DeviceError, DvripError
@@ -23,8 +22,6 @@ from cambus.schemas.transfer import TransferOutcome, TransferResume
 
 if TYPE_CHECKING:
     from cambus.connector_dvrip.session import DvripSession
-
-CLOSE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +141,7 @@ class Downloads:
 
     def __init__(self, session: "DvripSession") -> None:
         self._session = session
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks = SessionTasks()
 
     async def start(self, wanted: Wanted) -> tuple[str, str]:
         """Begin a download; return its session and the subject to read it from.
@@ -176,24 +173,18 @@ class Downloads:
         except BaseException:
             session.slot.release(name)
             raise
-        task = asyncio.create_task(self._run(name, download, sender), name=f"download {name}")
-        self._tasks[name] = task
-        task.add_done_callback(lambda _: self._tasks.pop(name, None))
+        self._tasks.start(
+            "download", name, self._run(name, download, sender), lambda: session.slot.release(name)
+        )
         return name, sender.subject
 
     async def stop(self, name: str) -> None:
         """End a download; one that is over is no error."""
-        task = self._tasks.get(name)
-        if task is not None:
-            await end(task)
+        await self._tasks.stop(name)
 
     async def close(self) -> None:
         """End all of them, bounded in time."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=CLOSE_S)
+        await self._tasks.close()
 
     async def _run(self, name: str, download: Download, sender: TransferSender) -> None:
         try:

@@ -1,17 +1,14 @@
 """Recordings of the device, played onto the bus: each playback has a media subject of its own."""
 
-import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from cambus.connector.ending import end
 from cambus.connector_dvrip.playback_session import PlaybackSession, Show
+from cambus.connector_dvrip.session_tasks import SessionTasks
 from cambus.schemas.errors import NotFound
 from cambus.schemas.ids import SESSION_PREFIX, new_ulid
 
 if TYPE_CHECKING:
     from cambus.connector_dvrip.session import DvripSession
-
-CLOSE_S: Final = 1.0
 
 
 class Playbacks:
@@ -24,7 +21,7 @@ class Playbacks:
     def __init__(self, session: "DvripSession") -> None:
         self._session = session
         self._running: dict[str, PlaybackSession] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks = SessionTasks()
 
     async def start(self, show: Show) -> tuple[str, str]:
         """Play recordings one after the other; return the session and the subject of the frames.
@@ -51,9 +48,7 @@ class Playbacks:
             raise
         publisher = session.device.context.publisher(show.channel, SESSION_PREFIX + name)
         running = self._running[name] = PlaybackSession(session, name, show, playback, publisher)
-        task = asyncio.create_task(running.run(), name=f"playback session {name}")
-        self._tasks[name] = task
-        task.add_done_callback(lambda _: self._forget(name))
+        self._tasks.start("playback session", name, running.run(), lambda: self._forget(name))
         return name, publisher.subject
 
     def get(self, name: str) -> PlaybackSession:
@@ -69,19 +64,12 @@ class Playbacks:
 
     async def stop(self, name: str) -> None:
         """End a playback; one that is over is no error."""
-        task = self._tasks.get(name)
-        if task is not None:
-            await end(task)
+        await self._tasks.stop(name)
 
     async def close(self) -> None:
         """End all of them, bounded in time."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=CLOSE_S)
+        await self._tasks.close()
 
     def _forget(self, name: str) -> None:
         self._session.slot.release(name)
         self._running.pop(name, None)
-        self._tasks.pop(name, None)
