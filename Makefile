@@ -5,12 +5,15 @@ BIN := $(VENV)/bin
 MEMBERS := $(wildcard libs/*) $(wildcard services/*)
 WORKERS ?= 4
 FAST := not slow and not bench
+FUZZ_MINUTES ?= 30
+FUZZ_SEED ?= $(shell date +%s)
+export FUZZ_MINUTES
 ASYNCAPI_PARSER := 3.6.3
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run test test-all check bench schemas asyncapi format clean
+.PHONY: help install lock run test test-all fuzz check bench schemas asyncapi format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,6 +46,11 @@ test: check ## check, then the unit, property, golden, contract, integration and
 
 test-all: check ## test, and the slow ones: fault injection, soak, fuzz
 	$(BIN)/pytest -m 'not bench' -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+fuzz: install ## every parser with inputs made by chance, FUZZ_MINUTES=30 in all; FUZZ_SEED=, FUZZ_TARGET= with FUZZ_HEX= as well
+	@echo "FUZZ_SEED=$(FUZZ_SEED) FUZZ_MINUTES=$(FUZZ_MINUTES)"
+	FUZZ_SEED=$(FUZZ_SEED) FUZZ_TARGET='$(FUZZ_TARGET)' $(if $(FUZZ_HEX),FUZZ_HEX=$(FUZZ_HEX)) \
+		$(BIN)/pytest tests/fuzz/test_parsers.py -m slow -n 0 -rP
 
 bench: install ## run the benchmarks and print their ratios
 	$(BIN)/python tests/bench/run.py

@@ -171,7 +171,25 @@ async def test_a_killed_connector_does_not_send_the_image_again(suite):
         killed = suite.kill("connector-dvrip")
         attempt = (await over(suite, campaign))["connector-killed"]
         await suite.back("connector-dvrip", killed)
-        assert attempt.state is UpgradeState.FAILED
+        assert (attempt.state, attempt.reason) == (UpgradeState.FAILED, "interrupted")
         assert not attempt.image_sent
         assert sent(simulator) == (1, [])
         assert await takes_commands(suite, "connector-killed")
+        simulator.quirks.delay_s = {}
+        again = (await over(suite, await order(suite, "connector-killed")))["connector-killed"]
+        assert again.state is UpgradeState.SUCCEEDED  # whoever wants it all the same orders it anew
+        assert sent(simulator) == (2, [(SHA256, len(IMAGE))])
+
+
+async def test_a_connector_killed_while_the_device_writes_leaves_the_verdict_to_the_version(suite):
+    async with recorder(suite, "killed-late") as simulator:
+        before = simulator.firmware
+        campaign = await order(suite, "killed-late")
+        await simulator.wait_for(lambda: simulator.images)
+        killed = suite.kill("connector-dvrip")
+        attempt = (await over(suite, campaign))["killed-late"]
+        await suite.back("connector-dvrip", killed)
+        assert attempt.state is UpgradeState.SUCCEEDED
+        assert (attempt.version_before, attempt.version_after) == (before, simulator.firmware)
+        assert attempt.image_sent
+        assert sent(simulator) == (1, [(SHA256, len(IMAGE))])

@@ -17,6 +17,7 @@ from cambus.alarm_router.service import AlarmRouter
 from cambus.alarm_router.settings import AlarmRouterSettings
 from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
+from cambus.bus.errors import AssetNotFound
 from cambus.bus.in_process import RunningService
 from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
@@ -114,9 +115,10 @@ class AlarmBus:
         return RunningService(AlarmRouter, self.settings.model_copy(update=settings))
 
     @asynccontextmanager
-    async def process(self) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def process(self, **settings: object) -> AsyncIterator[asyncio.subprocess.Process]:
         """The service as a process of its own, for real signals."""
-        told = self.settings.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        changed = self.settings.model_copy(update=settings)
+        told = changed.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
         environment = {f"CAMBUS_{name.upper()}": str(value) for name, value in told.items()}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -196,8 +198,11 @@ class AlarmBus:
         return letters
 
     async def unfinished(self) -> int:
-        """Events the router has not been given, or has not ended."""
-        info = await self.bus.jetstream.call(f"CONSUMER.INFO.{assets.STREAM_EVENTS}.{commands.SERVICE}")
+        """Events the router has not been given, or has not ended; all of them before it is on duty at all."""
+        try:
+            info = await self.bus.jetstream.call(f"CONSUMER.INFO.{assets.STREAM_EVENTS}.{commands.SERVICE}")
+        except AssetNotFound:
+            return 1
         return info["num_pending"] + info["num_ack_pending"]
 
     async def all_done(self) -> bool:

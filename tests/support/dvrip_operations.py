@@ -11,15 +11,22 @@ import io
 import json
 import zipfile
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from cambus.dvrip.frames import VideoFrame
+from cambus.dvrip.messages.bitmaps import Bitmap
 from cambus.dvrip.messages.ptz import Move, PatternStep, PtzPoint
 from cambus.dvrip.messages.search import FileQuery
 from cambus.dvrip.messages.users import Group, User
+from cambus.dvrip.objects.detection import MotionDetect
+from cambus.dvrip.objects.network import NetCommon
 from cambus.dvrip.operations.config import element
 from cambus.dvrip.operations.machine import PartitionType
+from cambus.dvrip.operations.panel import Key
+from cambus.dvrip.operations.serial import Port
+from cambus.dvrip.operations.services import CameraAddress
 from cambus.dvrip.remote import RemoteDevice
 from cambus.dvrip.values import as_object
 
@@ -30,6 +37,7 @@ BEGIN = datetime.fromisoformat("2026-01-01 00:00:00")
 END = datetime.fromisoformat("2027-01-01 00:00:00")
 QUERY = FileQuery(0, BEGIN, END)
 GUARDS = Group("guards", ("Monitor_01",), "night shift")
+CAMERA = CameraAddress("admin", "pw", NetCommon(host="10.0.0.9", netmask="255.0.0.0", tcp_port=34567))
 BOB = User("bob", "guards", ("Monitor_01",), "new")
 
 
@@ -89,7 +97,7 @@ async def _talked(device: RemoteDevice) -> Any:
 
 
 async def _sampled(device: RemoteDevice) -> str:
-    return hashlib.sha256(await device.snapshot(0)).hexdigest()
+    return await _hashed(device.snapshot(0))
 
 
 async def _config_of(archive: Awaitable[bytes]) -> Any:
@@ -107,6 +115,28 @@ async def _general(device: RemoteDevice) -> Any:
     return await device.config.get("General.General")
 
 
+async def _typed(device: RemoteDevice) -> Any:
+    motion = await device.config.read(element("Detect.MotionDetect", 1))
+    changed = replace(motion, level=4) if isinstance(motion, MotionDetect) else motion
+    return await device.config.write(element("Detect.MotionDetect", 1), changed)
+
+
+async def _hashed(picture: Awaitable[bytes]) -> str:
+    return hashlib.sha256(await picture).hexdigest()
+
+
+async def _serial(device: RemoteDevice) -> Any:
+    """Every byte there is, and back; the recorder's port has an echo at its end."""
+    sent = bytes(range(256)) * 5
+    async with await device.serial.open(Port.RS485) as channel:
+        await channel.send(sent)
+        heard = b""
+        async with asyncio.timeout(PATIENT_S):
+            while len(heard) < len(sent):
+                heard += await anext(channel)
+    return heard == sent
+
+
 OPERATIONS: dict[str, Operation] = {
     "system.query": lambda d: d.system.query("SystemInfo"),
     "system.info": lambda d: d.system.info(),
@@ -121,6 +151,8 @@ OPERATIONS: dict[str, Operation] = {
     "config.set": lambda d: d.config.set(element("Detect.MotionDetect", 0) + ".Level", 2),
     "config.edit": _general,
     "config.merge": lambda d: d.config.merge("NetWork.NetCommon", {"HostName": "merged"}),
+    "config.read": lambda d: d.config.read("Detect.MotionDetect"),
+    "config.write": _typed,
     "config.reset": lambda d: d.config.reset("General.General", confirm=True),
     "config.channel_titles": lambda d: d.config.channel_titles(),
     "config.set_channel_titles": lambda d: d.config.set_channel_titles(["前门", "gate"]),
@@ -172,6 +204,18 @@ OPERATIONS: dict[str, Operation] = {
     "alarms.unguard": lambda d: d.alarms.unguard(),
     "transfers.export_config": lambda d: _config_of(d.transfers.export_config()),
     "transfers.export_log": lambda d: _log_of(d.transfers.export_log()),
+    "config.set_title_bitmap": lambda d: d.config.set_title_bitmap(Bitmap(16, 8, bytes(range(16)))),
+    "config.set_osd_bitmaps": lambda d: d.config.set_osd_bitmaps([Bitmap(8, 8, bytes(8))] * 2),
+    "machine.keep_log": lambda d: d.machine.keep_log(on=True),
+    "panel.press": lambda d: d.panel.press(Key.MENU, 0.0),
+    "panel.screenshot": lambda d: _hashed(d.panel.screenshot()),
+    "serial.write": lambda d: d.serial.write(Port.RS232, bytes(range(256))),
+    "serial.read": lambda d: d.serial.read(Port.RS232),
+    "serial.open": _serial,
+    "services.test_mail": lambda d: d.services.test_mail(),
+    "services.test_ftp": lambda d: d.services.test_ftp(),
+    "services.set_camera_address": lambda d: d.services.set_camera_address(CAMERA, confirm=True),
+    "services.random_user": lambda d: d.services.random_user(),
     "upgrades.info": lambda d: d.upgrades.info(),
     "request": lambda d: _body(d.request(1600, {"Name": ""})),
     "call": lambda d: _body(d.call(1636, {"Name": "OPMailTest", "OPMailTest": {}})),

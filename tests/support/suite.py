@@ -46,8 +46,10 @@ QUICK = {
     "CAMBUS_DISK_RESERVE_MIB": "0",
     "CAMBUS_DELIVERY_FIRST_DELAY_S": "0.2",
     "CAMBUS_DELIVERY_LONGEST_DELAY_S": "1",
+    "CAMBUS_REDELIVERY_S": "3",
     "CAMBUS_LOOK_INTERVAL_S": "0.5",
     "CAMBUS_SILENCE_S": "3",
+    "CAMBUS_SETTLE_S": "5",
 }
 """Settings that make waiting short; nothing else about the services differs from a user's."""
 

@@ -1,6 +1,8 @@
 """Media ingest: 4 Mbit/s 1080p25 streams from recorders onto the bus, against only counting the bytes.
 
 The reference logs in, claims and starts the same streams from the same recorders, and then reads and counts.
+The latency is that from the connector's hands to a subscriber, who shares a core with the recorders and the bus; runs
+in which that core did not manage to send all streams say nothing about it.
 """
 
 import argparse
@@ -9,6 +11,7 @@ import json
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -33,6 +36,7 @@ class Counter:
     def __init__(self):
         self.bytes = 0
         self.pictures = 0
+        self.latencies_us = []
         self._assemblers = {}
 
     def take(self, message):
@@ -43,6 +47,7 @@ class Counter:
             return
         if frame is not None:
             self.bytes += len(frame.payload)
+            self.latencies_us.append(time.time_ns() // 1000 - frame.wall_us)
             self.pictures += frame.kind is Kind.VIDEO
 
 
@@ -51,6 +56,8 @@ async def measured(process, counter=None):
     await asyncio.sleep(SETTLE_S)
     started = sum(psutil.Process(process.pid).cpu_times()[:2])
     pictures = counter.pictures if counter else 0
+    if counter:
+        counter.latencies_us.clear()
     await asyncio.sleep(WINDOW_S)
     used = (sum(psutil.Process(process.pid).cpu_times()[:2]) - started) / WINDOW_S
     carried = ((counter.pictures if counter else 0) - pictures) / WINDOW_S / 25
@@ -69,7 +76,7 @@ async def ours(running, streams):
         request = live.LiveStopRequest(channel=channel, claimant="bench")
         await client.call(live.STOP, request, device=device)
     await subscription.close()
-    return result
+    return (*result, statistics.quantiles(counter.latencies_us, n=100)[98] / 1000)
 
 
 async def counting(ports, streams_per_port):
@@ -88,9 +95,9 @@ async def counting(ports, streams_per_port):
 
 async def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--devices", type=int, default=10)
+    parser.add_argument("--devices", type=int, default=25)
     count = parser.parse_args().devices
-    used, carried, reference = [], [], []
+    used, carried, reference, p99_ms = [], [], [], []
     async with rig.running() as running, rig.simulators(count, *OPTIONS) as ports:
         await running.start_connector()
         async with asyncio.timeout(120):
@@ -98,17 +105,24 @@ async def main():
         streams = [(f"bench-{number}", channel) for number in range(count) for channel in range(4)]
         for _ in range(RUNS):
             reference.append(await counting(ports, 4))
-            share, streams_carried = await ours(running, streams)
+            share, streams_carried, latency_ms = await ours(running, streams)
             used.append(share)
             carried.append(streams_carried)
+            p99_ms.append(latency_ms)
             await asyncio.sleep(12)  # the linger of the claims
     per_core = statistics.median(b / a for a, b in zip(used, carried, strict=True))
+    whole = [ms for ms, each in zip(p99_ms, carried, strict=True) if each >= 0.98 * len(streams)]
     row = {
-        "row": f"DVRIP ingest, {len(streams)} streams of 4 Mbit/s 1080p25: streams per core / 250",
-        "ratio": round(per_core / 250, 2),
-        "limit": 1.0,
+        "row": f"DVRIP ingest, {len(streams)} streams of 4 Mbit/s 1080p25",
+        "runs": RUNS,
+        "ratio": {
+            "streams per core / 250": round(per_core / 250, 2),
+            "20 ms / p99": round(20 / statistics.median(whole or p99_ms), 2),
+        },
+        "limit": {"streams per core / 250": 1.0, "20 ms / p99": 1.0},
         "at_least": True,
         "streams_per_core": round(per_core),
+        "p99_ms": [round(each, 1) for each in p99_ms],
         "streams_carried": [round(each, 1) for each in carried],
         "cpu_against_counting_bytes": round(
             statistics.median(a / b for a, b in zip(used, reference, strict=True) if b > 0), 2

@@ -96,6 +96,7 @@ DEVICE = [
 
 SERVICE = [
     "media-relay.live.open",
+    "connector-dvrip.discovery.run",
     "media-relay.streams.list",
     "recorder.recording.find",
     "recorder.recording.export",
@@ -141,7 +142,13 @@ DESTRUCTIVE = [
     "upgrade.start",
 ]
 
-BROADCAST = ["media-relay.streams.list", "recorder.recording.find", "recorder.recording.export"]
+BROADCAST = [
+    "connector-dvrip.discovery.address.set",
+    "connector-dvrip.discovery.run",
+    "media-relay.streams.list",
+    "recorder.recording.find",
+    "recorder.recording.export",
+]
 
 COMMANDS = {**DEVICE_COMMANDS, **SERVICE_COMMANDS}
 

@@ -25,10 +25,12 @@ from cambus.dvrip.ids import MessageId
 from cambus.dvrip.live import LiveStream
 from cambus.dvrip.messages.playback import PlaybackTarget
 from cambus.dvrip.messages.registration import RegistrationLogin
+from cambus.dvrip.payload import encode_body
 from cambus.dvrip.playback import Playback
 from cambus.dvrip.registered import RegisteredDevice
 from cambus.dvrip.registration import RegistrationListener, RegistrationSettings, Verdict, _Guest
 from cambus.dvrip.session import ClientSession
+from cambus.dvrip.wire import serialize
 from cambus.simulators.dvrip.archive import ArchivePlan
 from cambus.simulators.dvrip.clock import DeviceClock
 from cambus.simulators.dvrip.device import Identity, SimulatedDevice
@@ -41,7 +43,11 @@ SID = 0x57
 Feed = Callable[[], None]
 
 #: Asked of a device whose answers are the packets; what needs a second socket is fed by itself.
-ASKED = [operation for name, operation in OPERATIONS.items() if not name.startswith(("open_", "transfers."))]
+ASKED = [
+    operation
+    for name, operation in OPERATIONS.items()
+    if not name.startswith(("open_", "transfers.", "serial.open"))
+]
 ASKED += [
     lambda d: d.transfers.export_config(),
     lambda d: d.transfers.export_log(),
@@ -157,17 +163,22 @@ class RegistrationSocket:
         self.listener = RegistrationListener(
             RegistrationSettings(limits=limits), self._judge, lambda device: None
         )
+        self.listener._is_listening = True  # on a socket that nobody needs here
         self._dial()
 
     def _judge(self, login: RegistrationLogin, address: str) -> Verdict:
         login.check_password("secret")
-        return Verdict(100 if self.fuzz.random.random() < 0.02 else 203)
+        return Verdict(100 if self.fuzz.random.random() < 0.2 else 203)  # a number is kept for an hour
 
     def _dial(self) -> None:
+        draw = self.fuzz.random  # so many addresses that few are held off for what they did before
         self.guest = _Guest(self.listener)
-        self.socket = DeadSocket(self.guest, f"192.0.2.{self.fuzz.random.randrange(200)}")
+        self.socket = DeadSocket(self.guest, f"10.{draw.randrange(256)}.{draw.randrange(256)}.1")
         self.guest.connection_made(self.socket)
-        self.left = self.fuzz.random.randrange(1, 6)
+        self.left = draw.randrange(1, 6)
+        if draw.random() < 0.02 and not self.socket.is_closing():
+            login = encode_body({"DeviceID": draw.randrange(50), "UserName": "u", "PassWord": "secret"})
+            self.guest.data_received(serialize(draw.choice([999, 1000, 1008]), login))
 
     def step(self) -> None:
         if self.socket.is_closing() or self.left == 0:
@@ -185,8 +196,10 @@ class RegistrationSocket:
 
     async def end(self) -> None:
         self.socket.close()
+        await asyncio.sleep(0)  # the listener hears of it in its turn
         assert self.listener.counters["logins"] > 0
         assert self.listener.counters["garbage"] > 0
+        assert self.listener.counters["claims_refused"] > 0
         assert self.listener._guests == set()
         assert self.listener.devices == {}
 
@@ -301,7 +314,7 @@ class DatagramSocket:
 
 
 SOCKETS = [ControlSocket, DataSocket, RegistrationSocket, AlarmCentreSocket, DeviceSocket, DatagramSocket]
-BATCH = 250
+BATCH = 50
 
 
 async def run(kind: type, count: int, seed: int) -> float:
@@ -325,8 +338,8 @@ async def run(kind: type, count: int, seed: int) -> float:
 
 
 @pytest.mark.parametrize("kind", SOCKETS)
-async def test_ten_thousand_packets_nobody_means(kind):
-    await run(kind, 10_000, seed=1)
+async def test_some_thousand_packets_nobody_means(kind):
+    await run(kind, 5_000, seed=1)
 
 
 @pytest.mark.slow

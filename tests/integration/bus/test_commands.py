@@ -280,7 +280,7 @@ async def test_a_call_that_waited_past_its_deadline_is_not_run(endpoints, client
     first = asyncio.create_task(client.call(specs.say, specs.say.request(text="first"), device=device))
     await started.wait()
     with pytest.raises(DeadlineExceeded):
-        await client.call(specs.say, specs.say.request(text="late"), device=device, timeout_s=0.01)
+        await client.call(specs.say, specs.say.request(text="late"), device=device, timeout_s=0.5)
     proceed.set()
     await first
     await client.call(specs.say, specs.say.request(text="last"), device=device)

@@ -224,3 +224,10 @@ async def test_a_wrong_password_is_told_once_and_not_written_anywhere(guarded, t
     await asyncio.wait({opening})
     await bus.close()
     assert "canary" not in caplog.text + str(bus.health.report()) + str(bus.nc.last_error)
+
+
+async def test_nothing_can_be_subscribed_to_over_a_closed_connection(new_bus, unique):
+    closed = await new_bus("closed")
+    await closed.close()
+    with pytest.raises(BusClosed):
+        await closed.subscribe(unique, lambda message: None)

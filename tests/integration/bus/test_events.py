@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cambus.bus import events
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
-from cambus.bus.errors import AssetNotFound, PayloadTooLarge
+from cambus.bus.errors import AssetNotFound, BusUnavailable, PayloadTooLarge
 from cambus.bus.events import EventPublisher
 from cambus.bus.follow import follow
 from cambus.bus.outbox import Outbox, OutboxFull
@@ -155,6 +156,51 @@ async def test_events_wait_on_disk_while_nats_is_away_and_arrive_after(tmp_path,
             assert await publisher.flush(20)
         messages = await stored(bus, device)
         assert len(messages) == 21
+
+
+async def test_a_stream_that_comes_back_amid_many_events_gets_them_in_order(
+    bus, assets, tmp_path, device, monkeypatch
+):
+    publisher = EventPublisher(bus, Outbox(tmp_path / "o.db"))
+    publisher._send_for_ever = idle
+    async with publisher:
+        for number in range(20):
+            await publisher.publish(OFFLINE, offline(device, str(number)))
+        publisher.flush = skip
+    publish, refused = bus.jetstream.publish, 0
+
+    async def unwell(*arguments, **options):
+        nonlocal refused
+        if refused < 21:  # the whole first try, and one of the next
+            refused += 1
+            raise BusUnavailable("no leader")
+        return await publish(*arguments, **options)
+
+    monkeypatch.setattr(bus.jetstream, "publish", unwell)
+    monkeypatch.setattr(events, "RETRY_FIRST_S", 0.01)
+    async with EventPublisher(bus, Outbox(tmp_path / "o.db")) as following:
+        assert await following.flush(30)
+    texts = []
+    async for received in follow(bus, [f"cambus.v1.evt.{device}.>"], after_seq=0):
+        texts.append(received.event.text)
+        if len(texts) == 20:
+            break
+    assert texts == [str(number) for number in range(20)]
+
+
+async def test_a_nats_that_is_back_is_not_kept_waiting(tmp_path, device, eventually, monkeypatch):
+    monkeypatch.setattr(events, "RETRY_FIRST_S", 3600.0)  # so that only the reconnect can be what wakes it
+    async with NatsServer() as server, await Bus.connect(BusSettings(nats_url=server.url)) as bus:
+        await ensure_assets(bus)
+        async with EventPublisher(bus, Outbox(tmp_path / "o.db")) as publisher:
+            server.kill()
+            await eventually(lambda: not bus.connected)
+            monkeypatch.setattr(events, "RETRY_MOST_S", 0.05)  # how long one try waits for the connection
+            await publisher.publish(OFFLINE, offline(device))
+            await eventually(lambda: b"cambus_events_publish_failures_total 1.0" in bus.metrics.render())
+            await server.start()
+            assert await publisher.flush(30)
+        assert len(await stored(bus, device)) == 1
 
 
 async def test_a_frozen_nats_loses_nothing(tmp_path, device, eventually):

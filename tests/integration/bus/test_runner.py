@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 
 import aiohttp
@@ -17,6 +18,9 @@ from cambus.schemas.spec import CommandSpec
 PROGRAM = """
 import asyncio, sys
 from cambus.bus.runner import run_service
+from pathlib import Path
+
+from cambus.bus.outbox import OutboxFailed
 from cambus.bus.service import Service
 from cambus.bus.settings import BusSettings
 from cambus.schemas.model import Done, Empty
@@ -43,6 +47,10 @@ class Demo(Service[Settings]):
         await self.runtime.endpoints.hold("device-" + NAME)
         self.crashing = asyncio.Event()
         self.runtime.spawn(self.crash_later(), name="crash")
+        if self.runtime.settings.fail == "folder":
+            (Path(__file__) / "recordings").mkdir()
+        if self.runtime.settings.fail == "outbox":
+            raise OutboxFailed("/full/x.outbox: database or disk is full")
 
     async def quick(self, context, request):
         return Done()
@@ -224,6 +232,25 @@ async def test_a_start_that_fails_ends_the_process_without_leaking(launch):
     assert code == 1
     assert "cannot start" in log
     assert "canary" not in log
+
+
+async def test_a_port_that_is_taken_is_said_without_a_traceback(launch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        service = await launch(http_port=taken.getsockname()[1])
+        code, log = await service.ended()
+    assert code == 1
+    assert "already in use; the settings ending in _PORT" in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize(("fail", "told"), [("folder", "Not a directory"), ("outbox", "disk is full")])
+async def test_a_place_that_can_not_be_written_is_said_without_a_traceback(launch, fail, told):
+    service = await launch(fail=fail)
+    failed = await service.logged("the service failed")
+    assert (await service.ended())[0] == 1
+    assert told in failed["reason"]
+    assert "CAMBUS_DATA_DIR says where to keep things" in failed["reason"]
+    assert "error" not in failed
 
 
 async def test_it_is_alive_but_not_ready_while_nats_is_away(launch, eventually):

@@ -7,6 +7,10 @@ import os
 
 import pytest
 
+from cambus.bus import transfer_reader, transfer_sender
+from cambus.bus.connection import Bus
+from cambus.bus.settings import BusSettings
+from cambus.bus.testing import NatsServer
 from cambus.bus.transfer_reader import TransferReader
 from cambus.bus.transfer_sender import MAX_WAITING, TransferAbandonedError, TransferSender
 from cambus.schemas import headers
@@ -91,7 +95,7 @@ async def test_what_is_there_already_is_compared_and_not_sent(bus, unique):
     sender = TransferSender(bus, unique, resume=resume, window_bytes=400_000)
     async with sender, asyncio.TaskGroup() as tasks:
         tasks.create_task(produce(sender))
-        got, end = await read_all(bus, sender, offset=len(have))
+        got, end = await read_all(bus, sender, offset=len(have), chunk_bytes=100_000)
     assert have + got == DATA
     assert (end.bytes, end.sha256) == (len(DATA), hashlib.sha256(DATA).hexdigest())
 
@@ -114,6 +118,26 @@ async def test_a_transfer_nobody_reads_ends(bus, unique):
         await sender.wait_over()
 
 
+@pytest.fixture(autouse=True)
+def quickly_gone(monkeypatch):
+    monkeypatch.setattr(transfer_reader, "BACK_S", 0.05)
+
+
+async def test_a_reader_waits_for_a_source_that_has_nothing_yet(bus, sender, monkeypatch):
+    monkeypatch.setattr(transfer_sender, "EMPTY_AFTER_S", 0.02)
+    asked = []
+    deliver = sender._deliver
+    reading = asyncio.create_task(read_all(bus, sender))
+    monkeypatch.setattr(sender, "_deliver", lambda message: asked.append(message) or deliver(message))
+    await sender._subscription.close()
+    sender._subscription = await bus.subscribe(sender.subject, sender._deliver)
+    while len(asked) < 10:  # asked again and again
+        await bus.flush()
+    await produce(sender, DATA[:1000])
+    got, _ = await reading
+    assert got == DATA[:1000]
+
+
 async def test_a_sender_that_is_gone_is_offline(bus, sender):
     await sender.close()
     with pytest.raises(Offline) as gone:
@@ -121,13 +145,37 @@ async def test_a_sender_that_is_gone_is_offline(bus, sender):
     assert gone.value.reason == "transfer-gone"
 
 
-async def test_nonsense_and_too_many_requests_are_refused(bus, sender):
+async def test_nonsense_is_refused_and_of_too_many_requests_the_oldest_gets_nothing(bus, sender):
     answer = await bus.request(sender.subject, b'{"offset": -1}')
     assert answer.headers[headers.SERVICE_ERROR_CODE] == "400"
     waiting = [asyncio.create_task(bus.request(sender.subject, b'{"offset": 0}')) for _ in range(MAX_WAITING)]
     await bus.flush()
-    answer = await bus.request(sender.subject, b'{"offset": 0}')
-    assert answer.headers[headers.SERVICE_ERROR_CODE] == "429"
+    last = asyncio.create_task(bus.request(sender.subject, b'{"offset": 0}'))
+    done, _ = await asyncio.wait({*waiting, last}, return_when=asyncio.FIRST_COMPLETED)
+    assert done == {waiting[0]}
+    assert waiting[0].result().data == b""
+    waiting.append(last)
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_a_restart_of_nats_costs_a_transfer_nothing_but_time(unique, monkeypatch):
+    with NatsServer() as server:
+        settings = BusSettings(nats_url=server.url, instance="transfers")
+        async with (
+            await Bus.connect(settings, name="sender") as ours,
+            await Bus.connect(settings, name="reader") as theirs,
+        ):
+            sender = TransferSender(ours, unique, window_bytes=400_000)
+            monkeypatch.setattr(transfer_reader, "BACK_S", 1.0)  # the reader may be back before the sender
+            reader = TransferReader(theirs, sender.subject, chunk_bytes=50_000)
+            got = b""
+            async with sender, asyncio.timeout(90), asyncio.TaskGroup() as tasks:
+                tasks.create_task(produce(sender))
+                async for chunk in reader.chunks():
+                    got += chunk
+                    if len(got) in {500_000, 2_000_000}:
+                        await server.restart()
+        assert got == DATA
+        assert reader.end.sha256 == hashlib.sha256(DATA).hexdigest()

@@ -7,8 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cambus.bus.kv import KeyValue
+from cambus.schemas import keys
+from cambus.schemas.assets import KV_LEASES
 from cambus.schemas.channels import ChannelInfo
 from cambus.schemas.state.devices import CredentialsRef, DeviceRecord
+from cambus.schemas.state.inbound import Knock, KnockOutcome
 from cambus.schemas.state.presence import DeviceState, Presence, PresenceError
 
 
@@ -77,6 +81,32 @@ async def test_the_list_shows_state_and_reason(cambusctl, three):
 async def test_the_list_can_be_narrowed_to_what_is_not_online(cambusctl, three):
     found = (await cambusctl("devices", "--offline", "--json")).document
     assert [each["device"] for each in found] == three[1:]
+
+
+async def test_devices_without_a_record_that_dialled_in_are_listed(cambusctl, bus, unique):
+    identity = f"{unique}\x1b[2J"
+    seen = Knock(
+        protocol="dvrip",
+        identity=identity,
+        address="203.0.113.7",
+        kind="DVR",
+        channels=4,
+        outcome=KnockOutcome.PENDING,
+        replica="connector-0",
+        first_at=then(),
+        last_at=then(),
+    )
+    await KeyValue(bus, KV_LEASES, Knock).put(keys.knock("dvrip", identity), seen, ttl_s=60)
+    ran = await cambusctl("devices", "--pending")
+    (line,) = (line for line in ran.out.splitlines() if unique in line)
+    assert "\x1b" not in line
+    assert all(part in line for part in ("203.0.113.7", "DVR", "pending", "3 min"))
+    listed = (await cambusctl("devices", "--pending", "--json")).document
+    assert [each["address"] for each in listed if each["identity"] == identity] == ["203.0.113.7"]
+
+
+async def test_the_list_of_strangers_goes_alone(cambusctl):
+    assert (await cambusctl("devices", "--pending", "--offline")).code == 2
 
 
 async def test_one_device_is_shown_with_its_channels_and_nothing_that_moves_the_cursor(cambusctl, three):

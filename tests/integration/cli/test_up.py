@@ -178,7 +178,12 @@ async def test_it_runs_everything_and_leaves_nothing(up, devices_file, recorder,
     assert (tmp_path / "var" / "credentials.key").stat().st_mode & 0o077 == 0
 
 
-async def test_taken_ports_are_replaced_and_a_killed_parent_leaves_nothing(up, eventually):
+async def test_taken_ports_are_replaced_and_a_killed_parent_leaves_nothing(
+    up, eventually, tmp_path, monkeypatch
+):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -190,6 +195,7 @@ async def test_taken_ports_are_replaced_and_a_killed_parent_leaves_nothing(up, e
     stack.process.kill()
     await stack.process.communicate()
     await eventually(lambda: not any(alive(each) for each in children))
+    assert list(temporary.iterdir()) == []  # everything is in the data folder
 
 
 async def test_a_devices_file_with_a_mistake_is_told_before_anything_starts(up, tmp_path):

@@ -144,11 +144,22 @@ async def test_watching_ends_with_the_campaign(cambusctl, manager):
     assert [line.split()[1] for line in ran.out.splitlines()] == ["transferring", "rebooting", "succeeded"]
 
 
-async def test_a_failed_device_makes_watching_fail(cambusctl, manager):
-    await manager(UpgradeState.NOT_BACK)
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        (UpgradeState.FAILED, 1),
+        (UpgradeState.UNCHANGED, 1),
+        (UpgradeState.NOT_BACK, 1),
+        (UpgradeState.UNKNOWN, 1),
+        (UpgradeState.SKIPPED, 0),
+        (UpgradeState.CANCELLED, 0),
+    ],
+)
+async def test_a_device_without_its_firmware_makes_watching_fail(cambusctl, manager, end, code):
+    await manager(end)
     await cambusctl(*START, "--yes")
     ran = await cambusctl("upgrade", "status", "c1", "--watch", "--json")
-    assert (ran.code, ran.records[-1]["state"]) == (1, "not-back")
+    assert (ran.code, ran.records[-1]["state"]) == (code, end)
 
 
 async def test_an_image_that_is_not_there_is_said_before_anybody_is_asked(cambusctl, manager):

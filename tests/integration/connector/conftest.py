@@ -1,7 +1,7 @@
 """A connector of a made-up protocol, whose devices do what the test says."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -118,6 +118,23 @@ class FakeStream:
         self.device.streams -= 1
 
 
+class FakeLink:
+    """A connection that a device of the made-up protocol has made."""
+
+    address = "203.0.113.7"
+
+    def __init__(self, device):
+        self.device = device
+        self.ended = None
+        self.session = None
+
+    def end(self, why):
+        if self.ended is None:
+            self.ended = why
+            if self.session is not None:
+                self.session.end(EndReason.CONNECTION_LOST)
+
+
 class FakeDriver:
     def __init__(self, protocol, world, replica):
         self.protocol = protocol
@@ -132,6 +149,9 @@ class FakeDriver:
         if unknown:
             raise InvalidRecord(f"options: unknown option {min(unknown)}")
         return _Connectable(self, record)
+
+    def identity(self, record):
+        return record.name or record.id
 
     async def move(self, session, context, request):
         session.device.moves.append(request)
@@ -157,6 +177,16 @@ class _Connectable:
         if device.password is not None and device.password != password:
             raise CredentialsRefused("wrong-password", f"the device refused user {credentials.username}")
         return FakeSession(device, self.driver.replica)
+
+    async def accept(self, link, credentials):
+        if not link.device.reachable:
+            link.end("it does not answer")
+            raise SessionEnd(EndReason.TIMEOUT, "it does not answer")
+        link.session = FakeSession(link.device, self.driver.replica)
+        link.session.description = replace(
+            link.session.description, connection="registered", address=link.address
+        )
+        return link.session
 
     async def close(self):
         pass
@@ -215,6 +245,24 @@ class Bench:
         await self.devices.put(device, record)
         return self.world[record.address]
 
+    async def await_device(self, device, **fields):
+        """Write the record of a device that dials in."""
+        reference = await self.credential(f"c-{device}", "secret")
+        record = DeviceRecord(**{"id": device, "protocol": self.protocol, "credentials": reference, **fields})
+        await self.devices.put(device, record)
+        return self.world[device]
+
+    def dial(self, identity, instance="replica-1"):
+        """Have a device dial a replica, as a listener reports it; returns the connection."""
+        inbound = self.connectors[instance].service.inbound
+        record = inbound.record(identity)
+        link = FakeLink(self.world[identity])
+        if record is None:
+            link.end("not known")
+        else:
+            inbound.welcome(record.id, link, inbound.credentials(record))
+        return link
+
     async def credential(self, name, password):
         credentials = Credentials(username="admin", password=password)
         await self.sealed.put(name, self.keys.seal(credentials, name))
@@ -248,7 +296,19 @@ async def bench(connector_nats, unique, tmp_path, bus_settings):
         await ensure_assets(bus)
         made = Bench(bus, unique, tmp_path, connector_nats)
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(150):
                 yield made
         finally:
             await asyncio.gather(*(connector.stop() for connector in made.connectors.values()))
+
+
+@pytest.fixture
+async def own_nats(bench, bus_settings):
+    """A server for this test alone, which may end it; the bench is connected to it."""
+    async with NatsServer() as nats:
+        settings = bus_settings.model_copy(update={"nats_url": nats.url})
+        async with await Bus.connect(settings, name="test") as bus:
+            await ensure_assets(bus)
+            bench.move_to(bus, nats)
+            yield nats
+            await asyncio.gather(*(connector.stop() for connector in bench.connectors.values()))

@@ -4,10 +4,7 @@ import asyncio
 
 import pytest
 
-from cambus.bus.assets import ensure_assets
-from cambus.bus.connection import Bus
 from cambus.bus.kv import KeyValue
-from cambus.bus.testing import NatsServer
 from cambus.schemas.assets import KV_LEASES
 from cambus.schemas.commands import ptz
 from cambus.schemas.errors import Offline
@@ -128,18 +125,6 @@ async def test_a_replica_that_can_not_be_sure_of_its_lease_refuses_commands(benc
     with pytest.raises(Offline, match="lease"):
         await bench.client.call(ptz.MOVE, MOVE, device=device)
     assert world.moves == []
-
-
-@pytest.fixture
-async def own_nats(bench, bus_settings):
-    """A server for this test alone, which may end it; the bench is connected to it."""
-    async with NatsServer() as nats:
-        settings = bus_settings.model_copy(update={"nats_url": nats.url})
-        async with await Bus.connect(settings, name="test") as bus:
-            await ensure_assets(bus)
-            bench.move_to(bus, nats)
-            yield nats
-            await asyncio.gather(*(connector.stop() for connector in bench.connectors.values()))
 
 
 async def test_an_outage_of_nats_disconnects_no_device(bench, own_nats, device, eventually):

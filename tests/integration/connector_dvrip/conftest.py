@@ -135,6 +135,29 @@ class Bench:
         await self.add(device, simulator, **fields)
         return await self.shown(device)
 
+    async def registered(self, device, simulator, identity="123456", **fields):
+        """Start a connector that listens, add a device that dials it, and wait until it is there."""
+        if not self.connectors:
+            await self.connector(dvrip_registration_port=0)
+        options = {"device_id": identity, **fields.pop("options", {})}
+        await self.add(device, "", address=None, options=options, **fields)
+        await self.known(identity)
+        self.dial(simulator, identity=identity)
+        return await self.shown(device)
+
+    async def known(self, identity, is_known=True):
+        """Wait until every connector knows (or has forgotten) who calls itself so."""
+        for connector in self.connectors.values():
+            known = connector.service.inbound.record
+            while (known(identity) is not None) is not is_known:  # noqa: ASYNC110 - nobody sets an event
+                await asyncio.sleep(0.01)
+
+    def dial(self, simulator, instance=None, *, identity="123456", password=PASSWORD, user=USER):
+        """Have a recorder dial a connector."""
+        connector = self.connectors[instance or next(iter(self.connectors))]
+        port = connector.service.registration.port
+        simulator.register_with("127.0.0.1", port, user=user, password=password, device_id=identity)
+
     async def shown(self, device, condition=lambda presence: presence.online):
         """Wait until the presence of a device is as wanted, and return it."""
         async for key, entry in self.presence.watch():
@@ -184,13 +207,19 @@ def dvrip_nats():
 
 
 @pytest.fixture
-async def bench(dvrip_nats, tmp_path, bus_settings):
+def patience_s():
+    """How long a test may take; those of many devices say more."""
+    return 90
+
+
+@pytest.fixture
+async def bench(dvrip_nats, tmp_path, bus_settings, patience_s):
     settings = bus_settings.model_copy(update={"nats_url": dvrip_nats.url})
     async with await Bus.connect(settings, name="test") as bus:
         await ensure_assets(bus)
         made = Bench(bus, dvrip_nats, tmp_path)
         try:
-            async with asyncio.timeout(90):
+            async with asyncio.timeout(patience_s):
                 yield made
         finally:
             await made.close()

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from cambus.dvrip.payload import encode_body
-from cambus.dvrip.wire import serialize
+from cambus.dvrip.wire import PacketReader, serialize
 from cambus.simulators.dvrip import DvripSimulator
 
 USER, PASSWORD = "admin", "c4nary-passw0rd"
@@ -152,6 +152,26 @@ async def test_garbage_on_the_port_harms_nobody(bench, simulator, device, heard,
     await push(centre.port, {"nonsense": [1, 2]}, message(serial))
     await heard.until("alarm.raised", lambda event: event.type == "motion")
     writer.close()
+
+
+@pytest.mark.parametrize(
+    ("setting", "own", "answered"), [(False, True, True), (True, False, False), (True, None, True)]
+)
+async def test_whether_it_is_answered_is_said_of_all_devices_or_of_one(
+    bench, simulator, device, eventually, setting, own, answered
+):
+    connector = await bench.connector(dvrip_alarm_centre_port=0, dvrip_alarm_centre_reply=setting)
+    await eventually(lambda: connector.service.alarm_centre._listener._server is not None)
+    await bench.online(device, simulator, options={} if own is None else {"alarm_centre_reply": own})
+    serial = simulator.device.identity.serial
+    await eventually(lambda: known(connector.service.alarm_centre, serial))
+    reader, writer = await asyncio.open_connection("127.0.0.1", connector.service.alarm_centre.port)
+    writer.write(serialize(1508, encode_body(message(serial)), version=1))
+    writer.write(b"\x00" * 20)  # lost framing: it is hung up on, after whatever it was answered
+    answers = PacketReader().receive_data(await reader.read())
+    assert [packet.header.message_id for packet in answers] == ([1509] if answered else [])
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_nothing_listens_unless_it_is_told_to(bench):

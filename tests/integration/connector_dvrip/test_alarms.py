@@ -1,5 +1,7 @@
 """Alarms of a recorder, on the bus once each, paired, in order."""
 
+import asyncio
+
 import pytest
 
 from cambus.bus.outbox import OutboxFull
@@ -7,6 +9,7 @@ from cambus.connector_dvrip.alarms import DeviceAlarms, Moment
 from cambus.dvrip.ids import MessageId
 from cambus.dvrip.messages.alarm import AlarmReport
 from cambus.schemas.commands import alarm as alarm_commands
+from cambus.schemas.commands import native
 from cambus.schemas.errors import BadRequest, Unsupported
 
 
@@ -23,6 +26,21 @@ async def test_an_alarm_is_published_with_its_facts(bench, simulator, device, he
     assert raised.native.code == "VideoMotion"
     assert (raised.via, raised.momentary, raised.trusted) == ("session", False, True)
     assert abs((raised.device_time - raised.at).total_seconds()) < 5
+
+
+@pytest.mark.slow  # it bounds a time
+async def test_an_alarm_is_on_the_bus_within_a_second(bench, simulator, device, heard):
+    await bench.online(device, simulator)
+    loop = asyncio.get_running_loop()
+    took = []
+    for number in range(20):
+        began = loop.time()
+        simulator.raise_alarm("motion", number % 2)
+        await heard.until("alarm.raised")
+        took.append(loop.time() - began)
+        simulator.raise_alarm("motion", number % 2, "Stop")
+        await heard.until("alarm.cleared")
+    assert max(took) < 1.0
 
 
 async def test_its_end_is_paired_with_its_beginning(bench, simulator, device, heard):
@@ -177,6 +195,32 @@ async def test_disarming_stops_reports_and_arming_brings_them_back(bench, simula
     assert simulator.sessions[0].guarded
     with pytest.raises(Unsupported):
         await bench.client.call(alarm_commands.ARM, alarm_commands.AlarmArmRequest(channel=0), device=device)
+
+
+async def test_network_alarm_inputs_are_set_and_heard_of_until_the_device_is_disarmed(
+    bench, simulator, device, heard
+):
+    async def set_inputs(mask):
+        body = {"Name": "OPNetAlarm", "OPNetAlarm": {"Event": 0, "State": mask}}
+        message = {"id": int(MessageId.NET_ALARM), "body": body}
+        request = native.NativeCallRequest(protocol="dvrip", message=message, confirm=True)
+        await bench.client.call(native.CALL, request, device=device)
+        assert simulator.device.alarms.net_inputs == mask
+
+    await bench.online(device, simulator)
+    await set_inputs(0b10)
+    raised = await heard.until("alarm.raised")
+    assert (raised.type, raised.native.code) == ("io", "NetAlarm")
+    assert (raised.input.kind, raised.input.number) == ("network", 1)
+    await set_inputs(0b01)
+    assert (await heard.until("alarm.raised")).input.number == 0
+    assert (await heard.until("alarm.cleared")).raised == raised.id
+    await bench.client.call(alarm_commands.DISARM, alarm_commands.AlarmArmRequest(), device=device)
+    await set_inputs(0b00)
+    await bench.client.call(alarm_commands.ARM, alarm_commands.AlarmArmRequest(), device=device)
+    await set_inputs(0b10)
+    name, event = await heard.next()
+    assert (name, event.input.number) == ("alarm.raised", 1)  # of the end that came meanwhile nobody was told
 
 
 async def test_an_output_is_switched_and_switched_back(bench, simulator, device):

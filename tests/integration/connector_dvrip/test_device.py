@@ -71,7 +71,7 @@ async def test_status_tells_disks_channels_and_alarms(call, simulator):
 async def test_capabilities_list_what_is_answered(call):
     reply = await call(device_commands.CAPABILITIES, Empty())
     assert {"ptz.move", "live.start", "snapshot.take", "native.call"} <= set(reply.commands)
-    assert "talk.start" not in reply.commands
+    assert "alarm.reset" not in reply.commands
 
 
 async def test_storage_is_listed(call):

@@ -1,5 +1,6 @@
 """Live pictures and sound: from a simulated recorder over the bus into an independent decoder."""
 
+import time
 from itertools import pairwise
 
 import av
@@ -50,6 +51,19 @@ async def test_time_goes_forward_at_the_pace_of_the_clock(bench, simulator, devi
         spent_us = of_kind[-1].wall_us - of_kind[0].wall_us
         assert abs((stamps[-1] - stamps[0]) / 90_000 - spent_us / 1e6) < 0.3
     assert [frame.seq for frame in frames] == list(range(frames[0].seq, frames[0].seq + len(frames)))
+
+
+@pytest.mark.parametrize("step_s", [86_400, -86_400])
+async def test_setting_the_clock_of_the_host_moves_no_frame(bench, simulator, device, monkeypatch, step_s):
+    await bench.online(device, simulator)
+    watched = await bench.view(device)
+    await watched.until(lambda frames: len(pictures(frames)) >= 20)
+    wall_s, wall_ns = time.time, time.time_ns
+    monkeypatch.setattr(time, "time", lambda: wall_s() + step_s)
+    monkeypatch.setattr(time, "time_ns", lambda: wall_ns() + step_s * 10**9)
+    frames = await watched.until(lambda frames: len(pictures(frames)) >= 60)
+    for of_kind in (pictures(frames), sound(frames)):
+        assert all(0 < after.pts - before.pts < 90_000 * 60 for before, after in pairwise(of_kind))
 
 
 async def test_sound_is_there_and_described_at_every_keyframe(bench, simulator, device):
@@ -204,6 +218,22 @@ async def test_service_blocks_are_no_pictures_and_are_counted(bench, simulator, 
     assert len(decoded(frames)) == len(frames)
     metrics = bench.connectors["replica-1"].service.runtime.metrics.render().decode()
     assert 'reason="service-block"' in metrics
+
+
+async def test_a_change_of_codec_and_size_is_told_and_what_follows_decodes(bench, simulator, device):
+    await bench.online(device, simulator)
+    heard = await bench.heard(device)
+    simulator.quirks.change_codec_at_s = 1.0
+    watched = await bench.view(device)
+    changed = await heard.until("exception.reported", lambda event: event.code == "format-changed")
+    assert (changed.channel, changed.detail) == (0, {"stream": "main", "codec": "h265"})
+    frames = pictures(
+        await watched.until(lambda frames: sum(f.codec is Codec.H265 for f in pictures(frames)) >= 30)
+    )
+    border = next(index for index, frame in enumerate(frames) if frame.codec is Codec.H265)
+    assert (frames[border].keyframe, frames[border].discontinuity) == (True, True)
+    assert decoded(frames[:border]) == [(640, 480)] * border
+    assert decoded(frames[border:]) == [(320, 240)] * (len(frames) - border)
 
 
 async def test_information_frames_pass_as_data(bench, simulator, device):

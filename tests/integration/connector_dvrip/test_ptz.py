@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
-from cambus.schemas.commands import ptz
+from cambus.schemas.commands import alarm, ptz
+from cambus.schemas.commands import device as device_commands
 from cambus.schemas.errors import BadRequest, DeviceRefused, NotFound, Unsupported
+from cambus.schemas.model import Empty
 
 
 def heard(simulator, channel=0):
@@ -167,3 +169,34 @@ async def test_many_callers_at_once_are_served_in_turn(call, simulator):
     presets = range(1, 21)
     await asyncio.gather(*(call(ptz.PRESET_GOTO, ptz.PtzPresetRequest(channel=0, preset=n)) for n in presets))
     assert sorted(preset for _, preset, _ in heard(simulator)) == list(presets)
+
+
+async def test_home_is_the_preset_the_record_names(bench, simulator, device):
+    await bench.online(device, simulator, options={"ptz_home_preset": 7})
+    await bench.client.call(ptz.HOME, ptz.PtzChannelRequest(channel=1), device=device)
+    assert [(name, preset) for name, preset, _ in heard(simulator, 1)] == [("GotoPreset", 7)]
+
+
+async def test_a_camera_without_a_home_says_how_to_give_it_one(call, simulator):
+    with pytest.raises(Unsupported, match="ptz_home_preset"):
+        await call(ptz.HOME, ptz.PtzChannelRequest(channel=0))
+    assert heard(simulator) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "request_", "text"),
+    [
+        (ptz.POSITION_GET, ptz.PtzChannelRequest(channel=0), "has no positions"),
+        (ptz.POSITION_SET, ptz.PtzPositionSetRequest(channel=0, pan_deg=10), "has no positions"),
+        (ptz.HOME_SET, ptz.PtzHomeSetRequest(channel=0), "ptz_home_preset"),
+        (alarm.RESET, alarm.AlarmResetRequest(), "ends by itself"),
+    ],
+)
+async def test_what_the_protocol_lacks_is_refused_with_what_to_do_instead(
+    call, simulator, spec, request_, text
+):
+    with pytest.raises(Unsupported, match=text):
+        await call(spec, request_)
+    can = await call(device_commands.CAPABILITIES, Empty())
+    assert spec.name not in can.commands
+    assert heard(simulator) == []

@@ -1,16 +1,12 @@
-"""Recordings on the device: found page by page, and played onto the bus."""
+"""Recordings on the device: found page by page, and the days that have some."""
 
 from datetime import UTC, datetime, timedelta
 
-import av
 import pytest
 
-from cambus.media.frame import Kind
 from cambus.schemas.commands import logs, recording
-from cambus.schemas.errors import BadRequest, NotFound
-from cambus.simulators.dvrip import ArchivePlan, DvripSimulator
+from cambus.schemas.errors import BadRequest
 
-USER, PASSWORD = "admin", "c4nary-passw0rd"
 LONG_AGO = datetime(2000, 1, 2, tzinfo=UTC)
 
 
@@ -103,65 +99,3 @@ async def test_the_log_is_read_page_by_page(call):
     at_once = await call(logs.FIND, logs.LogsFindRequest(**span(), limit=5000))
     assert [entry.native for entry in whole] == [entry.native for entry in at_once.entries][: len(whole)]
     assert "LogIn" in {entry.type for entry in whole}
-
-
-# --- playing ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-async def archive(bench, device):
-    """A recorder with short recordings, and a way to play them."""
-    async with DvripSimulator(
-        user=USER, password=PASSWORD, channels=1, archive=ArchivePlan(), seed=3
-    ) as simulator:
-        simulator.quirks.pace = 0.0
-        await bench.online(device, simulator)
-        yield simulator
-
-
-async def test_a_recording_is_played_to_its_end_on_a_subject_of_its_own(bench, archive, device):
-    archive.quirks.pace = 20.0
-
-    async def call(spec, request):
-        return await bench.client.call(spec, request, device=device)
-
-    found, _ = await every_page(call)
-    shortest = min(found, key=lambda each: each.bytes)
-    watched = await bench.watch(f"cambus.v1.media.{device}.0.*")
-    request = recording.RecordingPlayRequest(channel=0, recording=shortest.id, ttl_s=60)
-    reply = await call(recording.PLAY, request)
-    assert reply.subject == f"cambus.v1.media.{device}.0.s-{reply.session}"
-    frames = await watched.until(lambda frames: len([f for f in frames if f.kind is Kind.VIDEO]) >= 60)
-    video = [frame for frame in frames if frame.kind is Kind.VIDEO][:60]
-    decoder = av.CodecContext.create("h264", "r")
-    assert sum(len(decoder.decode(av.Packet(frame.payload))) for frame in video) >= 50
-    await call(recording.PAUSE, recording.RecordingSessionRequest(session=reply.session))
-    await call(recording.RESUME, recording.RecordingSessionRequest(session=reply.session))
-    await call(recording.TOUCH, recording.RecordingSessionRequest(session=reply.session))
-    await call(recording.STOP, recording.RecordingSessionRequest(session=reply.session))
-    await watched.until(lambda frames: frames[-1].end)
-    with pytest.raises(NotFound):
-        await call(recording.PAUSE, recording.RecordingSessionRequest(session=reply.session))
-
-
-async def test_a_playback_nobody_touches_ends(bench, archive, device):
-    archive.quirks.pace = 1.0
-
-    async def call(spec, request):
-        return await bench.client.call(spec, request, device=device)
-
-    found, _ = await every_page(call)
-    reply = await call(
-        recording.PLAY, recording.RecordingPlayRequest(channel=0, recording=found[0].id, ttl_s=5)
-    )
-    watched = await bench.watch(reply.subject)
-    await watched.until(lambda frames: frames and frames[-1].end)
-
-
-async def test_a_span_without_recordings_and_one_turned_round_are_refused(bench, archive, device):
-    request = recording.RecordingPlayRequest(channel=0, start=LONG_AGO, end=LONG_AGO + timedelta(hours=1))
-    with pytest.raises(NotFound):
-        await bench.client.call(recording.PLAY, request, device=device)
-    request = recording.RecordingPlayRequest(channel=0, start=LONG_AGO, end=LONG_AGO)
-    with pytest.raises(BadRequest):
-        await bench.client.call(recording.PLAY, request, device=device)

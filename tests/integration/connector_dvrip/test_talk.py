@@ -154,9 +154,9 @@ async def test_a_device_that_others_talk_through_is_busy(begin, simulator):
 
 
 async def test_who_vanishes_gives_it_back(bench, begin, simulator, device):
-    bench.session(device).talks.idle_s = 0.2
+    bench.session(device).talks.idle_s = 1.0
     talker = await begin()
-    assert talker.reply.idle_s == 0.2
+    assert talker.reply.idle_s == 1.0
     await talker.say(*spoken(WORDS[: PIECE * 3]))
     await silent(simulator)
     assert heard(simulator) == WORDS[: PIECE * 3]

@@ -32,9 +32,9 @@ class Centre:
         self.listener: AlarmCentreListener | None = None
         self.writers: list[asyncio.StreamWriter] = []
 
-    async def start(self, **settings: Any) -> "Centre":
+    async def start(self, answers: Any = None, **settings: Any) -> "Centre":
         self.listener = AlarmCentreListener(
-            AlarmCentreSettings(host="127.0.0.1", port=0, **settings), self.resolve, self.take
+            AlarmCentreSettings(host="127.0.0.1", port=0, **settings), self.resolve, self.take, answers
         )
         await self.listener.start()
         return self
@@ -199,6 +199,26 @@ async def test_a_reply_is_sent_only_when_asked_for(centre, reply):
             await asyncio.wait_for(reader.read(1), 0.1)
 
 
+@pytest.mark.parametrize(
+    ("reply", "own", "serial", "answered"),
+    [
+        (False, True, "003344236523", True),
+        (True, False, "003344236523", False),
+        (True, None, "003344236523", True),
+        (False, True, "nobody", False),
+        (True, False, "nobody", True),
+    ],
+)
+async def test_a_device_may_be_answered_otherwise_than_the_others(centre, reply, own, serial, answered):
+    await centre.start({"gate-1": own}.get, reply=reply)
+    reader, writer = await centre.dial()
+    writer.write(message(SerialID=serial, Address="0x00000000"))
+    writer.write(b"\x00" * 20)  # lost framing: it is hung up on, after whatever it was answered
+    async with asyncio.timeout(PATIENT_S):
+        answers = PacketReader().receive_data(await reader.read(4096))
+    assert [packet.header.message_id for packet in answers] == ([1509] if answered else [])
+
+
 async def test_connections_are_capped_by_address(centre):
     await centre.start(max_per_address=2)
     for _ in range(5):
@@ -215,3 +235,16 @@ async def test_a_consumer_that_raises_ends_nothing(centre, caplog):
     centre.listener._on_report = centre.take
     writer.write(message())
     await centre.hears(1)
+
+
+async def test_a_register_that_raises_ends_nothing(centre, caplog):
+    def broken(report, address):
+        raise RuntimeError("no register")
+
+    await centre.start()
+    centre.listener._resolve = broken
+    _, writer = await centre.dial()
+    writer.write(message() + message())
+    await centre.hears(2)
+    assert [device for _, device, _ in centre.reports] == [None, None]
+    assert centre.listener.counters["callback_errors"] == 2

@@ -1,6 +1,7 @@
 """Search and address setting over UDP on loopback."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -76,7 +77,7 @@ def test_the_probe_is_a_header_and_nothing_else():
 
 async def test_three_probes_find_each_device_once(network):
     network.devices = [common(), common("00:0b:3f:00:00:02", SN="s2"), common("00:0B:3F:00:00:01")]
-    found = await discover(network.address, ANY, listen_s=0.1)
+    found = await discover([network.address], ANY, listen_s=0.1)
     assert len(network.heard) == 3
     assert sorted(device.serial for device in found) == ["s1", "s2"]
     assert (found[0].host, found[0].port, found[0].channels, found[0].name) == ("127.0.0.1", 34567, 4, "gate")
@@ -93,9 +94,52 @@ async def test_noise_and_missing_fields_are_harmless(network):
         bytes(1400),
     ]
     network.devices = [{"MAC": "00:00:00:00:00:09"}, {"HostIP": "0x0A01A8C0"}]
-    found = await discover(network.address, ANY, listen_s=0.1)
+    found = await discover([network.address], ANY, listen_s=0.1)
     assert [device.identity for device in found] == ["00:00:00:00:00:09", "192.168.1.10:34567"]
     assert found[1].is_elsewhere
+
+
+async def test_devices_that_announce_themselves_are_found_too(network):
+    """They say so to everybody on the port: nobody asked them, and the search hears it all the same."""
+    network.devices = []
+    free = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    free.bind(ANY)
+    here = free.getsockname()
+    free.close()
+    searching = asyncio.create_task(discover([], here, listen_s=0.5))
+    announcement = {"MAC": "00:0b:3f:00:00:07", "HostIP": "0x0100007F"}
+    while not searching.done():
+        body = encode_body({"NetWork.NetCommon": announcement})
+        network.transport.sendto(serialize(1531, body, version=1), here)
+        network.transport.sendto(serialize(1530, b""), here)  # and others search meanwhile
+        await asyncio.wait([searching], timeout=0.02)
+    found = await searching
+    assert [device.mac for device in found] == ["00:0b:3f:00:00:07"]
+    assert (found[0].host, found[0].port, found[0].channels, found[0].serial) == ("127.0.0.1", 34567, 0, "")
+    assert network.heard == []
+
+
+async def test_a_later_answer_fills_in_what_an_earlier_one_left_out(network):
+    network.devices = [
+        {"MAC": "00:0b:3f:00:00:01", "SN": ""},
+        common(HostName="gate"),
+        common(HostName="late"),
+    ]
+    (device,) = await discover([network.address], ANY, listen_s=0.1)
+    assert (device.mac, device.serial, device.channels) == ("00:0b:3f:00:00:01", "s1", 4)
+    assert device.name == "gate"
+
+
+async def test_several_networks_are_searched_at_once(network):
+    loop = asyncio.get_running_loop()
+    transport, other = await loop.create_datagram_endpoint(Network, local_addr=ANY)
+    other.devices = [common("00:0b:3f:00:00:02", SN="s2")]
+    try:
+        found = await discover([network.address, other.address], ANY, listen_s=0.1)
+    finally:
+        transport.close()
+    assert sorted(device.serial for device in found) == ["s1", "s2"]
+    assert (len(network.heard), len(other.heard)) == (3, 3)
 
 
 def change_of(network: Network) -> AddressChange:

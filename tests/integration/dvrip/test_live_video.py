@@ -1,7 +1,6 @@
 """Live video over both topologies, with answers in every order."""
 
 import asyncio
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -203,7 +202,7 @@ async def test_several_channels_and_streams_run_together_unmixed(scripted, camer
             parameter = camera.parameter(message)
             key = parameter["Channel"], parameter["StreamType"]
             mark = f"{key[0]}{key[1]}".encode()
-            frame = replace(frames.key, payload=frames.key.payload + mark)
+            frame = frames.key._replace(payload=frames.key.payload + mark)
             camera.claims[key].media(frame, channel=key[0])
 
     scripted.on[1410] = command
@@ -239,6 +238,19 @@ async def test_nothing_comes_before_the_first_key_frame_and_one_is_asked_for(
     await scripted.hears(1562)
     camera.claims[0, "Main"].media(frames.key, frames.delta)
     assert await take(live, 2, deadline) == [frames.key, frames.delta]
+
+
+@pytest.mark.parametrize("answer", [102, 103, None])
+async def test_a_device_that_forces_no_key_frame_sends_its_next_one(
+    scripted, camera, client, frames, deadline, answer
+):
+    scripted.on[1562] = lambda message: message.reply({"Ret": answer}) if answer else None
+    camera.media = [frames.delta]
+    live = await client.open_live(0)
+    await scripted.hears(1562)
+    camera.claims[0, "Main"].media(frames.key, frames.delta)
+    assert await take(live, 2, deadline) == [frames.key, frames.delta]
+    assert client.is_online
 
 
 async def test_a_stream_that_begins_with_a_key_frame_is_left_alone(scripted, camera, client, deadline):
@@ -277,6 +289,42 @@ async def test_close_stops_streams_then_logs_out(scripted, camera, client):
     actions = [(message.id, message.action) for message in scripted.received if message.id in (1410, 1002)]
     assert actions[-1] == (1002, "")
     assert sorted(actions[:-1]) == sorted([(1410, "Start"), (1410, "Stop")] * 2)
+
+
+async def test_a_pause_is_no_silence_and_goes_on_at_a_key_frame(
+    scripted, camera, make_client, frames, deadline
+):
+    scripted.login_body["AliveInterval"] = 1
+    client = make_client(media_silence=0.3)
+    await client.connect()
+    stream = await client.open_live(0)
+    await take(stream, 3, deadline)
+    camera.media = []
+    await stream.pause()
+    await scripted.hears(1006, 1 + len(scripted.messages(1006)))  # that is longer than the silence allowed
+    assert stream.is_running
+    await stream.resume()
+    data = camera.claims[0, "Main"]
+    data.media(frames.delta, frames.audio, frames.key, frames.delta)
+    assert await take(stream, 2, deadline) == [frames.key._replace(discontinuity=True), frames.delta]
+    assert [message.action for message in scripted.messages(1410)] == ["Start", "Pause", "Continue"]
+    await scripted.hears(1562)
+    await stream.stop()
+    with pytest.raises(Refused):
+        await stream.pause()
+
+
+async def test_a_refused_pause_changes_nothing(scripted, camera, make_client, deadline):
+    client = make_client(media_silence=0.3)
+    await client.connect()
+    stream = await client.open_live(0)
+    await take(stream, 3, deadline)
+    camera.start_code = 103
+    with pytest.raises(DeviceError):
+        await stream.pause()
+    async with deadline():
+        with pytest.raises(RequestTimeout, match="media_silence"):
+            await anext(stream)
 
 
 async def test_silence_ends_the_stream_with_its_name(scripted, camera, make_client, deadline):
@@ -319,7 +367,7 @@ async def test_a_stalled_consumer_loses_whole_groups_and_slows_nobody(
     scripted, camera, client, frames, deadline
 ):
     numbered = [
-        replace(source, payload=source.payload + number.to_bytes(4, "big"))
+        source._replace(payload=source.payload + number.to_bytes(4, "big"))
         for number, source in enumerate([frames.key, *[frames.delta] * 9] * 50)
     ]
     camera.media = []

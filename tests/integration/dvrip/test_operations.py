@@ -561,11 +561,13 @@ async def test_disk_operations_are_encoded(scripted, client):
     await client.machine.set_partition_type(0, 1, PartitionType.READ_ONLY)
     await client.machine.clear_partition(0, 1, confirm=True)
     await client.machine.partition(0, 1000, 50, confirm=True)
+    await client.machine.recover_partition(0, 2)
     bodies = [message.body["OPStorageManager"] for message in scripted.messages(1460)]
     assert bodies == [
         {"Action": "SetType", "SerialNo": 0, "PartNo": 1, "Type": "ReadOnly"},
         {"Action": "Clear", "SerialNo": 0, "PartNo": 1, "Type": "Data"},
         {"Action": "Partition", "SerialNo": 0, "PartitionSize": [{"Record": 1000}, {"SnapShot": 50}]},
+        {"Action": "Recover", "SerialNo": 0, "PartNo": 2},
     ]
 
 

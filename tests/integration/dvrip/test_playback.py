@@ -1,7 +1,6 @@
 """Playback and download: every ending, every command, and nothing but media in the media."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -42,21 +41,22 @@ class Archive:
         if self.reply == "before":
             message.reply()
         data_id = 1426 if message.action == "DownloadStart" else 1422
+        channel = message.body["OPPlayBack"]["Parameter"]["Channel"]
         half = len(self.media) // 2
-        self.data.media(*self.media[:half], message_id=data_id, chunk=500)
+        self.data.media(*self.media[:half], message_id=data_id, channel=channel, chunk=500)
         if self.reply == "amid":
             self.data.send(1421, {"Name": "OPPlayBack", "Ret": 100})
-        self.data.media(*self.media[half:], message_id=data_id, chunk=500)
-        self.end(data_id)
+        self.data.media(*self.media[half:], message_id=data_id, channel=channel, chunk=500)
+        self.end(data_id, channel)
         if self.reply == "after":
             message.reply()
 
-    def end(self, data_id):
+    def end(self, data_id, channel):
         match self.ending:
             case "end_flag":
-                self.data.send(data_id, b"", end=True)
+                self.data.send(data_id, b"", channel=channel, end=True)
             case "zero_length":
-                self.data.send(data_id, b"")
+                self.data.send(data_id, b"", channel=channel)
             case "1423":
                 self.data.send(1423, b"")
             case "1423_json":
@@ -136,6 +136,14 @@ async def test_fast_scan_sends_value_2(scripted, archive, make_client):
     await client.connect()
     await client.open_playback(0, NAME)
     assert (await scripted.hears(1420)).body["OPPlayBack"]["Parameter"]["Value"] == 2
+
+
+async def test_a_download_is_never_decimated(scripted, archive, make_client):
+    client = make_client(Profile(fast_scan=True))
+    await client.connect()
+    await client.open_playback(0, NAME, download=True)
+    for message_id in (1424, 1420):
+        assert (await scripted.hears(message_id)).body["OPPlayBack"]["Parameter"]["Value"] == 0
 
 
 async def test_silence_with_too_few_bytes_is_truncated(archive, make_client, deadline):
@@ -246,7 +254,7 @@ async def test_a_fifth_playback_and_a_second_download_are_refused(archive, make_
 
 
 async def test_a_slow_reader_slows_the_device_and_loses_nothing(scripted, archive, frames, client, deadline):
-    big = replace(frames.key, payload=frames.key.payload + bytes(range(1, 256)) * 4000)
+    big = frames.key._replace(payload=frames.key.payload + bytes(range(1, 256)) * 4000)
     archive.media = [big] * 60  # 60 MB
 
     async def command(message):
@@ -303,14 +311,14 @@ async def test_a_restart_may_turn_a_playback_into_a_download(scripted, archive, 
 async def test_the_size_of_what_was_played_by_time_is_compared(
     archive, frames, client, deadline, expected_kib, outcome
 ):
-    archive.media = [replace(frames.key, payload=frames.key.payload + bytes(100_000))]
+    archive.media = [frames.key._replace(payload=frames.key.payload + bytes(100_000))]
     playback = await client.open_playback(2, begin=BEGIN, end=BEGIN, expected_kib=expected_kib)
     assert await read_all(playback, deadline) == archive.media
     assert playback.outcome is outcome
 
 
 async def test_more_than_was_recorded_is_another_channels(archive, frames, client, deadline):
-    archive.media = [replace(frames.key, payload=frames.key.payload + bytes(500_000))]
+    archive.media = [frames.key._replace(payload=frames.key.payload + bytes(500_000))]
     playback = await client.open_playback(2, begin=BEGIN, end=BEGIN, expected_kib=100)
     with pytest.raises(WrongRecording, match="channel 2"):
         await read_all(playback, deadline)

@@ -116,9 +116,10 @@ class Platform:
         self.devices.append(device)
         self.arrived.set()
 
-    async def dial(self) -> Dialler:
+    async def dial(self, source: tuple[str, int] | None = None) -> Dialler:
         assert self.listener is not None
-        dialler = Dialler(*await asyncio.open_connection("127.0.0.1", self.listener.port))
+        address = ("127.0.0.1", self.listener.port)
+        dialler = Dialler(*await asyncio.open_connection(*address, local_addr=source))
         self.dialled.append(dialler)
         return dialler
 
@@ -386,6 +387,23 @@ async def test_a_claim_from_another_address_is_refused_unless_addresses_are_not_
     await asyncio.gather(opening, return_exceptions=True)
 
 
+@pytest.mark.parametrize(("listener", "own"), [(True, False), (False, True), (True, None), (False, None)])
+async def test_whether_addresses_are_checked_is_said_of_all_devices_or_of_one(platform, listener, own):
+    platform.verdict = Verdict(100, check_address=own)
+    await platform.start(check_address=listener)
+    dialler, device = await platform.device()
+    device.address = "192.0.2.1"  # as if the main connection had come from there
+    opening = asyncio.create_task(device.open_live(2))
+    await dialler.answer(1410)
+    data = await platform.dial()
+    claim = {"OPMonitor": {"Parameter": {"Channel": 2, "StreamType": "Main"}}}
+    data.send(1413, claim, sid=dialler.session_id)
+    is_checked = listener if own is None else own
+    assert decode_body((await data.receive(1414)).payload)["Ret"] == (103 if is_checked else 100)
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+
+
 async def test_the_keepalive_of_the_device_is_answered(platform):
     await platform.start()
     dialler, _ = await platform.device()
@@ -426,6 +444,16 @@ async def test_a_newer_connection_of_the_same_device_replaces_the_older(platform
     assert platform.listener.devices == {"123456": new}
     assert new_dialler.session_id != old_dialler.session_id
     await live.stop()
+
+
+async def test_a_consumer_of_alerts_that_raises_costs_no_device_its_login(platform, caplog):
+    await platform.start()
+    platform.listener._on_flapping = lambda device_id: 1 / 0
+    for _ in range(8):
+        _, device = await platform.device()
+    assert device.is_online
+    assert platform.listener.counters["callback_errors"] == 1
+    assert "flapping" in caplog.text
 
 
 async def test_flapping_raises_one_alert(platform):
@@ -503,13 +531,34 @@ async def test_caps_hold_under_many_connects(platform):
     assert len(platform.listener._guests) <= 20
     for guest in guests[1:]:
         guest.close()
-    dialler = await platform.dial()
-    for _ in range(50):
-        if not platform.listener._guests:
-            break
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(PATIENT_S):
+        while platform.listener._guests:  # noqa: ASYNC110 - leaving sets no event
+            await asyncio.sleep(0.01)
     dialler = await platform.dial()
     assert (await dialler.log_in(DeviceID=8))["Ret"] == 100
+
+
+async def test_caps_hold_under_two_thousand_silent_connects(platform, eventually):
+    """Half of them from one address; the limits are the usual ones. Who has logged in is not among them."""
+    limits = AdmissionLimits()
+    await platform.start(limits=limits, first_message_within_s=60.0)
+    known, device = await platform.device()
+    sources = ["127.0.0.2"] * 1000 + [f"127.0.1.{1 + number % 40}" for number in range(1000)]
+    for source in sources:
+        await platform.dial((source, 0))
+        assert len(platform.listener._guests) <= limits.total
+    counters = platform.listener.admission.counters
+    await eventually(lambda: counters.total() == 2000 - limits.total)
+    assert counters["refused_address"] == 1000 - limits.per_address
+    assert len(platform.listener._guests) == limits.total
+    known.send(1006, {"Name": "KeepAlive"})
+    await known.receive(1007)
+    assert device.is_online
+    for guest in platform.dialled[1:]:
+        guest.close()
+    await eventually(lambda: not platform.listener._guests)
+    dialler = await platform.dial()
+    assert (await dialler.log_in(DeviceID=9))["Ret"] == 100
 
 
 async def test_failing_logins_are_held_off_by_address(platform):
@@ -543,6 +592,22 @@ async def test_a_judge_that_fails_refuses_and_the_listener_lives(platform, caplo
     await platform.device()
     assert "judging the login" in caplog.text
     assert PASSWORD not in caplog.text
+
+
+async def test_who_is_online_stays_when_nobody_new_is_taken(platform):
+    await platform.start()
+    known, device = await platform.device()
+    guest = await platform.dial()
+    late = asyncio.open_connection("127.0.0.1", platform.listener.port)
+    platform.listener.stop_listening()
+    assert await guest.is_closed()
+    with contextlib.suppress(ConnectionError):
+        reader, writer = await late
+        assert await reader.read() == b""
+        writer.close()
+    known.send(1006, {"Name": "KeepAlive"})
+    await known.receive(1007)
+    assert device.is_online
 
 
 async def test_close_stops_streams_and_says_goodbye(platform, frames):

@@ -26,6 +26,7 @@ class Flash:
         self.drop_at = None
         self.reports = [0, 50, 100, 515]
         self.then_close = True
+        self.last_bytes = None
         scripted.on[1520] = self.command
         scripted.on[1522] = self.piece
 
@@ -47,7 +48,8 @@ class Flash:
             message.reply(b'{"Name":"","Ret":100}')
 
     def end(self, message):
-        assert message.payload == b""
+        self.data += message.payload
+        self.last_bytes = len(message.payload)
         if self.ack_end:
             message.reply(b'{"Name":"","Ret":100}')
         for code in self.reports:
@@ -84,7 +86,22 @@ async def test_the_image_arrives_bit_exact_and_515_is_success(
     sending = [step.bytes_sent for step in seen if step.phase is UpgradePhase.SENDING]
     assert sending == [*range(16384, len(IMAGE), 16384), len(IMAGE)]
     assert [step.percent for step in seen if step.phase is UpgradePhase.WRITING] == [0, 50, 100]
+    assert flash.last_bytes == 0  # the end mark comes by itself
     assert not client.upgrades.is_running
+
+
+@pytest.mark.parametrize("size", [100, 16384, 16385, 2 * 16384, 100_000])
+async def test_the_end_mark_may_come_with_the_last_piece(scripted, flash, make_client, deadline, size):
+    client = make_client(Profile(end_flag_on_data=True))
+    seen = []
+    async with deadline():
+        await client.connect()
+        await client.upgrades.run(IMAGE[:size], confirm=True, on_progress=seen.append)
+    assert bytes(flash.data) == IMAGE[:size]
+    pieces = -(-size // 16384)
+    assert flash.sequences == list(range(1, pieces + 1))
+    assert flash.last_bytes == (size - 1) % 16384 + 1
+    assert [step.percent for step in seen if step.phase is UpgradePhase.WRITING] == [0, 50, 100]
 
 
 async def test_the_next_piece_waits_for_the_acknowledgement(scripted, flash, client, deadline):

@@ -430,6 +430,11 @@ async def test_a_change_of_codec_is_marked(recorder, opened):
             if isinstance(frame, VideoFrame) and frame.format_changed:
                 break
     assert (frame.codec, frame.keyframe) == (Codec.H265, True)
+    after = [frame, *(each for each in await take(live, 40) if isinstance(each, VideoFrame))]
+    assert {each.codec for each in after} == {Codec.H265}
+    context = av.CodecContext.create("hevc", "r")
+    pictures = [picture for each in after for picture in context.decode(av.Packet(each.payload))]
+    assert len(pictures + context.decode(None)) == len(after)
 
 
 async def test_an_offline_channel_is_not_an_offline_device(recorder, opened):

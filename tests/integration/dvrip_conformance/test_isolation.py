@@ -1,7 +1,7 @@
 """One device that hangs, floods or sends garbage takes nothing from the others but the moments its bytes cost.
 
 Reads of all devices take turns, so what one device can delay another by is what one read of it costs. That is measured
-in processor time of this thread, which does not depend on what else the machine does.
+in processor time of this thread, by tests that are slow; the others look only at who is answered while it goes on.
 """
 
 import asyncio
@@ -22,8 +22,6 @@ from cambus.dvrip.profile import Credentials
 from cambus.dvrip.timeouts import Timeouts
 from cambus.dvrip.wire import Header, serialize
 from cambus.media.frame import Codec
-
-pytestmark = pytest.mark.slow  # it bounds delays, which a busy machine cannot promise
 
 PATIENT_S = 60.0
 FLOOD_BYTES = 8 << 20
@@ -132,6 +130,25 @@ async def dial_hostile(port: int, **timeouts: float) -> DvripClient:
     return client
 
 
+@pytest.mark.parametrize("flood", ["keepalives", "alarms", "video", "doubled parts"])
+async def test_amid_a_flood_the_others_are_answered(recorder, dial, flood):
+    good = await dial(recorder)
+    with Hostile(FLOODS[flood]) as hostile:
+        client = await dial_hostile(hostile.port)
+        live = LiveStream(0, "Main", silence_s=60)
+        client.control.on_media = live.on_media
+        during = 0
+        async with asyncio.timeout(PATIENT_S):
+            while client.control.bytes_received < 1 << 20 and client.is_online:
+                assert (await good.system.info()).serial == recorder.device.identity.serial
+                during += 1
+        assert during > 1  # requests and the flood took turns
+        assert good.is_online
+        await client.control.close()  # it would not answer a logout
+    assert len(live._queue) <= 256
+
+
+@pytest.mark.slow  # it bounds delays, which a busy machine cannot promise
 @pytest.mark.parametrize("flood", FLOODS)
 async def test_a_flood_costs_others_less_than_100_ms_at_a_time(recorder, dial, costs, flood):
     good = await dial(recorder)
@@ -156,7 +173,7 @@ async def test_a_flood_costs_others_less_than_100_ms_at_a_time(recorder, dial, c
 
 
 @pytest.mark.parametrize("logged_in", [True, False])
-async def test_a_device_that_hangs_holds_up_nobody(recorder, dial, costs, logged_in):
+async def test_a_device_that_hangs_holds_up_nobody(recorder, dial, logged_in):
     good = await dial(recorder)
     with Hostile(answers_login=logged_in) as hostile:
         if logged_in:
@@ -178,13 +195,12 @@ async def test_a_device_that_hangs_holds_up_nobody(recorder, dial, costs, logged
 @pytest.mark.parametrize(
     "garbage", [b"\x00" * 4096, b"HTTP/1.1 400 Bad Request\r\n\r\n" * 99, b"\xff" * 4096]
 )
-async def test_garbage_ends_its_own_connection_and_no_other(recorder, dial, costs, garbage):
+async def test_garbage_ends_its_own_connection_and_no_other(recorder, dial, garbage):
     good = await dial(recorder)
     with Hostile(garbage) as hostile:
         client = await dial_hostile(hostile.port)
         async with asyncio.timeout(PATIENT_S):
             await client.wait_closed()
             assert (await good.system.info()).serial == recorder.device.identity.serial
-        assert max(costs[client.control]) < 0.1
         await client.control.close()  # it would not answer a logout
     assert good.is_online

@@ -71,11 +71,14 @@ async def plays(video):
 async def test_a_live_picture_plays_without_complaint(relay, make_camera, device, page):
     await make_camera(pace=1.0)
     await page.goto(relay.http)
-    channel = page.locator(f'button[data-key="{device}/0"]')
-    await channel.focus()
-    assert await channel.locator("span").first.inner_text() == "<i>Gate</i> & yard"
-    await page.keyboard.press("Enter")
     tile = page.locator(f'[data-key="{device}/0"].tile')
+    await plays(tile.locator("video"))  # the page opens with the first cameras
+    channel = page.locator(f'button[data-key="{device}/0"]')
+    assert await channel.locator("span").first.inner_text() == "<i>Gate</i> & yard"
+    await channel.focus()
+    await page.keyboard.press("Enter")
+    await tile.wait_for(state="detached")
+    await page.keyboard.press("Enter")
     await plays(tile.locator("video"))
     facts = await tile.locator(".facts").inner_text()
     assert "H.264 with sound" in facts
@@ -207,7 +210,7 @@ async def test_alarms_pass_by(relay, make_camera, device, bus, page):
     await bus.publish(RAISED.subject(device), encode(alarm))
     await bus.flush()
     await page.goto(relay.http)
-    await page.locator("#alarms").get_by_text(f"motion · {device}/1").wait_for()
+    await page.locator("#alarms").get_by_text(f"motion · {device}").wait_for()
     assert page.troubles == []
 
 
@@ -221,7 +224,6 @@ async def test_the_page_asks_for_the_token_and_keeps_it_out_of_the_address(
         await page.goto(relay.http)
         await page.get_by_role("textbox", name="Token").fill("a-token-of-sufficient-length")
         await page.get_by_role("button", name="Open").click()
-        await page.locator(f'button[data-key="{device}/0"]').click()
         await plays(page.locator(".tile video"))
         await page.goto(f"{relay.http}/?token=a-token-of-sufficient-length#{device}/0/main")
         await plays(page.locator(".tile video"))

@@ -69,6 +69,17 @@ async def test_live_open_of_an_unknown_device_is_404(relay, make_camera, device,
         await BusClient(bus).call(media_relay.LIVE_OPEN, media_relay.LiveOpenRequest(device="no-such-device"))
 
 
+async def test_live_open_of_a_channel_the_device_has_not_got_is_404(
+    relay, make_camera, device, bus, eventually
+):
+    await make_camera()
+    await eventually(lambda: not relay.service._directory.may_have(device, 77))
+    with pytest.raises(NotFound, match="no channel 77"):
+        await BusClient(bus).call(
+            media_relay.LIVE_OPEN, media_relay.LiveOpenRequest(device=device, channel=77)
+        )
+
+
 async def test_advertised_names_are_in_the_addresses(relay_settings, run_relay, make_camera, device, bus):
     await make_camera()
     settings = relay_settings(

@@ -1,12 +1,20 @@
 """``cambus-sim`` as a process."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+
+from cambus.dvrip.client import DvripClient
+from cambus.dvrip.frames import VideoFrame
+from cambus.dvrip.messages.search import FileQuery
+from cambus.dvrip.profile import Credentials
+from cambus.media.frame import Codec
+from cambus.simulators.video_loop import LoopStore, VideoSpec
 
 
 @pytest.fixture
@@ -23,6 +31,7 @@ async def run() -> AsyncIterator:
             *arguments,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "COLUMNS": "500"},  # so that no path is broken into lines
         )
         processes.append(process)
         return process
@@ -117,3 +126,58 @@ async def test_devices_of_two_processes_can_be_told_apart(run):
         async with aiohttp.ClientSession() as session, session.get(f"{control}/state?device=0") as response:
             serials.append((await response.json())["serial"])
     assert len(set(serials)) == 2
+
+
+async def watched(stream, count):
+    """So many pictures."""
+    pictures = []
+    async with asyncio.timeout(60):
+        async for frame in stream:
+            if isinstance(frame, VideoFrame):
+                pictures.append(frame)
+            if len(pictures) == count:
+                return pictures
+    return pictures
+
+
+async def test_devices_show_the_files_they_are_given(run, tmp_path):
+    specs = [VideoSpec(codec, 352, 288, fps=20, bitrate=100_000) for codec in (Codec.H264, Codec.H265)]
+    loops = [LoopStore.shared.get(spec) for spec in specs]
+    paths = [tmp_path / "first.h264", tmp_path / "second.h265"]
+    for path, loop in zip(paths, loops, strict=True):
+        path.write_bytes(b"".join(unit.data for unit in loop.units))
+    process = await run(
+        "--port=0", "--channels=2", "--user=admin", "--password=admin", "--quirk=mid_gop_start=true",
+        "--quirk=service_blocks=true", "--recordings=1", "--recording-seconds=2",
+        *(f"--video={path}" for path in paths),
+    )  # fmt: skip
+    port = int((await lines_until_ready(process))[0].rsplit(":", 1)[1])
+    client = DvripClient("127.0.0.1", port, credentials=Credentials("admin", "admin"))
+    await client.connect()
+    try:
+        streams = [await client.open_live(channel) for channel in range(2)]
+        both = await asyncio.gather(*(watched(stream, 2 * specs[0].frames) for stream in streams))
+        for stream, pictures, spec, loop in zip(streams, both, specs, loops, strict=True):
+            assert not stream.began_with_key
+            assert {(p.codec, p.width, p.height, p.fps) for p in pictures} == {(spec.codec, 352, 288, 20)}
+            assert [p.payload for p in pictures] == [
+                loop.unit(index).data for index in range(2 * spec.frames)
+            ]
+            assert stream.counters["service_blocks"] >= 1
+            assert stream.counters["resyncs"] == 0
+        day = await client.machine.time()
+        span = day.replace(year=day.year - 1), day.replace(year=day.year + 1)
+        recording = (await client.files.find(FileQuery(1, *span)))[0]
+        playback = await client.open_playback(1, recording.name, download=True)
+        assert [p.payload for p in await watched(playback, 1000)] == [unit.data for unit in loops[1].units]
+    finally:
+        await client.close()
+
+
+async def test_a_file_that_cannot_be_shown_is_refused(run, tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("nothing to see")
+    process = await run("--port=0", "--user=admin", "--password=admin", f"--video={path}")
+    _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert b"notes.txt" in errors.replace(b"\n", b"")

@@ -1,6 +1,7 @@
 """Bodies survive the way out and back; anything else is our own error."""
 
 import contextlib
+import json
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +42,29 @@ def test_arbitrary_bytes_are_an_object_or_malformed(data):
     except MalformedPayload:
         return
     encode_body(body)
+
+
+HALVES = [
+    "\\ud800",
+    "\\uDBFF",
+    "\\udc00",
+    "\\ud83d",
+    "\\ude00",
+    "\\u0041",
+    "\\\\",
+    "\\n",
+    '\\"',
+    "u",
+    "d800",
+    "x",
+]
+
+
+@given(st.lists(st.sampled_from(HALVES), max_size=9))
+def test_halves_of_characters_become_question_marks_and_nothing_else_changes(pieces):
+    raw = '{"a":"' + "".join(pieces) + '"}'
+    plain = json.dumps(json.loads(raw), ensure_ascii=False).encode("utf-8", "replace")
+    assert decode_body(raw.encode()) == json.loads(plain)
 
 
 @given(st.text(alphabet='{}[]",:\\ud8a0 1tn', max_size=60))

@@ -58,7 +58,7 @@ class Rig:
         self.outlet = Outlet(ROUTE, lambda _: self.sink.present, self.sink.deliver, pace, metrics)
 
     def put(self, event: str, device: str = "gate-1") -> Parcel:
-        parcel = Shipment(event, device, give_up_at=100.0).add(ROUTE, b"{}")
+        parcel = Shipment(event, device, 1, give_up_at=100.0).add(ROUTE, b"{}")
         lane = self.outlet.put(parcel)
         if lane is not None:
             self.lanes.append(asyncio.create_task(self.outlet.run(lane)))
@@ -176,14 +176,17 @@ async def test_after_its_time_a_failed_attempt_is_the_last(rig: Rig) -> None:
     assert rig.sink.attempts == ["a", "b"]
 
 
-async def test_a_withdrawn_parcel_is_not_attempted_again(rig: Rig) -> None:
+async def test_a_withdrawn_parcel_is_not_attempted_again_and_not_overtaken(rig: Rig) -> None:
     rig.sink.failures["a"] = [DeliveryFailedError("HTTP 500")]
     parcel = rig.put("a")
     await rig.delayed(parcel)
+    behind = rig.put("b")
     assert parcel.shipment.withdraw()
     rig.outlet.rule_changed()
-    await rig.finished(rig.put("b"))
-    assert rig.sink.attempts == ["a", "b"]
+    while not behind.barred:
+        await behind.shipment.changed()
+    await rig.finished(rig.put("c"))
+    assert rig.sink.attempts == ["a", "c"]
 
 
 async def test_what_is_being_attempted_cannot_be_withdrawn(rig: Rig) -> None:

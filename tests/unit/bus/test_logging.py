@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 
 import pytest
 
@@ -80,7 +81,9 @@ def test_long_values_are_cut(logged):
 def test_console_lines_are_for_people(logged):
     stream = logged(log_format="console")
     logging.getLogger("cambus.x").info("device online", extra={"device": "gate-1", "text": "two words"})
-    assert stream.getvalue().endswith('INFO    demo  device online  device=gate-1 text="two words"\n')
+    line = stream.getvalue()
+    assert line.endswith('INFO    demo  device online  device=gate-1 text="two words"\n')
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} ", line)  # logs are kept for days
 
 
 def test_the_level_holds(logged):

@@ -42,6 +42,11 @@ def test_a_good_file_is_read_with_its_password_files(tmp_path: Path) -> None:
     assert yard.address == "yard.local"
 
 
+def test_a_device_without_an_address_is_one_that_dials_us(tmp_path: Path) -> None:
+    _, yard = load_devices(write(tmp_path, GOOD.replace("    address: yard.local\n", "")))
+    assert yard.address is None
+
+
 def test_a_password_never_shows(tmp_path: Path) -> None:
     devices = load_devices(write(tmp_path, GOOD))
     assert "hunter2" not in repr(devices)
@@ -52,10 +57,20 @@ def test_a_password_never_shows(tmp_path: Path) -> None:
     ("old", "new", "line", "reason"),
     [
         ("id: yard", "id: gate-1", 9, "devices[1].id: 'gate-1' is already in line 2"),
-        ("id: yard", "id: 'my yard'", 9, "devices[1].id: "),
+        ("id: yard", "id: 'my yard'", 9, "devices[1].id: wanted 1 to 64 letters, digits, - and _"),
         ("yard.local", "yard.local:99999", 11, "devices[1].address: '99999' is not a port (1 to 65535)"),
         ("yard.local", "http://yard", 11, "devices[1].address: "),
-        ("    name: 大门", "    nmae: 大门", 5, "devices[0].nmae: Extra inputs are not permitted"),
+        ("    name: 大门", "    nmae: 大门", 5, "devices[0].nmae: unknown key; did you mean name?"),
+        (
+            "id: yard",
+            "id: 12",
+            9,
+            "devices[1].id: wanted 1 to 64 letters, digits, - and _; put a number in quotes",
+        ),
+        ("protocol: dvrip", "protocol: DVRIP!", 3, "devices[0].protocol: wanted the name of a protocol"),
+        ("[gate, outdoor]", "gate", 6, "devices[0].tags: wanted a list"),
+        ("    name: 大门", "    enabled: maybe", 5, "devices[0].enabled: wanted true or false"),
+        ("  - id: yard\n    protocol: dvrip\n", "  - id: yard\n", 9, "devices[1].protocol: is missing"),
         ("    name: 大门", "    protocol: onvif", 5, "protocol: stands twice, first in line 3"),
         ("gate.secret", "nowhere", 7, "devices[0].credentials.password_file: "),
         ('password: "s3cret"', "note: 1", 12, "devices[1].credentials.note: "),
@@ -83,7 +98,7 @@ def test_documents_of_another_shape_are_refused(tmp_path: Path, text: str) -> No
 
 
 def test_a_missing_and_a_binary_file_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DevicesFileError, match="cannot be read"):
+    with pytest.raises(DevicesFileError, match=r"none.yaml: cannot be read"):
         load_devices(tmp_path / "none.yaml")
     path = tmp_path / "devices.yaml"
     path.write_bytes(b"\xff\xfe\x00")

@@ -4,11 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cambus.bus.received import ReceivedEvent
 from cambus.cli.device_status import DeviceStatus
 from cambus.cli.discovery import Instance
 from cambus.cli.doctor import devices, nats, services
 from cambus.cli.doctor.finding import Level
 from cambus.cli.doctor.probes import Probe, read_samples
+from cambus.schemas.events.device import DeviceOffline
 from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.presence import DeviceState, Presence
 
@@ -94,6 +96,8 @@ def test_a_recorder_that_could_not_write_is_noted():
     ]
     (unreachable,) = services.check_probes([Probe(instance)])
     assert unreachable.level is Level.NOTE
+    (full,) = services.check_probes([Probe(instance, True, True, "", {services.DISK_METRIC: 0.0})])
+    assert (full.level, full.text) == (Level.PROBLEM, "0 B free on the disk of the recordings")
 
 
 def test_a_bucket_that_is_nearly_full_is_a_problem():
@@ -109,3 +113,24 @@ def test_a_bucket_that_is_nearly_full_is_a_problem():
     assert any(
         "nats-2" in each.text and "nats-1" not in each.text for each in nats.check_assets({"KV_x": behind})
     )
+
+
+async def went_offline(*reasons):
+    for seq, reason in enumerate(reasons):
+        event = DeviceOffline(
+            id=f"01ARZ3NDEKTSV4RRFFQ69G5FA{seq}", device="gate", protocol="dvrip", at=NOW, reason=reason
+        )
+        yield ReceivedEvent(
+            "device.offline", event, "cambus.v1.evt.gate.device.offline", {}, b"", seq, 1, NOW
+        )
+
+
+async def test_a_device_that_comes_and_goes_is_told():
+    (finding,) = await devices.check_flapping(went_offline("connection-lost", "keepalive-lost", "replaced"))
+    assert (finding.subject, finding.level) == ("gate", Level.PROBLEM)
+    assert "3 times" in finding.text
+
+
+async def test_a_device_is_not_blamed_for_connectors_that_come_and_go():
+    reasons = ("ownership-lost", "handed-over", "record-changed", "ownership-lost", "connection-lost")
+    assert await devices.check_flapping(went_offline(*reasons)) == []

@@ -58,6 +58,7 @@ def test_no_arguments_ask_for_help(capsys):
     ("arguments", "expected"),
     [
         (["devces"], "Did you mean 'devices'"),
+        (["ptz", "move", "gate", "0"], "--pan, --tilt or --zoom"),
         (["ptz", "move", "gate"], "Missing argument 'CHANNEL'"),
         (["ptz", "move", "gate", "one"], "Invalid value for 'CHANNEL'"),
         (["recordings", "export", "gate", "0"], "Missing option"),

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from cambus.cli.devices_file import load_devices
-from cambus.cli.stack.demo import RECORDERS, devices_file
+from cambus.cli.stack.demo import devices_file
 from cambus.cli.stack.lock import FolderLock
 from cambus.cli.stack.options import (
     CONNECTOR_GRACE_S,
@@ -32,6 +32,15 @@ def test_a_service_is_told_where_nats_is_and_keeps_to_its_own_folder(service, tm
     opens_secrets = service.startswith("connector-") or service == "alarm-router"
     assert ("CAMBUS_CREDENTIALS_KEY_FILE" in values) is opens_secrets
     assert command_of(service)[0] == sys.executable
+
+
+def test_what_somebody_asks_for_counts_instead_of_what_is_usual(tmp_path, monkeypatch):
+    monkeypatch.setenv("CAMBUS_DISK_RESERVE_MIB", "5")
+    monkeypatch.setenv("CAMBUS_LOG_FORMAT", "json")
+    monkeypatch.setenv("CAMBUS_INSTANCE", "somewhere-else")
+    values = environment_of("recorder", StackOptions(tmp_path), "n", "m")
+    assert (values["CAMBUS_DISK_RESERVE_MIB"], values["CAMBUS_LOG_FORMAT"]) == ("5", "json")
+    assert values["CAMBUS_INSTANCE"] == "recorder-0"
 
 
 def test_the_environment_of_the_options_wins(tmp_path):
@@ -77,11 +86,13 @@ def test_a_folder_is_for_one_stack(tmp_path):
 
 def test_the_devices_file_of_the_demonstration_is_one(tmp_path):
     path = tmp_path / "devices.yaml"
-    path.write_text(devices_file([1000, 1001]))
+    path.write_text(devices_file([1000, 1001, 1002]))
     (tmp_path / "password").write_text("x" * 24)
     found = load_devices(path)
     assert [(each.id, each.address) for each in found] == [
-        (recorder.device, f"127.0.0.1:{port}") for recorder, port in zip(RECORDERS, (1000, 1001), strict=True)
+        ("gate", "127.0.0.1:1000"),
+        ("yard", "127.0.0.1:1001"),
+        ("van", None),
     ]
 
 

@@ -162,3 +162,17 @@ async def test_an_end_that_never_comes_is_supplied_while_nobody_is_connected(pum
     assert cleared.cause == "timeout"
     expiring.cancel()
     await asyncio.gather(expiring, return_exceptions=True)
+
+
+async def test_a_report_nobody_thought_of_costs_only_itself(pump, bus, caplog):
+    storm = Storm()
+    storm.report(0)
+    storm.report(1)
+    storm.report(2)
+    channels = iter([8, None, 8])  # the second cannot be compared with a channel number
+    pump._channels = lambda: next(channels)
+    storm.stream.end()
+    await pump.follow(storm.stream)
+    assert [event.channel for event in bus.told("alarm.raised")] == [0, 2]
+    assert storm.answered == [0, 2]
+    assert "alarm not understood" in caplog.text

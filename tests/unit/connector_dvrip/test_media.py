@@ -1,14 +1,16 @@
 # ruff: noqa: DTZ001  # a device's local time has no zone
 """Frames of the device as frames of the bus."""
 
+import time
 from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
 
 from cambus.connector_dvrip.clock import DeviceZone, zone_of_minutes
-from cambus.connector_dvrip.media import FrameMaker
-from cambus.dvrip.frames import AudioFrame, InfoFrame, PictureFrame, VideoFrame
+from cambus.connector_dvrip.media import FrameMaker, SteadyClock
+from cambus.dvrip.frames import AudioFrame, FrameHeader, FrameType, InfoFrame, PictureFrame, VideoFrame
+from cambus.dvrip.media import StreamSplitter
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Kind
 
@@ -102,3 +104,32 @@ def test_information_and_pictures_are_data(maker):
 
 def test_video_in_a_codec_nobody_knows_is_left_out(maker):
     assert feed(maker, VideoFrame(Codec.OPAQUE, True, b"??")) == []
+
+
+@pytest.mark.parametrize("step_s", [86_400, -86_400])
+async def test_setting_the_clock_of_the_host_moves_no_picture(maker, monkeypatch, step_s):
+    clock, wall_ns = SteadyClock(), time.time_ns
+    began_us = clock.now_us()
+    monkeypatch.setattr(time, "time_ns", lambda: wall_ns() + step_s * 10**9)
+    shift_us = clock.now_us() - began_us  # what a test may take
+    frames = feed(maker, video(key=True), *[video() for _ in range(24)], start_us=began_us)
+    frames += feed(maker, *[video() for _ in range(25)], start_us=began_us + shift_us + 1_000_000)
+    assert 0 <= shift_us < 60_000_000
+    steps = [after.pts - before.pts for before, after in pairwise(frames)]
+    assert all(0 < step <= 3700 + shift_us * 0.09 for step in steps)
+
+
+@pytest.mark.parametrize(("stated", "true"), [(0, 25), (0, 12), (0, 5), (1, 25), (31, 10), (12, 30)])
+def test_pictures_that_state_no_rate_or_a_wrong_one_are_timed_by_their_arrival(maker, stated, true):
+    payload = b"\0\0\0\1\x67x"
+    key = FrameHeader(FrameType.KEY, len(payload), 2, stated, 640, 480).serialize() + payload
+    delta = VideoFrame(Codec.H264, False, b"\0\0\0\1\x41x").serialize()
+    splitter, frames = StreamSplitter(), []
+    for number in range(60 * true):
+        for media in splitter.receive_data(delta if number % (2 * true) else key):
+            frames += maker.frames(media, START_US + round(number * 1e6 / true))
+    assert len(frames) == 60 * true
+    assert all(before.pts < after.pts for before, after in pairwise(frames))
+    off_s = [frame.pts / 90_000 - START_US / 1e6 - number / true for number, frame in enumerate(frames)]
+    assert max(map(abs, off_s)) < 3.5
+    assert max(map(abs, off_s[8 * true :])) < 0.1

@@ -1,11 +1,13 @@
 """The options and the address of a device's record."""
 
+from dataclasses import fields
+
 import pytest
 
 from cambus.connector.errors import InvalidRecord
 from cambus.connector_dvrip.address import parse_address
 from cambus.connector_dvrip.options import DvripOptions
-from cambus.dvrip.profile import Topology
+from cambus.dvrip.profile import Profile, Topology
 
 
 def test_the_defaults_need_no_option():
@@ -30,9 +32,54 @@ def test_options_reach_the_protocol():
     assert (timeouts.request, timeouts.media_silence, timeouts.first_media) == (4.0, 2.0, 2.0)
 
 
+SWITCHES = {
+    "seed_ids": ("seed_ids", True),
+    "channel_base": ("channel_base", 1),
+    "parallel_requests": ("parallel_requests", True),
+    "combine_mode": ("combine_mode", "CONNECT_ALL"),
+    "connections": ("connections", 3),
+    "ptz_flip_horizontal": ("ptz_flip_h", True),
+    "ptz_flip_vertical": ("ptz_flip_v", True),
+    "fast_scan": ("fast_scan", True),
+    "upgrade_piece_bytes": ("upgrade_piece_bytes", 32768),
+    "request_by_claim_id": ("request_by_claim_id", True),
+    "import_in_parts": ("import_in_parts", True),
+    "login_type": ("login_type", "DVRIP-Mobile"),
+    "answers_keepalives": ("answers_keepalives", False),
+    "end_flag_on_data": ("upgrade_end_on_data", True),
+    "talk_format_inside": ("talk_format_inside", True),
+    "bodies": ("undocumented_bodies", {"key_frame": {"Name": "ForceIFrame"}, "serial_open": {"a": 1}}),
+}
+
+
+def test_every_deviation_the_protocol_library_knows_can_be_switched_in_a_record():
+    known = {field.name for field in fields(Profile)}
+    assert known - {"topology"} == set(SWITCHES)  # how video comes is an option too, and learnt
+
+
+@pytest.mark.parametrize("deviation", list(SWITCHES))
+def test_each_switch_moves_its_deviation_and_no_other(deviation):
+    option, value = SWITCHES[deviation]
+    usual, other = (
+        DvripOptions().profile(Topology.AUTO),
+        DvripOptions.of({option: value}).profile(Topology.AUTO),
+    )
+    changed = {
+        field.name for field in fields(Profile) if getattr(usual, field.name) != getattr(other, field.name)
+    }
+    assert changed == {deviation}
+    assert getattr(other, deviation) == value
+    assert usual == Profile()
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [
+        ("login_encryption", "3DES"),
+        ("login_type", "a b"),
+        ("undocumented_bodies", {"serial_open": None}),
+        ("undocumented_bodies", {"reboot": {}}),
+        ("undocumented_bodies", {"key_frame": "text"}),
         ("channel_base", 2),
         ("channel_base", "1"),
         ("topology", "udp"),

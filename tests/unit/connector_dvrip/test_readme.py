@@ -1,5 +1,6 @@
 """What the README promises is what there is."""
 
+import json
 import re
 from pathlib import Path
 
@@ -26,6 +27,13 @@ def rows(heading):
 
 def test_every_option_is_described_and_no_other():
     assert rows("Options of a device") == list(DvripOptions.model_fields)
+
+
+@pytest.mark.parametrize(("name", "field"), list(DvripOptions.model_fields.items()))
+def test_each_option_stands_there_with_its_default_and_its_meaning(name, field):
+    default = field.get_default(call_default_factory=True)
+    shown = "—" if default is None else f"`{json.dumps(default)}`".replace('"', "")
+    assert f"| `{name}` | {shown} | {field.description} |" in README
 
 
 def test_every_setting_is_described_and_no_other():

@@ -2,7 +2,14 @@
 
 import itertools
 
-from cambus.dvrip.admission import MAX_ADDRESSES, Admission, AdmissionLimits, FlapDetector, SessionIds
+from cambus.dvrip.admission import (
+    MAX_ADDRESSES,
+    MAX_IDENTITIES,
+    Admission,
+    AdmissionLimits,
+    FlapDetector,
+    SessionIds,
+)
 from cambus.dvrip.alarm_centre import RateLimit
 
 
@@ -82,3 +89,13 @@ def test_a_rate_is_refilled_by_time():
     assert not rate.allows("a", 0.4)
     assert rate.allows("a", 0.6)
     assert [rate.allows("a", 100.0) for _ in range(3)] == [True, True, False]
+
+
+def test_identities_that_flap_are_remembered_up_to_a_limit():
+    flaps = FlapDetector()
+    flaps.replaced("first", 0.0)
+    for number in range(MAX_IDENTITIES):
+        flaps.replaced(f"other-{number}", 1.0)
+    assert len(flaps._times) == MAX_IDENTITIES
+    assert "first" not in flaps._times
+    assert len(flaps._alerted) <= MAX_IDENTITIES

@@ -20,7 +20,6 @@ from cambus.dvrip.session import ClientSession
 from cambus.dvrip.session_events import (
     ExchangeFailed,
     LoggedIn,
-    MediaReceived,
     PushReceived,
     Replied,
     SessionClosed,
@@ -70,6 +69,14 @@ def test_login_takes_the_session_from_the_header():
     assert isinstance(event, LoggedIn)
     assert session.session_id == 0x1234
     assert (event.reply.channels, event.reply.device_type) == (8, "HVR")
+
+
+def test_login_needs_no_session_in_the_body():
+    session = ClientSession()
+    session.login(ADMIN, 0.0)
+    body = {key: value for key, value in LOGIN_OK.items() if key != "SessionID"}
+    session.receive_data(packet(1001, body, sid=0x1234), 1.0)
+    assert session.session_id == 0x1234
 
 
 def test_login_takes_the_session_from_the_body_when_the_header_has_none():
@@ -301,7 +308,7 @@ def test_media_and_pushes_between_request_and_reply_do_not_disturb_it():
         packet(1412, b"\x00\x00\x01\xfd") + packet(1504, {"Name": "AlarmInfo"}) + packet(1021), 0.1
     )
     kinds = [type(event) for event in session.events_received()]
-    assert kinds == [MediaReceived, PushReceived, Replied]
+    assert kinds == [Packet, PushReceived, Replied]
 
 
 @pytest.mark.parametrize("payload", [b'{"Ret":100}', b"[1,2]"])
@@ -310,7 +317,7 @@ def test_media_that_looks_like_json_stays_media(payload):
     session.request(1410, {}, 0.0)
     session.receive_data(packet(1412, payload), 0.1)
     (event,) = session.events_received()
-    assert isinstance(event, MediaReceived)
+    assert isinstance(event, Packet)
     assert event.payload == payload
 
 
@@ -497,7 +504,7 @@ def test_a_data_socket_never_logs_in_and_needs_no_keepalive():
     assert (claim.header.message_id, claim.header.session_id) == (1413, SID)
     session.receive_data(packet(1414, {"Ret": 100}) + packet(1411, {"Ret": 100}) + packet(1412, b"x"), 0.1)
     kinds = [type(event) for event in session.events_received()]
-    assert kinds == [Replied, PushReceived, MediaReceived]
+    assert kinds == [Replied, PushReceived, Packet]
     assert session.next_timeout() is None
     with pytest.raises(Refused):
         session.login(ADMIN, 1.0)

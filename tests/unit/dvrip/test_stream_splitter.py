@@ -1,7 +1,9 @@
 """Frames out of the media byte stream: borders, loss of step, service blocks, codecs."""
 
 from datetime import datetime
+from fractions import Fraction
 
+import av
 import pytest
 
 from cambus.dvrip.frames import AudioFrame, FrameHeader, FrameType, InfoFrame, PictureFrame, VideoFrame
@@ -100,6 +102,12 @@ def test_frames_that_are_no_h264_are_dropped(payload):
     assert splitter.counters["service_blocks"] == 1
 
 
+def test_information_of_any_type_passes_as_its_bytes():
+    told = [InfoFrame(1, 0, b"SPEED:12;"), InfoFrame(6, 3, bytes(range(16))), InfoFrame(0x55, 0, b"")]
+    frames, _ = split(KEY.serialize() + b"".join(frame.serialize() for frame in told))
+    assert frames == [KEY, *told]
+
+
 def test_unknown_audio_passes_as_opaque():
     strange = AudioFrame(0x55, 0x77, b"???")
     frames, splitter = split(KEY.serialize() + strange.serialize() + DELTA.serialize())
@@ -108,24 +116,31 @@ def test_unknown_audio_passes_as_opaque():
     assert splitter.counters["opaque_audio"] == 1
 
 
-@pytest.mark.parametrize(
-    ("code", "codec"),
-    [
-        (10, Codec.PCMU),
-        (22, Codec.PCMU),
-        (14, Codec.PCMA),
-        (15, Codec.AAC),
-        (16, Codec.AAC),
-        (7, Codec.OPAQUE),
-    ],
-)
-def test_audio_codecs_by_code(code, codec):
-    assert AudioFrame(code, 2, b"").codec is codec
+def test_mpeg4_passes_whole_and_decodes():
+    encoder = av.CodecContext.create("mpeg4", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 352, 288, "yuv420p", Fraction(1, 25)
+    encoder.gop_size, encoder.options = 5, {"sc_threshold": "1000000000"}
+    units = [
+        (packet.is_keyframe, bytes(packet))
+        for index in range(10)
+        for packet in encoder.encode(gray_picture(352, 288, 100 + index))
+    ]
+    assert [key for key, _ in units] == [True, *[False] * 4] * 2
+    data = b"".join(VideoFrame(Codec.MPEG4, key, unit, 352, 288, 25, TIME).serialize() for key, unit in units)
+    frames, splitter = split(*(data[at : at + 700] for at in range(0, len(data), 700)))
+    assert {frame.codec for frame in frames} == {Codec.MPEG4}
+    assert [frame.keyframe for frame in frames] == [key for key, _ in units]
+    assert splitter.counters["service_blocks"] == splitter.counters["resyncs"] == 0
+    decoder = av.CodecContext.create("mpeg4", "r")
+    pictures = [picture for frame in frames for picture in decoder.decode(av.Packet(frame.payload))]
+    assert len(pictures + decoder.decode(None)) == len(units)
 
 
-@pytest.mark.parametrize(("code", "rate"), [(1, 4000), (2, 8000), (4, 16000), (8, 44100), (9, 48000)])
-def test_sample_rates_by_code(code, rate):
-    assert AudioFrame(14, code, b"").sample_rate == rate
+def gray_picture(width, height, luma):
+    picture = av.VideoFrame(width, height, "yuv420p")
+    for plane, value in zip(picture.planes, (luma, 128, 128), strict=True):
+        plane.update(bytes([value]) * plane.buffer_size)
+    return picture
 
 
 def test_garbage_before_the_stream_is_skipped():
@@ -155,12 +170,38 @@ def test_a_length_too_long_does_not_swallow_what_follows():
     assert splitter.counters["resyncs"] == 1
 
 
+def test_the_length_in_front_of_a_payload_is_no_header():
+    payload = b"\x01\xfc" + bytes(16)  # behind the zeros of the length it looks like the start of a key frame
+    frames, splitter = split(KEY.serialize() + delta(payload) + DELTA.serialize())
+    assert frames == [KEY, DELTA]
+    assert (splitter.counters["resyncs"], splitter.counters["service_blocks"]) == (0, 1)
+
+
+@pytest.mark.parametrize("cut", range(1, 8))
+def test_a_header_cut_by_packets_in_the_middle_of_a_frame_is_found(cut):
+    whole = (
+        FrameHeader(FrameType.DELTA, 100).serialize() + SLICE_264 + KEY.serialize() + DELTA.serialize() * 9
+    )
+    border = 8 + len(SLICE_264) + cut
+    frames, splitter = split(KEY.serialize(), whole[:border], whole[border:])
+    assert frames == [KEY, KEY._replace(discontinuity=True), *[DELTA] * 9]
+    assert splitter.counters["resyncs"] == 1
+
+
 def test_a_frame_above_the_limit_is_refused_and_counted():
     huge = FrameHeader(FrameType.DELTA, 8 * 1024 * 1024 + 1).serialize()
     frames, splitter = split(KEY.serialize() + huge + bytes(64) + KEY.serialize())
     assert len(frames) == 2
     assert splitter.counters["oversize"] == 1
     assert splitter.pending_bytes == 0
+
+
+def test_a_frame_of_exactly_the_limit_passes():
+    slice_of_8_mib = SLICE_264 + b"\x01" * (8 * 1024 * 1024 - len(SLICE_264))
+    whole = delta(slice_of_8_mib)
+    frames, splitter = split(KEY.serialize(), *(whole[at : at + 65536] for at in range(0, len(whole), 65536)))
+    assert [len(frame.payload) for frame in frames] == [len(SPS_264), 8 * 1024 * 1024]
+    assert splitter.counters["oversize"] == 0
 
 
 def test_a_header_found_while_scanning_must_be_plausible():

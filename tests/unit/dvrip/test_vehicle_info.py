@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambus.dvrip.info import Passengers, parse_vehicle_info
+from cambus.dvrip.info import Passengers, VehicleInfo, parse_vehicle_info
 
 PARTS = [
     "SPEED:62;",
@@ -50,6 +50,38 @@ def test_everything_else():
     assert info.passengers == (Passengers("adult", "on", 12), Passengers("child", "on", 3))
     assert info.links == {"3g": "connected", "wifi": "disconnected"}
     assert info.other == {"NEW": "x"}
+
+
+KEYS = {
+    "GPS": ("GPS:$GPRMC,035644.00,A;", {"gps": "$GPRMC,035644.00,A"}),
+    "G-SENSOR": ("G-SENSOR:10,-20,1000;", {"acceleration_mg": (10, -20, 1000)}),
+    "INFO": ("INFO:plate 7;", {"text": "plate 7"}),
+    "STATUS": ("STATUS:10000000000;", {"vehicle": "running"}),
+    "SPEED": ("SPEED:62.5;", {"speed_km_h": 62.5}),
+    "PASSENGER": (
+        "PASSENGER:05Depot010012;",
+        {"passenger_stop": "Depot", "passengers": (Passengers("adult", "off", 12),)},
+    ),
+    "LOCATESTATUS": ("LOCATESTATUS:13;", {"location": "no_signal", "location_signal": 3}),
+    "3GSTATUS": ("3GSTATUS:03;", {"3g": "connected"}),
+    "WIFISTATUS": ("WIFISTATUS:1;", {"wifi": "disconnected"}),
+    "DASSTATUS": ("DASSTATUS:0;", {"das": "connected"}),
+}
+
+
+@given(st.permutations(sorted(KEYS)), st.integers(0, len(KEYS)))
+def test_any_subset_of_all_keys_is_read_in_any_order(order, count):
+    present = order[:count]
+    info = parse_vehicle_info("".join(KEYS[key][0] for key in present).encode())
+    links = {}
+    for key in KEYS:
+        for name, value in KEYS[key][1].items():
+            if name in ("3g", "wifi", "das"):
+                links.update({name: value} if key in present else {})
+            else:
+                assert getattr(info, name) == (value if key in present else getattr(VehicleInfo(), name))
+    assert info.links == links
+    assert info.other == {}
 
 
 @given(st.binary(max_size=120))

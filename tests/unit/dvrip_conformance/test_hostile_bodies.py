@@ -6,7 +6,7 @@ import time
 import pytest
 
 from cambus.dvrip.errors import MalformedPayload
-from cambus.dvrip.payload import decode_body
+from cambus.dvrip.payload import MAX_SURROGATES, decode_body
 
 MANY_BRACKETS = b"[]," * 40  # enough of them that the body is looked at closely
 
@@ -46,18 +46,56 @@ def nothing_but_openers(size: int) -> bytes:
     return b'{"a":' + b"[" * size
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        unclosed,
-        unclosed_with_text,
-        open_strings,
-        brackets_in_a_string,
-        empty_objects,
-        nothing_but_openers,
-    ],
-)
+def nothing_but_closers(size: int) -> bytes:
+    return b'{"a":[' + MANY_BRACKETS + b"]" * size
+
+
+def nothing_but_colons(size: int) -> bytes:
+    return b'{"a":[' + MANY_BRACKETS + b":" * size
+
+
+def empty_strings(size: int) -> bytes:
+    return b'{"a":[' + MANY_BRACKETS + b'""' * size
+
+
+def halves_of_characters(size: int) -> bytes:
+    return b'{"a":"' + b"\\ud800" * size + b'"}'
+
+
+BODIES = [
+    unclosed,
+    unclosed_with_text,
+    open_strings,
+    brackets_in_a_string,
+    empty_objects,
+    nothing_but_openers,
+    nothing_but_closers,
+    nothing_but_colons,
+    empty_strings,
+    halves_of_characters,
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
 def test_eight_times_the_body_costs_about_eight_times_as_much(body):
     """A cost that grew with the square would be sixty-four times as much."""
     decode_body(b"{}")
     assert cost_s(body(16_000)) < 24 * max(cost_s(body(2_000)), 0.0005)
+
+
+@pytest.mark.slow  # it bounds a time
+@pytest.mark.parametrize("body", BODIES)
+def test_no_nonsense_of_4_mib_costs_a_quarter_of_a_second(body):
+    assert cost_s((body(4 << 20))[: 4 << 20]) < 0.25
+
+
+def test_a_body_of_nothing_but_halves_of_characters_is_malformed():
+    decode_body(halves_of_characters(MAX_SURROGATES))
+    with pytest.raises(MalformedPayload, match="halves"):
+        decode_body(halves_of_characters(MAX_SURROGATES + 1))
+
+
+def test_half_a_character_is_replaced_and_whole_ones_stay():
+    assert decode_body(b'{"t":"\\ud800x\\udc00\\ud83d\\ude00\\\\ud800\\ud83d"}') == {
+        "t": "?x?\U0001f600\\ud800?"
+    }

@@ -5,9 +5,9 @@ import pytest
 from cambus.dvrip.payload import encode_body
 from cambus.dvrip.profile import Credentials
 from cambus.dvrip.session import ClientSession
-from cambus.dvrip.session_events import MediaReceived, Replied
+from cambus.dvrip.session_events import Replied
 from cambus.dvrip.session_state import State
-from cambus.dvrip.wire import serialize
+from cambus.dvrip.wire import Packet, serialize
 
 SID = 0x57
 READ = 16 * 1024
@@ -33,7 +33,7 @@ def feed(session, data):
 def test_a_media_packet_of_116_kb_is_one_event(session):
     payload = bytes(range(256)) * 4 * 116
     (event,) = feed(session, serialize(1412, payload, session_id=SID))
-    assert isinstance(event, MediaReceived)
+    assert isinstance(event, Packet)
     assert event.payload == payload
 
 

@@ -17,8 +17,12 @@ from cambus.dvrip.wire import PacketReader, serialize
 SID = 0x57
 MANY = 200
 
-#: What needs a connection for media has none here.
-ASKED = {name: each for name, each in OPERATIONS.items() if not name.startswith(("open_", "transfers."))}
+#: What needs a connection for media has none here, and nobody speaks on the serial line.
+ASKED = {
+    name: each
+    for name, each in OPERATIONS.items()
+    if not name.startswith(("open_", "transfers.", "serial.open"))
+}
 
 
 class OddDevice(DeadSocket):

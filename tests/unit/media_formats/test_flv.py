@@ -99,8 +99,8 @@ def test_frames_of_no_track_make_no_tag(h264, h265, pcma, video, audio):
     assert both.tag(video(0, params=h265), 0) == b""
     assert both.tag(audio(0, codec=Codec.PCMU), 0) == b""
     assert both.tag(audio(0, samples=0), 0) == b""
-    assert both.tag(replace(audio(0), kind=Kind.DATA), 0) == b""
-    assert both.tag(replace(video(0, params=h264), payload=b"\0\0\1" + h264.sps), 0) == b""
+    assert both.tag(audio(0)._replace(kind=Kind.DATA), 0) == b""
+    assert both.tag(video(0, params=h264)._replace(payload=b"\0\0\1" + h264.sps), 0) == b""
     assert FlvMuxer(h264).tag(audio(0), 0) == b""
     assert FlvMuxer(None, pcma).tag(video(0, params=h264), 0) == b""
 

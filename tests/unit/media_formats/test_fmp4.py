@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from cambus.media.audio import AudioConfig
@@ -124,7 +122,7 @@ def test_nothing_for_any_track_makes_no_fragment(h264, h265, pcma, video, audio)
     muxer = Fmp4Muxer(h264, pcma)
     assert muxer.fragment([]) == b""
     assert muxer.fragment([video(0, params=h265), audio(0, codec=Codec.PCMU)]) == b""
-    assert muxer.fragment([replace(video(0, params=h264), payload=b"\0\0\1" + h264.sps)]) == b""
+    assert muxer.fragment([video(0, params=h264)._replace(payload=b"\0\0\1" + h264.sps)]) == b""
     assert Fmp4Muxer(None, pcma).fragment([video(0, params=h264)]) == b""
     assert Fmp4Muxer(h264).fragment([audio(0)]) == b""
     assert read(muxer.fragment([audio(0)])).sequence == 1

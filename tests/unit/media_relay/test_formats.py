@@ -52,6 +52,35 @@ def test_before_a_keyframe_come_the_sender_reports_of_both_tracks(params, key, a
     assert audio_info.seq == int.from_bytes(packet[2:4])
 
 
+def clock_of(packet):
+    """Seconds of the wall clock, and RTP timestamp, in a sender report (RFC 3550 §6.4.1)."""
+    whole, part, timestamp = (int.from_bytes(packet[at : at + 4]) for at in (8, 12, 16))
+    return whole + part / 2**32, timestamp
+
+
+def reports(form, key, wall_s, pts_s):
+    frame = key._replace(wall_us=int(wall_s * 1e6), pts=int(pts_s * 90_000))
+    return [clock_of(packet) for channel, packet in packets(form.pack([frame])) if channel == 1]
+
+
+def test_sender_reports_are_as_steady_as_the_pictures_however_late_those_come(params, key):
+    form = make_format(rtsp_output(0, 2), params(), ALAW, 0)
+    late_s = (0.0, 0.3, 0.0, 0.9, 0.1)
+    found = [
+        report for n, late in enumerate(late_s) for report in reports(form, key, 1000 + 2 * n + late, 2 * n)
+    ]
+    (first_s, first), *others = found
+    assert len(others) == 4
+    for wall_s, timestamp in others:
+        assert wall_s - first_s == pytest.approx(((timestamp - first) & 0xFFFFFFFF) / 90_000, abs=1e-4)
+
+
+def test_sender_reports_follow_a_source_that_stood_still_and_never_go_back(params, key):
+    form = make_format(rtsp_output(0, 2), params(), ALAW, 0)
+    told = [reports(form, key, *at)[0][0] for at in ((1000, 0), (1030, 2), (1032, 4), (1033, 10))]
+    assert [round(wall_s - told[0], 3) for wall_s in told] == [0, 30, 32, 38]
+
+
 def test_a_viewer_of_the_sound_alone_can_start_at_every_keyframe(params, key, audio):
     form = make_format(rtsp_output(None, 0), params(), ALAW, 0)
     assert [channel for channel, _ in packets(form.pack([key]))] == [1]

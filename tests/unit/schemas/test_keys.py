@@ -18,6 +18,7 @@ NATS_KEY = re.compile(r"^[-/_=.a-zA-Z0-9]+$")
         (keys.stream_lease("gate-1", 0, "main"), "stream.gate-1.0.main"),
         (keys.campaign("c1"), "campaign.c1"),
         (keys.attempt("c1", "gate-1"), "attempt.c1.gate-1"),
+        (keys.upgrade_job("gate-1"), "job.gate-1"),
         (keys.replica("recorder", "recorder-0"), "replica.recorder.recorder-0"),
     ],
 )
@@ -38,6 +39,7 @@ def test_no_part_of_a_key_reaches_another_place(part: str) -> None:
     for write in (
         lambda: keys.recording_policy(part),
         lambda: keys.attempt("c1", part),
+        lambda: keys.upgrade_job(part),
         lambda: keys.stream_lease(part, 0, "main"),
         lambda: keys.active_alarm(part, "motion:0"),
         lambda: keys.shard_of(part),

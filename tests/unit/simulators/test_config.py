@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from dvrip_documents import CONFIG_OBJECTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,55 +25,6 @@ ROOTS = [
     "Camera",
     "Status",
 ]
-LEAVES = [
-    "AVEnc.Encode",
-    "Simplify.Encode",
-    "AVEnc.VideoColor",
-    "AVEnc.VideoWidget",
-    "Record",
-    "Storage.Snapshot",
-    "Detect.MotionDetect",
-    "Detect.BlindDetect",
-    "Detect.LossDetect",
-    "Detect.HumanDetection",
-    "Alarm.LocalAlarm",
-    "Alarm.IPCAlarm",
-    "Alarm.NetAlarm",
-    "Alarm.NetIPConflict",
-    "Alarm.NetAbort",
-    "Alarm.AlarmOut",
-    "Storage.StorageNotExist",
-    "Storage.StorageFailure",
-    "Storage.StorageLowSpace",
-    "Storage.StoragePosition",
-    "NetWork.NetCommon",
-    "NetWork.DAS",
-    "NetWork.AlarmServer",
-    "NetWork.NetNTP",
-    "NetWork.NetEmail",
-    "NetWork.NetFTP",
-    "NetWork.NetDHCP",
-    "NetWork.NetDNS",
-    "NetWork.NetPPPoE",
-    "NetWork.NetDDNS",
-    "NetWork.NetARSP",
-    "NetWork.NetIPFilter",
-    "NetWork.Upnp",
-    "NetWork.RTSP",
-    "NetWork.RemoteDeviceV3",
-    "NetWork.ChnStatus",
-    "Uart.Comm",
-    "Uart.PTZ",
-    "Uart.RS485",
-    "Uart.PTZPreset",
-    "Uart.PTZTour",
-    "fVideo.AudioInFormat",
-    "fVideo.Volume",
-    "General.General",
-    "General.Location",
-    "General.AutoMaintain",
-    "System.TimeZone",
-]
 
 
 @pytest.fixture
@@ -87,7 +39,7 @@ def put(world):
     return lambda name, value: peer.ask(1040, {"Name": name, name: value})
 
 
-@pytest.mark.parametrize("name", [*ROOTS, *LEAVES])
+@pytest.mark.parametrize("name", [*ROOTS, *CONFIG_OBJECTS])
 def test_every_object_of_the_protocol_is_there_and_has_a_default(get, name):
     now, default = get(name), get(name, 1044)
     assert (now.ret, now.json["Name"]) == (100, name)
@@ -244,7 +196,7 @@ def test_no_path_and_no_value_breaks_the_store(writes):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(ROOTS + LEAVES), _values | st.just({}) | st.just([]), st.booleans())
+@given(st.sampled_from(ROOTS + CONFIG_OBJECTS), _values | st.just({}) | st.just([]), st.booleans())
 def test_a_device_with_any_settings_still_answers(world_factory, leaf, value, merge):
     world = world_factory()
     world.quirks.config_merge = merge

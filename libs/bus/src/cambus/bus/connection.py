@@ -212,8 +212,14 @@ class Bus:
         """Have `handler` called with every message, in the read loop: it must return at once.
 
         With `queue`, each message goes to one member of that group only. Survives reconnects.
+
+        Raises:
+            BusClosed: the connection is closed for good.
         """
-        inner = await self.nc.subscribe(subject, queue=queue, future=Delivery(handler))
+        try:
+            inner = await self.nc.subscribe(subject, queue=queue, future=Delivery(handler))
+        except (nats_errors.ConnectionClosedError, nats_errors.ConnectionDrainingError):
+            raise BusClosed("the connection to NATS is closed") from None
         return Subscription(self.nc, inner, self.flush)
 
     async def inbox(self, subject: str, *, queue: str = "", limit: int = INBOX_LIMIT) -> Inbox:

@@ -52,7 +52,10 @@ class EventPublisher:
         self._fresh: deque[Letter] = deque()
         self._on_disk_only = True  # until the disk was read to its end: a crash may have left some
         self._last_sent = 0
+        self._at_once = BATCH
         self._wake = asyncio.Event()
+        self._back = asyncio.Event()
+        self._forget_reconnects: Callable[[], None] = lambda: None
         self._acked: defaultdict[str, list[asyncio.Future[None]]] = defaultdict(list)
         self._sender: asyncio.Task[None] | None = None
         metrics = bus.metrics
@@ -66,6 +69,7 @@ class EventPublisher:
         self._outbox.on_stored = self._offer
         await self._outbox.open()
         self._waiting.set(self._outbox.rows)
+        self._forget_reconnects = self._bus.on_reconnect(self._back.set)
         self._sender = asyncio.get_running_loop().create_task(self._send_for_ever())
         return self
 
@@ -74,6 +78,7 @@ class EventPublisher:
             await self.flush(FLUSH_S)
         if self._sender is not None:
             await end(self._sender)
+        self._forget_reconnects()
         for future in chain.from_iterable(self._acked.values()):
             future.cancel()
         await self._outbox.close()
@@ -143,6 +148,7 @@ class EventPublisher:
     async def _send_for_ever(self) -> None:
         delay_s = RETRY_FIRST_S
         while True:
+            self._back.clear()
             try:
                 batch = await self._next_batch()
                 await self._bus.wait_connected(RETRY_MOST_S)
@@ -154,8 +160,9 @@ class EventPublisher:
                 logger.log(level, "events wait in the outbox", extra=facts)
                 self._on_disk_only = True
                 self._fresh.clear()
-                await asyncio.sleep(delay_s)
-                delay_s = min(delay_s * 2, RETRY_MOST_S)
+                self._at_once = 1  # a stream that comes back amid many would take the last of them first
+                back = await self._pause(delay_s)
+                delay_s = RETRY_FIRST_S if back else min(delay_s * 2, RETRY_MOST_S)
             except Exception:
                 logger.exception("the event publisher failed and goes on")
                 self._on_disk_only = True
@@ -163,6 +170,16 @@ class EventPublisher:
                 await asyncio.sleep(RETRY_MOST_S)
             else:
                 delay_s = RETRY_FIRST_S
+                self._at_once = BATCH
+
+    async def _pause(self, delay_s: float) -> bool:
+        """Wait before the next try, but not longer than NATS is away; whether it came back since the last try."""
+        try:
+            async with asyncio.timeout(delay_s):
+                await self._back.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _next_batch(self) -> Sequence[Letter]:
         """The next letters in order: those in memory, or, if some are only on disk, those from there."""
@@ -171,13 +188,13 @@ class EventPublisher:
             if self._on_disk_only:
                 self._fresh.clear()
                 self._on_disk_only = False  # what is put from now on is in memory, and behind what is read
-                batch = await self._outbox.read(self._last_sent, BATCH)
-                if len(batch) == BATCH:
+                batch = await self._outbox.read(self._last_sent, self._at_once)
+                if len(batch) == self._at_once:
                     self._on_disk_only = True
                 if batch:
                     return batch
             elif self._fresh:
-                return [self._fresh.popleft() for _ in range(min(BATCH, len(self._fresh)))]
+                return [self._fresh.popleft() for _ in range(min(self._at_once, len(self._fresh)))]
             else:
                 await self._wake.wait()
 

@@ -76,7 +76,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class ConsoleFormatter(logging.Formatter):
-    """`09:31:00.125 INFO    connector-dvrip  device online  device=gate-1`."""
+    """`2026-02-01 09:31:00.125 INFO    connector-dvrip  device online  device=gate-1`, in this machine's zone."""
 
     def __init__(self, service: str, *, colour: bool) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class ConsoleFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Write the record; a traceback follows on lines of its own."""
-        at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S.%f")[:-3]
+        at = datetime.fromtimestamp(record.created).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         event = scrubbed(record.getMessage()).replace("\n", "\\n")
         line = f"{at} {record.levelname:<7} {self._service}  {event}"
         facts = "".join(f" {name}={_logfmt(value)}" for name, value in _fields(record).items())

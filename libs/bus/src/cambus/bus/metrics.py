@@ -8,7 +8,14 @@ as `other`.
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.metrics import MetricWrapperBase
@@ -23,6 +30,8 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 """Buckets for how long something on the bus or a device took, in seconds."""
 
 Labels = Mapping[str, Iterable[str]]
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's; when a series began nobody asks
 
 
 M = TypeVar("M", bound=MetricWrapperBase)

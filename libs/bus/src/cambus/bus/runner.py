@@ -8,6 +8,7 @@ that are wrong.
 
 import argparse
 import asyncio
+import errno
 import logging
 import signal
 import sys
@@ -22,6 +23,7 @@ from cambus.bus.describe import describe_settings, effective_settings, explain_i
 from cambus.bus.errors import BusUnavailable
 from cambus.bus.logging import configure_logging
 from cambus.bus.monitor import watch_loop, watch_nats_sync
+from cambus.bus.outbox import OutboxFailed
 from cambus.bus.service import Runtime, S, Service, suite_version
 from cambus.bus.tasks import end
 
@@ -35,6 +37,7 @@ ASSETS_RETRY_S = 1.0
 STARTED = "started"
 HTTP = "http"
 """In the metadata of discovery: the address of the HTTP port."""
+_OF_FILES = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC)
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -90,7 +93,14 @@ def _run(service_class: type[Service[S]], settings: S) -> int:
             runner.run(serve(service_class, settings))
     except Exception as error:
         for cause in _leaves(error):
-            logger.critical("the service failed", exc_info=cause)
+            reason = _reason_of(cause)
+            logger.critical(
+                "the service failed",
+                exc_info=None if reason else cause,
+                extra={"reason": reason} if reason else {},
+            )
+            if reason:
+                logger.debug("where", exc_info=cause)
         return EXIT_FAILED
     return EXIT_OK
 
@@ -101,6 +111,19 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     except ImportError:
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()
+
+
+def _reason_of(error: BaseException) -> str:
+    """What is wrong with the machine or its settings, for which nobody needs a traceback; else empty."""
+    if isinstance(error, OutboxFailed):
+        return f"{error}; CAMBUS_DATA_DIR says where to keep things"
+    if not isinstance(error, OSError):
+        return ""
+    if error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL):
+        return f"{error.strerror}; the settings ending in _PORT and _HOST say where to listen (--help)"
+    if error.errno in _OF_FILES and error.filename is not None:
+        return f"{error.filename}: {error.strerror}; CAMBUS_DATA_DIR says where to keep things"
+    return ""
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

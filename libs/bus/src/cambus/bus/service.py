@@ -81,11 +81,6 @@ class Runtime(Generic[S]):
         """Spawn tasks in this group from now on; None: no more."""
         self._group = group
 
-    def cancel_tasks(self) -> None:
-        """Cancel what was spawned."""
-        for task in list(self._tasks):
-            task.cancel()
-
     async def end_tasks(self) -> None:
         """Cancel what was spawned, and wait until it has ended."""
         await end(*self._tasks)

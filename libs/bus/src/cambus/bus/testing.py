@@ -63,6 +63,12 @@ def find_nats_server() -> Path:
     return Path(found)
 
 
+def _emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    return folder
+
+
 class NatsServer:
     """One nats-server with JetStream on the loopback interface.
 
@@ -78,6 +84,7 @@ class NatsServer:
         host: address to listen on.
         http_port: monitoring port; 0 lets the kernel choose.
         log: file the server writes its log to; inside the working folder when not given.
+        working: folder of its configuration, emptied first and removed at the end; a temporary one when not given.
     """
 
     def __init__(
@@ -91,6 +98,7 @@ class NatsServer:
         host: str = LOOPBACK,
         http_port: int = 0,
         log: Path | None = None,
+        working: Path | None = None,
     ) -> None:
         self._host = host
         self._port = port
@@ -100,6 +108,7 @@ class NatsServer:
         self._extra = dict(config or {})
         self._store = store
         self._log = log
+        self._working = working
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._listen = (-1, -1)
@@ -229,7 +238,9 @@ class NatsServer:
         if self.running:
             raise ServerFailedError("nats-server is running already")
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="cambus-nats-"))
+            self._folder = (
+                _emptied(self._working) if self._working else Path(tempfile.mkdtemp(prefix="cambus-nats-"))
+            )
         self._store = self._store or self._folder / "store"
         self._log = self._log or self._folder / "nats-server.log"
         self._listen = (self._port or -1, self._http_port or -1)

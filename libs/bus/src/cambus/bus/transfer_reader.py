@@ -18,7 +18,11 @@ AHEAD: Final = 3
 """Chunks asked for at a time; their bytes stay well inside the sender's window."""
 
 ATTEMPTS: Final = 4
-ASK_TIMEOUT_S: Final = 20.0
+BACK_S: Final = 0.5
+"""A sender without its connection may be back with it: so long until it is looked for again."""
+
+ASK_TIMEOUT_S: Final = 8.0
+"""Longer than a sender stays silent; a chunk a dead one was asked for is known to be lost after it."""
 
 
 class TransferReader:
@@ -29,7 +33,7 @@ class TransferReader:
         subject: where chunks are asked for.
         offset: where to begin.
         chunk_bytes: how much to ask for at a time.
-        ahead: how many chunks to ask for at a time.
+        ahead: how many chunks to ask for at a time; all but one have to fit the sender's window.
         timeout_s: how long to wait for one before it is asked for again.
 
     Attributes:
@@ -70,8 +74,7 @@ class TransferReader:
                 while len(asked) < self._ahead:
                     asked.append(asyncio.create_task(self._ask(ask_at), name=f"chunk {ask_at}"))
                     ask_at += self._chunk_bytes
-                answer = await asked[0]
-                asked.popleft()
+                answer = await asked.popleft()
                 if isinstance(answer, TransferEnd):
                     self.end = answer
                     return
@@ -79,13 +82,15 @@ class TransferReader:
                 if len(answer) < self._chunk_bytes:  # those asked for behind it begin at the wrong place
                     await _drop(asked)
                     ask_at = self.offset
-                yield answer
+                if answer:
+                    yield answer
         finally:
             await _drop(asked)
 
     async def _ask(self, offset: int) -> bytes | TransferEnd:
         body = encode(TransferReadRequest(offset=offset, max_bytes=self._chunk_bytes))
-        for _ in range(ATTEMPTS):
+        gone: Offline | None = None
+        for attempt in range(ATTEMPTS):
             try:
                 message = await self._bus.request(
                     self._subject, body, headers={header.CONTENT_TYPE: MSGPACK}, timeout_s=self._timeout_s
@@ -93,8 +98,12 @@ class TransferReader:
             except BusUnavailable:
                 continue
             except (NoResponders, BusClosed):
-                raise Offline("the transfer is over or its sender is gone", reason="transfer-gone") from None
+                gone = Offline("the transfer is over or its sender is gone", reason="transfer-gone")
+                await asyncio.sleep(BACK_S if attempt + 1 < ATTEMPTS else 0)
+                continue
             return self._read(message, offset)
+        if gone is not None:
+            raise gone
         raise DeadlineExceeded(
             f"the bytes from {offset} on did not come, asked for {ATTEMPTS} times", reason="no-chunk"
         )
@@ -106,7 +115,7 @@ class TransferReader:
             raise from_reply(decode(ErrorReply, message.data, kind))
         if kind != OCTETS:
             return decode(TransferEnd, message.data, kind)
-        if headers.get(header.OFFSET) != str(offset) or not 0 < len(message.data) <= self._chunk_bytes:
+        if headers.get(header.OFFSET) != str(offset) or len(message.data) > self._chunk_bytes:
             raise Internal("the sender answered something else than what was asked for")
         return message.data
 

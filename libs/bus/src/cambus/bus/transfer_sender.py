@@ -13,7 +13,7 @@ from cambus.bus.errors import BusError
 from cambus.bus.transfer_window import TransferWindow
 from cambus.schemas import headers as header
 from cambus.schemas.codec import decode, encode
-from cambus.schemas.errors import CambusError, Overloaded
+from cambus.schemas.errors import CambusError, Offline
 from cambus.schemas.subjects import transfer_subject
 from cambus.schemas.transfer import (
     IDLE_S,
@@ -27,13 +27,13 @@ from cambus.schemas.transfer import (
 )
 
 MAX_WAITING: Final = 16
-"""Requests that may wait for bytes at a time."""
+"""Requests that may wait for bytes at a time; when there are more the oldest is answered with nothing."""
 
 SHORT_AFTER_S: Final = 1.0
 """A request that has waited so long takes less than it asked for."""
 
-FORGET_AFTER_S: Final = 60.0
-"""A request that has waited so long has been given up by who sent it."""
+EMPTY_AFTER_S: Final = 5.0
+"""A request that has waited so long is answered with nothing, to show that there is somebody."""
 
 _ENVELOPE_BYTES: Final = 4096
 _MAX_PARTS: Final = 1000
@@ -167,14 +167,17 @@ class TransferSender:
         await self._over.wait()
 
     async def close(self) -> None:
-        """Listen no more; a producer that is held back learns of it."""
+        """Listen no more; who waits for bytes, and a producer that is held back, learn of it."""
         self._over.set()
         self._room.set()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
+        if self._end is None and self._failure is None:
+            self._failure = Offline("the transfer was ended before it was complete", reason="transfer-gone")
         if self._subscription is not None:
-            await self._subscription.close()
+            await self._subscription.drain()  # what is on its way here would wait for an answer in vain
+        await self._answer_all(asyncio.get_running_loop().time())
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -191,8 +194,6 @@ class TransferSender:
         now = asyncio.get_running_loop().time()
         content_type = (message.headers or {}).get(header.CONTENT_TYPE)
         try:
-            if len(self._waiting) + len(self._refused) >= MAX_WAITING:
-                raise Overloaded("too many chunks are being waited for", reason="too-many-reads")
             request = decode(TransferReadRequest, message.data, content_type)
         except CambusError as error:
             if len(self._refused) < MAX_WAITING:
@@ -200,6 +201,9 @@ class TransferSender:
         else:
             self._waiting.append(_Read(message, request, now))
             self._asked_at = now
+            if len(self._waiting) > MAX_WAITING:
+                self._waiting[-MAX_WAITING - 1].since = float("-inf")
+                del self._waiting[: -2 * MAX_WAITING]
         self._changed.set()
 
     async def _serve(self) -> None:
@@ -247,8 +251,10 @@ class TransferSender:
             )
             return True
         full = len(data) == min(read.request.max_bytes, self._most)
-        if not data or not (full or self._end is not None or now - read.since >= SHORT_AFTER_S):
-            return now - read.since >= FORGET_AFTER_S
+        no_more = self._end is not None or not self._window.has_room
+        waited_s = now - read.since
+        if waited_s < (SHORT_AFTER_S if data else EMPTY_AFTER_S) and not (full or (data and no_more)):
+            return False
         await self._send(read.message, data, OCTETS, {header.OFFSET: str(offset)})
         return True
 

@@ -22,6 +22,7 @@ _STYLES: Final = {
     DeviceState.ONLINE: "green",
     DeviceState.DEGRADED: "yellow",
     DeviceState.CONNECTING: "yellow",
+    DeviceState.AWAITED: "yellow",
     DeviceState.REBOOTING: "yellow",
     DeviceState.UPGRADING: "yellow",
     DeviceState.DISABLED: "dim",

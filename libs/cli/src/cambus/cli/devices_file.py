@@ -7,7 +7,7 @@ password may stand in the file or, better, in a file of its own (`password_file`
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import yaml
 from pydantic import (
@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from cambus.cli.mistakes import reason_of
 from cambus.schemas.ids import DeviceId
 from cambus.schemas.matching import Tag
 from cambus.schemas.model import JsonObject
@@ -35,7 +36,7 @@ ShortText = Annotated[str, StringConstraints(max_length=256)]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: line (from 1), where in the document, and why."""
+    """One thing that is wrong: line (from 1; 0 is the file as such), where in the document, and why."""
 
     line: int
     where: str
@@ -52,10 +53,13 @@ class DevicesFileError(Exception):
 
     def __str__(self) -> str:
         shown = self.problems[:MAX_PROBLEMS_SHOWN]
-        lines = [f"{self.path}:{each.line}: {each.where}{each.reason}" for each in shown]
+        lines = [f"{self._place(each.line)}: {each.where}{each.reason}" for each in shown]
         if len(self.problems) > len(shown):
             lines.append(f"… and {len(self.problems) - len(shown)} more")
         return "\n".join(lines)
+
+    def _place(self, line: int) -> str:
+        return f"{self.path}:{line}" if line else str(self.path)
 
 
 class CredentialsEntry(BaseModel):
@@ -81,7 +85,7 @@ class DeviceEntry(BaseModel):
 
     id: DeviceId
     protocol: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
-    address: ShortText
+    address: ShortText | None = None
     name: ShortText | None = None
     tags: list[Tag] = Field(default_factory=list, max_length=64)
     credentials: CredentialsEntry | None = None
@@ -90,7 +94,9 @@ class DeviceEntry(BaseModel):
 
     @field_validator("address")
     @classmethod
-    def _host_and_port(cls, value: str) -> str:
+    def _host_and_port(cls, value: str | None) -> str | None:
+        if value is None:  # it dials us
+            return None
         host, colon, port = value.rpartition(":")
         if colon and "]" not in port:  # a bare IPv6 address in brackets ends in "]"
             if not port.isdecimal() or not 0 < int(port) < 65536:
@@ -100,6 +106,9 @@ class DeviceEntry(BaseModel):
         if not host or any(character.isspace() or character in "/@?#" for character in host):
             raise ValueError("wanted HOST or HOST:PORT")
         return value
+
+
+_KEYS: Final = (*DeviceEntry.model_fields, *CredentialsEntry.model_fields)
 
 
 def load_devices(path: Path) -> list[DeviceEntry]:
@@ -129,7 +138,8 @@ def load_devices(path: Path) -> list[DeviceEntry]:
             entries.append(_with_password(DeviceEntry.model_validate(item), path.parent))
         except ValidationError as error:
             problems += [
-                _problem(root, ("devices", index, *each["loc"]), each["msg"]) for each in error.errors()
+                _problem(root, ("devices", index, *each["loc"]), reason_of(each, _KEYS))
+                for each in error.errors()
             ]
         except _PasswordFileError as error:
             problems.append(_problem(root, ("devices", index, "credentials", "password_file"), str(error)))
@@ -146,12 +156,12 @@ class _PasswordFileError(Exception):
 def _read(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise DevicesFileError(path, [Problem(1, "", f"larger than {MAX_FILE_BYTES} bytes")])
+            raise DevicesFileError(path, [Problem(0, "", f"larger than {MAX_FILE_BYTES} bytes")])
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise DevicesFileError(path, [Problem(1, "", f"cannot be read: {error.strerror}")]) from None
+        raise DevicesFileError(path, [Problem(0, "", f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError as error:
-        raise DevicesFileError(path, [Problem(1, "", f"not UTF-8 at byte {error.start}")]) from None
+        raise DevicesFileError(path, [Problem(0, "", f"not UTF-8 at byte {error.start}")]) from None
 
 
 def _with_password(entry: DeviceEntry, folder: Path) -> DeviceEntry:
@@ -174,7 +184,7 @@ def _with_password(entry: DeviceEntry, folder: Path) -> DeviceEntry:
 
 def _problem(root: yaml.Node, location: Location, reason: str) -> Problem:
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-    return Problem(_line_of(root, location), f"{where}: ", reason.removeprefix("Value error, "))
+    return Problem(_line_of(root, location), f"{where}: ", reason)
 
 
 def _line_of(node: yaml.Node, location: Location) -> int:

@@ -76,7 +76,9 @@ def _(error: DevicesFileError) -> CliError:
         for each in error.problems
     ]
     return UsageError(
-        str(error), hint="nothing was changed", data={"file": str(error.path), "problems": problems}
+        str(error),
+        hint="correct it; nothing was changed",
+        data={"file": str(error.path), "problems": problems},
     )
 
 

@@ -14,6 +14,11 @@ def clean(value: Any) -> str:
     return _CONTROL.sub(" ", str(value)).strip()
 
 
+def harmless(text: str) -> str:
+    """Return text in as many lines as it has, without any other control character."""
+    return "\n".join(_CONTROL.sub(" ", line) for line in text.split("\n"))
+
+
 def duration(seconds: float) -> str:
     """`42 s`, `3 min 5 s`, `2 h 10 min`, `5 d 3 h`: the two largest units."""
     left = max(0, round(seconds))

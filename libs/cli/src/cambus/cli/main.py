@@ -21,13 +21,15 @@ ALARMS: Final = "Events and alarms"
 UPKEEP: Final = "Upkeep"
 
 COMMANDS: Final = (
-    ("demo", START, "Run everything on this machine with two simulated recorders."),
+    ("demo", START, "Run everything on this machine with three simulated recorders."),
     ("up", START, "Run everything on this machine with the devices of a file."),
     ("apply", DEVICES, "Make the devices on the bus those of a devices.yaml."),
+    ("discover", DEVICES, "Look for devices on the networks of the connectors."),
     ("devices", DEVICES, "List the devices and how they are."),
     ("device", DEVICES, "Look at one device, or remove it."),
     ("call", DEVICES, "Send any command to a device or a service."),
     ("ptz", DEVICES, "Move a camera, and use its presets."),
+    ("talk", DEVICES, "Say something through a device."),
     ("live", PICTURES, "Find out where to watch a camera."),
     ("snapshot", PICTURES, "Take a still picture."),
     ("recordings", PICTURES, "Search, export and configure recordings."),
@@ -99,10 +101,11 @@ def root(
 ) -> None:
     """The human's hand on a Cambus bus: cameras and recorders of any make on NATS.
 
-    New here? `cambusctl demo` starts everything with two simulated recorders and tells what to try.
+    New here? `cambusctl demo` starts everything with three simulated recorders and tells what to try.
 
     Global options may stand anywhere. Times are `2026-02-01T12:00:00Z`, `14:30` (today, or yesterday if that
-    is still to come), `-15m` or `now`. Channels count from 0.
+    is still to come), `-15m` or `now`; those without a zone, and those shown, are this machine's (TZ), those
+    of --json are UTC. Channels count from 0.
     """
     context.obj = Cli(Options(nats=nats, timeout_s=timeout, verbose=verbose), Output(as_json=as_json))
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cambus.cli.failures import CliError
-from cambus.cli.formatting import clean
+from cambus.cli.formatting import clean, harmless
 
 WIDE: Final = 500
 """Columns of what is not a terminal: a file or a pipe wraps nothing."""
@@ -67,8 +67,8 @@ class Output:
     # --- for people -------------------------------------------------------------------------------------
 
     def line(self, text: str = "", style: str = "") -> None:
-        """Print one line; whatever is in it is shown as it is."""
-        self.console.print(Text(text, style=style), soft_wrap=True)
+        """Print one line; whatever is in it is shown as it is, and moves no cursor."""
+        self.console.print(Text(harmless(text), style=style), soft_wrap=True)
 
     def text(self, text: Text) -> None:
         """Print one line that has styles of its own."""
@@ -88,7 +88,7 @@ class Output:
 
     def note(self, text: str) -> None:
         """Say something on the side: on stderr, so that it is in nobody's way."""
-        self.errors.print(Text(text, style="yellow"), soft_wrap=True)
+        self.errors.print(Text(harmless(text), style="yellow"), soft_wrap=True)
 
     # --- failures ---------------------------------------------------------------------------------------
 
@@ -98,10 +98,11 @@ class Output:
             self.document(error.as_json())
             return
         native = f" (device code {clean(error.device_code)})" if error.device_code else ""
-        head = f"{error.code} {error.reason}: " if error.code is not None else ""
-        self.errors.print(Text.assemble(("Error: ", "bold red"), head, error.text, native), soft_wrap=True)
+        head = f"{error.code} {clean(error.reason)}: " if error.code is not None else ""
+        said = harmless(error.text)
+        self.errors.print(Text.assemble(("Error: ", "bold red"), head, said, native), soft_wrap=True)
         if error.hint:
-            self.errors.print(Text.assemble(("  try: ", "dim"), error.hint), soft_wrap=True)
+            self.errors.print(Text.assemble(("  try: ", "dim"), harmless(error.hint)), soft_wrap=True)
 
 
 def cell(value: Any) -> Text:

@@ -18,7 +18,7 @@ from cambus.schemas.commands import device as device_commands
 from cambus.schemas.commands import live as live_commands
 from cambus.schemas.commands import native as native_commands
 from cambus.schemas.commands import upgrade as upgrade_commands
-from cambus.schemas.errors import CambusError, NotFound, Offline
+from cambus.schemas.errors import CambusError, NotFound, Offline, Unsupported
 from cambus.schemas.model import Done, Message
 
 logger = logging.getLogger("cambus.audit")
@@ -43,6 +43,8 @@ class Commands:
         """Answer every command the driver or this class can; NATS callers get 501 for the others."""
         for entry in self._driver.handlers:
             endpoints.add(entry.spec, _Route(self._fleet, entry), exclusive=entry.exclusive)
+        for spec, text in self._driver.handlers.refused:
+            endpoints.add(spec, _Refusal(self._fleet, text), exclusive=False)
         endpoints.add(live_commands.START, self.live_start, exclusive=False)
         endpoints.add(live_commands.TOUCH, self.live_touch, exclusive=False)
         endpoints.add(live_commands.STOP, self.live_stop, exclusive=False)
@@ -128,6 +130,19 @@ class _Route:
             "traceparent": context.traceparent,
         }
         logger.info("command", extra=extra)
+
+
+class _Refusal:
+    """One command that the protocol has no means for."""
+
+    def __init__(self, fleet: Fleet, text: str) -> None:
+        self._fleet = fleet
+        self._text = text
+
+    async def __call__(self, context: CallContext, request: Any) -> Any:  # noqa: ARG002  # whatever is asked for
+        """Say why not."""
+        held(self._fleet, context)
+        raise Unsupported(self._text)
 
 
 def held(fleet: Fleet, context: CallContext) -> tuple[DeviceUnit, DeviceSession]:

@@ -36,7 +36,9 @@ _STATES: Final = {
     EndReason.UNSUPPORTED: DeviceState.UNSUPPORTED,
     EndReason.REBOOTING: DeviceState.REBOOTING,
 }
-_NO_ERROR: Final = frozenset({EndReason.HANDED_OVER, EndReason.REMOVED, EndReason.RECORD_CHANGED})
+_NO_ERROR: Final = frozenset(
+    {EndReason.HANDED_OVER, EndReason.REMOVED, EndReason.RECORD_CHANGED, EndReason.REPLACED}
+)
 
 
 class DevicePresence:
@@ -47,15 +49,25 @@ class DevicePresence:
         protocol: its protocol.
         replica: the name of this replica.
         show: takes every new state, to be written.
+        away: the state without a session and without a finer reason: `awaited` for a device that dials in.
 
     Attributes:
         current: what is shown now.
         upgrading: whether an upgrade is under way.
     """
 
-    def __init__(self, device: str, protocol: str, replica: str, show: Callable[[Presence], None]) -> None:
+    def __init__(
+        self,
+        device: str,
+        protocol: str,
+        replica: str,
+        show: Callable[[Presence], None],
+        *,
+        away: DeviceState = DeviceState.OFFLINE,
+    ) -> None:
         self._show = show
         self._replica = replica
+        self._away = away
         self.upgrading = False
         self.current = Presence(
             device=device,
@@ -121,6 +133,21 @@ class DevicePresence:
             **fields,
         )
 
+    def awaited(self, epoch: int) -> None:
+        """It is for the device to dial in; `seen_at` and the last error stay what they were."""
+        error = self.current.last_error
+        stale = error is not None and error.reason == EndReason.INVALID_RECORD.value
+        self._change(
+            online=False,
+            state=DeviceState.AWAITED,
+            since=datetime.now(UTC) if self.current.online else self.current.since,
+            epoch=epoch,
+            replica=self._replica,
+            connection="registered",
+            retry_at=None,
+            last_error=None if stale else error,
+        )
+
     def disabled(self, epoch: int) -> None:
         """The record says to leave the device alone."""
         since = datetime.now(UTC) if self.current.online else self.current.since
@@ -157,7 +184,7 @@ class DevicePresence:
             return DeviceState.UPGRADING
         if isinstance(end, CredentialsRefused) and end.detail == "locked":
             return DeviceState.LOCKED
-        return _STATES.get(end.reason, DeviceState.OFFLINE)
+        return _STATES.get(end.reason, self._away)
 
     def _change(self, **fields: Any) -> None:
         changed = self.current.model_copy(update=fields)
@@ -172,6 +199,15 @@ class DevicePresence:
             for name in LASTING
             if getattr(before, name) and getattr(before, name) != getattr(self.current, name)
         ]
+
+
+def epoch_after(last: Presence | None, epoch: int) -> int:
+    """Return the epoch to speak under of a device whose shard is held under `epoch`.
+
+    A device that dialled in was shown under the epoch of its hold, which is newer than a lease taken before; whoever
+    holds the shard now speaks after that.
+    """
+    return max(epoch, last.epoch) if last is not None and last.connection == "registered" else epoch
 
 
 def slug(end: SessionEnd) -> str:

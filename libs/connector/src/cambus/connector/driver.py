@@ -16,6 +16,8 @@ How to add a protocol
 3. Write one handler for each command the protocol can do (`cambus.connector.handlers`): model in, model out,
    `CambusError` for what the caller should know. What is missing is answered 501 by itself.
 4. `run_connector(driver, Settings)` in `__main__`.
+5. If devices dial in: add `identity` to the driver (`InboundDriver`) and `accept` to its devices (`InboundDevice`), and
+   hand each connection that has authenticated to `ConnectorService.inbound` (`cambus.connector.inbound`).
 
 Everything else is done here: which devices exist, which of them this replica holds, when to try again, presence,
 claims, numbering and publishing frames, the outbox for events, metrics, health and the drain at a stop.
@@ -28,7 +30,7 @@ cancellation; keeps every queue bounded; raises only `SessionEnd` out of `connec
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from cambus.connector.context import DeviceContext
 from cambus.connector.handlers import HandlerTable
@@ -49,6 +51,7 @@ class DeviceDescription:
         channels: all channels, ascending.
         connection: `dialled` if we called the device, `registered` if it called us.
         encrypted: whether the session is; None if unknown.
+        address: where the device called from; None for a device that was dialled at its record's address.
     """
 
     vendor: str = ""
@@ -60,6 +63,7 @@ class DeviceDescription:
     channels: tuple[ChannelInfo, ...] = ()
     connection: Connection = "dialled"
     encrypted: bool | None = None
+    address: str | None = None
 
     def channel(self, number: int) -> ChannelInfo | None:
         """Return what is known of a channel, None if the device has no such channel."""
@@ -104,6 +108,17 @@ class DeviceSession(Protocol):
         """Stop streams, log out, close; bounded in time, never raises, may be called twice."""
 
 
+class Link(Protocol):
+    """A connection a device has made, and over which it has shown who it is."""
+
+    @property
+    def address(self) -> str:
+        """Where it came from."""
+
+    def end(self, why: str) -> None:
+        """Hang up, now; may be called twice."""
+
+
 SessionT = TypeVar("SessionT", bound=DeviceSession)
 SessionT_co = TypeVar("SessionT_co", bound=DeviceSession, covariant=True)
 
@@ -121,6 +136,36 @@ class Device(Protocol[SessionT_co]):
 
     async def close(self) -> None:
         """The device is no longer held here: end what outlives sessions. Never raises."""
+
+
+LinkT_contra = TypeVar("LinkT_contra", bound=Link, contravariant=True)
+
+
+class InboundDevice(Device[SessionT_co], Protocol[SessionT_co, LinkT_contra]):
+    """One device that dials us, over all its sessions. It is never asked to `connect`."""
+
+    async def accept(self, link: LinkT_contra, credentials: Credentials) -> SessionT_co:
+        """Make a session of a connection the device made: find out what it is.
+
+        Args:
+            link: the connection; the session owns it from here on, also if this raises.
+            credentials: those it has shown.
+
+        Raises:
+            SessionEnd: whatever kept the session from coming up.
+        """
+
+
+@runtime_checkable
+class InboundDriver(Protocol):
+    """What a driver offers beside `Driver` if devices can dial in: records without an address are such devices."""
+
+    def identity(self, record: DeviceRecord) -> str:
+        """Return what the device of a record calls itself when it dials in.
+
+        Raises:
+            InvalidRecord: the record does not say, or says something that can not be.
+        """
 
 
 class Driver(Protocol[SessionT]):

@@ -65,6 +65,9 @@ class EndReason(StrEnum):
     HANDED_OVER = "handed-over"
     """Another replica holds the device from now on, or this one stops."""
 
+    REPLACED = "replaced"
+    """The device has made a newer connection, here or to another replica."""
+
     OWNERSHIP_LOST = "ownership-lost"
     """The lease could not be renewed in time."""
 

@@ -1,6 +1,6 @@
 """The commands a driver answers: a table from catalog command to function, the same for all its sessions."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -37,6 +37,7 @@ class HandlerTable(Generic[S]):
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry[S]] = {}
+        self._refused: dict[str, tuple[CommandSpec[Any, Any], str]] = {}
 
     def add(
         self, spec: CommandSpec[Req, Rep], handler: Handler[S, Req, Rep], *, exclusive: bool = True
@@ -46,9 +47,21 @@ class HandlerTable(Generic[S]):
         Raises:
             ValueError: the command has a handler already, or goes to a service.
         """
-        if spec.service is not None or spec.name in self._entries:
-            raise ValueError(f"{spec.key}: wanted a command to a device that has no handler yet")
+        self._check_free(spec)
         self._entries[spec.name] = Entry(spec, handler, exclusive)
+
+    def refuse(self, spec: CommandSpec[Any, Any], text: str) -> None:
+        """Answer `spec` with 501 and a reason of its own: what the protocol lacks, and what to use instead.
+
+        Raises:
+            ValueError: the command has a handler already, or goes to a service.
+        """
+        self._check_free(spec)
+        self._refused[spec.name] = (spec, text)
+
+    def _check_free(self, spec: CommandSpec[Any, Any]) -> None:
+        if spec.service is not None or spec.name in self._entries or spec.name in self._refused:
+            raise ValueError(f"{spec.key}: wanted a command to a device that has no handler yet")
 
     def get(self, name: str) -> Entry[S] | None:
         """Return the entry of a command, by its catalog name."""
@@ -56,6 +69,11 @@ class HandlerTable(Generic[S]):
 
     def __iter__(self) -> Iterator[Entry[S]]:
         return iter(self._entries.values())
+
+    @property
+    def refused(self) -> Iterable[tuple[CommandSpec[Any, Any], str]]:
+        """The commands that can never be carried out, and why."""
+        return self._refused.values()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 from cambus.bus.errors import BusError
-from cambus.connector.device_presence import DevicePresence
+from cambus.connector.device_presence import DevicePresence, epoch_after
 from cambus.connector.ending import end
 from cambus.connector.errors import EndReason, InvalidRecord
 from cambus.connector.registry import Desired
@@ -62,7 +62,9 @@ class IdleUnit:
 
     async def _show(self) -> None:
         with contextlib.suppress(BusError):
-            self.presence.adopt(await self._around.board.last(self.id))
+            last = await self._around.board.last(self.id)
+            self.presence.adopt(last)
+            self.epoch = epoch_after(last, self.epoch)
         if self._problem is None:
             self.presence.disabled(self.epoch)
         else:

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from prometheus_client import Counter
+
 from cambus.bus.metrics import Metrics
 from cambus.media.frame import Codec, Kind
 
@@ -36,15 +38,20 @@ class MediaMetrics:
         )
         self._streams = metrics.gauge("media_streams", "Live streams open on devices", labels)
         self._claims = metrics.gauge("media_claims", "Claims on live streams", labels)
+        self._sent: dict[tuple[Kind, Codec], tuple[Counter, Counter]] = {}
         self._restarts = metrics.counter(
             "media_stream_restarts_total", "Live streams opened again after they broke off", labels
         )
 
     def sent(self, kind: Kind, codec: Codec, size_bytes: int) -> None:
         """Count a frame that was published."""
-        name = _KIND_NAMES[kind]
-        self._frames(self._protocol, name, _CODEC_NAMES[codec]).inc()
-        self._bytes(self._protocol, name).inc(size_bytes)
+        series = self._sent.get((kind, codec))
+        if series is None:
+            name = _KIND_NAMES[kind]
+            frames = self._frames(self._protocol, name, _CODEC_NAMES[codec])
+            series = self._sent[kind, codec] = frames, self._bytes(self._protocol, name)
+        series[0].inc()
+        series[1].inc(size_bytes)
 
     def dropped(self, kind: Kind, reason: str, count: int = 1) -> None:
         """Count frames that were left out."""

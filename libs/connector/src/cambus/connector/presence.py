@@ -36,6 +36,7 @@ class PresenceBoard:
         self._revisions: dict[str, int] = {}
         self._writing: set[str] = set()
         self._work = asyncio.Event()
+        self._progress = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -54,9 +55,14 @@ class PresenceBoard:
     async def last(self, device: str) -> Presence | None:
         """Return what was last said about a device, by whomever; None if nothing, or nothing readable.
 
+        What is still to be written here is waited for, a little.
+
         Raises:
             BusError: NATS does not answer.
         """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RETRY_S):
+                await self.written(device)
         entry = await self._read(device)
         return None if entry is None else entry.value
 
@@ -91,6 +97,12 @@ class PresenceBoard:
             return False
         return True
 
+    async def written(self, device: str) -> None:
+        """Wait until what was last said of a device is written, or given up; bound it with a timeout."""
+        while device in self._wanted or device in self._writing:
+            self._progress.clear()
+            await self._progress.wait()
+
     # --- inside -----------------------------------------------------------------------------------------
 
     async def _write_on(self) -> None:
@@ -122,6 +134,7 @@ class PresenceBoard:
             del self._wanted[presence.device]
 
     def _settle(self) -> None:
+        self._progress.set()
         if not self._wanted and not self._writing:
             self._idle.set()
 

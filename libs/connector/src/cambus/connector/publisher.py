@@ -6,7 +6,6 @@ and counted; the device's socket is drained all the same.
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, Protocol
 
 from cambus.bus.errors import BusError
@@ -83,9 +82,8 @@ class FramePublisher:
         if self._bus.backlog_bytes > MAX_BACKLOG_BYTES:
             return self._lose(frame, "backlog")
         flags = frame.flags | Flag.DISCONTINUITY if self._broken else frame.flags
-        numbered = replace(frame, seq=self._seq, flags=flags)
         try:
-            messages = encode_frame(numbered, self._bus.max_payload)
+            messages = encode_frame(frame, self._bus.max_payload, seq=self._seq, flags=flags)
         except FrameError:
             return self._lose(frame, "oversize")
         self._seq = (self._seq + 1) & _SEQ_MASK

@@ -1,5 +1,6 @@
 """The service every connector is: what is shared, put together around one driver."""
 
+import asyncio
 import logging
 from abc import abstractmethod
 from typing import Any, Final, TypeVar
@@ -14,6 +15,9 @@ from cambus.connector.commands import Commands
 from cambus.connector.credentials import CredentialStore
 from cambus.connector.driver import Driver
 from cambus.connector.fleet import Fleet
+from cambus.connector.holds import Holds
+from cambus.connector.inbound import Inbound
+from cambus.connector.knocks import Knocks
 from cambus.connector.media_metrics import MediaMetrics
 from cambus.connector.members import Members, this_replica
 from cambus.connector.metrics import SessionMetrics
@@ -75,7 +79,10 @@ class ConnectorService(Service[SettingsT]):
             ttl_s=settings.lease_ttl_s,
             on_change=self._wake,
         )
-        self.fleet = Fleet(self.driver, self.around, valid=self._valid, on_shards=self._wake)
+        self.holds = Holds(bus, self.leases, protocol, self._hold_changed)
+        self.fleet = Fleet(self.driver, self.around, self.holds, valid=self._valid, on_shards=self._wake)
+        self.inbound = Inbound(self.fleet, self.holds, self.around)
+        self.knocks = Knocks(bus, protocol, settings.instance, metrics)
         self.ownership = Ownership(
             self.leases, self.members, protocol, self.fleet, ttl_s=settings.lease_ttl_s
         )
@@ -97,17 +104,23 @@ class ConnectorService(Service[SettingsT]):
             (self.leases.run(), "leases"),
             (self.members.run(), "members"),
             (self.fleet.run(), "fleet"),
+            (self.holds.run(), "holds"),
+            (self.inbound.run(), "inbound"),
+            (self.knocks.run(), "knocks"),
         ):
             runtime.spawn(work, name=name)
         with runtime.health.pending(SYNCED, "reading device records and credentials"):
             await self.credentials.synced()
             await self.registry.synced()
+            await self.holds.synced()
         runtime.spawn(self.ownership.run(), name="ownership")
         runtime.spawn(self._sweep_presence(), name="sweep")
 
     async def release(self) -> None:
-        """Hand every device over at once."""
-        await self.ownership.stop()
+        """Hand every device over at once; those that dialled in are hung up on, and dial another replica."""
+        self.inbound.close()
+        await asyncio.gather(self.fleet.hang_up(), self.ownership.stop())
+        await self.holds.leave()
         await self.board.flush(FLUSH_S)
 
     async def stop(self) -> None:
@@ -132,6 +145,10 @@ class ConnectorService(Service[SettingsT]):
 
     def _lease_lost(self, key: str) -> None:
         self.ownership.lease_lost(key)
+        self.holds.lease_lost(key)
+
+    def _hold_changed(self, device: str) -> None:
+        self.fleet.hold_changed(device)
 
     def _valid(self, shard: int) -> bool:
         return self.ownership.valid(shard)

@@ -7,7 +7,6 @@ device gets flows evenly, and stops a moment after he does. A talk belongs to a 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Final
 
 from nats.aio.msg import Msg
@@ -24,7 +23,7 @@ from cambus.media.errors import FrameError
 from cambus.media.frame import Codec, Frame, FrameAssembler, Kind, SequenceGate
 from cambus.schemas.commands.talk import TalkStartReply, TalkStartRequest
 from cambus.schemas.encoding import AudioCodec
-from cambus.schemas.errors import Conflict, Unsupported
+from cambus.schemas.errors import Conflict, Offline, Unsupported
 from cambus.schemas.ids import SESSION_PREFIX, new_ulid
 from cambus.schemas.subjects import talk_subject
 
@@ -58,6 +57,7 @@ class Talks:
         self._context = context
         self._metrics = TalkMetrics(context.metrics, context.protocol)
         self._opening = False
+        self._closed = False
         self._talk: Talk | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -73,6 +73,7 @@ class Talks:
         Raises:
             Conflict: somebody talks already.
             Unsupported: a codec that can not be spoken here.
+            Offline: the session ended meanwhile.
             CambusError: whatever `open_line` raises.
         """
         if request.codec is not None and request.codec not in SPOKEN:
@@ -86,18 +87,21 @@ class Talks:
             self._opening = False
 
     async def _start(self, request: TalkStartRequest, line: TalkLine) -> TalkStartReply:
+        if self._closed:
+            await line.close()
+            raise Offline("the session ended meanwhile", reason="session-closed")
         session, channel = f"tk-{new_ulid()}", request.channel or 0
         publisher = self._context.publisher(channel, SESSION_PREFIX + session) if request.listen else None
         subject = talk_subject(self._context.device, channel, session)
         talk = Talk(line, publisher, self._metrics, idle_s=self.idle_s)
         try:
-            subscription = await self._context.bus.subscribe(subject, talk.take)
+            talk.subscription = await self._context.bus.subscribe(subject, talk.take)
             await self._context.bus.flush()
         except BaseException:
-            await line.close()
+            await talk.release()
             raise
         self._talk = talk
-        self._task = asyncio.create_task(self._run(session, talk, subscription), name=f"talk {session}")
+        self._task = asyncio.create_task(self._run(session, talk), name=f"talk {session}")
         self._say("talk began", session, claimant=request.claimant)
         return TalkStartReply(
             session=session,
@@ -108,11 +112,11 @@ class Talks:
             idle_s=self.idle_s,
         )
 
-    async def _run(self, session: str, talk: "Talk", subscription: Subscription) -> None:
+    async def _run(self, session: str, talk: "Talk") -> None:
         self._metrics.running(1)
         why = "cut"
         try:
-            why = await talk.run(subscription)
+            why = await talk.run()
         finally:
             self._metrics.running(-1)
             self._metrics.ended(why)
@@ -127,10 +131,16 @@ class Talks:
             await asyncio.wait({task})
 
     async def close(self) -> None:
-        """The session ends: cut the talk, bounded in time."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task}, timeout=CLOSE_S)
+        """The session ends: cut the talk, bounded in time, and begin no other."""
+        self._closed = True
+        talk, task = self._talk, self._task
+        if talk is None or task is None:
+            return
+        task.cancel()
+        await asyncio.wait({task}, timeout=CLOSE_S)
+        if self._talk is talk:  # cancelled before its first step, or not done in time
+            self._talk = self._task = None
+            await talk.release()
 
     def _say(self, event: str, session: str, **facts: object) -> None:
         logger.info(event, extra={"device": self._context.device, "talk": session, **facts})
@@ -147,12 +157,15 @@ class Talk:
 
     Attributes:
         frames: frames of sound that came.
+        subscription: to the talker's subject, once there is one.
     """
 
     def __init__(
         self, line: TalkLine, publisher: FramePublisher | None, metrics: TalkMetrics, *, idle_s: float
     ) -> None:
         self.frames = 0
+        self.subscription: Subscription | None = None
+        self._released = False
         self._line = line
         self._publisher = publisher
         self._metrics = metrics
@@ -210,30 +223,39 @@ class Talk:
 
     # --- life -------------------------------------------------------------------------------------------
 
-    async def run(self, subscription: Subscription) -> str:
+    async def run(self) -> str:
         """Talk and listen until one side is over; return which: `stopped`, `idle` or `device`."""
         speaking = asyncio.create_task(self._send())
         listening = asyncio.create_task(self._line.listen(self._hear))
         idling = asyncio.create_task(self._until_idle())
-        last = asyncio.create_task(self._last_words(subscription))
+        last = asyncio.create_task(self._last_words())
         tasks = {speaking: "stopped", listening: "device", idling: "idle"}
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             failures = await end(*tasks, last)
-            await subscription.close()
-            await self._line.close()
-            if self._publisher is not None:
-                await self._publisher.end()
+            await self.release()
         for failure in failures:
             if not isinstance(failure, SessionEnd):
                 raise failure
         return "device" if failures else tasks[next(iter(done))]
 
-    async def _last_words(self, subscription: Subscription) -> None:
+    async def release(self) -> None:
+        """Free everything; once, whoever asks."""
+        if self._released:
+            return
+        self._released = True
+        if self.subscription is not None:
+            await self.subscription.close()
+        if self._publisher is not None:
+            await self._publisher.end()  # before what may take long, and be cut short
+        await self._line.close()
+
+    async def _last_words(self) -> None:
         """What was on its way when the end was announced still counts."""
         await self._finishing.wait()
-        await subscription.drain()
+        if self.subscription is not None:
+            await self.subscription.drain()
         self._over = True
         self._arrived.set()
 
@@ -273,7 +295,7 @@ class Talk:
             self._config, self._config_at = frame, _now()
         elif self._config is not None and _now() >= self._config_at + CONFIG_S:
             self._config_at = _now()
-            again = replace(self._config, pts=frame.pts, dts=frame.dts, wall_us=frame.wall_us)
+            again = self._config._replace(pts=frame.pts, dts=frame.dts, wall_us=frame.wall_us)
             await self._publisher.publish(again)
         await self._publisher.publish(frame)
 

@@ -1,27 +1,23 @@
-"""One device under supervision: never more than one session, every end has a reason, and another try follows.
+"""One device under supervision: never more than one session, and every end has a reason.
 
-    disconnected --> connecting --> online
-         ^               |            |
-         +-- back-off <--+------------+
-
-What a session needs around it (presence, commands, live streams, events) comes up and goes down with it.
+What a session needs around it (presence, commands, live streams, events) comes up and goes down with it. How sessions
+come about is left to `cambus.connector.dialled` (we call the device) and `cambus.connector.registered` (it calls us).
 """
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from cambus.bus.errors import BusError
-from cambus.connector.backoff import Backoff
 from cambus.connector.context import DeviceContext
 from cambus.connector.device_events import DeviceEvents
 from cambus.connector.device_presence import DevicePresence, changed_channels, slug
-from cambus.connector.driver import DeviceDescription, DeviceSession, Driver
+from cambus.connector.driver import Device, DeviceDescription, DeviceSession, Driver
 from cambus.connector.ending import end
-from cambus.connector.errors import CredentialsRefused, EndReason, SessionEnd
+from cambus.connector.errors import EndReason, SessionEnd
 from cambus.connector.live import LiveStreams
 from cambus.connector.live_events import LiveReporter
 from cambus.connector.surroundings import Surroundings
@@ -36,14 +32,10 @@ from cambus.schemas.state.presence import DeviceState
 logger = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT_S: Final = 2.0
-REBOOT_POLL_S: Final = 5.0
-"""How often a device that restarts is tried at least: it is expected back, not away."""
-
-REBOOT_S: Final = 300.0
-"""How long a device may take to restart before it counts as away."""
+NOT_HELD: Final = "no longer held here"
 
 
-class DeviceUnit:
+class DeviceUnit(ABC):
     """Holds one device from when it becomes this replica's to when it is no longer.
 
     Args:
@@ -51,10 +43,10 @@ class DeviceUnit:
         driver: makes it.
         around: what all devices share.
         epoch: the lease revision it is held under.
-        owned: whether the lease is certainly ours at this instant.
+        away: the state without a session and without a finer reason.
 
     Attributes:
-        record: what the device is to be; replaced by `update`.
+        record: what the device is to be; replaced by the fleet where that needs no new session.
         epoch: the lease revision it is held under.
         session: the session, while there is one.
         live: its live streams.
@@ -70,33 +62,31 @@ class DeviceUnit:
         around: Surroundings,
         *,
         epoch: int,
-        owned: Callable[[], bool],
+        away: DeviceState = DeviceState.OFFLINE,
     ) -> None:
         self.record = record
         self.epoch = epoch
         self.session: DeviceSession | None = None
-        self._owned = owned
         self._around = around
-        self._backoff = Backoff(around.backoff)
-        self._retry = asyncio.Event()
-        self._stop_reason = EndReason.HANDED_OVER
+        self._ending = SessionEnd(EndReason.HANDED_OVER, NOT_HELD)
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self._others: set[asyncio.Task[None]] = set()
         self._state: DeviceState | None = None
         self._online_at: float | None = None
         self._away_logged = False
-        self._expected_until = 0.0
         self._described: DeviceDescription | None = None
         self.events = DeviceEvents(record.id, around.protocol, around.publish)
-        self.presence = DevicePresence(record.id, around.protocol, around.replica, around.board.show)
+        self.presence = DevicePresence(
+            record.id, around.protocol, around.replica, around.board.show, away=away
+        )
         context = DeviceContext(
             record.id, around.protocol, around.bus, self.events, around.metrics, around.media, self
         )
         self.live = LiveStreams(
             record.id, context.publisher, LiveReporter(self.events), around.media, linger_s=around.linger_s
         )
-        self._device = driver.device(record, context)
+        self._device: Device[Any] = driver.device(record, context)
 
     @property
     def id(self) -> str:
@@ -106,36 +96,41 @@ class DeviceUnit:
     # --- life -------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to connect."""
+        """Begin."""
         self._task = asyncio.create_task(self._run(), name=f"device {self.id}")
+
+    @abstractmethod
+    async def _run(self) -> None:
+        """Have one session after the other until cancelled; at the end, `_finish`."""
+
+    async def _finish(self) -> None:
+        await self.live.close(self._ending.reason.value)
+        await self._device.close()
 
     async def stop(self, reason: EndReason) -> None:
         """End the session, if any, for this reason, and everything else; bounded in time."""
-        self._stop_reason = reason
+        self._ending = SessionEnd(reason, NOT_HELD)
         self._stopping = True
         tasks = [task for task in (self._task, *self._others) if task is not None]
         for failure in await end(*tasks):
             logger.error("device failed at its end", exc_info=failure, extra={"device": self.id})
         self._move(None)
 
-    async def renewed(self, epoch: int) -> None:
-        """The device is held under a new epoch: say so on presence and replies."""
+    async def _renew(self, epoch: int) -> None:
+        """The session goes on under a new epoch: say so on presence and replies."""
         self.epoch = epoch
         self.presence.renewed(epoch)
         if self.session is not None:
             await self._around.endpoints.release(self.id)
             await self._hold()
 
-    def update(self, record: DeviceRecord) -> None:
-        """The record changed in what needs no new connection."""
-        self.record = record
+    @abstractmethod
+    async def renewed(self, epoch: int) -> None:
+        """The shard of the device is held under a new epoch."""
 
+    @abstractmethod
     def credentials_changed(self, name: str) -> None:
-        """A credential was written: if it is this device's and it is not online, it is tried at once."""
-        reference = self.record.credentials
-        if reference is not None and reference.name == name and self.session is None:
-            self._backoff.reset()
-            self._retry.set()
+        """A credential was written, perhaps this device's."""
 
     # --- hooks of the driver ----------------------------------------------------------------------------
 
@@ -167,9 +162,9 @@ class DeviceUnit:
         """Whether the device has a session now."""
         return self.session is not None
 
+    @abstractmethod
     def owned(self) -> bool:
         """Whether this replica certainly holds the device at this instant."""
-        return self._owned()
 
     @asynccontextmanager
     async def claimed(self, channel: int, stream: str, claimant: str, ttl_s: float) -> AsyncIterator[None]:
@@ -191,57 +186,26 @@ class DeviceUnit:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("device task failed", exc_info=error, extra={"device": self.id})
 
-    # --- one try after the other ------------------------------------------------------------------------
+    # --- one session ------------------------------------------------------------------------------------
 
-    async def _run(self) -> None:
-        try:
-            await self._take_over()
-            self._move(DeviceState.CONNECTING)
-            self.presence.connecting(self.epoch)
-            while not self._stopping:  # a cancellation may get lost in what ends in the same turn
-                ended = await self._episode()
-                if not self._stopping:
-                    await self._wait(self._report(ended))
-        finally:
-            await self.live.close(self._stop_reason.value)
-            await self._device.close()
-
-    async def _take_over(self) -> None:
-        """Go on from what the last holder showed; a credential it saw refused is not tried sooner here."""
-        try:
-            last = await self._around.board.last(self.id)
-        except BusError:
-            return
-        self.presence.adopt(last)
-        if last is None or last.retry_at is None or last.state is not DeviceState.CREDENTIALS_REJECTED:
-            return
-        reference = self.record.credentials
-        written = None if reference is None else self._around.credentials.written(reference.name)
-        refused_at = last.last_error.at if last.last_error else None
-        if written is None or refused_at is None or written < refused_at:
-            self._backoff.refused()
-            self._move(last.state)
-            self.presence.renewed(self.epoch)
-            await self._wait(min((last.retry_at - datetime.now(UTC)).total_seconds(), 1800.0))
-
-    async def _episode(self) -> SessionEnd:
+    async def _episode(self, connect: Callable[[], Awaitable[DeviceSession]]) -> SessionEnd:
         """One attempt and, if it comes up, one session; return why it ended."""
         began = _now()
         try:
             async with asyncio.timeout(self._around.connect_timeout_s):
-                session = await self._connect()
+                session = await connect()
         except Exception as error:  # noqa: BLE001  # a driver's defect must not end the supervision
             failure = self._end_of(error)
             self._around.sessions.failed(failure.reason)
             return failure
         self._around.sessions.connected(_now() - began)
-        ended = SessionEnd(self._stop_reason, "no longer held here")
+        ended = self._ending
         try:
             await self._up(session)
             await session.run()
             ended = SessionEnd(EndReason.CONNECTION_LOST, "the session ended")
         except asyncio.CancelledError:
-            ended = SessionEnd(self._stop_reason, "no longer held here")
+            ended = self._ending
             raise
         except Exception as error:  # noqa: BLE001  # as above
             ended = self._end_of(error)
@@ -258,70 +222,29 @@ class DeviceUnit:
         logger.error("device failed", exc_info=error, extra={"device": self.id})
         return SessionEnd(EndReason.INTERNAL, "internal error")
 
-    async def _connect(self) -> DeviceSession:
-        """Log in with the stored account; if that is refused, with the one before it, if there is one."""
-        reference = self.record.credentials
-        if reference is None:
-            session: DeviceSession = await self._device.connect(None)
-            return session
-        credentials = self._around.credentials.open(reference.name)
-        try:
-            session = await self._device.connect(credentials)
-        except CredentialsRefused:
-            if credentials.previous_password is None:
-                raise
-            before = Credentials(username=credentials.username, password=credentials.previous_password)
-            session = await self._device.connect(before)
-            await self.replace_credentials(before)
-            return session
-        if credentials.previous_password is not None:
-            await self.replace_credentials(credentials.model_copy(update={"previous_password": None}))
-        return session
-
-    def _failed(self, end: SessionEnd) -> SessionEnd:
-        self._around.sessions.failed(end.reason)
-        return end
-
-    async def _wait(self, delay_s: float) -> None:
-        """Sleep, unless there is reason to try at once."""
-        self._retry.clear()
-        try:
-            async with asyncio.timeout(max(delay_s, 0.0)):
-                await self._retry.wait()
-        except TimeoutError:
-            return
-
     # --- up and down ------------------------------------------------------------------------------------
 
     async def _up(self, session: DeviceSession) -> None:
         description = session.description
         self.session = session
         self._online_at = _now()
-        self._backoff.online(self._online_at)
+        self._came_up(self._online_at)
         self._move(DeviceState.ONLINE)
         await self._hold()
         await self.live.attach(session)
-        changes = self.presence.online(description, self.epoch, self.record.address)
+        changes = self.presence.online(description, self.epoch, self._address(description))
         logger.info(
             "device online", extra={"device": self.id, "model": description.model, "epoch": self.epoch}
         )
         self._away_logged = False
-        await self.events.tell(
-            device_events.ONLINE,
-            connection=description.connection,
-            replica=self._around.replica,
-            epoch=self.epoch,
-            address=self.record.address,
-            vendor=description.vendor,
-            model=description.model,
-            serial=description.serial,
-            software_version=description.software_version,
-            channels_total=len(description.channels),
-        )
+        await self._tell_online(description)
         await self._tell_changes(changes)
         if self._described is not None:
             await self._tell_channels(self._described, description)
         self._described = description
+
+    def _came_up(self, now: float) -> None:  # noqa: B027 - not everybody wants to know
+        """A session is up."""
 
     async def _down(self, session: DeviceSession, end: SessionEnd) -> None:
         """Everything at once: where the bus hangs, the device's session is closed all the same."""
@@ -332,10 +255,13 @@ class DeviceUnit:
             self._bounded(lambda: self._around.endpoints.release(self.id)),
             self._bounded(lambda: self._close(session)),
         )
-        self.presence.offline(end, self.epoch, None)
-        await self.events.tell(
-            device_events.OFFLINE, reason=slug(end), text=end.text, online_s=max(lasted_s, 0.0)
-        )
+        if not self._has_moved(end):
+            self.presence.offline(end, self.epoch, None)
+            await self._tell_offline(end, online_s=max(lasted_s, 0.0))
+
+    def _has_moved(self, end: SessionEnd) -> bool:  # noqa: ARG002 - of a device we dial nobody else has it
+        """Whether the device is not gone but with another replica, which says how it is from now on."""
+        return False
 
     async def _close(self, session: DeviceSession) -> None:
         await self.live.detach()
@@ -359,38 +285,36 @@ class DeviceUnit:
 
     # --- what others are told ---------------------------------------------------------------------------
 
-    def _report(self, end: SessionEnd) -> float:
-        """Show why there is no session; return the seconds until the next try."""
-        delay_s = self._delay(end)
-        retry_at = datetime.now(UTC) + timedelta(seconds=delay_s)
-        self.presence.offline(end, self.epoch, retry_at)
-        self._move(self.presence.current.state)
+    def _address(self, description: DeviceDescription) -> str | None:
+        return description.address or self.record.address
+
+    async def _tell_online(self, description: DeviceDescription) -> None:
+        await self.events.tell(
+            device_events.ONLINE,
+            connection=description.connection,
+            replica=self._around.replica,
+            epoch=self.epoch,
+            address=self._address(description),
+            vendor=description.vendor,
+            model=description.model,
+            serial=description.serial,
+            software_version=description.software_version,
+            channels_total=len(description.channels),
+        )
+
+    async def _tell_offline(
+        self, end: SessionEnd, *, online_s: float | None = None, event_id: str | None = None
+    ) -> None:
+        await self.events.tell(
+            device_events.OFFLINE, event_id=event_id, reason=slug(end), text=end.text, online_s=online_s
+        )
+
+    def _log_away(self, end: SessionEnd, **extra: Any) -> None:
+        """One warning when a device goes away; what follows until it is back is detail."""
         level = logging.DEBUG if self._away_logged else logging.WARNING
         self._away_logged = True
-        extra = {"device": self.id, "reason": slug(end), "detail": end.text, "retry_s": round(delay_s, 1)}
-        logger.log(level, "device offline", extra=extra)
-        if isinstance(end, CredentialsRefused):
-            self.spawn(self._tell_refused(end, retry_at), "refusal")
-        return delay_s
-
-    def _delay(self, end: SessionEnd) -> float:
-        if isinstance(end, CredentialsRefused):
-            return self._backoff.refused()
-        now = _now()
-        if end.reason is EndReason.REBOOTING:
-            self._expected_until = now + REBOOT_S
-        delay_s = self._backoff.failed(now)
-        expected = self.presence.upgrading or now < self._expected_until
-        return min(delay_s, REBOOT_POLL_S) if expected else delay_s
-
-    async def _tell_refused(self, end: CredentialsRefused, retry_at: datetime) -> None:
-        await self.events.tell(
-            device_events.AUTH_FAILED,
-            reason=end.detail,
-            text=end.text,
-            direction="to-device",
-            retry_at=retry_at,
-        )
+        fields = {"device": self.id, "reason": slug(end), "detail": end.text, **extra}
+        logger.log(level, "device offline", extra=fields)
 
     async def _follow_description(self, description: DeviceDescription) -> None:
         before, self._described = self._described, description

@@ -15,6 +15,8 @@ MAX_HOLD_OFF_S: Final = 60.0
 #: Addresses whose failures are remembered.
 MAX_ADDRESSES: Final = 4096
 FLAPS: Final = 5
+#: Identities whose replacements are remembered.
+MAX_IDENTITIES: Final = 4096
 FLAP_WINDOW_S: Final = 60.0
 
 
@@ -115,8 +117,11 @@ class FlapDetector:
 
     def replaced(self, identity: str, now: float) -> bool:
         """A session of ``identity`` was replaced; True when that is one alert's worth (once per window)."""
-        times = self._times.setdefault(identity, deque(maxlen=FLAPS + 1))
+        times = self._times.pop(identity, None) or deque(maxlen=FLAPS + 1)
         times.append(now)
+        self._times[identity] = times
+        if len(self._times) > MAX_IDENTITIES:
+            self.forget(next(iter(self._times)))  # the one that was replaced longest ago
         is_flapping = len(times) > FLAPS and now - times[0] <= FLAP_WINDOW_S
         if not is_flapping or now - self._alerted.get(identity, float("-inf")) < FLAP_WINDOW_S:
             return False

@@ -19,6 +19,8 @@ from cambus.dvrip.wire import PRE_AUTH_LIMITS, REPLY_VERSION, PacketReader, seri
 DEFAULT_PORT: Final = 15002
 #: Addresses whose rates are remembered.
 MAX_ADDRESSES: Final = 4096
+#: Answers a sender may leave unread before it is dropped.
+MAX_UNSENT_BYTES: Final = 256 * 1024
 
 _log = logging.getLogger(__name__)
 
@@ -72,10 +74,11 @@ class AlarmCentreListener:
         resolve: names the device a report belongs to, given it and the sender's address: by serial number,
             then by the address it carries, then by the sender's (see `find_device`); None for nobody we know.
         on_report: called with the report, the device or None, and the sender's address; must not block.
+        answers: whether a device is answered, None to do as the settings say; must not block.
 
     Attributes:
         counters: ``reports``, ``unassigned``, ``rate_limited``, ``malformed``, ``other_ids``, ``framing``,
-            ``idle``, ``refused``, ``callback_errors``.
+            ``deaf`` (they read no answers), ``idle``, ``refused``, ``callback_errors``.
     """
 
     def __init__(
@@ -83,11 +86,13 @@ class AlarmCentreListener:
         settings: AlarmCentreSettings,
         resolve: Callable[[AlarmReport, str], str | None],
         on_report: Callable[[AlarmReport, str | None, str], None],
+        answers: Callable[[str], bool | None] | None = None,
     ) -> None:
         self.settings = settings
         self.counters: Counter[str] = Counter()
         self._resolve = resolve
         self._on_report = on_report
+        self._answers = answers
         self._rates = RateLimit(settings.unassigned_per_s)
         self._senders: Counter[str] = Counter()
         self._links: set[_Sender] = set()
@@ -139,18 +144,29 @@ class AlarmCentreListener:
             if self._senders[link.address] <= 0:
                 del self._senders[link.address]
 
-    def take(self, payload: bytes, address: str, now: float) -> None:
-        """One message body."""
+    def take(self, payload: bytes, address: str, now: float) -> bool:
+        """One message body; return whether it is to be answered."""
+        device = self._take(payload, address, now)
+        wanted = None if device is None or self._answers is None else self._answers(device)
+        return self.settings.reply if wanted is None else wanted
+
+    def _take(self, payload: bytes, address: str, now: float) -> str | None:
+        """Hand one message on; return whose it was, if that is known."""
         try:
             report = AlarmReport.parse(decode_body(payload))
         except MalformedPayload:
             self.counters["malformed"] += 1
-            return
-        device = self._resolve(report, address)
+            return None
+        try:
+            device = self._resolve(report, address)
+        except Exception:  # noqa: BLE001 - whatever is wrong with the register, the listener lives
+            self.counters["callback_errors"] += 1
+            _log.exception("finding the device of an alarm centre report failed")
+            device = None
         if device is None:
             if not self._rates.allows(address, now):
                 self.counters["rate_limited"] += 1
-                return
+                return None
             self.counters["unassigned"] += 1
         self.counters["reports"] += 1
         try:
@@ -158,6 +174,7 @@ class AlarmCentreListener:
         except Exception:  # noqa: BLE001 - a consumer's fault must not end a device's connection
             self.counters["callback_errors"] += 1
             _log.exception("the consumer of alarm centre reports raised")
+        return device
 
 
 class _Sender(asyncio.Protocol):
@@ -187,8 +204,8 @@ class _Sender(asyncio.Protocol):
             if header.message_id != MessageId.ALARM_CENTRE_MESSAGE:
                 self._listener.counters["other_ids"] += 1
                 continue
-            self._listener.take(payload, self.address, self._heard)
-            if self._listener.settings.reply and self._transport is not None:
+            answered = self._listener.take(payload, self.address, self._heard)
+            if answered and self._transport is not None:
                 answer = reply_id(header.message_id)
                 body = encode_body({"Ret": 100})
                 self._transport.write(
@@ -200,6 +217,9 @@ class _Sender(asyncio.Protocol):
                         version=REPLY_VERSION,
                     )
                 )
+        if self._transport is not None and self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            self._listener.counters["deaf"] += 1
+            self.drop()
         if self._reader.failure is not None:
             self._listener.counters["framing"] += 1
             self.drop()

@@ -13,17 +13,20 @@
         await client.close()
 
 One client is one session: when its connection is lost it is over, `wait_closed` says why, and a new client is
-made. Requests of several tasks are sent one at a time, in order. Nobody who is slow stops the reader.
+made. A device that forgets the session and keeps the connection is logged in at again, once. Requests of several
+tasks are sent one at a time, in order. Nobody who is slow stops the reader.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
+from cambus.dvrip.backoff import CredentialPolicy, DialState, dial_state
 from cambus.dvrip.budget import ConnectionBudget
 from cambus.dvrip.codes import SESSION_LOST, ReturnCode
-from cambus.dvrip.connection import Connection, PacketHandler
+from cambus.dvrip.connection import Connection, PacketHandler, Reply
 from cambus.dvrip.errors import (
     AuthError,
     ConnectionLost,
@@ -33,14 +36,17 @@ from cambus.dvrip.errors import (
     MalformedPayload,
     Refused,
     RequestTimeout,
+    SessionRenewed,
 )
-from cambus.dvrip.ids import MessageId
+from cambus.dvrip.ids import IDEMPOTENT_IDS, MessageId
 from cambus.dvrip.media_path import MediaBody, MediaKind, MediaPath
 from cambus.dvrip.messages.login import LoginReply
 from cambus.dvrip.messages.monitor import Action, monitor_body
 from cambus.dvrip.profile import Credentials, Profile, Topology
 from cambus.dvrip.remote import RemoteDevice
+from cambus.dvrip.renewal import SessionRenewal, is_forgotten
 from cambus.dvrip.session import ClientSession
+from cambus.dvrip.shared_path import Lane, SharedPath
 from cambus.dvrip.timeouts import Timeouts
 
 DEFAULT_PORT = 34567
@@ -78,6 +84,9 @@ class DvripClient(RemoteDevice):
         self.topology = self.profile.topology
         self.budget = ConnectionBudget(self.profile.connections)
         self._credentials = credentials
+        self._refusal: AuthError | None = None
+        self._logins = CredentialPolicy()
+        self._renewal = SessionRenewal(self._log_in_again)
 
     async def connect(self) -> LoginReply:
         """Connect and log in.
@@ -104,6 +113,39 @@ class DvripClient(RemoteDevice):
         self.login_reply = control.session.login_reply or LoginReply.parse({})
         return self.login_reply
 
+    async def request(self, message_id: int, body: Mapping[str, Any] | bytes, **options: Any) -> Reply:
+        """As `RemoteDevice.request`, with one login more when the device has forgotten the session (DVRIP §5).
+
+        Raises:
+            SessionRenewed: it had, and the request is none that may be sent twice.
+            DvripError: there is no reply.
+        """
+        await self._renewal.join()
+        before = self._renewal.count
+        try:
+            reply = await super().request(message_id, body, **options)
+            if not is_forgotten(reply) or not await self._renewal.renew(before):
+                return reply
+        except ConnectionLost:  # the login of another request's renewal ends those that wait
+            if not await self._renewal.since(before):
+                raise
+        if message_id not in IDEMPOTENT_IDS:
+            raise SessionRenewed(str(options.get("label", "")))
+        reply = await super().request(message_id, body, **options)
+        if is_forgotten(reply):
+            self._renewal.give_up()
+        return reply
+
+    async def close(self) -> None:
+        """See `RemoteDevice.close`."""
+        await self._renewal.close()
+        await super().close()
+
+    async def _log_in_again(self) -> None:
+        self.login_reply = await self.control.login(self._credentials)
+        if self.alarms.is_guarded:
+            await self.control.request(MessageId.GUARD, {"Name": ""}, label="guard")
+
     async def _log_in(self) -> Connection:
         try:
             return await self._open_session(on_push=self._on_push)
@@ -124,7 +166,14 @@ class DvripClient(RemoteDevice):
         kind: MediaKind | None = None,
         claim_first: bool = False,
     ) -> Connection:
-        """A connection that is logged in; the caller has it in the budget already."""
+        """A connection that is logged in; the caller has it in the budget already.
+
+        Once the account was refused it is not shown again before its time, whoever wants a connection: a few more
+        refusals, and the device locks it.
+        """
+        loop = asyncio.get_running_loop()
+        if self._refusal is not None and self._logins.delay_s("", loop.time()) > 0:
+            raise AuthError(self._refusal.reason, self._refusal.code)
         stray = kind.stray_replies if kind else frozenset[int]()
         session = ClientSession(self.profile, self.timeouts, hand_out=stray)
         connection = await Connection.open(self.host, self.port, session, on_media=on_media, on_push=on_push)
@@ -134,9 +183,17 @@ class DvripClient(RemoteDevice):
                 with contextlib.suppress(RequestTimeout, DeviceError, MalformedPayload):
                     await connection.request(MessageId.MONITOR_CLAIM, body, soft=True, timeout_s=1.0)
             await connection.login(self._credentials)
+        except AuthError as error:
+            if dial_state(error) is not DialState.BACKOFF:
+                self._refusal = error
+                self._logins.refused("", loop.time())
+            await connection.close()
+            raise
         except BaseException:
             await connection.close()
             raise
+        self._refusal = None
+        self._logins.accepted()
         return connection
 
     # media
@@ -181,28 +238,69 @@ class DvripClient(RemoteDevice):
         on_media: PacketHandler,
         on_push: PacketHandler,
     ) -> MediaPath:
+        if kind.is_shared and topology is Topology.TWO_SOCKETS:
+            async with self._sharing:
+                return await self._open_lane(kind, body, self._lane(kind, body, on_media, on_push))
+        control = None if topology is Topology.OWN_SESSION else self.control
+        data = await self._open_data(kind, body, control, on_media, on_push)
+        return MediaPath(kind, control or data, data, on_release=self.budget.release)
+
+    async def _open_lane(self, kind: MediaKind, body: MediaBody, lane: Lane) -> SharedPath:
+        """Claim a place on a connection that is there, or else on a new one."""
+        for shared in [each for each in self._shared if each.has_room(kind, lane.channel)]:
+            data = shared.connection
+            if data is None:
+                continue
+            shared.enter(lane)
+            path = SharedPath(
+                kind, self.control, data, shared=shared, lane=lane, body=body, on_close=self.budget.release
+            )
+            try:
+                await _claim(data, kind, body)
+            except DeviceError:
+                await path.release(None)  # this one wants a connection for each
+            except BaseException:
+                await path.release(None)
+                raise
+            else:
+                return path
+        shared = self._new_shared(kind)
+        shared.enter(lane)
+        data = await self._open_data(kind, body, self.control, shared.on_media, shared.on_push)
+        shared.connection = data
+        self._shared = [each for each in self._shared if not each.is_closing] + [shared]
+        return SharedPath(
+            kind, self.control, data, shared=shared, lane=lane, body=body, on_close=self.budget.release
+        )
+
+    async def _open_data(
+        self,
+        kind: MediaKind,
+        body: MediaBody,
+        control: Connection | None,
+        on_media: PacketHandler,
+        on_push: PacketHandler,
+    ) -> Connection:
+        """A connection that is claimed, in the session of ``control`` or in one of its own."""
         self.budget.acquire()
         try:
-            if topology is Topology.OWN_SESSION:
+            if control is None:
                 data = await self._open_session(on_media=on_media, on_push=on_push, kind=kind)
-                control = data
             else:
-                control = self.control
                 session = ClientSession(self.profile, self.timeouts, hand_out=kind.stray_replies)
                 session.attach(control.session.session_id)
                 data = await Connection.open(
                     self.host, self.port, session, on_media=on_media, on_push=on_push
                 )
             try:
-                claim = await data.request(kind.claim, body(Action.CLAIM), label=f"claim of {kind.label}")
-                claim.check()
+                await _claim(data, kind, body)
             except BaseException:
                 await data.close()
                 raise
         except BaseException:
             self.budget.release()
             raise
-        return MediaPath(kind, control, data, on_release=self.budget.release)
+        return data
 
     @asynccontextmanager
     async def _side_connection(self) -> AsyncIterator[Connection]:
@@ -218,6 +316,11 @@ class DvripClient(RemoteDevice):
                 await connection.close()
         finally:
             self.budget.release()
+
+
+async def _claim(data: Connection, kind: MediaKind, body: MediaBody) -> None:
+    claim = await data.request(kind.claim, body(Action.CLAIM), label=f"claim of {kind.label}")
+    claim.check()
 
 
 def _may_work_otherwise(error: DvripError) -> bool:

@@ -30,7 +30,6 @@ from cambus.dvrip.session import ClientSession
 from cambus.dvrip.session_events import (
     ExchangeFailed,
     LoggedIn,
-    MediaReceived,
     PushReceived,
     Replied,
     SessionClosed,
@@ -55,11 +54,11 @@ _arena = threading.local()
 PacketHandler = Callable[[Header, bytes], None]
 
 
-def _read_buffer() -> bytearray:
+def _read_buffer() -> memoryview:
     # asyncio asks for the buffer right before each read and reports the read before anything else runs.
-    buffer: bytearray | None = getattr(_arena, "buffer", None)
+    buffer: memoryview | None = getattr(_arena, "buffer", None)
     if buffer is None:
-        buffer = _arena.buffer = bytearray(READ_BYTES)
+        buffer = _arena.buffer = memoryview(bytearray(READ_BYTES))
     return buffer
 
 
@@ -382,15 +381,14 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
         self._pump()
 
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - the buffer has one size
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the buffer has one size
         """See `asyncio.BufferedProtocol`."""
         return _read_buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
         """See `asyncio.BufferedProtocol`."""
         self.bytes_received += nbytes
-        with memoryview(_read_buffer()) as view, view[:nbytes] as data:
-            self.session.receive_data(data, self._loop.time())
+        self.session.receive_data(_read_buffer()[:nbytes], self._loop.time())
         self._pump()
 
     def take_over(self, transport: asyncio.Transport, packets: Iterable[Packet]) -> None:
@@ -440,7 +438,7 @@ class Connection(asyncio.BufferedProtocol):
         self._set_timer()
 
     def _handle(self, event: SessionEvent) -> None:
-        if isinstance(event, MediaReceived):
+        if isinstance(event, Packet):
             self._call(self.on_media, event.header, event.payload)
         elif isinstance(event, Replied):
             future = self._replies.pop(event.exchange, None)

@@ -379,7 +379,11 @@ class DeviceRole:
 
     def _handle(self, request: Request) -> None:
         message_id = request.message_id
-        if message_id in CLAIM_KINDS:
+        if message_id in CLAIM_KINDS and request.session.registered:
+            self.media.control(
+                CLAIM_KINDS[message_id], request
+            )  # a platform claims nothing: it asks by that id
+        elif message_id in CLAIM_KINDS:
             kind = CLAIM_KINDS[message_id]
             code = self.media.claim(kind, request)
             if code is not None:

@@ -5,7 +5,7 @@ Nothing here runs by itself: a search is asked for, and setting an address needs
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -65,6 +65,12 @@ class DiscoveredDevice:
         """Whether it claims another address than it sends from."""
         return bool(self.host) and self.host != self.source
 
+    def completed_by(self, later: "DiscoveredDevice") -> "DiscoveredDevice":
+        """This device with what it left out and a later datagram of its says."""
+        said = {key: value for key, value in self.raw.items() if value not in ("", None)}
+        raw = {**self.raw, **later.raw, **said}
+        return self if raw == self.raw else self._of(raw, self.source)
+
     @classmethod
     def parse(cls, datagram: bytes, source: str) -> "DiscoveredDevice | None":
         """Read a 1531; None for anything else, own probes included."""
@@ -76,8 +82,10 @@ class DiscoveredDevice:
         except (FramingError, MalformedPayload):
             return None
         raw = as_object(body.get("NetWork.NetCommon"))
-        if not raw:
-            return None
+        return cls._of(raw, source) if raw else None
+
+    @classmethod
+    def _of(cls, raw: Mapping[str, Any], source: str) -> "DiscoveredDevice":
         return cls(
             mac=str(raw.get("MAC", "")),
             serial=str(raw.get("SN", "")),
@@ -157,14 +165,16 @@ def _hex_address(dotted: str) -> str:
 
 
 async def discover(
-    target: Address = ("255.255.255.255", PORT),
+    targets: Sequence[Address] = (("255.255.255.255", PORT),),
     bind: Address = ("0.0.0.0", PORT),  # noqa: S104 - answers are broadcast
     listen_s: float = LISTEN_S,
 ) -> list[DiscoveredDevice]:
     """Search: three probes, then listen; each device once, unprompted announcements included.
 
+    What a later answer says fills in what an earlier one left out.
+
     Args:
-        target: broadcast or unicast address.
+        targets: broadcast or unicast addresses.
         bind: where answers arrive; devices answer to port 34569.
         listen_s: how long to listen after the last probe.
 
@@ -175,13 +185,19 @@ async def discover(
 
     def take(datagram: bytes, source: Address) -> None:
         device = DiscoveredDevice.parse(datagram, source[0])
-        if device is not None and len(found) < MAX_DEVICES:
-            found.setdefault(device.identity, device)
+        if device is None:
+            return
+        known = found.get(device.identity)
+        if known is not None:
+            found[device.identity] = known.completed_by(device)
+        elif len(found) < MAX_DEVICES:
+            found[device.identity] = device
 
     transport = await _open(bind, take)
     try:
         for _ in range(PROBES):
-            transport.sendto(probe(), target)
+            for target in targets:
+                transport.sendto(probe(), target)
             await asyncio.sleep(PROBE_EVERY_S)
         await asyncio.sleep(listen_s)
     finally:

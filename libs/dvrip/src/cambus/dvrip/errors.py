@@ -15,6 +15,7 @@
     ├── AuthError                 credentials refused: why
     ├── DeviceError               the device answered with a failure code
     │   └── Unsupported           ... which means it does not have this function
+    ├── SessionRenewed            the device had forgotten us; logged in again, the request was not repeated
     ├── Refused                   a rule of ours forbids the request; nothing was sent
     └── EncryptedUnsupported      the device insists on encrypted login
 """
@@ -129,6 +130,22 @@ class DeviceError(DvripError):
 
 class Unsupported(DeviceError):
     """The device does not have this function (102, 605, 607)."""
+
+
+class SessionRenewed(DvripError):
+    """The device had forgotten the session (105, 202): it is logged in again, and the request was not repeated.
+
+    Only requests that may be sent twice are repeated by themselves (`cambus.dvrip.ids.IDEMPOTENT_IDS`).
+
+    Attributes:
+        request: what was asked, in words.
+    """
+
+    def __init__(self, request: str = "") -> None:
+        super().__init__(
+            f"{request or 'request'} was not done: the device had forgotten the session; try again"
+        )
+        self.request = request
 
 
 class Refused(DvripError):

@@ -10,6 +10,8 @@ from cambus.dvrip.messages.alarm import AlarmReport
 
 #: Events a consumer may be behind.
 MAX_EVENTS: Final = 4096
+#: Bytes a consumer may be behind, as they came from the device; what is read from them takes a multiple.
+MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +63,20 @@ class EventStream:
         self._only = only
         self._on_close = on_close
         self._max_events = max_events
-        self._events: deque[DeviceEvent] = deque()
+        self._events: deque[tuple[DeviceEvent, int]] = deque()
+        self._bytes = 0
         self._ended = False
         self._wakeup = asyncio.Event()
 
-    def put(self, event: DeviceEvent) -> None:
-        """Add an event, or drop it and count."""
+    def put(self, event: DeviceEvent, size: int = 0) -> None:
+        """Add an event that came as ``size`` bytes, or drop it and count."""
         if self._ended or (self._only is not None and event.message_id not in self._only):
             return
-        if len(self._events) >= self._max_events:
+        if len(self._events) >= self._max_events or self._bytes + size > MAX_EVENT_BYTES:
             self.counters["dropped"] += 1
             return
-        self._events.append(event)
+        self._events.append((event, size))
+        self._bytes += size
         self._wakeup.set()
 
     def end(self) -> None:
@@ -103,4 +107,6 @@ class EventStream:
             self._wakeup.clear()
             await self._wakeup.wait()
         self.counters["delivered"] += 1
-        return self._events.popleft()
+        event, size = self._events.popleft()
+        self._bytes -= size
+        return event

@@ -95,6 +95,8 @@ class ExchangeTable:
 
     def next_ready(self) -> Exchange | None:
         """Take the request whose turn it is, or None."""
+        if not self._waiting:
+            return None
         busy = not self._parallel and any(not exchange.soft for exchange in self._in_flight.values())
         for exchange in self._waiting:
             if not busy and exchange.reply_id not in self._in_flight:
@@ -130,7 +132,7 @@ class ExchangeTable:
 
     def next_deadline(self) -> float | None:
         """The earliest deadline, or None."""
-        return min((e.deadline for e in self._in_flight.values() if e.deadline is not None), default=None)
+        return min([e.deadline for e in self._in_flight.values() if e.deadline is not None], default=None)
 
     def drain(self) -> list[Exchange]:
         """Take out everything somebody still waits for."""

@@ -1,6 +1,7 @@
 """What a firmware package says about itself (DVRIP §13): a zip with an ``InstallDesc`` in JSON."""
 
 import io
+import lzma
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class FirmwarePackage:
             NotImplementedError,
             RuntimeError,
             ValueError,
+            lzma.LZMAError,
             zlib.error,
         ) as error:
             raise MalformedPayload(f"no {INSTALL_DESCRIPTION}: {error}", context="firmware package") from None

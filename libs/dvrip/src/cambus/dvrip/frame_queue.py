@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter, deque
-from dataclasses import replace
 from typing import Final
 
 from cambus.dvrip.errors import DvripError
@@ -48,7 +47,7 @@ class FrameQueue:
         self._dropping = False
         self._ended = False
         self._error: DvripError | None = None
-        self._wakeup = asyncio.Event()
+        self._reader: asyncio.Future[None] | None = None  # cheaper than an event, and there is only one
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -67,13 +66,14 @@ class FrameQueue:
                 self.counters["dropped"] += 1
                 return
             self._dropping = False
-            frame = replace(frame, discontinuity=True)
+            frame = frame._replace(discontinuity=True)
         if len(self._frames) >= self._max_frames or self._bytes + len(frame.payload) > self._max_bytes:
             self._overflow(frame)
             return
         self._frames.append(frame)
         self._bytes += len(frame.payload)
-        self._wakeup.set()
+        if self._reader is not None:
+            self._wake()
 
     def _overflow(self, frame: MediaFrame) -> None:
         self.counters["overflows"] += 1
@@ -91,10 +91,15 @@ class FrameQueue:
         if not self._ended:
             self._ended = True
             self._error = error
-            self._wakeup.set()
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+        self._reader = None
 
     async def get(self) -> MediaFrame:
-        """The next frame.
+        """The next frame, for the one consumer there is.
 
         Raises:
             EndOfFrames: there is none and none will come.
@@ -102,8 +107,8 @@ class FrameQueue:
         while not self._frames:
             if self._ended:
                 raise EndOfFrames(self._error)
-            self._wakeup.clear()
-            await self._wakeup.wait()
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
         frame = self._frames.popleft()
         self._bytes -= len(frame.payload)
         self.counters["delivered"] += 1

@@ -146,6 +146,30 @@ PUSH_IDS: Final[frozenset[int]] = frozenset(
     },
 ) | frozenset(range(1614, 1622, 2))
 
+#: Requests that only read.
+READ_ONLY_IDS: Final[frozenset[int]] = frozenset(
+    {
+        MessageId.SYSTEM_INFO,
+        MessageId.CONFIG_GET,
+        MessageId.DEFAULT_CONFIG_GET,
+        MessageId.CHANNEL_TITLE_GET,
+        MessageId.ABILITY_GET,
+        MessageId.CHANNEL_ABILITY_GET,
+        MessageId.FILE_SEARCH,
+        MessageId.LOG_SEARCH,
+        MessageId.FILE_SEARCH_BY_TIME,
+        MessageId.CALENDAR,
+        MessageId.TIME_QUERY,
+        MessageId.AUTHORITY_LIST,
+        MessageId.USERS_GET,
+        MessageId.GROUPS_GET,
+        MessageId.UPGRADE_INFO,
+    }
+)
+
+#: Requests that may be sent twice without a second effect.
+IDEMPOTENT_IDS: Final[frozenset[int]] = READ_ONLY_IDS | {MessageId.GUARD, MessageId.UNGUARD}
+
 #: The largest possible id (a u16 on the wire).
 MAX_ID: Final = 0xFFFF
 

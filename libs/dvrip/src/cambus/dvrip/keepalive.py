@@ -14,11 +14,14 @@ REGISTERED_MISSES: Final = 3
 class KeepaliveSchedule:
     """One keepalive per interval; ``max_misses`` in a row without an answer are a dead peer.
 
+    A peer that is not ``heeded`` is never dead for that.
+
     Attributes:
         missed: keepalives that were not answered in time, all in all.
     """
 
-    def __init__(self, answer_within_s: float) -> None:
+    def __init__(self, answer_within_s: float, *, heeded: bool = True) -> None:
+        self._heeded = heeded
         self.missed = 0
         self._answer_within_s = answer_within_s
         self._interval_s = 0.0
@@ -71,8 +74,8 @@ class KeepaliveSchedule:
             self._deadline = None
             self._misses += 1
             self.missed += 1
-        return self._misses >= self._max_misses
+        return self._heeded and self._misses >= self._max_misses
 
     def next_timeout(self) -> float | None:
         """When to look again, or None."""
-        return min((time for time in (self._next, self._deadline) if time is not None), default=None)
+        return min([time for time in (self._next, self._deadline) if time is not None], default=None)

@@ -1,16 +1,18 @@
 """Live video of one channel and stream (DVRIP §9.1)."""
 
 import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
-from cambus.dvrip.errors import ConnectionLost, DvripError, RequestTimeout
+from cambus.dvrip.errors import ConnectionLost, DvripError, Refused, RequestTimeout
 from cambus.dvrip.frame_queue import EndOfFrames, FrameQueue
 from cambus.dvrip.frames import MediaFrame
-from cambus.dvrip.ids import STREAM_IDS
+from cambus.dvrip.ids import STREAM_IDS, MessageId
 from cambus.dvrip.media import StreamSplitter
 from cambus.dvrip.media_path import MediaPath
 from cambus.dvrip.messages.monitor import Action, monitor_body
+from cambus.dvrip.undocumented import JsonBody, Undocumented, undocumented_body
 from cambus.dvrip.wire import Header
 
 _KEY_FRAME = b"\x00\x00\x01\xfc"
@@ -28,6 +30,7 @@ class LiveStream:
         silence_s: gap after which a stream counts as dead.
         queue: where frames wait for the consumer.
         combine: ``CombinMode`` of the requests.
+        bodies: `Profile.bodies` of the device.
         on_stop: called once when the stream is given back.
 
     Attributes:
@@ -44,6 +47,7 @@ class LiveStream:
         silence_s: float,
         queue: FrameQueue | None = None,
         combine: str = "NONE",
+        bodies: Mapping[str, JsonBody | None] | None = None,
         on_stop: Callable[[], None] | None = None,
     ) -> None:
         self.channel = channel
@@ -55,6 +59,7 @@ class LiveStream:
         self._on_stop = on_stop
         self.started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._combine = combine
+        self._bodies = bodies or {}
         self._silence_s = silence_s
         self._queue = queue or FrameQueue()
         self._splitter = StreamSplitter()
@@ -62,6 +67,7 @@ class LiveStream:
         self._last = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._path: MediaPath | None = None
+        self._paused = False
         self._header_channel: int | None = None
 
     def body(self, action: str) -> dict[str, object]:
@@ -111,6 +117,36 @@ class LiveStream:
         self._timer = self._loop.call_later(self._silence_s, self._check_silence)
         path.data.closed.add_done_callback(self._on_closed)
 
+    async def pause(self) -> None:
+        """Have the device hold the stream; until `resume` its silence is no fault.
+
+        Raises:
+            DvripError: the device refused, or the stream is over.
+        """
+        await self._command(Action.PAUSE)
+        self._paused = True
+
+    async def resume(self) -> None:
+        """Have the device go on; frames come from its next key frame on, which is asked for.
+
+        Raises:
+            DvripError: the device refused, or the stream is over.
+        """
+        self._splitter.mark_gap()
+        await self._command(Action.CONTINUE)
+        self._paused = False
+        self._last = self._loop.time()
+        self.force_key_frame()
+
+    def force_key_frame(self) -> None:
+        """Ask for a key frame (1562) without waiting; devices that do not know it are not minded."""
+        body = undocumented_body(
+            Undocumented.KEY_FRAME, self._bodies, channel=self.channel, stream=self.stream
+        )
+        if self._path is not None and body:
+            with contextlib.suppress(DvripError):
+                self._path.control.submit(MessageId.FORCE_I_FRAME, body, soft=True, label="key frame")
+
     async def stop(self) -> None:
         """Tell the device to stop and give the connection back; safe to call twice."""
         self._end(None)
@@ -133,11 +169,16 @@ class LiveStream:
                 raise StopAsyncIteration from None
             raise end.error from None
 
+    async def _command(self, action: str) -> None:
+        if self._path is None:
+            raise Refused("closed", "the stream is over")
+        await self._path.command(self.body(action), f"{action.lower()} of {self._path.kind.label}")
+
     def _on_closed(self, closed: "asyncio.Future[DvripError | None]") -> None:
         self._end(closed.result() or ConnectionLost("the device ended the stream"))
 
     def _check_silence(self) -> None:
-        idle = self._loop.time() - self._last
+        idle = 0.0 if self._paused else self._loop.time() - self._last
         if idle >= self._silence_s:
             self._end(
                 RequestTimeout("media_silence", self._silence_s, f"channel {self.channel} {self.stream}")

@@ -39,7 +39,16 @@ __all__ = [
 
 #: A frame header inside video is a lost end: no H.264, H.265 or MPEG-4 NAL unit can hold these bytes.
 _FRAME_START: Final = re.compile(b"\x00\x00\x01[\xf9\xfa\xfc\xfd\xfe]")
+#: The same from its third byte on: that one is searched for at the speed of memchr, zeros are too common.
+_FRAME_START_AT_ONE: Final = re.compile(b"\x01[\xf9\xfa\xfc\xfd\xfe](?<=\x00\x00\x01.)", re.DOTALL)
+_MAX_PARTS: Final = 4096
 _VIDEO: Final = frozenset({FrameType.KEY, FrameType.DELTA})
+
+
+def _find_start(data: bytes, start: int, stop: int) -> int:
+    """Where a frame header begins within these bounds, or -1."""
+    match = _FRAME_START_AT_ONE.search(data, start + 2, stop)
+    return -1 if match is None else match.start() - 2
 
 
 class StreamSplitter:
@@ -66,7 +75,9 @@ class StreamSplitter:
         self._have = 0
         self._wanted = 1  # bytes needed before anything can be done
         self._in_step = True
-        self._in_video = False  # whether the incomplete frame is video
+        self._header: FrameHeader | None = None  # of the incomplete frame
+        self._in_video = False  # whether that is video
+        self._searched = 0  # how much of it holds no other frame's header
         self._waiting = wait_for_key
         self._gap = False
         self._codec = Codec.OPAQUE
@@ -79,6 +90,8 @@ class StreamSplitter:
         self._parts.append(data)
         self._have += len(data)
         if self._have < self._wanted and not (self._in_video and _FRAME_START.match(data)):
+            if len(self._parts) > _MAX_PARTS:  # tiny ones weigh many times what they hold
+                self._parts = [b"".join(self._parts)]
             return []
         joined = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         frames: list[MediaFrame] = []
@@ -89,6 +102,10 @@ class StreamSplitter:
         self.counters["frames"] += len(frames)
         return frames
 
+    def mark_gap(self) -> None:
+        """What follows does not continue what came before: nothing more until the next key frame."""
+        self._gap = self._waiting = True
+
     @property
     def pending_bytes(self) -> int:
         """Bytes of a frame that is not complete yet."""
@@ -97,19 +114,24 @@ class StreamSplitter:
     def _split(self, data: bytes, frames: list[MediaFrame]) -> int:
         """Cut frames off ``data``; return the offset of what has to wait for more."""
         offset = 0
+        header, searched = self._header, self._searched
         while True:
-            self._in_video = False
-            offset, header = self._locate(data, offset)
             if header is None:
-                return offset
+                offset, header = self._locate(data, offset)
+                if header is None:
+                    self._header, self._in_video = None, False
+                    return offset
+                searched = offset + header.size
             start = offset + header.size
             stop = start + header.length
-            self._in_video = header.type in _VIDEO
-            if self._in_video and (match := _FRAME_START.search(data, start, stop)):
+            in_video = header.type in _VIDEO
+            if in_video and (found := _find_start(data, searched, stop)) >= 0:
                 # The length was wrong: the next frame's header lies inside this one.
                 self._lose_step()
-                offset = match.start()
+                offset = found
             elif stop > len(data):
+                self._header, self._in_video = header, in_video
+                self._searched = max(header.size, len(data) - offset - 3)
                 self._wanted = stop - offset
                 return offset
             else:
@@ -117,6 +139,7 @@ class StreamSplitter:
                 if frame is not None:
                     frames.append(frame)
                 offset = stop
+            header = None
 
     def _locate(self, data: bytes, offset: int) -> tuple[int, FrameHeader | None]:
         """The frame header at ``offset``, or the next one if that is none; None: more bytes needed."""

@@ -8,7 +8,7 @@ the media, after it, on the other socket, or never: media itself is answer enoug
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cambus.dvrip.connection import Connection
@@ -30,6 +30,7 @@ class MediaKind:
         device_closes: whether the device closes the data connection after Stop.
         needs_own_session: whether it must not share the session of the control connection.
         begins_with_reply: whether the answer to Start is all there is to wait for.
+        is_shared: whether several channels use one data connection (`cambus.dvrip.shared_path`).
     """
 
     claim: int
@@ -38,6 +39,7 @@ class MediaKind:
     device_closes: bool = False
     needs_own_session: bool = False
     begins_with_reply: bool = False
+    is_shared: bool = False
 
     @property
     def stray_replies(self) -> frozenset[int]:
@@ -46,7 +48,13 @@ class MediaKind:
 
 
 LIVE: Final = MediaKind(MessageId.MONITOR_CLAIM, MessageId.MONITOR, "live video", device_closes=True)
-PLAYBACK: Final = MediaKind(MessageId.PLAYBACK_CLAIM, MessageId.PLAYBACK, "playback")
+#: Live video of several channels on one socket, asked for with CONNECT_ALL.
+LIVE_COMBINED: Final = replace(LIVE, is_shared=True)
+PLAYBACK: Final = MediaKind(MessageId.PLAYBACK_CLAIM, MessageId.PLAYBACK, "playback", is_shared=True)
+#: A session plays each channel once; another playback of a channel needs a session of its own (DVRIP §10.1).
+PLAYBACK_APART: Final = MediaKind(
+    MessageId.PLAYBACK_CLAIM, MessageId.PLAYBACK, "playback", needs_own_session=True
+)
 #: Talk on a shared session freezes the video of some cameras (DVRIP §10.2).
 TALK: Final = MediaKind(
     MessageId.TALK_CLAIM, MessageId.TALK, "talk", needs_own_session=True, begins_with_reply=True
@@ -119,6 +127,14 @@ class MediaPath:
         """
         reply = await self.control.request(self.kind.command, body, label=label, soft=True)
         reply.check()
+
+    def pause_reading(self) -> None:
+        """Take no more media for now: TCP's own flow control throttles the device without loss (DVRIP §10.1)."""
+        self.data.pause_reading()
+
+    def resume_reading(self, *, proceed: bool) -> None:  # noqa: ARG002 - there is nothing to tell the device here
+        """Take media again; ``proceed`` unless the device was told to pause by somebody else too."""
+        self.data.resume_reading()
 
     async def release(self, stop: Mapping[str, Any] | None) -> None:
         """Send ``stop``, give the device the time to close the data connection, then close it.

@@ -6,6 +6,7 @@ device input.
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
@@ -20,10 +21,21 @@ TAIL: Final = b"\n\x00"
 _TAIL_BYTES: Final = b"\x00\n\r "
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 200_000
+#: Escaped halves of characters in a body; no device writes its texts so.
+MAX_SURROGATES: Final = 20_000
 
 #: A string, to the end of the text if it is not closed, so that no quote in it is tried as another beginning.
-_TOKENS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{},:]', re.DOTALL)
-_SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_STRINGS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_BRACKETS: Final = re.compile(r"[\[\]{}]")
+#: A whole run of backslashes and the escaped surrogates behind it: a pair, or lone ones in a row.
+_SURROGATES: Final = re.compile(
+    r"(\\(?<!\\\\)\\*+)"
+    r"(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    r"|(u[dD](?:[c-fC-F]|[89abAB](?!..\\u[dD][c-fC-F]))[0-9a-fA-F]{2}"
+    r"(?:\\u[dD](?:[c-fC-F]|[89abAB](?!..\\u[dD][c-fC-F]))[0-9a-fA-F]{2})*+))",
+    re.DOTALL,
+)
+_ESCAPE_CHARS: Final = 6
 
 
 def strip_tail(data: bytes) -> bytes:
@@ -45,7 +57,8 @@ def decode_body(data: bytes) -> JsonObject:
     """The JSON object in a control payload; an empty payload is an empty object.
 
     Raises:
-        MalformedPayload: not JSON, not an object, duplicate keys, or above `MAX_DEPTH` or `MAX_NODES`.
+        MalformedPayload: not JSON, not an object, duplicate keys, or above `MAX_DEPTH`, `MAX_NODES` or
+            `MAX_SURROGATES`.
     """
     text = decode_text(strip_tail(data)).lstrip("\ufeff \t\r\n")
     if not text:
@@ -53,6 +66,12 @@ def decode_body(data: bytes) -> JsonObject:
     if text[0] != "{":
         raise MalformedPayload(f"want an object, got {_excerpt(text, 0)}", offset=0, context="JSON body")
     _check_limits(text)
+    surrogates = text.count("\\ud") + text.count("\\uD")
+    if surrogates > MAX_SURROGATES:
+        raise MalformedPayload(f"more than {MAX_SURROGATES} halves of characters", context="JSON body")
+    if surrogates:
+        # A lone surrogate can be written as an escape but not as UTF-8: nobody downstream could send it on.
+        text = _SURROGATES.sub(_no_lone_surrogate, text)
     try:
         value: JsonObject = _DECODER.decode(text)  # the text starts with a brace
     except json.JSONDecodeError as error:
@@ -61,8 +80,6 @@ def decode_body(data: bytes) -> JsonObject:
         ) from None
     except (ValueError, RecursionError) as error:
         raise MalformedPayload(str(error)[:120], context="JSON body") from None
-    if _SURROGATE_ESCAPE.search(text):
-        value = _without_lone_surrogates(value)
     return value
 
 
@@ -82,21 +99,26 @@ def _check_limits(text: str) -> None:
     openers = text.count("{") + text.count("[")
     if openers <= MAX_DEPTH and text.count(",") + openers < MAX_NODES:
         return  # cannot be too deep or too long, whatever is inside the strings
+    # Escaped quotes are not counted, nor is one behind an escaped backslash: the sum errs to the lenient side.
+    if text.count('"') - text.count('\\"') > 4 * MAX_NODES:
+        raise MalformedPayload("more strings than there may be nodes", context="JSON body")
+    skeleton = _STRINGS.sub("", text)
+    if skeleton.count(",") + skeleton.count("{") + skeleton.count("[") >= MAX_NODES:
+        raise MalformedPayload(f"more than {MAX_NODES} nodes", context="JSON body")
     depth = 0
-    nodes = 1
-    for token in _TOKENS.finditer(text):
-        char = text[token.start()]
-        if char in "{[":
-            depth += 1
-            nodes += 1
-            if depth > MAX_DEPTH:
-                raise MalformedPayload(f"deeper than {MAX_DEPTH}", offset=token.start(), context="JSON body")
-        elif char in "}]":
-            depth -= 1
-        elif char == ",":
-            nodes += 1
-        if nodes > MAX_NODES:
-            raise MalformedPayload(f"more than {MAX_NODES} nodes", offset=token.start(), context="JSON body")
+    for bracket in _BRACKETS.finditer(skeleton):
+        depth += 1 if bracket[0] in "{[" else -1
+        if depth > MAX_DEPTH:
+            raise MalformedPayload(f"deeper than {MAX_DEPTH}", context="JSON body")
+        if depth <= 0:
+            return  # the object ends here; if there is more, the decoder refuses it
+
+
+def _no_lone_surrogate(found: re.Match[str]) -> str:
+    backslashes, pair, lone = found.groups()
+    if len(backslashes) % 2 == 0:  # the last one is itself escaped: what follows it is text
+        return backslashes + (pair or lone)[: _ESCAPE_CHARS - 1] + "?" * (len(pair or lone) // _ESCAPE_CHARS)
+    return found[0] if pair else backslashes[:-1] + "?" * (len(lone) // _ESCAPE_CHARS + 1)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
@@ -114,11 +136,11 @@ def _constant(name: str) -> NoReturn:
     raise MalformedPayload(f"{name} is no JSON number", context="JSON body")
 
 
-def _without_lone_surrogates(value: JsonObject) -> JsonObject:
-    # A lone surrogate can be written as an escape but not as UTF-8: nobody downstream could send it on.
-    text = json.dumps(value, ensure_ascii=False)
-    repaired = json.loads(text.encode("utf-8", "replace"), strict=False)
-    return dict(repaired)
+def _float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise MalformedPayload(f"a number of {len(text)} characters is too large", context="JSON body")
+    return number
 
 
 def _excerpt(text: str, position: int) -> str:
@@ -126,4 +148,6 @@ def _excerpt(text: str, position: int) -> str:
     return repr(text[position : position + 12])
 
 
-_DECODER: Final = json.JSONDecoder(strict=False, object_pairs_hook=_object, parse_constant=_constant)
+_DECODER: Final = json.JSONDecoder(
+    strict=False, object_pairs_hook=_object, parse_float=_float, parse_constant=_constant
+)

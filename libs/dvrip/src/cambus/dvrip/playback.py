@@ -104,7 +104,8 @@ class Playback:
     def body(self, verb: str) -> dict[str, object]:
         """The request for ``verb``: Claim, Start, Stop, Pause, Continue, Seek, Request."""
         is_prefixed = self.is_download and verb in _DOWNLOAD_VERBS
-        return playback_body(f"Download{verb}" if is_prefixed else verb, self.target, value=self._value)
+        value = 0 if self.is_download else self._value  # a download is to be whole
+        return playback_body(f"Download{verb}" if is_prefixed else verb, self.target, value=value)
 
     # the device's side
 
@@ -203,7 +204,10 @@ class Playback:
         Raises:
             DvripError: the device refused.
         """
-        await self._command("Pause")
+        path = self._running_path()
+        # What is not read stops the device as well, and there its answer could not be read either.
+        if not (path.has_own_session and self._queue.is_paused):
+            await self._command("Pause")
         self._paused = True
 
     async def resume(self) -> None:
@@ -231,6 +235,7 @@ class Playback:
             await self.stop()
             await self.restart()
             return
+        self._queue.clear()  # on a connection that is not read the answer could not be
         await self._command("Seek")
         self._queue.clear()
         self._new_splitter(wait_for_key=True)
@@ -242,6 +247,7 @@ class Playback:
         path = self._running_path()
         if self.outcome is None:
             self._finish(Outcome.STOPPED)
+            self._resume_reading()  # the answer has to be read; media is thrown away from here on
             await path.command(self.body("Stop"), f"stop of {path.kind.label}")
         while (quiet_s := self._loop.time() - self._last) < SETTLED_S:  # noqa: ASYNC110 - silence has no event
             await asyncio.sleep(SETTLED_S - quiet_s)
@@ -256,6 +262,7 @@ class Playback:
         """Stop and give the connection back; safe to call twice."""
         running = self.outcome is None
         self._finish(Outcome.STOPPED)
+        self._resume_reading()  # the answer to Stop has to be read
         path, self._path = self._path, None
         if path is not None:
             stop = self.body("Stop") if running and not path.control.is_closed else None
@@ -306,12 +313,12 @@ class Playback:
 
     def _pause_reading(self) -> None:
         if self._path is not None:
-            self._path.data.pause_reading()
+            self._path.pause_reading()
 
     def _resume_reading(self) -> None:
         self._last = self._loop.time()
         if self._path is not None:
-            self._path.data.resume_reading()
+            self._path.resume_reading(proceed=not self._paused)
 
     def _arm(self, delay_s: float | None = None) -> None:
         if self._timer is not None:

@@ -1,11 +1,13 @@
 """What is particular about one device, and the secrets that open it."""
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from cambus.dvrip.password import hash_password
+from cambus.dvrip.undocumented import JsonBody
 
 #: TCP connections a device is given before its own limit is known (DVRIP §5).
 DEFAULT_CONNECTION_BUDGET: Final = 6
@@ -48,7 +50,6 @@ class Profile:
         channel_base: number of the first channel on the wire; some single-channel cameras want 1 (DVRIP
             §9.1).
         parallel_requests: different request ids may be in flight together on the control socket (DVRIP §6).
-        sync_time_after_login: send 1590 after each login, for devices without a clock chip (DVRIP §5).
         topology: how to open media; AUTO tries two sockets, then an own session.
         combine_mode: ``CombinMode`` of live requests.
         connections: TCP connections this device may have from us; None until its own limit is known.
@@ -57,13 +58,17 @@ class Profile:
         fast_scan: send ``Value`` 2 in playback (DVRIP §10.1).
         upgrade_piece_bytes: size of firmware pieces.
         request_by_claim_id: active registration: ask for media with the claim ids (DVRIP §11).
+        import_in_parts: configuration imports go in Total/Cur parts (DVRIP §2.1).
         login_type: ``LoginType`` of the login.
+        answers_keepalives: it does; else their silence is no sign of a dead connection (DVRIP §5).
+        end_flag_on_data: the last piece of firmware carries the end mark, none follows it (DVRIP §13).
+        talk_format_inside: ``AudioFormat`` of a talk stands inside ``Parameter`` (DVRIP §10.2).
+        bodies: its own, of messages without a documented one, see `cambus.dvrip.undocumented`.
     """
 
     seed_ids: bool = False
     channel_base: int = 0
     parallel_requests: bool = False
-    sync_time_after_login: bool = False
     topology: Topology = Topology.AUTO
     combine_mode: str = "NONE"
     connections: int | None = None
@@ -72,7 +77,12 @@ class Profile:
     fast_scan: bool = False
     upgrade_piece_bytes: int = 16 * 1024
     request_by_claim_id: bool = False
+    import_in_parts: bool = False
     login_type: str = "DVRIP-Web"
+    answers_keepalives: bool = True
+    end_flag_on_data: bool = False
+    talk_format_inside: bool = False
+    bodies: Mapping[str, JsonBody | None] = field(default_factory=dict)
 
     def wire_channel(self, channel: int) -> int:
         """The number of our 0-based ``channel`` in bodies this device reads."""

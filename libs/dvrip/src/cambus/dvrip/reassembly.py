@@ -94,7 +94,7 @@ class Reassembler:
 
     def next_timeout(self) -> float | None:
         """When `expire` has something to do, or None."""
-        return min((partial.deadline for partial in self._open.values()), default=None)
+        return min([partial.deadline for partial in self._open.values()], default=None)
 
     def is_open(self, message_id: int) -> bool:
         """Whether parts of a message with this id are being collected."""

@@ -1,19 +1,24 @@
 """A device that registered with us: we are the client on the connection it made (DVRIP §11)."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from cambus.dvrip.codes import ReturnCode
 from cambus.dvrip.connection import Connection, PacketHandler
-from cambus.dvrip.errors import ConnectionLost, RequestTimeout
+from cambus.dvrip.errors import ConnectionLost, DvripError, ProtocolError, RequestTimeout
 from cambus.dvrip.media_path import MediaBody, MediaKind, MediaPath
 from cambus.dvrip.messages.monitor import Action
 from cambus.dvrip.messages.registration import RegistrationLogin, claim_key
+from cambus.dvrip.payload import decode_body
 from cambus.dvrip.profile import Profile
 from cambus.dvrip.remote import RemoteDevice
+from cambus.dvrip.shared_path import Lane, SharedData, SharedPath
 from cambus.dvrip.timeouts import Timeouts
+from cambus.dvrip.wire import Header
 
 
 @dataclass(eq=False, slots=True)
@@ -71,6 +76,7 @@ class RegisteredDevice(RemoteDevice):
         self._forget = forget
         self._claim_within_s = claim_within_s
         self._check_address = check_address
+        self._claims: list[ExpectedClaim] = []
 
     @property
     def device_id(self) -> str:
@@ -96,16 +102,19 @@ class RegisteredDevice(RemoteDevice):
         on_push: PacketHandler,
     ) -> MediaPath:
         loop = asyncio.get_running_loop()
+        lane = self._lane(kind, body, on_media, on_push) if kind.is_shared else None
+        shared = self._new_shared(kind, self._on_claim)
         expected = ExpectedClaim(
             session_id=self.control.session.session_id,
             key=claim_key(kind.claim, body(Action.CLAIM)),
             address=self.address if self._check_address else "",
             deadline=loop.time() + self._claim_within_s,
             kind=kind,
-            on_media=on_media,
-            on_push=on_push,
+            on_media=shared.on_media if lane else on_media,
+            on_push=shared.on_push if lane else on_push,
             claimed=loop.create_future(),
         )
+        self._claims.append(expected)
         self._expect(expected)  # a claim may come before the answer to the request
         try:
             command = kind.claim if self.profile.request_by_claim_id else kind.command
@@ -113,13 +122,44 @@ class RegisteredDevice(RemoteDevice):
             data = await self._wait_claim(expected)
         finally:
             self._forget(expected)
-        path = MediaPath(kind, self.control, data)
+            self._claims.remove(expected)
+        path = self._enter(kind, data, shared, lane, body) if lane else MediaPath(kind, self.control, data)
         try:
             await path.start(body(Action.START), started)
         except BaseException:
             await path.release(body(Action.STOP))
             raise
         return path
+
+    def _enter(
+        self, kind: MediaKind, data: Connection, new: SharedData, lane: Lane, body: MediaBody
+    ) -> SharedPath:
+        """Put a lane on the connection the device chose for it: a new one, or one it had."""
+        self._shared = [each for each in self._shared if not each.is_closing]
+        shared = next((each for each in self._shared if each.connection is data), None)
+        if shared is None:
+            shared = new
+            shared.connection = data
+            self._shared.append(shared)
+        shared.enter(lane)
+        return SharedPath(kind, self.control, data, shared=shared, lane=lane, body=body)
+
+    def _on_claim(self, connection: Connection, header: Header, payload: bytes) -> None:
+        """The device claims media on a data connection it has already: playbacks share one (DVRIP §10.1)."""
+        now = asyncio.get_running_loop().time()
+        try:
+            key = claim_key(header.message_id, decode_body(payload))
+        except ProtocolError:
+            return
+        for expected in self._claims:
+            if expected.key == key and not expected.claimed.done() and now <= expected.deadline:
+                code = ReturnCode.OK
+                expected.claimed.set_result(connection)
+                break
+        else:
+            code = ReturnCode.ILLEGAL_REQUEST
+        with contextlib.suppress(DvripError):
+            connection.notify(header.message_id + 1, {"Name": "", "Ret": code}, sequence=header.sequence)
 
     async def _wait_claim(self, expected: ExpectedClaim) -> Connection:
         loop = asyncio.get_running_loop()

@@ -73,11 +73,15 @@ class Verdict:
         code: return code; 100 accepts.
         is_pending: accepted, but to be commanded only after approval.
         profile: deviations of the device.
+        timeouts: of its session; those of the listener if None.
+        check_address: its claims have to come from where it registered from; as the listener is set if None.
     """
 
     code: int
     is_pending: bool = False
     profile: Profile | None = None
+    timeouts: Timeouts | None = None
+    check_address: bool | None = None
 
 
 Judge = Callable[[RegistrationLogin, str], Verdict]
@@ -94,6 +98,7 @@ class RegistrationListener:
         on_device: called with each device that is online now; must not block. A device that replaces an older
             connection is told first, the older one's `wait_closed` ends.
         on_flapping: called with a device id that is taken over again and again.
+        make_device: makes the device of a login, with the arguments of `RegisteredDevice`.
 
     Attributes:
         devices: those online, by device id.
@@ -107,6 +112,8 @@ class RegistrationListener:
         judge: Judge,
         on_device: DeviceHandler,
         on_flapping: Callable[[str], None] | None = None,
+        *,
+        make_device: Callable[..., RegisteredDevice] = RegisteredDevice,
     ) -> None:
         self.settings = settings
         self.devices: dict[str, RegisteredDevice] = {}
@@ -115,12 +122,14 @@ class RegistrationListener:
         self._judge = judge
         self._on_device = on_device
         self._on_flapping = on_flapping
+        self._make_device = make_device
         self._session_ids = SessionIds()
         self._flaps = FlapDetector()
         self._expected: list[ExpectedClaim] = []
         self._by_session: dict[int, RegisteredDevice] = {}
         self._guests: set[_Guest] = set()
         self._server: asyncio.Server | None = None
+        self._is_listening = False
 
     async def start(self) -> None:
         """Listen.
@@ -129,6 +138,7 @@ class RegistrationListener:
             OSError: the address is taken.
         """
         loop = asyncio.get_running_loop()
+        self._is_listening = True
         self._server = await loop.create_server(
             lambda: _Guest(self), self.settings.host, self.settings.port, backlog=1024
         )
@@ -141,12 +151,17 @@ class RegistrationListener:
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
-    async def close(self) -> None:
-        """Stop listening and close everything."""
+    def stop_listening(self) -> None:
+        """Take no more connections; devices that are online stay."""
+        self._is_listening = False
         if self._server is not None:
             self._server.close()
         for guest in list(self._guests):
             guest.drop()
+
+    async def close(self) -> None:
+        """Stop listening and close everything."""
+        self.stop_listening()
         await asyncio.gather(*(device.close() for device in list(self.devices.values())))
         if self._server is not None:
             await self._server.wait_closed()
@@ -155,6 +170,8 @@ class RegistrationListener:
 
     def enter(self, guest: "_Guest") -> bool:
         """Whether a new connection may speak."""
+        if not self._is_listening:  # it was accepted just before
+            return False
         if not self.admission.admit(guest.address, guest.loop.time()):
             return False
         self._guests.add(guest)
@@ -198,18 +215,22 @@ class RegistrationListener:
         session_id = self._session_ids.allocate(now)
         body = registration_reply(ReturnCode.OK, session_id, self.settings.alive_interval_s)
         guest.answer(packet, reply, body, session_id)
-        device = RegisteredDevice(
+        timeouts = verdict.timeouts or self.settings.timeouts
+        check_address = (
+            self.settings.check_address if verdict.check_address is None else verdict.check_address
+        )
+        device = self._make_device(
             login,
             guest.address,
             expect=self._expected.append,
             forget=self._forget_claim,
             claim_within_s=self.settings.claim_within_s,
-            check_address=self.settings.check_address,
+            check_address=check_address,
             is_pending=verdict.is_pending,
             profile=verdict.profile,
-            timeouts=self.settings.timeouts,
+            timeouts=timeouts,
         )
-        session = ClientSession(verdict.profile, self.settings.timeouts, reader=guest.reader)
+        session = ClientSession(verdict.profile, timeouts, reader=guest.reader)
         session.adopt(session_id, now)
         control = Connection(session)
         device.begin(control)
@@ -242,7 +263,11 @@ class RegistrationListener:
         self.counters["replaced"] += 1
         old.end("the device made a newer connection")
         if self._flaps.replaced(device_id, now) and self._on_flapping is not None:
-            self._on_flapping(device_id)
+            try:
+                self._on_flapping(device_id)
+            except Exception:  # noqa: BLE001 - a consumer's fault must not cost the device its login
+                self.counters["callback_errors"] += 1
+                _log.exception("the consumer of flapping devices raised")
 
     def _forget(self, device: RegisteredDevice, session_id: int) -> None:
         self._by_session.pop(session_id, None)
@@ -264,11 +289,12 @@ class RegistrationListener:
         self.counters["claims"] += 1
         self._expected.remove(expected)
         guest.answer(packet, header.message_id + 1, {"Name": "", "Ret": ReturnCode.OK}, header.session_id)
+        device = self._by_session[expected.session_id]
         session = ClientSession(
-            self._by_session[expected.session_id].profile,
-            self.settings.timeouts,
+            device.profile,
+            device.timeouts,
             reader=guest.reader,
-            hand_out=expected.kind.stray_replies,
+            hand_out=expected.kind.stray_replies | {expected.kind.claim},
         )
         session.attach(expected.session_id)
         data = Connection(session, on_media=expected.on_media, on_push=expected.on_push)

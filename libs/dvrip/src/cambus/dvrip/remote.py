@@ -29,15 +29,28 @@ from cambus.dvrip.events import MAX_EVENTS, AlarmRaised, DevicePush, EventStream
 from cambus.dvrip.frame_queue import FrameQueue
 from cambus.dvrip.ids import MessageId
 from cambus.dvrip.live import LiveStream
-from cambus.dvrip.media_path import LIVE, PLAYBACK, TALK, MediaBody, MediaKind, MediaPath
+from cambus.dvrip.media_path import (
+    LIVE,
+    LIVE_COMBINED,
+    PLAYBACK,
+    PLAYBACK_APART,
+    TALK,
+    MediaBody,
+    MediaKind,
+    MediaPath,
+)
 from cambus.dvrip.messages.alarm import AlarmReport
-from cambus.dvrip.messages.monitor import Stream, force_key_frame_body
+from cambus.dvrip.messages.monitor import CONNECT_ALL, Action, Stream
 from cambus.dvrip.messages.playback import MAX_PER_SOCKET, PlaybackTarget
+from cambus.dvrip.messages.registration import claim_key
 from cambus.dvrip.operations.alarms import AlarmOperations
 from cambus.dvrip.operations.config import ConfigOperations
 from cambus.dvrip.operations.files import FileOperations
 from cambus.dvrip.operations.machine import MachineOperations
+from cambus.dvrip.operations.panel import PanelOperations
 from cambus.dvrip.operations.ptz import PtzOperations
+from cambus.dvrip.operations.serial import SerialOperations
+from cambus.dvrip.operations.services import ServiceOperations
 from cambus.dvrip.operations.system import SystemOperations
 from cambus.dvrip.operations.transfers import TransferOperations
 from cambus.dvrip.operations.upgrade import UpgradeOperations
@@ -45,9 +58,11 @@ from cambus.dvrip.operations.users import UserOperations
 from cambus.dvrip.payload import decode_body
 from cambus.dvrip.playback import Playback
 from cambus.dvrip.profile import Profile
+from cambus.dvrip.shared_path import ClaimHandler, Lane, SharedData
 from cambus.dvrip.snapshot import SnapshotCollector, picture_of, snapshot_body
 from cambus.dvrip.talk import Talk
 from cambus.dvrip.timeouts import Timeouts
+from cambus.dvrip.undocumented import Undocumented, undocumented_body
 from cambus.dvrip.wire import Header
 
 #: An alarm is a line of text; a longer one would only cost the time to read it.
@@ -60,7 +75,8 @@ class RemoteDevice(ABC):
     Attributes:
         profile: its deviations.
         timeouts: all of them.
-        system, config, ptz, files, machine, users, alarms, transfers, upgrades: the operations by group.
+        system, config, ptz, files, machine, users, alarms, transfers, upgrades, panel, serial, services: the
+            operations by group.
         counters: ``malformed_pushes``.
         snapshot_supported: None until it was tried.
     """
@@ -79,10 +95,15 @@ class RemoteDevice(ABC):
         self.alarms = AlarmOperations(self, self.config)
         self.transfers = TransferOperations(self)
         self.upgrades = UpgradeOperations(self)
+        self.panel = PanelOperations(self)
+        self.serial = SerialOperations(self)
+        self.services = ServiceOperations(self, self.config)
         self._control: Connection | None = None
         self._listeners: list[EventStream] = []
         self._streams: dict[tuple[int, str], LiveStream] = {}
         self._playbacks: list[Playback] = []
+        self._shared: list[SharedData] = []
+        self._sharing = asyncio.Lock()
         self._talk: Talk | None = None
 
     # the session
@@ -232,11 +253,12 @@ class RemoteDevice(ABC):
             silence_s=self.timeouts.media_silence,
             queue=queue,
             combine=self.profile.combine_mode,
+            bodies=self.profile.bodies,
             on_stop=lambda: self._forget_stream(key),
         )
         try:
             path = await self._start_media(
-                LIVE,
+                LIVE_COMBINED if self.profile.combine_mode == CONNECT_ALL else LIVE,
                 live.body,
                 live.started,
                 on_media=live.on_media,
@@ -255,7 +277,12 @@ class RemoteDevice(ABC):
 
     def force_key_frame(self, channel: int, stream: str = Stream.MAIN) -> None:
         """Ask for a key frame (1562) without waiting; devices that do not know it are not minded."""
-        body = force_key_frame_body(self.profile.wire_channel(channel), stream)
+        wire_channel = self.profile.wire_channel(channel)
+        body = undocumented_body(
+            Undocumented.KEY_FRAME, self.profile.bodies, channel=wire_channel, stream=stream
+        )
+        if not body:
+            return
         with contextlib.suppress(DvripError):
             self.control.submit(MessageId.FORCE_I_FRAME, body, soft=True, label="key frame")
 
@@ -291,8 +318,10 @@ class RemoteDevice(ABC):
             raise Refused("busy", f"{MAX_PER_SOCKET} playbacks are running already")
         if download and any(playback.is_download for playback in self._playbacks):
             raise Refused("busy", "a download is running already; more of them restart small recorders")
+        target = PlaybackTarget(file_name, self.profile.wire_channel(channel), begin, end, stream)
+        taken = any(playback.target.channel == target.channel for playback in self._playbacks)
         playback = Playback(
-            PlaybackTarget(file_name, self.profile.wire_channel(channel), begin, end, stream),
+            target,
             download=download,
             silence_s=self.timeouts.media_silence,
             expected_kib=expected_kib,
@@ -303,7 +332,7 @@ class RemoteDevice(ABC):
         self._playbacks.append(playback)
         try:
             path = await self._start_media(
-                PLAYBACK,
+                PLAYBACK_APART if taken else PLAYBACK,
                 playback.body,
                 playback.started,
                 on_media=playback.on_media,
@@ -325,7 +354,7 @@ class RemoteDevice(ABC):
         """
         if self._talk is not None:
             raise Refused("busy", "a talk is running already")
-        talk = self._talk = Talk(on_stop=self._forget_talk)
+        talk = self._talk = Talk(format_inside=self.profile.talk_format_inside, on_stop=self._forget_talk)
         try:
             path = await self._start_media(
                 TALK, talk.body, talk.started, on_media=talk.on_media, on_push=talk.on_push
@@ -371,6 +400,16 @@ class RemoteDevice(ABC):
         return picture
 
     # how connections are made
+
+    def _lane(
+        self, kind: MediaKind, body: MediaBody, on_media: PacketHandler, on_push: PacketHandler
+    ) -> Lane:
+        """The lane of what ``body`` asks for."""
+        _, channel, _ = claim_key(kind.claim, body(Action.CLAIM))
+        return Lane(channel - self.profile.channel_base, on_media, on_push)
+
+    def _new_shared(self, kind: MediaKind, on_claim: ClaimHandler | None = None) -> SharedData:
+        return SharedData(kind, strict=kind is LIVE_COMBINED, on_end_mark=self._end_mark, on_claim=on_claim)
 
     @abstractmethod
     async def _start_media(

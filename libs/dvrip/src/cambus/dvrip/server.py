@@ -24,6 +24,8 @@ _HIGH_WATER: Final = 512 * 1024
 _LOW_WATER: Final = 128 * 1024
 #: Unsent bytes above which a peer that asks on and on and reads nothing is cut off.
 _MAX_UNSENT: Final = 16 * 1024 * 1024
+#: Turns of the loop after which whoever had just been accepted has arrived, and transports have closed.
+_CLOSING_TURNS: Final = 8
 
 
 class DeviceServer:
@@ -46,6 +48,12 @@ class DeviceServer:
         self._armed: WheelEntry | None = None
         self._armed_due = 0.0
         self._stepping = False
+        self._closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed: nobody is let in any more."""
+        return self._closed
 
     @property
     def port(self) -> int:
@@ -82,8 +90,37 @@ class DeviceServer:
             with contextlib.suppress(OSError):  # elsewhere than on Linux a bound socket may not be shut down
                 self._socket.shutdown(socket.SHUT_RDWR)
 
+    async def _settle(self) -> None:
+        """Accept nobody any more, and let those just accepted arrive: closing the server would forget them open."""
+        if self._server is not None:
+            loop = asyncio.get_running_loop()
+            for listening in self._server.sockets:
+                loop.remove_reader(listening.fileno())
+        for _ in range(_CLOSING_TURNS):
+            await asyncio.sleep(0)
+
+    async def move(self, host: str, port: int) -> None:
+        """Cut every connection and listen somewhere else; where that cannot be had, go on here.
+
+        Raises:
+            TransportError: the address cannot be had.
+        """
+        try:
+            made = _bound(host, port)
+        except OSError as error:
+            raise TransportError(f"cannot bind {host}:{port}: {error.strerror}") from None
+        await self._settle()
+        self.stop_listening()
+        self.drop_all(reset=True)
+        if self._socket is not None:
+            self._socket.close()
+        self.host, self._wanted_port, self._socket = host, port, made
+        await self.listen()
+
     async def close(self) -> None:
         """Close everything."""
+        self._closed = True
+        await self._settle()
         self.stop_listening()
         if self._armed is not None:
             self._armed.cancel()
@@ -92,7 +129,10 @@ class DeviceServer:
         self.drop_all(reset=False)
         if self._socket is not None:
             self._socket.close()
-        await asyncio.sleep(0)  # let transports run their closing callbacks
+        for _ in range(
+            3
+        ):  # let transports run their closing callbacks, and those just accepted be hung up on
+            await asyncio.sleep(0)
 
     def drop_all(self, *, reset: bool) -> None:
         """Cut every connection, with a reset (RST) or an orderly close."""
@@ -172,9 +212,14 @@ class _Link(asyncio.Protocol):
 
     def __init__(self, server: DeviceServer) -> None:
         self._server = server
+        self._turned_away = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        if self._server.is_closed:  # it was accepted just before
+            self._turned_away = True
+            self._transport.abort()
+            return
         self._transport.set_write_buffer_limits(high=_HIGH_WATER, low=_LOW_WATER)
         peer = self._transport.get_extra_info("peername")
         self.connection = self._server.add(self, str(peer[0]) if peer else "")
@@ -197,7 +242,8 @@ class _Link(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc  # how it went makes no difference to a device
-        self._server.remove(self.connection)
+        if not self._turned_away:
+            self._server.remove(self.connection)
 
     def write_out(self) -> None:
         """Write what the connection has to send, and end it if it is to be ended."""

@@ -43,7 +43,6 @@ from cambus.dvrip.reassembly import Reassembler
 from cambus.dvrip.session_events import (
     ExchangeFailed,
     LoggedIn,
-    MediaReceived,
     PushReceived,
     Replied,
     SessionClosed,
@@ -109,7 +108,7 @@ class ClientSession:
         self._hand_out = hand_out
         self._reader = reader or PacketReader()
         self._reassembler = Reassembler(self.timeouts.fragment)
-        self._keepalive = KeepaliveSchedule(self.timeouts.keepalive)
+        self._keepalive = KeepaliveSchedule(self.timeouts.keepalive, heeded=self.profile.answers_keepalives)
         self._exchanges = ExchangeTable(parallel=self.profile.parallel_requests)
         self._sequence = 0
         self._outgoing: list[bytes] = []
@@ -181,7 +180,7 @@ class ClientSession:
         if self.is_closed:
             return None
         clocks = (self._exchanges.next_deadline, self._reassembler.next_timeout, self._keepalive.next_timeout)
-        return min((time for clock in clocks if (time := clock()) is not None), default=None)
+        return min([time for clock in clocks if (time := clock()) is not None], default=None)
 
     @property
     def is_closed(self) -> bool:
@@ -361,7 +360,7 @@ class ClientSession:
             sequence = self._sequence
             self._sequence = (sequence + 1) & 0xFFFFFFFF
         sid = self.session_id
-        if wire_id in MEDIA_IDS or wire_id in ZIP_IDS:
+        if wire_id in MEDIA_IDS or (wire_id in ZIP_IDS and not self.profile.import_in_parts):
             self._outgoing.append(serialize(wire_id, payload, session_id=sid, sequence=sequence, end=end))
         else:
             parts = fragment(wire_id, payload, session_id=sid, sequence=sequence, version=version)
@@ -375,7 +374,7 @@ class ClientSession:
             if header.message_id in self._exchanges:
                 self._reply(packet, now)
             else:
-                self._events.append(MediaReceived(header, packet.payload))
+                self._events.append(packet)
             return
         if self.profile.seed_ids:
             header = header._replace(message_id=from_seed_id(header.message_id))

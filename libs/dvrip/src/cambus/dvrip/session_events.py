@@ -1,19 +1,11 @@
 """What a `cambus.dvrip.session.ClientSession` reports, in order of arrival."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from cambus.dvrip.errors import DvripError
 from cambus.dvrip.exchange import Exchange
 from cambus.dvrip.messages.login import LoginReply
-from cambus.dvrip.wire import Header
-
-
-class MediaReceived(NamedTuple):
-    """One media packet: stream data or serial bytes. The payload is never looked into."""
-
-    header: Header
-    payload: bytes
+from cambus.dvrip.wire import Header, Packet
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +48,5 @@ class SessionClosed:
     error: DvripError | None
 
 
-SessionEvent = MediaReceived | LoggedIn | Replied | ExchangeFailed | PushReceived | SessionClosed
+#: A packet is one of media, stream data or serial bytes, as it was read; its payload is never looked into.
+SessionEvent = Packet | LoggedIn | Replied | ExchangeFailed | PushReceived | SessionClosed

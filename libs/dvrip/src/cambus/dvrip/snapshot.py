@@ -34,18 +34,19 @@ class SnapshotCollector:
         self._data += packet.payload
         if len(self._data) > MAX_PICTURE_BYTES:
             raise MalformedPayload(f"longer than {MAX_PICTURE_BYTES} bytes", context="snapshot")
-        if packet.header.end or not packet.payload or self._is_whole():
+        if packet.header.end or not packet.payload or self._is_whole(len(packet.payload)):
             return bytes(self._data)
         return None
 
-    def _is_whole(self) -> bool:
+    def _is_whole(self, added: int) -> bool:
         data = self._data
         if data.startswith(_FRAME_START):
             header = parse_header(data)
             return header is not None and len(data) >= header.size + header.length
         if data.startswith(b"{"):
             return True
-        return is_jpeg(bytes(data[:3])) and data.rstrip(b"\x00").endswith(_JPEG_END)
+        # An end mark further back was seen before: of a long picture in small packets only the end is looked at.
+        return is_jpeg(bytes(data[:3])) and data[-added - 1 :].rstrip(b"\x00").endswith(_JPEG_END)
 
 
 def picture_of(payload: bytes) -> bytes:

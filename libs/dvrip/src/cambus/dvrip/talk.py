@@ -47,8 +47,9 @@ class Talk:
         counters: ``sent`` pieces; those of the splitter and the queue.
     """
 
-    def __init__(self, *, on_stop: Callable[[], None] | None = None) -> None:
+    def __init__(self, *, format_inside: bool = False, on_stop: Callable[[], None] | None = None) -> None:
         self.started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._format_inside = format_inside
         self._on_stop = on_stop
         self._loop = asyncio.get_running_loop()
         self._path: MediaPath | None = None
@@ -66,7 +67,7 @@ class Talk:
 
     def body(self, action: str) -> dict[str, object]:
         """The request for ``action``."""
-        return talk_body(action)
+        return talk_body(action, inside=self._format_inside)
 
     def on_media(self, header: Header, payload: bytes) -> None:
         """Take one media packet; called by the data connection."""
@@ -111,7 +112,7 @@ class Talk:
         self._queue.end()
         path, self._path = self._path, None
         if path is not None:
-            await path.release(None if path.control.is_closed else talk_body("Stop"))
+            await path.release(None if path.control.is_closed else self.body("Stop"))
         if self._on_stop is not None:
             self._on_stop()
             self._on_stop = None

@@ -19,6 +19,9 @@ _SECTION: Final = re.compile(
     r"\s*(\d+)\s+(\d{1,2}):(\d{1,2}):(\d{1,2})\s*-\s*(\d{1,2}):(\d{1,2}):(\d{1,2})\s*\Z"
 )
 _DAY_S: Final = 24 * 3600
+#: Numbers beyond this mean nothing, and not every encoding can carry them on.
+MAX_NUMBER: Final = 2**53
+_MASK_BITS: Final = 256
 
 #: "No time" on the wire.
 NO_TIME: Final = "0000-00-00 00:00:00"
@@ -71,10 +74,9 @@ class Mask:
         """
         if isinstance(value, bool):
             return cls(int(value), None)
-        if isinstance(value, int) and value >= 0:
-            return cls(value, None)
-        if isinstance(value, int):  # devices print masks with bit 31 set as signed
-            return cls(value & 0xFFFFFFFF, None)
+        if isinstance(value, int) and value.bit_length() <= _MASK_BITS:
+            # Devices print masks with bit 31 set as signed.
+            return cls(value if value >= 0 else value & 0xFFFFFFFF, None)
         if isinstance(value, str) and (match := _HEX.match(value.strip())):
             return cls(int(match[2], 16), len(match[2]), upper=match[2] == match[2].upper())
         raise MalformedPayload(f"want a number or hex string, got {str(value)[:20]!r}", context="mask")
@@ -99,18 +101,17 @@ class Mask:
 
 
 def parse_number(value: object, default: int = 0) -> int:
-    """A number given as JSON number, hex string or decimal string; ``default`` if it is none of them."""
-    if isinstance(value, bool | int):
-        return int(value)
-    if isinstance(value, float) and abs(value) < 2**53:
-        return int(value)
-    if isinstance(value, str):
+    """A number given as JSON number, hex string or decimal string; ``default`` if it is none of them, or absurd."""
+    number: float = default
+    if isinstance(value, bool | int | float):
+        number = value
+    elif isinstance(value, str):
         text = value.strip()
         if text[:2].lower() == "0x":
-            return int(text, 16) if _HEX.match(text) else default
-        if re.fullmatch(r"-?\d{1,20}", text):
-            return int(text)
-    return default
+            number = int(text, 16) if _HEX.match(text) else default
+        elif re.fullmatch(r"-?\d{1,20}", text):
+            number = int(text)
+    return int(number) if abs(number) < MAX_NUMBER else default
 
 
 def format_hex(value: int, digits: int = 8) -> str:

@@ -156,7 +156,7 @@ class PacketReader:
         self.bytes_received += len(data)
         view = memoryview(data)
         try:
-            start = self._complete_pending(view, packets)
+            start = self._complete_pending(view, packets) if self._pending else 0
             self._read_whole(view, start, packets)
         except FramingError as error:
             self.failure = error
@@ -190,11 +190,12 @@ class PacketReader:
         size = len(view)
         while size - start >= HEADER_SIZE:
             header = self._header(view, start)
-            stop = start + HEADER_SIZE + header.length
+            body = start + HEADER_SIZE
+            stop = body + header.length
             if stop > size:
                 self._wanted = stop - start
                 break
-            packets.append(Packet(header, bytes(view[start + HEADER_SIZE : stop])))
+            packets.append(Packet(header, view[body:stop].tobytes()))
             self._offset += stop - start
             start = stop
         if start < size:
@@ -211,8 +212,9 @@ class PacketReader:
             )
 
     def _header(self, data: bytearray | memoryview, start: int) -> Header:
-        self._check_flag(data, start)
         header = Header._make(_HEADER.unpack_from(data, start))
+        if header.flag != HEAD_FLAG:
+            self._check_flag(data, start)
         is_media = header.message_id in MEDIA_IDS
         limit = self.limits.media_bytes if is_media else self.limits.control_bytes
         if header.length > limit:

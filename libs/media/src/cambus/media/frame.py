@@ -21,9 +21,8 @@ Why it looks like this is told in ``docs/design/media-path.md``.
 
 import struct
 from collections import OrderedDict
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import Final
+from typing import Final, NamedTuple
 
 from cambus.media.errors import FrameError
 
@@ -65,12 +64,12 @@ class Codec(IntEnum):
     @property
     def is_video(self) -> bool:
         """Whether this codes pictures."""
-        return 1 <= self.value < 16
+        return 1 <= self < 16
 
     @property
     def is_audio(self) -> bool:
         """Whether this codes sound."""
-        return 16 <= self.value < 32
+        return 16 <= self < 32
 
 
 class Flag(IntFlag):
@@ -92,9 +91,10 @@ _CODECS: Final = {each.value: each for each in Codec}
 _FLAGS: Final = tuple(Flag(value) for value in range(16))
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One access unit, audio packet or piece of data.
+
+    A named tuple, for nothing is made more often. Compare whole frames only; `frame._replace` changes one.
 
     Attributes:
         kind: what the payload is.
@@ -138,12 +138,16 @@ class Frame:
         return int(self.flags) & 8 != 0
 
 
-def encode_frame(frame: Frame, max_payload: int) -> list[bytes]:
+def encode_frame(
+    frame: Frame, max_payload: int, *, seq: int | None = None, flags: Flag | None = None
+) -> list[bytes]:
     """The bus messages of a frame, in the order to publish them: one unless it exceeds ``max_payload``.
 
     Args:
         frame: what to send.
         max_payload: the most bytes one message may have, header included: the server's ``max_payload``.
+        seq: the number to send it under, if not its own.
+        flags: the marks to send it with, if not its own.
 
     Raises:
         FrameError: a number does not fit its field, the payload exceeds :data:`MAX_FRAME_BYTES`, or
@@ -152,33 +156,40 @@ def encode_frame(frame: Frame, max_payload: int) -> list[bytes]:
     payload = frame.payload
     size = len(payload)
     room = max_payload - HEADER_BYTES
+    if seq is None:
+        seq = frame.seq
+    if flags is None:
+        flags = frame.flags
     if size <= room:
-        return [_header(frame, 0, 1) + payload]
+        return [_header(frame, seq, flags, 0, 1) + payload]
     if size > MAX_FRAME_BYTES:
         raise FrameError(f"payload of {size} bytes, at most {MAX_FRAME_BYTES} are allowed")
     if room <= 0 or size > room * MAX_PARTS:
         raise FrameError(f"{size} bytes do not fit {MAX_PARTS} messages of {max_payload} bytes")
     parts = -(-size // room)
-    return [_header(frame, part, parts) + payload[part * room : (part + 1) * room] for part in range(parts)]
+    return [
+        _header(frame, seq, flags, part, parts) + payload[part * room : (part + 1) * room]
+        for part in range(parts)
+    ]
 
 
-def _header(frame: Frame, part: int, parts: int) -> bytes:
+def _header(frame: Frame, seq: int, flags: Flag, part: int, parts: int) -> bytes:
     try:
         return _HEADER.pack(
             MAGIC,
             VERSION,
             frame.kind,
             frame.codec,
-            frame.flags,
+            flags,
             part,
             parts,
-            frame.seq,
+            seq,
             frame.pts,
             frame.dts,
             frame.wall_us,
         )
     except struct.error as error:
-        raise FrameError(f"frame {frame.seq} of {frame.kind.name}: {error}") from error
+        raise FrameError(f"frame {seq} of {frame.kind.name}: {error}") from error
 
 
 class _Partial:

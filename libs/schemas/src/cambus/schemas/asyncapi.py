@@ -28,6 +28,7 @@ from cambus.schemas.state.credentials import SealedCredentials
 from cambus.schemas.state.dead_letters import DeadLetter
 from cambus.schemas.state.deliveries import DeliveryProgress
 from cambus.schemas.state.devices import DeviceRecord
+from cambus.schemas.state.inbound import InboundHold, Knock
 from cambus.schemas.state.leases import Lease, Replica
 from cambus.schemas.state.presence import Presence
 from cambus.schemas.state.recording_policy import RecordingPolicy
@@ -50,10 +51,14 @@ KEY_VALUES: tuple[tuple[str, str, type[Message]], ...] = (
     (assets.KV_LEASES, f"{keys.STREAM_LEASES}<device>.<channel>.<stream>", Lease),
     (assets.KV_LEASES, f"{keys.CAMPAIGNS}<campaign>", Lease),
     (assets.KV_LEASES, f"{keys.REPLICAS}<service>.<replica>", Replica),
+    (assets.KV_LEASES, f"{keys.HOLDER_LEASES}<protocol>.<replica>", Lease),
+    (assets.KV_LEASES, f"{keys.INBOUND_HOLDS}<protocol>.<device>", InboundHold),
+    (assets.KV_LEASES, f"{keys.KNOCKS}<protocol>.<hash>", Knock),
     (assets.KV_POLICIES, f"{keys.RECORDING_POLICIES}<policy>", RecordingPolicy),
     (assets.KV_POLICIES, f"{keys.ALARM_RULES}<rule>", AlarmRule),
     (assets.KV_UPGRADES, f"{keys.CAMPAIGNS}<campaign>", UpgradeCampaign),
     (assets.KV_UPGRADES, f"{keys.ATTEMPTS}<campaign>.<device>", UpgradeAttempt),
+    (assets.KV_UPGRADES, f"{keys.UPGRADE_JOBS}<device>", UpgradeAttempt),
     (assets.KV_DELIVERIES, "<event id>", DeliveryProgress),
     (assets.KV_ALARMS, "<device>.<hash of the alarm key>", ActiveAlarm),
 )

@@ -5,9 +5,14 @@
     cambus-leases     shard.<protocol>.<number>             Lease
                       stream.<device>.<channel>.<stream>    Lease
                       campaign.<campaign>                   Lease
+                      service.<service>                     Lease
                       replica.<service>.<replica>           Replica
+                      holder.<protocol>.<replica>           Lease
+                      inbound.<protocol>.<device>           InboundHold
+                      knock.<protocol>.<hash of identity>   Knock
     cambus-upgrades   campaign.<campaign>                   UpgradeCampaign
                       attempt.<campaign>.<device>           UpgradeAttempt
+                      job.<device>                          UpgradeAttempt: what a connector began last
     cambus-alarms     <device>.<hash of the alarm key>      ActiveAlarm
 
 In `cambus-devices` and `cambus-presence` the key is the device id, in `cambus-credentials` the name of the
@@ -26,9 +31,14 @@ RECORDING_POLICIES: Final = "recording."
 ALARM_RULES: Final = "alarm."
 SHARD_LEASES: Final = "shard."
 STREAM_LEASES: Final = "stream."
+SERVICE_LEASES: Final = "service."
 REPLICAS: Final = "replica."
+HOLDER_LEASES: Final = "holder."
+INBOUND_HOLDS: Final = "inbound."
+KNOCKS: Final = "knock."
 CAMPAIGNS: Final = "campaign."
 ATTEMPTS: Final = "attempt."
+UPGRADE_JOBS: Final = "job."
 
 
 def recording_policy(policy: str) -> str:
@@ -53,6 +63,11 @@ def stream_lease(device: str, channel: int, stream: str) -> str:
     return STREAM_LEASES + _tokens(device, str(channel), stream)
 
 
+def service_lease(service: str) -> str:
+    """Return the key of the lease on the work of a service of which one replica works and the others stand by."""
+    return SERVICE_LEASES + _tokens(service)
+
+
 def campaign(campaign_id: str) -> str:
     """Return the key of an upgrade campaign, and of the lease on it in the bucket of leases."""
     return CAMPAIGNS + _tokens(campaign_id)
@@ -63,9 +78,29 @@ def attempt(campaign_id: str, device: str) -> str:
     return ATTEMPTS + _tokens(campaign_id, device)
 
 
+def upgrade_job(device: str) -> str:
+    """Return the key under which a connector writes down the job whose image it is about to send."""
+    return UPGRADE_JOBS + _tokens(device)
+
+
 def replica(service: str, replica_id: str) -> str:
     """Return the key under which a replica says that it is alive."""
     return REPLICAS + _tokens(service, replica_id)
+
+
+def holder_lease(protocol: str, replica_id: str) -> str:
+    """Return the key of the lease a replica keeps while devices that dial in are connected to it."""
+    return HOLDER_LEASES + _tokens(protocol, replica_id)
+
+
+def inbound_hold(protocol: str, device: str) -> str:
+    """Return the key that says which replica a device that dials in is connected to."""
+    return INBOUND_HOLDS + _tokens(protocol, device)
+
+
+def knock(protocol: str, identity: str) -> str:
+    """Return the key of a device nobody configured; identities may hold what keys of a bucket may not."""
+    return f"{KNOCKS}{_tokens(protocol)}.{hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()}"
 
 
 def active_alarm(device: str, alarm_key: str) -> str:

@@ -1,9 +1,10 @@
 """Reading a bulk transfer: one request for each chunk, so that the reader sets the pace and nothing is lost.
 
 The reader asks on `cambus.v1.xfer.<session>` with a `TransferReadRequest`: so many bytes from this offset. The answer's
-body is the bytes themselves (`Content-Type: application/octet-stream`), at least one and at most as many as were asked
-for; its header `Cambus-Offset` repeats the offset. Behind the last byte the answer is a `TransferEnd` instead: how it
-ended, how many bytes there were and their SHA-256, to check what was put together.
+body is the bytes themselves (`Content-Type: application/octet-stream`), at most as many as were asked for, and none if
+there are none yet after some seconds: ask again. Its header `Cambus-Offset` repeats the offset. Behind the last byte
+the answer is a `TransferEnd` instead: how it ended, how many bytes there were and their SHA-256, to check what was put
+together.
 
 The sender keeps `WINDOW_BYTES` behind the furthest byte asked for, and reads ahead as far: a chunk whose answer was
 lost can be asked for again, a reader may ask for several chunks at a time, and a slow reader slows the device down.
@@ -26,7 +27,7 @@ CHUNK_BYTES: Final = 256 * 1024
 WINDOW_BYTES: Final = 2 * 1024 * 1024
 """What a sender keeps behind the furthest byte asked for, and reads ahead of it."""
 
-IDLE_S: Final = 60.0
+IDLE_S: Final = 30.0
 """Seconds without a request after which a transfer ends."""
 
 OCTETS: Final = "application/octet-stream"

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -17,6 +18,7 @@ from cambus.simulators.dvrip.media_plan import MediaPlan
 from cambus.simulators.dvrip.quirks import Quirks
 from cambus.simulators.dvrip.simulator import DvripSimulator
 from cambus.simulators.gb28181.command import gb28181, read_password
+from cambus.simulators.video_file import load_video
 from cambus.simulators.video_loop import VideoSpec
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Simulated surveillance devices.")
@@ -48,6 +50,12 @@ def dvrip(
     discovery_port: Annotated[int | None, typer.Option(help="Answer searches on this UDP port.")] = None,
     alarm_every: Annotated[float, typer.Option(help="Seconds between motion alarms; 0: none.")] = 0.0,
     alarm_centre: Annotated[str, typer.Option(help="HOST:PORT to send alarms to.")] = "",
+    register: Annotated[
+        str, typer.Option(help="HOST:PORT of a platform to dial, with the same account.")
+    ] = "",
+    register_as: Annotated[
+        str, typer.Option(help="DeviceID to register with; by default numbers. Needs --devices 1.")
+    ] = "",
     quirk: Annotated[list[str] | None, typer.Option(help="name=value; may be given several times.")] = None,
     main_size: Annotated[str, typer.Option(help="Main stream, WIDTHxHEIGHT.")] = "640x480",
     main_bitrate: Annotated[int, typer.Option(help="Main stream, kbit/s.")] = 800,
@@ -55,6 +63,10 @@ def dvrip(
     codec: Annotated[
         str, typer.Option(help="Main stream: h264, h265 or alternate by channel.")
     ] = "alternate",
+    video: Annotated[
+        list[Path] | None,
+        typer.Option(help="Show this H.264 or H.265 file as main stream; with several, channels take turns."),
+    ] = None,
     recordings: Annotated[int, typer.Option(min=1, help="Recordings per channel.")] = 90,
     recording_seconds: Annotated[int, typer.Option(min=1, help="Length of each.")] = 60,
     utc_offset: Annotated[int, typer.Option(help="Minutes the device's clock is ahead of UTC.")] = 0,
@@ -63,8 +75,11 @@ def dvrip(
     """Run simulated Xiongmai DVRIP recorders until SIGTERM or SIGINT."""
     secret = read_password(password, password_file)
     values = _quirk_values(quirk or [])
-    plan = _plan(main_size, main_bitrate, fps, codec)
+    plan = _plan(main_size, main_bitrate, fps, codec, video or [])
     centre = _address(alarm_centre) if alarm_centre else None
+    platform = _address(register) if register else None
+    if register_as and devices > 1:
+        raise typer.BadParameter("--register-as names one device")
     sims = [
         DvripSimulator(
             user=user,
@@ -83,7 +98,7 @@ def dvrip(
         for index in range(devices)
     ]
     try:
-        asyncio.run(_run(sims, control_port, discovery_port, centre))
+        asyncio.run(_run(sims, _Surroundings(control_port, discovery_port, centre, platform, register_as)))
     except TransportError as error:
         typer.echo(f"cambus-sim: {error}", err=True)
         raise typer.Exit(1) from None
@@ -97,12 +112,18 @@ def main() -> None:
     app()
 
 
-async def _run(
-    sims: list[DvripSimulator],
-    control_port: int | None,
-    discovery_port: int | None,
-    centre: tuple[str, int] | None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What else there is to listen to and to dial."""
+
+    control_port: int | None
+    discovery_port: int | None
+    centre: tuple[str, int] | None
+    platform: tuple[str, int] | None
+    register_as: str
+
+
+async def _run(sims: list[DvripSimulator], around: _Surroundings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
@@ -110,21 +131,24 @@ async def _run(
     async with AsyncExitStack() as stack:
         for sim in sims:
             await stack.enter_async_context(sim)
-            if centre is not None:
-                sim.report_to(*centre)
-        if control_port is not None:
+            if around.centre is not None:
+                sim.report_to(*around.centre)
+        if around.control_port is not None:
             control = ControlServer(sims)
-            await control.start(control_port)
+            await control.start(around.control_port)
             stack.push_async_callback(control.close)
             typer.echo(f"control on http://127.0.0.1:{control.port}")
-        if discovery_port is not None:
+        if around.discovery_port is not None:
             responder = DiscoveryResponder(sims)
-            await responder.start(sims[0].host, discovery_port)
+            await responder.start(sims[0].host, around.discovery_port)
             stack.callback(responder.close)
             typer.echo(f"discovery on udp {sims[0].host}:{responder.port}")
         for number, sim in enumerate(sims):
             typer.echo(f"dvrip device {number} on {sim.host}:{sim.port}")
         await sims[0].prepare(2)
+        if around.platform is not None:
+            for sim in sims:
+                sim.register(*around.platform, device_id=around.register_as)
         typer.echo("ready")
         await stop.wait()
 
@@ -149,7 +173,7 @@ def _quirks(values: dict[str, str]) -> Quirks:
     return quirks
 
 
-def _plan(size: str, kbit: int, fps: int, codec: str) -> MediaPlan:
+def _plan(size: str, kbit: int, fps: int, codec: str, videos: list[Path]) -> MediaPlan:
     width, _, height = size.partition("x")
     if not (width.isdigit() and height.isdigit()) or int(width) % 8 or int(height) % 8:
         raise typer.BadParameter(f"--main-size {size}: want WIDTHxHEIGHT in multiples of 8")
@@ -157,11 +181,15 @@ def _plan(size: str, kbit: int, fps: int, codec: str) -> MediaPlan:
         raise typer.BadParameter(f"--codec {codec}: want h264, h265 or alternate")
     main = VideoSpec(_CODECS.get(codec, Codec.H264), int(width), int(height), fps, kbit * 1000)
     sub = VideoSpec(width=320, height=240, fps=fps, bitrate=256_000)
-    return MediaPlan(main, sub, Codec.H265 if codec == "alternate" else None)
+    try:
+        loops = tuple(load_video(path) for path in videos)
+    except ValueError as error:
+        raise typer.BadParameter(f"--video {error}") from None
+    return MediaPlan(main, sub, Codec.H265 if codec == "alternate" else None, loops)
 
 
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit():
-        raise typer.BadParameter(f"--alarm-centre {text}: want HOST:PORT")
+        raise typer.BadParameter(f"{text}: want HOST:PORT")
     return host, int(port)

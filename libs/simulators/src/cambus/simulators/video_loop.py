@@ -5,9 +5,11 @@ the first access unit follows the last one without a break. Access units are Ann
 """
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Final, cast
 
 import av
@@ -32,6 +34,7 @@ class VideoSpec:
         gop_s: seconds between IDR pictures.
         loop_s: length of the loop; a multiple of ``gop_s``.
         channel: 1-based number drawn into the picture.
+        source: the file it comes from, which then says all the rest; see `cambus.simulators.video_file`.
     """
 
     codec: Codec = Codec.H264
@@ -42,6 +45,7 @@ class VideoSpec:
     gop_s: float = 2.0
     loop_s: float = 2.0
     channel: int = 1
+    source: Path | None = None
 
     def __post_init__(self) -> None:
         if self.codec not in _ENCODERS:
@@ -60,8 +64,8 @@ class VideoSpec:
         return max(1, round(self.loop_s * self.fps / self.gop_frames)) * self.gop_frames
 
     def for_channel(self, channel: int) -> "VideoSpec":
-        """The same stream showing another channel number (1-based)."""
-        return replace(self, channel=channel)
+        """The same stream showing another channel number (1-based); a file shows what it shows."""
+        return self if self.source is not None else replace(self, channel=channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,12 @@ class VideoLoop:
             index += 1
         return index
 
+    def key_before(self, index: int) -> int:
+        """The last key frame at or before ``index``."""
+        while not self.unit(index).keyframe:
+            index -= 1
+        return index
+
     def size_of(self, count: int) -> tuple[int, int]:
         """Bytes in the first ``count`` units of the endless repetition, and how many of them are key frames."""
         loops, rest = divmod(count, len(self.units))
@@ -114,12 +124,17 @@ def encode_loop(spec: VideoSpec) -> VideoLoop:
         frame.pts = index
         units.extend(_access_unit(packet) for packet in encoder.encode(frame))
     units.extend(_access_unit(packet) for packet in encoder.encode(None))
+    if len(units) != spec.frames or not units[0].keyframe:
+        raise RuntimeError(f"encoder gave {len(units)} pictures of {spec.frames} for {spec}")
+    return make_loop(spec, units)
+
+
+def make_loop(spec: VideoSpec, units: Sequence[AccessUnit]) -> VideoLoop:
+    """A loop of these access units, the first a key frame."""
     prefix, keys = [0], [0]
     for unit in units:
         prefix.append(prefix[-1] + len(unit.data))
         keys.append(keys[-1] + unit.keyframe)
-    if len(units) != spec.frames or not units[0].keyframe:
-        raise RuntimeError(f"encoder gave {len(units)} pictures of {spec.frames} for {spec}")
     return VideoLoop(spec, tuple(units), tuple(prefix), tuple(keys))
 
 
@@ -179,6 +194,13 @@ class LoopStore:
             if known is None:
                 known = self._loops[spec] = self._pool.submit(encode_loop, spec)
             return known
+
+    def add(self, loop: VideoLoop) -> None:
+        """Keep a loop that is there already."""
+        future: Future[VideoLoop] = Future()
+        future.set_result(loop)
+        with self._lock:
+            self._loops[loop.spec] = future
 
     def peek(self, spec: VideoSpec) -> VideoLoop | None:
         """The loop when it is ready; asking starts the encoding."""

@@ -101,7 +101,9 @@ class Outlet:
         try:
             while lane:
                 await self._see_through(lane[0], lane)
-                lane.popleft()
+                if lane.popleft().withdrawn:  # it comes again, and what is behind it stays behind it
+                    while lane:
+                        lane.popleft().bar()
         finally:
             del self._lanes[device]
 

@@ -13,14 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
-from weakref import WeakValueDictionary
 
+from cambus.alarm_router.absent import Absent
 from cambus.alarm_router.active import ActiveAlarms
+from cambus.alarm_router.backlog import Backlog
 from cambus.alarm_router.flood import FloodGate
 from cambus.alarm_router.observe import RouterMetrics
+from cambus.alarm_router.order import Order
 from cambus.alarm_router.outlets import Outlets
 from cambus.alarm_router.progress import Progress
-from cambus.alarm_router.returned import Returned
 from cambus.alarm_router.rules import Alarm, Route, RuleBook, phase_of, routes_of
 from cambus.alarm_router.shipment import Shipment
 from cambus.alarm_router.sinks import body_of
@@ -64,6 +65,7 @@ class Router:
         progress: Progress,
         metrics: RouterMetrics,
         patience: Patience,
+        backlog: Backlog,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rules = rules
@@ -72,10 +74,11 @@ class Router:
         self._progress = progress
         self._metrics = metrics
         self._patience = patience
+        self._backlog = backlog
         self._clock = clock
         self._flood = FloodGate()
-        self._returned = Returned()
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._order = Order(backlog)
+        self._absent = Absent(3 * patience.later_s, clock)
         self._under_way: dict[str, Shipment] = {}
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._waiting = 0
@@ -97,16 +100,18 @@ class Router:
         if alarm.id in self._under_way:
             await self._under_way[alarm.id].over.wait()
         if alarm.id in self._finished:
+            self._backlog.settled(alarm.device, seq)
             return  # stored twice, or our acknowledgement was lost
         if alarm.id in self._under_way or self._leaving:
             raise self._later("not now")
-        shipment = Shipment(alarm.id, alarm.device, self._clock() + self._patience.give_up_s)
+        shipment = Shipment(alarm.id, alarm.device, seq, self._clock() + self._patience.give_up_s)
         self._under_way[alarm.id] = shipment
         try:
-            if again:
-                await self._returned.in_order(alarm.device, seq)
-            async with self._turn(alarm.device):
+            async with self._order.turn(alarm.device, seq, again=again):
+                if self._leaving:
+                    raise self._later("not now")
                 await self._begin(alarm, shipment, again=again)
+                self._backlog.settled(alarm.device, seq)
             await self._see_through(alarm, shipment)
         finally:
             shipment.abandon()
@@ -119,18 +124,21 @@ class Router:
     def hand_over(self) -> None:
         """Take nothing more on, and give back what waits for a sink, for other replicas to try."""
         self._leaving = True
+        self._backlog.forget()
         for shipment in self._under_way.values():
             shipment.delay()
 
-    def _turn(self, device: str) -> asyncio.Lock:
-        """A lock that lets in, one by one, those who ask for the same device, in the order of asking."""
-        return self._turns.setdefault(device, asyncio.Lock())
+    def take_on(self) -> None:
+        """Take alarms on (again)."""
+        self._absent.forget()
+        self._leaving = False
 
     # --- the beginning ----------------------------------------------------------------------------------
 
     async def _begin(self, alarm: Alarm, shipment: Shipment, *, again: bool) -> None:
         """Do what has to be done in the order of the stream: bookkeeping, and queueing on every route."""
         owed = await self._progress.owed(alarm.id) if again else None
+        self._absent.back(alarm.device, shipment.seq)
         if isinstance(alarm, AlarmCleared):
             began = await self._note(lambda: self._active.beginning(alarm))
             self._send(alarm, self._routes_of_end(alarm, began) if owed is None else _routes(owed), shipment)
@@ -164,10 +172,16 @@ class Router:
 
     def _send(self, alarm: Alarm, routes: Iterator[tuple[Route, int]], shipment: Shipment) -> None:
         bodies: dict[str, bytes] = {}
+        barred = self._absent.before(shipment.device, shipment.seq)
         for route, suppressed in routes:
             if route.rule not in bodies:
                 bodies[route.rule] = body_of(alarm, route.rule, suppressed)
-            self._outlets.send(shipment.add(route, bodies[route.rule]))
+            parcel = shipment.add(route, bodies[route.rule])
+            if route.id in barred:
+                parcel.bar()
+            else:
+                self._outlets.send(parcel)
+        self._not_to_be_overtaken(shipment)
         if not bodies:
             self._metrics.unmatched(phase_of(alarm))
 
@@ -189,17 +203,28 @@ class Router:
     async def _wait_for_sinks(self, alarm: Alarm, shipment: Shipment) -> None:
         known: list[str] | None = None  # what is written down
         while owed := sorted(shipment.owed):
+            self._not_to_be_overtaken(shipment)
             if owed != known and await self._remember(shipment.event, owed):
                 if known is None and isinstance(alarm, AlarmCleared):
                     await self._note(lambda: self._active.ended(alarm))
                 known = owed
-            elif (self._leaving or (self._crowded and owed == known)) and shipment.withdraw():
+            elif self._to_be_given_back(shipment, noted=owed == known) and shipment.withdraw():
                 self._metrics.given_back()
+                self._absent.gone(shipment.device, shipment.seq, owed)
                 raise self._later("its sinks do not take it at present")
             else:
                 await shipment.changed()
         if known is None and isinstance(alarm, AlarmCleared):
             await self._note(lambda: self._active.ended(alarm))
+
+    def _not_to_be_overtaken(self, shipment: Shipment) -> None:
+        """What has to let older ones go first goes before the younger ones."""
+        if held := [route for route, parcel in shipment.owed.items() if parcel.barred]:
+            self._absent.gone(shipment.device, shipment.seq, held)
+
+    def _to_be_given_back(self, shipment: Shipment, *, noted: bool) -> bool:
+        """Whether it is not to wait here: we leave, too many wait, or what it waits for is not here itself."""
+        return self._leaving or (noted and (self._crowded or shipment.barred))
 
     @property
     def _crowded(self) -> bool:

@@ -33,7 +33,11 @@ class AlarmRouterSettings(BusSettings):
         default=4096,
         description="Alarms held at a time; three quarters of them may wait for sinks that are away.",
     )
+    lease_ttl_s: Annotated[float, Field(ge=2, le=300)] = Field(
+        default=25.0,
+        description="Seconds after which a replica that stands by takes over from one that died.",
+    )
     redelivery_s: Annotated[float, Field(ge=1, le=600)] = Field(
         default=30.0,
-        description="Seconds without a sign of life after which NATS gives an alarm to another replica.",
+        description="Seconds without a sign of life after which NATS gives an alarm out again.",
     )

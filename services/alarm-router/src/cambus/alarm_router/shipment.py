@@ -18,6 +18,7 @@ class Parcel:
         busy: an attempt is under way.
         delayed: its sink does not take it at present.
         withdrawn: it is no longer to be sent.
+        barred: older ones of its device have to go before it, and are not here.
     """
 
     route: Route
@@ -26,6 +27,7 @@ class Parcel:
     busy: bool = False
     delayed: bool = False
     withdrawn: bool = False
+    barred: bool = False
 
     def finish(self, failure: str | None = None) -> None:
         """It is delivered, or given up for the reason told."""
@@ -36,6 +38,11 @@ class Parcel:
         self.delayed = True
         self.shipment.delay()
 
+    def bar(self) -> None:
+        """It is not to be sent before older ones that are not here."""
+        self.barred = True
+        self.delay()
+
 
 @dataclass(eq=False, slots=True)
 class Shipment:
@@ -44,6 +51,7 @@ class Shipment:
     Attributes:
         event: the event's id.
         device: its device: what stays in order along a route.
+        seq: its place in the stream.
         give_up_at: when a failed attempt becomes the last, on the router's clock.
         owed: the parcels that are not finished, by route.
         failures: the routes that were given up, and why.
@@ -53,12 +61,18 @@ class Shipment:
 
     event: str
     device: str
+    seq: int
     give_up_at: float
     owed: dict[str, Parcel] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     delayed: bool = False
     over: asyncio.Event = field(default_factory=asyncio.Event)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def barred(self) -> bool:
+        """Whether nothing can be done for what is left but to wait for alarms that are not here."""
+        return all(parcel.barred for parcel in self.owed.values())
 
     def add(self, route: Route, body: bytes) -> Parcel:
         """A parcel more."""

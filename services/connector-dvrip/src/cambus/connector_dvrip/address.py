@@ -18,7 +18,7 @@ def parse_address(address: str | None) -> tuple[str, int]:
         InvalidRecord: there is none, or it is none.
     """
     if address is None:
-        raise InvalidRecord("address: wanted HOST or HOST:PORT; DVRIP devices are dialled")
+        raise InvalidRecord("address: wanted HOST or HOST:PORT of a device that is dialled")
     match = _ADDRESS.fullmatch(address.strip())
     port = int(match["port"]) if match and match["port"] else DEFAULT_PORT
     if match is None or not 0 < port < 65536:

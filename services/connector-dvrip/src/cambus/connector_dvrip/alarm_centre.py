@@ -23,6 +23,7 @@ from cambus.connector_dvrip.address import parse_address
 from cambus.connector_dvrip.alarms import DeviceAlarms, Moment
 from cambus.connector_dvrip.clock import UTC_ZONE
 from cambus.connector_dvrip.mapping.native import json_object, text
+from cambus.connector_dvrip.options import DvripOptions
 from cambus.connector_dvrip.pushed import PUSHED, PushedAlarm
 from cambus.dvrip.alarm_centre import AlarmCentreListener, AlarmCentreSettings, find_device
 from cambus.dvrip.messages.alarm import AlarmReport
@@ -83,6 +84,16 @@ class Directory:
         """Return the device a message is of, None if nobody can be named."""
         return find_device(report, sender, self._serials.get, self._by_address)
 
+    def answered(self, device: str) -> bool | None:
+        """Return whether a device is to be answered; None: its record does not say."""
+        record = self._records().get(device)
+        if not isinstance(record, DeviceRecord):
+            return None
+        try:
+            return DvripOptions.of(record.options).alarm_centre_reply
+        except InvalidRecord:
+            return None
+
     def _by_address(self, address: str) -> str | None:
         found = [device for device, record in self._records().items() if _host(record) == address]
         return found[0] if len(found) == 1 else None  # behind one address there may be many
@@ -132,7 +143,7 @@ class AlarmCentre:
             "Messages to the alarm centre, by what became of them",
             {"outcome": (*_COUNTERS, "dropped", "log")},
         )
-        self._listener = AlarmCentreListener(settings, directory.find, self._take)
+        self._listener = AlarmCentreListener(settings, directory.find, self._take, directory.answered)
         self._counted = dict.fromkeys(_COUNTERS, 0)
 
     @property

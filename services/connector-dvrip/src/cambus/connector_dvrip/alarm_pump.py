@@ -85,7 +85,12 @@ class AlarmPump:
 
     async def _take(self, event: AlarmRaised) -> None:
         """Publish one report's events; only then tell the device that it was heard (DVRIP §12)."""
-        published = await self._publish(self._track(event.report, "session"))
+        try:
+            published = await self._publish(self._track(event.report, "session"))
+        except Exception:
+            self._metrics.alarm("dropped")
+            logger.exception("alarm not understood", extra={"device": self._events.device})
+            return
         if published:
             event.acknowledge()
 

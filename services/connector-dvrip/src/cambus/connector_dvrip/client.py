@@ -1,42 +1,37 @@
-"""The client of the protocol library, counted."""
+"""The clients of the protocol library, counted: of a device we dialled, and of one that dialled us."""
 
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from cambus.connector_dvrip.metrics import SESSION_FAULTS, DvripMetrics
 from cambus.dvrip.client import DvripClient
+from cambus.dvrip.codes import ReturnCode
 from cambus.dvrip.connection import Reply
 from cambus.dvrip.errors import DvripError, ProtocolError, Refused, RequestTimeout
-from cambus.dvrip.profile import Credentials, Profile
+from cambus.dvrip.messages.login import LoginReply
+from cambus.dvrip.messages.registration import RegistrationLogin
+from cambus.dvrip.profile import Credentials, Profile, Topology
+from cambus.dvrip.registered import RegisteredDevice
+from cambus.dvrip.remote import RemoteDevice
 from cambus.dvrip.timeouts import Timeouts
 
 
-class MeteredClient(DvripClient):
+class MeteredClient(RemoteDevice):
     """A client whose requests, time-outs, bytes and faults are counted.
 
-    Args:
-        host: the device.
-        port: its port.
-        credentials: how to log in.
-        profile: its deviations.
-        timeouts: how long to wait for what.
-        metrics: where to count.
+    Attributes:
+        topology: how media reaches us, as far as is known.
     """
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        *,
-        credentials: Credentials,
-        profile: Profile,
-        timeouts: Timeouts,
-        metrics: DvripMetrics,
-    ) -> None:
-        super().__init__(host, port, credentials=credentials, profile=profile, timeouts=timeouts)
-        self._metrics = metrics
-        self._counted: Counter[str] = Counter()
+    topology: Topology
+    _metrics: DvripMetrics
+    _counted: Counter[str]
+
+    @abstractmethod
+    def learn_connections(self, most: int) -> None:
+        """The device takes so many connections in all; 0: it does not say."""
 
     async def request(self, message_id: int, body: Mapping[str, Any] | bytes, **options: Any) -> Reply:
         """Send any message and wait for its reply; see `RemoteDevice.request`."""
@@ -71,6 +66,72 @@ class MeteredClient(DvripClient):
                 self._metrics.session_fault(name, new[name])
         if new["keepalives"] and session.keepalive_latency_s is not None:
             self._metrics.keepalive(session.keepalive_latency_s)
+
+
+class DialledClient(MeteredClient, DvripClient):
+    """A device we dial.
+
+    Args:
+        host: the device.
+        port: its port.
+        credentials: how to log in.
+        profile: its deviations.
+        timeouts: how long to wait for what.
+        metrics: where to count.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        credentials: Credentials,
+        profile: Profile,
+        timeouts: Timeouts,
+        metrics: DvripMetrics,
+    ) -> None:
+        super().__init__(host, port, credentials=credentials, profile=profile, timeouts=timeouts)
+        self._metrics = metrics
+        self._counted = Counter()
+
+    def learn_connections(self, most: int) -> None:
+        """The device takes so many connections in all; 0: it does not say."""
+        self.budget.learn(most)
+
+
+class RegisteredClient(MeteredClient, RegisteredDevice):
+    """A device that dialled us; made by the listener.
+
+    Args:
+        login: what it said about itself.
+        address: where it came from.
+        metrics: where to count.
+        options: those of `RegisteredDevice`.
+    """
+
+    topology = Topology.TWO_SOCKETS
+
+    def __init__(
+        self, login: RegistrationLogin, address: str, *, metrics: DvripMetrics, **options: Any
+    ) -> None:
+        super().__init__(login, address, **options)
+        self._metrics = metrics
+        self._counted = Counter()
+
+    @property
+    def login_reply(self) -> LoginReply:
+        """What it said about itself, as a device we dial says it."""
+        control = self.control.session
+        return LoginReply(
+            ret=ReturnCode.OK,
+            session_id=control.session_id,
+            alive_interval_s=20,
+            channels=self.login.channels,
+            device_type=self.login.device_type,
+        )
+
+    def learn_connections(self, most: int) -> None:
+        """It is for the device to know how often it may dial."""
 
 
 def _code(reply: Reply) -> int | None:

@@ -2,25 +2,33 @@
 
 import asyncio
 import logging
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 from cambus.connector.context import DeviceContext
 from cambus.connector.errors import EndReason, SessionEnd
 from cambus.connector_dvrip.address import parse_address
 from cambus.connector_dvrip.alarm_pump import AlarmPump
 from cambus.connector_dvrip.alarms import DeviceAlarms
-from cambus.connector_dvrip.client import MeteredClient
+from cambus.connector_dvrip.client import DialledClient, MeteredClient, RegisteredClient
 from cambus.connector_dvrip.clock import UTC_ZONE
+from cambus.connector_dvrip.disk_health import DiskHealth
+from cambus.connector_dvrip.endpoints import Endpoint
+from cambus.connector_dvrip.following import follow_to
 from cambus.connector_dvrip.mapping.errors import end_of_attempt
+from cambus.connector_dvrip.mapping.native import text as shown
 from cambus.connector_dvrip.metrics import DvripMetrics
 from cambus.connector_dvrip.options import DvripOptions
 from cambus.connector_dvrip.session import DvripSession
 from cambus.connector_dvrip.survey import read_clock, survey
 from cambus.connector_dvrip.upgrades import Upgrades
+from cambus.connector_dvrip.whereabouts import Claimed, Whereabouts
 from cambus.dvrip.errors import ConnectionLimit, DeviceError, DvripError
 from cambus.dvrip.events import EventStream
 from cambus.dvrip.ids import MessageId
 from cambus.dvrip.messages.login import LoginReply
+from cambus.dvrip.messages.system import Disk
 from cambus.dvrip.profile import Credentials as NativeCredentials
 from cambus.dvrip.profile import Topology
 from cambus.schemas.alarms import Severity
@@ -37,6 +45,12 @@ DRIFT_NEWS_S: Final = 60.0
 """A drift that was reported is reported again when it has changed by so much."""
 
 
+_NOBODY_THERE: Final = frozenset(
+    {EndReason.UNREACHABLE, EndReason.CONNECTION_LOST, EndReason.TIMEOUT, EndReason.CONNECTION_LIMIT}
+)
+"""Why an attempt fails at an address a device may still come to."""
+
+
 class DvripDevice:
     """A device this replica holds.
 
@@ -46,6 +60,7 @@ class DvripDevice:
         metrics: counts.
         request_timeout_s: the connector's own setting.
         decoding: how many pictures are decoded at a time.
+        download_rate_bytes_s: the connector's own bound on downloads.
 
     Attributes:
         options: of its record.
@@ -55,6 +70,7 @@ class DvripDevice:
         credentials: the account of the present session.
         snapshot_supported: whether it gives pictures itself; None until it was tried.
         decoding: how many pictures are decoded at a time.
+        download_rate_bytes_s: bytes of recordings fetched per second at most, None for no bound.
 
     Raises:
         InvalidRecord: the address or an option can not work.
@@ -68,18 +84,22 @@ class DvripDevice:
         *,
         request_timeout_s: float,
         decoding: asyncio.Semaphore,
+        download_rate_bytes_s: int | None = None,
     ) -> None:
         self.id = record.id
         self.options = DvripOptions.of(record.options)
         self.context = context
         self.metrics = metrics
         self.decoding = decoding
+        self.download_rate_bytes_s = self.options.download_rate_bytes_s or download_rate_bytes_s
         self.session: DvripSession | None = None
         self.credentials: Credentials | None = None
         self.snapshot_supported: bool | None = None if self.options.snapshots != "stream" else False
-        self._host, self._port = parse_address(record.address)
+        self._whereabouts = None if record.address is None else Whereabouts(parse_address(record.address))
+        self._serial = ""
         self._request_timeout_s = request_timeout_s
         self._topology = Topology(self.options.topology)
+        self._disks = DiskHealth()
         self._drift_told: float | None = None
         self._drift_shown: float | None = None
         self._limit_told_at = -LIMIT_NEWS_S
@@ -102,18 +122,76 @@ class DvripDevice:
         """Log in, find out what the device is, have it report alarms."""
         if credentials is None or credentials.password is None:
             raise SessionEnd(EndReason.CREDENTIALS_MISSING, "DVRIP devices need a user and a password")
-        client = MeteredClient(
-            self._host,
-            self._port,
-            credentials=NativeCredentials(credentials.username, credentials.password.get_secret_value()),
+        *others, last = self._addresses()
+        for address in others:
+            try:
+                return await self._dial(address, credentials, elsewhere=True)
+            except SessionEnd as end:
+                logger.info(
+                    "not there yet", extra={"device": self.id, "address": address[0], "reason": str(end)}
+                )
+                if end.reason not in _NOBODY_THERE:
+                    self.stay()  # it is somebody else, whom we do not bother again
+        return await self._dial(last, credentials, elsewhere=False)
+
+    def _addresses(self) -> list[Endpoint]:
+        """Where to dial; the last is where it was."""
+        if self._whereabouts is None:
+            return [parse_address(None)]
+        return self._whereabouts.candidates()
+
+    async def _dial(self, address: Endpoint, credentials: Credentials, *, elsewhere: bool) -> DvripSession:
+        """Dial one address; where the device was only told to be, nobody else may answer."""
+        password = "" if credentials.password is None else credentials.password.get_secret_value()
+        client = DialledClient(
+            *address,
+            credentials=NativeCredentials(
+                credentials.username, password, encrypt_type=self.options.login_encryption
+            ),
             profile=self.options.profile(self._topology),
             timeouts=self.options.timeouts(self._request_timeout_s),
             metrics=self.metrics,
         )
+        session = await self._come_up(
+            client, client.connect, credentials, serial=self._serial if elsewhere else ""
+        )
+        if self._whereabouts is not None and self._whereabouts.reached(address):
+            self.context.hooks.spawn(follow_to(self.context, address), "address")
+        return session
+
+    def write_address(self, name: str, value: Any) -> bool:
+        """A setting is written; return whether that moves the device: then it is looked for there from now on."""
+        now = Claimed.in_setting(name, value)
+        if self._whereabouts is None or self.session is None or now == Claimed():
+            return False
+        return self._whereabouts.written(self.session.facts.claimed, now) is not None
+
+    def stay(self) -> None:
+        """What would have moved it was refused."""
+        if self._whereabouts is not None:
+            self._whereabouts.written(Claimed(), Claimed())
+
+    async def accept(self, link: RegisteredClient, credentials: Credentials) -> DvripSession:
+        """Find out what a device is that has dialled in, have it report alarms (DVRIP §11)."""
+
+        async def logged_in() -> LoginReply:
+            return link.login_reply
+
+        return await self._come_up(link, logged_in, credentials, called_from=link.address)
+
+    async def _come_up(
+        self,
+        client: MeteredClient,
+        log_in: Callable[[], Awaitable[LoginReply]],
+        credentials: Credentials,
+        *,
+        called_from: str | None = None,
+        serial: str = "",
+    ) -> DvripSession:
         client.snapshot_supported = self.snapshot_supported
         try:
-            login = await client.connect()
-            session = await self._set_up(client, login)
+            session = await self._set_up(client, await log_in(), called_from)
+            _recognise(session, serial)
         except DvripError as error:
             await client.close()
             client.count_error(error)
@@ -126,14 +204,17 @@ class DvripDevice:
         self.credentials = credentials
         self._set_session(session)
         self._hold_alarms()
+        await self._look_for_another(session.facts.info.serial)
         await self._look_for_restart(session)
         return session
 
-    async def _set_up(self, client: MeteredClient, login: LoginReply) -> DvripSession:
+    async def _set_up(
+        self, client: MeteredClient, login: LoginReply, called_from: str | None
+    ) -> DvripSession:
         if self.options.sync_time_after_login:
             clock = await read_clock(client, self.options)
             await client.machine.sync_time(clock.zone.to_local(clock.at).replace(microsecond=0))
-        facts = await survey(client, login)
+        facts = replace(await survey(client, login), called_from=called_from)
         clock = await read_clock(client, self.options)
         alarms = await self._guard(client) if self.options.alarms else None
         return DvripSession(self, client, facts, clock, alarms)
@@ -196,6 +277,17 @@ class DvripDevice:
             jump_s=round(jump_s, 1),
         )
 
+    async def disks_are(self, disks: Sequence[Disk]) -> None:
+        """Report a disk that has changed, once (DVRIP §14)."""
+        change = self._disks.look(disks)
+        if change is not None:
+            await self.context.events.exception(
+                "disk-changed",
+                change.text[:500],
+                severity=Severity.MAJOR if change.failed else Severity.INFO,
+                partitions=change.partitions[:64],
+            )
+
     async def connection_limit(self, text: str) -> None:
         """Report, now and then, that the device takes no more connections (DVRIP §5)."""
         now = asyncio.get_running_loop().time()
@@ -221,6 +313,14 @@ class DvripDevice:
             await self._session_changed.wait()
         return self.session
 
+    async def _look_for_another(self, serial: str) -> None:
+        """Report that what answers, or calls itself so, is another device than before (DVRIP §11)."""
+        before, self._serial = self._serial, serial or self._serial
+        if before and serial and before != serial:
+            self._up_since = None  # how long it is up says nothing about the one before
+            text = f"another device answers: its serial number is {shown(serial, 64)}, it was {shown(before, 64)}"
+            await self.context.events.exception("serial-changed", text)
+
     # --- restarts ---------------------------------------------------------------------------------------
 
     def expect_restart(self) -> None:
@@ -235,3 +335,13 @@ class DvripDevice:
         expected, self._restart_expected = self._restart_expected, False
         if before is not None and not expected and since - before > 180.0 and not self.upgrades.busy:
             await self.context.events.exception("unexpected-restart", "the device restarted by itself")
+
+
+def _recognise(session: DvripSession, serial: str) -> None:
+    """Make sure that a device is the one that was expected.
+
+    Raises:
+        SessionEnd: it is another one.
+    """
+    if serial not in ("", session.facts.info.serial):
+        raise SessionEnd(EndReason.DEVICE_ERROR, "another device answers there")

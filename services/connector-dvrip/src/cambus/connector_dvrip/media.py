@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
@@ -10,6 +9,7 @@ from cambus.connector_dvrip.clock import DeviceZone
 from cambus.dvrip.frames import AudioFrame, InfoFrame, MediaFrame, PictureFrame, VideoFrame
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Flag, Frame, Kind
+from cambus.media.recorded_timeline import RecordedTimeline
 from cambus.media.timeline import Timeline
 
 _BYTES_PER_SAMPLE: Final = {Codec.PCMA: 1, Codec.PCMU: 1}
@@ -19,11 +19,12 @@ class SteadyClock:
     """The wall clock at its start, carried on by the monotonic clock: it is never set (in microseconds)."""
 
     def __init__(self) -> None:
-        self._zero_us = time.time_ns() // 1000 - round(asyncio.get_running_loop().time() * 1e6)
+        self._loop = asyncio.get_running_loop()
+        self._zero_us = time.time_ns() // 1000 - round(self._loop.time() * 1e6)
 
     def now_us(self) -> int:
         """Microseconds since 1970 UTC."""
-        return self._zero_us + round(asyncio.get_running_loop().time() * 1e6)
+        return self._zero_us + round(self._loop.time() * 1e6)
 
 
 class FrameMaker:
@@ -32,6 +33,7 @@ class FrameMaker:
     Args:
         zone: of the device's clock, to compare its dates with ours.
         audio: whether sound is wanted.
+        timeline: gives the frames their times; by default by their arrival.
 
     Attributes:
         format_changes: how often codec or size changed in mid-stream.
@@ -40,14 +42,16 @@ class FrameMaker:
         opaque_audio: packets of sound nobody here can name.
     """
 
-    def __init__(self, zone: DeviceZone, *, audio: bool = True) -> None:
+    def __init__(
+        self, zone: DeviceZone, *, audio: bool = True, timeline: Timeline | RecordedTimeline | None = None
+    ) -> None:
         self.format_changes = 0
         self.clock_jump_s: float | None = None
         self.sound: AudioConfig | None = None
         self.opaque_audio = 0
         self._zone = zone
         self._audio = audio
-        self._timeline = Timeline()
+        self._timeline = timeline or Timeline()
         self._pts = 0
 
     @property
@@ -55,21 +59,19 @@ class FrameMaker:
         """Seconds the device's clock is ahead of ours, by the dates in the video; None before the first."""
         return self._timeline.clock_offset_s
 
-    def frames(self, media: MediaFrame, arrival_us: int) -> Iterator[Frame]:
-        """Yield what one frame of the device becomes: none, one, or a keyframe and what the sound is."""
+    def frames(self, media: MediaFrame, arrival_us: int) -> list[Frame]:
+        """Return what one frame of the device becomes: none, one, or a keyframe and what the sound is."""
         if isinstance(media, VideoFrame):
-            yield from self._video(media, arrival_us)
-        elif isinstance(media, AudioFrame):
-            if self._audio:
-                yield from self._sound(media, arrival_us)
-        elif isinstance(media, InfoFrame):
-            yield self._frame(Kind.DATA, Codec.OPAQUE, Flag.NONE, self._pts, arrival_us, media.payload)
-        else:
-            yield self._picture(media, arrival_us)
+            return self._video(media, arrival_us)
+        if isinstance(media, AudioFrame):
+            return self._sound(media, arrival_us) if self._audio else []
+        if isinstance(media, InfoFrame):
+            return [self._frame(Kind.DATA, Codec.OPAQUE, Flag.NONE, self._pts, arrival_us, media.payload)]
+        return [self._picture(media, arrival_us)]
 
-    def _video(self, media: VideoFrame, arrival_us: int) -> Iterator[Frame]:
+    def _video(self, media: VideoFrame, arrival_us: int) -> list[Frame]:
         if not media.codec.is_video:
-            return
+            return []
         stamp = self._timeline.video(
             keyframe=media.keyframe,
             fps=media.fps,
@@ -83,21 +85,23 @@ class FrameMaker:
         flags = Flag.KEYFRAME if media.keyframe else Flag.NONE
         if stamp.discontinuity or media.discontinuity or media.format_changed:
             flags |= Flag.DISCONTINUITY
-        yield self._frame(Kind.VIDEO, media.codec, flags, stamp.pts, arrival_us, media.payload)
+        frames = [self._frame(Kind.VIDEO, media.codec, flags, stamp.pts, arrival_us, media.payload)]
         if media.keyframe and self.sound is not None:
-            yield self._config(self.sound, stamp.pts, arrival_us)
+            frames.append(self._config(self.sound, stamp.pts, arrival_us))
+        return frames
 
-    def _sound(self, media: AudioFrame, arrival_us: int) -> Iterator[Frame]:
+    def _sound(self, media: AudioFrame, arrival_us: int) -> list[Frame]:
         codec = media.codec
         if codec is Codec.OPAQUE:
             self.opaque_audio += 1
         samples = len(media.payload) // _BYTES_PER_SAMPLE[codec] if codec in _BYTES_PER_SAMPLE else 0
         stamp = self._timeline.audio(samples=samples, sample_rate=media.sample_rate, arrival_us=arrival_us)
-        sound = AudioConfig(codec, media.sample_rate, 1)
-        if sound != self.sound:
-            self.sound = sound
-            yield self._config(sound, stamp.pts, arrival_us)
-        yield self._frame(Kind.AUDIO, codec, Flag.NONE, stamp.pts, arrival_us, media.payload)
+        frames = [self._frame(Kind.AUDIO, codec, Flag.NONE, stamp.pts, arrival_us, media.payload)]
+        known = self.sound
+        if known is None or known.codec is not codec or known.sample_rate != media.sample_rate:
+            self.sound = AudioConfig(codec, media.sample_rate, 1)
+            frames.insert(0, self._config(self.sound, stamp.pts, arrival_us))
+        return frames
 
     def _config(self, sound: AudioConfig, pts: int, arrival_us: int) -> Frame:
         payload = sound.serialize()

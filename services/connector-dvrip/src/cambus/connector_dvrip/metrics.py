@@ -31,6 +31,7 @@ TIMEOUTS: Final = (
     "media_silence",
     "snapshot",
 )
+DOWNLOADS: Final = ("complete", "truncated", "interrupted", "refused", "abandoned")
 REFUSALS: Final = ("budget", "busy", "out_of_range", "confirm_required", "too_large", "state", "closed")
 
 _REQUESTS: Final = {int(message): message.name.lower() for message in MessageId}
@@ -76,6 +77,14 @@ class DvripMetrics:
             "Pictures taken, by where they came from",
             {"source": ("device", "stream")},
         )
+        self._downloads = metrics.counter(
+            "dvrip_downloads_total", "Downloads of recordings, by how they ended", {"outcome": DOWNLOADS}
+        )
+        self._download_bytes = metrics.counter(
+            "dvrip_download_bytes_total",
+            "Bytes of recordings in downloads, what was resumed included",
+            {"outcome": DOWNLOADS},
+        )
 
     def request(self, message_id: int, code: int | None) -> None:
         """A request was answered; None: without a return code."""
@@ -118,3 +127,8 @@ class DvripMetrics:
     def snapshot(self, source: str) -> None:
         """A picture was taken."""
         self._snapshots(source).inc()
+
+    def download(self, outcome: str, count: int) -> None:
+        """A download ended (one of `DOWNLOADS`); it gave so many bytes."""
+        self._downloads(outcome).inc()
+        self._download_bytes(outcome).inc(count)

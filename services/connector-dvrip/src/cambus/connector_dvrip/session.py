@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cambus.connector.driver import DeviceDescription, DeviceStream, FrameSink
 from cambus.connector.errors import EndReason, SessionEnd
+from cambus.connector.serial import SerialPorts
 from cambus.connector.talk import Talks
 from cambus.connector_dvrip.client import MeteredClient
 from cambus.connector_dvrip.clock import DeviceZone
+from cambus.connector_dvrip.download_slot import DownloadSlot
+from cambus.connector_dvrip.downloads import Downloads
 from cambus.connector_dvrip.mapping.device import Facts, description_of
 from cambus.connector_dvrip.mapping.errors import command_error, end_of_session
 from cambus.connector_dvrip.motion import Motions
@@ -49,7 +52,10 @@ class DvripSession:
         motions: the movements of its cameras.
         taps: hands out keyframes of its streams.
         playbacks: the recordings it plays.
+        downloads: the recordings it gives.
+        slot: one download at a time.
         talks: who talks through it.
+        serial: the serial ports that are open.
         armed: whether it reports alarms.
         surveyed_at: when the facts were asked for, loop time.
         snapshot_turn: one picture at a time.
@@ -71,8 +77,11 @@ class DvripSession:
         self.surveyed_at = asyncio.get_running_loop().time()
         self.motions = Motions(device.id, client.ptz)
         self.taps = KeyframeTaps()
+        self.slot = DownloadSlot()
         self.playbacks = Playbacks(self)
+        self.downloads = Downloads(self)
         self.talks = Talks(device.context)
+        self.serial = SerialPorts(device.context)
         self.snapshot_turn = asyncio.Lock()
         self.log: logging.LoggerAdapter[logging.Logger] = _DeviceLog(
             logging.getLogger(__name__), {"device": device.id}
@@ -131,7 +140,9 @@ class DvripSession:
             self._alarms.close()
         if self.client.is_online:
             await self.motions.close()
-        await asyncio.gather(self.playbacks.close(), self.talks.close())
+        await asyncio.gather(
+            self.playbacks.close(), self.downloads.close(), self.talks.close(), self.serial.close()
+        )
         self.client.count_session()
         try:
             async with asyncio.timeout(LOGOUT_S):

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from cambus.connector_dvrip.client import MeteredClient
 from cambus.connector_dvrip.clock import UTC_ZONE, DeviceZone, guess_zone, zone_of_minutes
 from cambus.connector_dvrip.mapping.device import Facts
 from cambus.connector_dvrip.options import DvripOptions
-from cambus.dvrip.client import DvripClient
+from cambus.connector_dvrip.whereabouts import Claimed
 from cambus.dvrip.errors import DeviceError, ProtocolError, Refused
 from cambus.dvrip.messages.login import LoginReply
 from cambus.dvrip.messages.system import SystemInfo
@@ -36,7 +37,7 @@ class Clock:
     at: datetime
 
 
-async def survey(client: DvripClient, login: LoginReply) -> Facts:
+async def survey(client: MeteredClient, login: LoginReply) -> Facts:
     """Ask a device what it is.
 
     Raises:
@@ -45,7 +46,7 @@ async def survey(client: DvripClient, login: LoginReply) -> Facts:
     info = await client.system.info()
     common = as_object(await _or(client.config.get, {}, "NetWork.NetCommon"))
     max_connections = max(parse_number(common.get("TCPMaxConn")), 0)
-    client.budget.learn(max_connections)
+    client.learn_connections(max_connections)
     functions = await _or_else(client.system.functions, None)
     return Facts(
         login=login,
@@ -55,10 +56,11 @@ async def survey(client: DvripClient, login: LoginReply) -> Facts:
         functions={} if functions is None else functions.groups,
         mac=str(common.get("MAC", ""))[:64],
         max_connections=max_connections,
+        claimed=Claimed.of(common),
     )
 
 
-async def channel_states(client: DvripClient, info: SystemInfo) -> list[dict[str, Any]]:
+async def channel_states(client: MeteredClient, info: SystemInfo) -> list[dict[str, Any]]:
     """Ask a recorder how its network channels are; none for a device without any, or that does not say."""
     if info.digital_channels <= 0:
         return []
@@ -66,7 +68,7 @@ async def channel_states(client: DvripClient, info: SystemInfo) -> list[dict[str
     return [dict(as_object(state)) for state in as_list(states)[:256]]
 
 
-async def read_clock(client: DvripClient, options: DvripOptions) -> Clock:
+async def read_clock(client: MeteredClient, options: DvripOptions) -> Clock:
     """Ask a device what time it is, and find out in which zone that is meant.
 
     Raises:

@@ -7,13 +7,13 @@ the end packet on nothing is ever sent again: what the device says, and at last 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from cambus.bus.errors import BusError
 from cambus.bus.objects import ObjectStore
 from cambus.connector_dvrip.firmware import FirmwareError, FirmwareFile
-from cambus.dvrip.errors import DvripError, Refused
+from cambus.dvrip.errors import DvripError, Refused, RequestTimeout
 from cambus.dvrip.messages.upgrade import UpgradeResult
 from cambus.dvrip.operations.upgrade import UpgradeError, UpgradePhase, UpgradeProgress
 from cambus.schemas.commands.upgrade import UpgradeStartRequest
@@ -197,8 +197,11 @@ class UpgradeRun:
         if error.result is None:
             if self._image_sent:
                 return
-            raise _Over(self._end(UpgradeState.FAILED, "connection-lost", str(error)))
-        raise _Over(self._end(UpgradeState.FAILED, _REASONS.get(error.result, "device-failed"), str(error)))
+            # Either way the session is over, and with it the device forgets what it had got.
+            reason = "no-answer" if isinstance(error.__cause__, RequestTimeout) else "connection-lost"
+            raise _Over(self._end(UpgradeState.FAILED, reason, str(error)))
+        end = self._end(UpgradeState.FAILED, _REASONS.get(error.result, "device-failed"), str(error))
+        raise _Over(replace(end, device_code=None if error.code is None else str(error.code)))
 
     # --- afterwards -------------------------------------------------------------------------------------
 

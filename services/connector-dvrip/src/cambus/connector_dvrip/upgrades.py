@@ -16,6 +16,7 @@ from cambus.bus.kv import KeyValue
 from cambus.bus.objects import ObjectStore
 from cambus.connector.ending import end as finish
 from cambus.connector_dvrip.upgrade_run import UpgradeEnd, UpgradeRun
+from cambus.schemas import keys
 from cambus.schemas.assets import KV_UPGRADES
 from cambus.schemas.commands.upgrade import UpgradeStartRequest
 from cambus.schemas.errors import Conflict, NotFound
@@ -30,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 PROGRESS_STEP: Final = 5.0
 """Percent between two events of progress."""
-
-JOB_KEY: Final = "job."
 
 
 @dataclass(slots=True)
@@ -84,20 +83,21 @@ class Upgrades:
         """Begin an upgrade; True if this very job is known already: nothing is sent anew.
 
         Raises:
-            Conflict: another one is under way, or the job was begun before this process.
+            Conflict: another one is under way, or a download is, or the job was begun before this process.
         """
-        if self._job is not None and self._job.request.job == request.job:
+        if self._is_known(request.job):
             return True
-        if self.busy:
-            raise Conflict(f"upgrade {self.job} is under way", reason="upgrade-under-way")
         if await self._begun_before(request.job):
             raise Conflict(
                 f"upgrade {request.job} was begun before; only the version tells how it ended",
                 reason="job-already-begun",
                 retryable=False,
             )
-        if self.busy:  # while we were asking
-            raise Conflict(f"upgrade {self.job} is under way", reason="upgrade-under-way")
+        if self._is_known(request.job):  # while we were asking
+            return True
+        session = self._device.session
+        if session is not None and session.slot.holder is not None:
+            raise Conflict("the device is sending a download", reason="download-under-way")
         self._job = _Job(request)
         self._device.context.hooks.spawn(self._carry_out(self._job), "upgrade")
         return False
@@ -114,6 +114,14 @@ class Upgrades:
         if self._job.state not in (UpgradeState.PREPARING, UpgradeState.TRANSFERRING) or self._run is None:
             raise Conflict("the image is sent; nothing can be taken back", reason="too-late", retryable=False)
         self._run.cancel()
+
+    def _is_known(self, job: str) -> bool:
+        """Whether this job is the present one, or the last. Raises Conflict if another is under way."""
+        if self.job == job:
+            return True
+        if self.busy:
+            raise Conflict(f"upgrade {self.job} is under way", reason="upgrade-under-way")
+        return False
 
     # --- inside -----------------------------------------------------------------------------------------
 
@@ -203,7 +211,7 @@ class Upgrades:
 
     @property
     def _key(self) -> str:
-        return f"{JOB_KEY}{self._device.id}"
+        return keys.upgrade_job(self._device.id)
 
     async def _begun_before(self, job: str) -> bool:
         entry = await self._attempts.get(self._key)

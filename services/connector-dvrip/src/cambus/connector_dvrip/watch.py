@@ -1,4 +1,4 @@
-"""What is looked at now and then while a session is up: the clock, network channels, alarms that are not reported."""
+"""What is looked at now and then while a session is up: clock, disks, network channels, alarms nobody reports."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -59,6 +59,7 @@ class SessionWatch:
         looks: list[tuple[float, Look]] = [
             (COUNT_S, self._count),
             (options.clock_check_s, self.look_at_clock),
+            (options.storage_check_s, self.look_at_disks),
         ]
         if self._session.facts.info.digital_channels > 0:
             looks.append((CHANNELS_S, self.look_at_channels))
@@ -101,6 +102,10 @@ class SessionWatch:
         states = await channel_states(self._session.client, facts.info)
         if states:
             self._session.learn(replace(self._session.facts, channel_states=states))
+
+    async def look_at_disks(self) -> None:
+        """Ask how the disks are (DVRIP §14)."""
+        await self._session.device.disks_are(await self._session.client.system.storage())
 
     async def look_for_alarms(self) -> None:
         """Ask for the alarms that are active, for devices that report none (DVRIP §12)."""

@@ -1,6 +1,5 @@
 """One rising time line out of several: a connector that starts anew begins its time anew, its viewers do not."""
 
-from dataclasses import replace
 from typing import Final
 
 from cambus.media.frame import Frame, Kind
@@ -25,4 +24,4 @@ class Continuity:
             self._last_dts = frame.dts + self._offset
         if not self._offset:
             return frame
-        return replace(frame, pts=frame.pts + self._offset, dts=frame.dts + self._offset)
+        return frame._replace(pts=frame.pts + self._offset, dts=frame.dts + self._offset)

@@ -50,6 +50,13 @@ class Directory:
             or await self._presence_bucket.get(device) is not None
         )
 
+    def may_have(self, device: str, channel: int) -> bool:
+        """Whether a device has a channel; yes while its presence does not name all it has."""
+        presence = self._presence.get(device)
+        if presence is None or not presence.channels or presence.channels_total > len(presence.channels):
+            return True
+        return any(each.channel == channel for each in presence.channels)
+
     async def run(self) -> None:
         """Follow both buckets, until cancelled."""
         async with asyncio.TaskGroup() as group:

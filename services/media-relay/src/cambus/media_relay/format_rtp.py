@@ -14,6 +14,9 @@ from cambus.rtsp import CONTROL_PREFIX, RtpInfo
 VIDEO_TRACK: Final = 0
 AUDIO_TRACK: Final = 1
 _AUDIO_DYNAMIC: Final = 97  # 96 is the video's
+_TICKS_PER_S: Final = 90_000
+STALE_US: Final = 1_000_000
+"""So far the wall clock may be ahead of what the reports say before they follow it."""
 
 
 class RtpFormat:
@@ -44,6 +47,7 @@ class RtpFormat:
             )
             self._tracks[AUDIO_TRACK] = packetizer, audio_channel
         self._start: tuple[RtpInfo, ...] = ()
+        self._anchor: tuple[int, int] | None = None
 
     def opening(self) -> bytes:
         """Nothing: the replies to DESCRIBE, SETUP and PLAY said it all."""
@@ -75,10 +79,26 @@ class RtpFormat:
             RtpInfo(track, packetizer.next_sequence, packetizer.rtp_timestamp(keyframe.pts))
             for track, (packetizer, _) in self._tracks.items()
         )
+        wall_us = self._wall_us(keyframe)
         return [
-            interleave((packetizer.sender_report(keyframe.wall_us, keyframe.pts),), channel + 1)
+            interleave((packetizer.sender_report(wall_us, keyframe.pts),), channel + 1)
             for packetizer, channel in self._tracks.values()
         ]
+
+    def _wall_us(self, keyframe: Frame) -> int:
+        """The wall clock of a picture, as steady as its pts.
+
+        Players move their clocks to every report: were it the instant the frame happened to leave its connector,
+        a busy moment there would make their time run backwards. A source that stood still is followed, for then
+        the clock only jumps ahead.
+        """
+        if self._anchor is not None:
+            wall_us, pts = self._anchor
+            steady_us = wall_us + (keyframe.pts - pts) * 1_000_000 // _TICKS_PER_S
+            if keyframe.wall_us - steady_us <= STALE_US:
+                return steady_us
+        self._anchor = keyframe.wall_us, keyframe.pts
+        return keyframe.wall_us
 
 
 def rtp_sound(audio: AudioConfig | None) -> AudioConfig | None:

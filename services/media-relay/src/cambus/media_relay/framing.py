@@ -1,12 +1,16 @@
 """How a transport delimits what it carries; a frame's head is part of the buffer all viewers share."""
 
+import json
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
 TEXT: Final = 0x1
 BINARY: Final = 0x2
+CLOSE: Final = 0x8
 PONG: Final = 0xA
+
+_NORMAL_CLOSURE: Final = (1000).to_bytes(2)
 
 
 class Framing(StrEnum):
@@ -24,6 +28,16 @@ def wrap(framing: Framing, parts: Sequence[bytes]) -> bytes:
     if framing is Framing.WEBSOCKET:
         return b"".join((websocket_head(BINARY, sum(map(len, parts))), *parts))
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def farewell(framing: Framing) -> bytes:
+    """What tells the peer that the stream is over and nothing is missing."""
+    if framing is Framing.CHUNKED:
+        return b"0\r\n\r\n"
+    if framing is Framing.WEBSOCKET:
+        last = websocket_text(json.dumps({"type": "end"}))
+        return last + websocket_head(CLOSE, len(_NORMAL_CLOSURE)) + _NORMAL_CLOSURE
+    return b""
 
 
 def websocket_head(opcode: int, size: int) -> bytes:

@@ -42,6 +42,8 @@ class Handlers:
         del context
         if not await self._directory.exists(request.device):
             raise NotFound("there is no such device", reason="no-such-device")
+        if not self._directory.may_have(request.device, request.channel):
+            raise NotFound(f"the device has no channel {request.channel}", reason="no-such-channel")
         key = StreamKey(request.device, request.channel, request.stream)
         return self._addresses.urls(key, self._access.token())
 

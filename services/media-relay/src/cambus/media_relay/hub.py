@@ -13,6 +13,7 @@ from cambus.media.errors import MediaError
 from cambus.media.frame import Codec, Frame, FrameAssembler, Kind, SequenceGate
 from cambus.media.parameter_sets import ParameterSetTracker, VideoParams
 from cambus.media_relay.continuity import Continuity
+from cambus.media_relay.framing import farewell
 from cambus.media_relay.gop import GopCache
 from cambus.media_relay.output import Output
 from cambus.media_relay.rendition import Format, Rendition
@@ -195,6 +196,13 @@ class StreamHub:
         """Close every viewer."""
         for viewer in tuple(self._places):
             viewer.close(reason)
+
+    def finish(self) -> None:
+        """The stream is over: every viewer gets the rest of it, is told so and closed."""
+        for output, rendition in tuple(self._renditions.items()):
+            rendition.flush()
+            for viewer in rendition.viewers:
+                viewer.finish(farewell(output.framing))
 
     def _push_video(self, frame: Frame, now: float) -> None:
         self._counts.video_frames += 1

@@ -11,6 +11,7 @@ _TYPES: Final = {
     "app.js": "text/javascript",
     "api.js": "text/javascript",
     "live.js": "text/javascript",
+    "recorded.js": "text/javascript",
     "tile.js": "text/javascript",
 }
 _HEADERS: Final = {

@@ -22,15 +22,14 @@ from cambus.media_relay.access import Access
 from cambus.media_relay.alarm_ticker import AlarmTicker
 from cambus.media_relay.directory import Directory
 from cambus.media_relay.key import parse_key
+from cambus.media_relay.page_bodies import body_of, hours_of, json_answer
 from cambus.schemas.channels import ChannelInfo
-from cambus.schemas.codec import JSON, decode
 from cambus.schemas.commands import ptz, recorder
-from cambus.schemas.errors import BadRequest, NotFound, Offline
+from cambus.schemas.errors import NotFound, Offline
 from cambus.schemas.ids import DeviceId
 from cambus.schemas.spans import TimeRange
 
 _MAX_SPANS: Final = 200
-_MAX_HOURS: Final = 24 * 31
 _QUIET_S: Final = 0.3
 
 
@@ -63,36 +62,34 @@ class PageApi:
     async def _devices(self, request: web.Request) -> web.Response:
         self._access.check_http(request)
         names = sorted({*self._directory.records, *self._directory.presence})
-        return _json({"devices": [self._device(name) for name in names]})
+        return json_answer({"devices": [self._device(name) for name in names]})
 
     async def _recordings(self, request: web.Request) -> web.Response:
         self._access.check_http(request)
         key = parse_key(request.query.get("device", ""), request.query.get("channel", ""), "main")
-        hours = request.query.get("hours", "24")
-        if not (hours.isascii() and hours.isdigit() and 0 < int(hours[:6]) <= _MAX_HOURS):
-            raise BadRequest(f"hours: wanted 1 to {_MAX_HOURS}")
+        hours = hours_of(request)
         end = datetime.now(UTC)
         wanted = recorder.RecordedFindRequest(
-            device=key.device, channel=key.channel, start=end - timedelta(hours=int(hours)), end=end
+            device=key.device, channel=key.channel, start=end - timedelta(hours=hours), end=end
         )
         try:
             replies = await self._client.broadcast(recorder.RECORDING_FIND, wanted, quiet_s=_QUIET_S)
         except Offline:
-            return _json({"spans": [], "recorders": 0})
+            return json_answer({"spans": [], "recorders": 0})
         spans = sorted((span for reply in replies for span in reply.spans), key=lambda span: span.start)
         newest = [span.model_dump(mode="json") for span in reversed(spans[-_MAX_SPANS:])]
-        return _json({"spans": newest, "recorders": len(replies)})
+        return json_answer({"spans": newest, "recorders": len(replies)})
 
     async def _export(self, request: web.Request) -> web.Response:
         self._access.check_http(request)
-        wanted = await _body(request, recorder.RecordingExportRequest)
+        wanted = await body_of(request, recorder.RecordingExportRequest)
         exports = await self._client.broadcast(recorder.RECORDING_EXPORT, wanted, quiet_s=_QUIET_S)
         best = max(exports, key=lambda export: sum(map(_seconds, export.covered)))
-        return _json({"url": best.url, "start": best.start.isoformat(), "end": best.end.isoformat()})
+        return json_answer({"url": best.url, "start": best.start.isoformat(), "end": best.end.isoformat()})
 
     async def _ptz(self, request: web.Request) -> web.Response:
         self._access.check_http(request)
-        wanted = await _body(request, PtzRequest)
+        wanted = await body_of(request, PtzRequest)
         if not await self._directory.exists(wanted.device):
             raise NotFound("there is no such device", reason="no-such-device")
         if wanted.stop:
@@ -107,11 +104,11 @@ class PageApi:
                 duration_s=wanted.duration_s,
             )
             await self._client.call(ptz.MOVE, move, device=wanted.device)
-        return _json({})
+        return json_answer({})
 
     async def _recent_alarms(self, request: web.Request) -> web.Response:
         self._access.check_http(request)
-        return _json(
+        return json_answer(
             {
                 "alarms": [
                     {
@@ -159,16 +156,5 @@ def _channel(channel: ChannelInfo) -> dict[str, Any]:
     }
 
 
-async def _body(request: web.Request, wanted: type[Any]) -> Any:
-    """The JSON body; its content type must say so, which no foreign page's form can."""
-    if request.content_type != JSON:
-        raise BadRequest(f"Content-Type: wanted {JSON}")
-    return decode(wanted, await request.read(), JSON)
-
-
 def _seconds(span: TimeRange) -> float:
     return (span.end - span.start).total_seconds()
-
-
-def _json(body: dict[str, Any]) -> web.Response:
-    return web.json_response(body, headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})

@@ -11,6 +11,7 @@ from cambus.media_relay.alarm_ticker import AlarmTicker
 from cambus.media_relay.directory import Directory
 from cambus.media_relay.handlers import Handlers
 from cambus.media_relay.page_api import PageApi
+from cambus.media_relay.playback_api import PlaybackApi
 from cambus.media_relay.relay import Relay
 from cambus.media_relay.settings import RelaySettings
 from cambus.schemas.commands import media_relay
@@ -33,6 +34,7 @@ class MediaRelay(Service[RelaySettings]):
         self._directory = Directory(runtime.bus, self._on_online)
         self._alarms = AlarmTicker(runtime.bus)
         api = PageApi(runtime.client, self._directory, self._alarms, self._access)
+        playbacks = PlaybackApi(runtime.client, self._directory, self._access)
         self.relay = Relay(
             runtime.bus,
             runtime.client,
@@ -40,7 +42,7 @@ class MediaRelay(Service[RelaySettings]):
             runtime.metrics,
             self._access,
             known=self._directory.known,
-            routes=api.routes(),
+            routes=[*api.routes(), *playbacks.routes()],
         )
         runtime.health.set(LISTENING, ok=False, detail="not listening yet")
 

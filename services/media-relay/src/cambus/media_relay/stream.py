@@ -9,6 +9,7 @@ from cambus.bus.connection import Bus
 from cambus.bus.live_claim import PASSING, LiveClaim
 from cambus.media_relay.hub import FormatFactory, HubLimits, StreamHub
 from cambus.media_relay.key import StreamKey
+from cambus.media_relay.playback_hold import PlaybackHold
 from cambus.media_relay.viewer import Closed
 from cambus.schemas.errors import CambusError, DeadlineExceeded, ErrorCode, NotFound, Offline, Unsupported
 
@@ -56,6 +57,7 @@ class RelayedStream:
             ttl_s=claim_ttl_s,
             on_outcome=self._on_claim,
         )
+        self._playback = PlaybackHold(client, key, lambda: self._users > 0, self._on_playback)
         self._known = known
         self._linger_s = linger_s
         self._users = 0
@@ -132,10 +134,8 @@ class RelayedStream:
             self._waiters.discard(waiter)
 
     async def _run_claimed(self) -> None:
-        if not self.key.live:
-            await self._until_unused()
-            return
-        holding = asyncio.create_task(self._claim.hold(), name=f"claim {self.key}")
+        hold = self._claim.hold() if self.key.live else self._playback.hold()
+        holding = asyncio.create_task(hold, name=f"claim {self.key}")
         unused = asyncio.create_task(self._until_unused(), name=f"linger {self.key}")
         try:
             await asyncio.wait({holding, unused}, return_when=asyncio.FIRST_COMPLETED)
@@ -144,7 +144,8 @@ class RelayedStream:
             holding.cancel()
             unused.cancel()
             outcomes = await asyncio.gather(holding, unused, return_exceptions=True)
-            await self._claim.release()
+            if self.key.live:
+                await self._claim.release()
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
@@ -202,7 +203,8 @@ class RelayedStream:
         if self.key.live:
             self._claim.wake()
         else:
-            self.hub.close(Closed.ENDED)
+            self.closing = True  # who comes now is told that it is over
+            self.hub.finish()
 
     def _on_claim(self, error: CambusError | None) -> None:
         self._trouble = error
@@ -215,6 +217,12 @@ class RelayedStream:
             error = Offline(f"the device does not let Cambus in: {error.text}", reason=error.reason)
         self._trouble = error
         if error.code not in PASSING:
+            self._fail(error)
+
+    def _on_playback(self, error: CambusError) -> None:
+        """Nobody knows the playback; frames of that name may come all the same, from a microphone for one."""
+        self._trouble = error
+        if self.hub.last_frame_at is None:
             self._fail(error)
 
     def _succeed(self) -> None:

@@ -68,6 +68,7 @@ class Viewer:
 
     __slots__ = (
         "_clock",
+        "_finishing",
         "_on_closed",
         "_progress_at",
         "_queue",
@@ -97,6 +98,7 @@ class Viewer:
         self._clock = clock
         self._queue: deque[memoryview] = deque()
         self._skipping = True
+        self._finishing = False
         self.flowing = False  # nothing queued, nothing to skip: the buffer can go straight to the socket
         self._progress_at = clock()
         self.limits = limits
@@ -127,6 +129,8 @@ class Viewer:
         """Send one access unit (or a run of audio), unless this viewer is skipping."""
         if self.flowing:
             self._put(data)
+            return
+        if self._finishing:
             return
         has_room = not self._queue or self.queued_bytes + len(data) <= self.limits.queue_bytes
         if self._skipping:
@@ -173,6 +177,15 @@ class Viewer:
         """Wait for the next keyframe, as after a pause."""
         self._skipping = True
         self.flowing = False
+
+    def finish(self, farewell: bytes = b"") -> None:
+        """The stream has ended: send what is queued and a last word, then close."""
+        if farewell:
+            self.write(farewell)
+        self._finishing = True
+        self.flowing = False
+        if not self._queue:
+            self.close(Closed.ENDED)
 
     def close(self, reason: Closed) -> None:
         """Give the peer up and forget what is queued; further calls do nothing."""
@@ -225,5 +238,8 @@ class Viewer:
                 queue[0] = data[sent:]
                 return
             queue.popleft()
+        if self._finishing:
+            self.close(Closed.ENDED)
+            return
         self._wire.unwatch()
         self.flowing = not self._skipping

@@ -65,10 +65,10 @@ def parse_path(path: Path) -> SegmentName | None:
         return None
     try:
         start = datetime.strptime(match[1], _INSTANT).replace(tzinfo=UTC)
-    except ValueError:
+        name = SegmentName(StreamKey(parts[0], int(parts[1]), parts[2]), match[2], to_us(start))
+        return name if name.path() == path else None
+    except ValueError:  # no such instant, or a folder whose name is no token
         return None
-    name = SegmentName(StreamKey(parts[0], int(parts[1]), parts[2]), match[2], to_us(start))
-    return name if name.path() == path else None
 
 
 def segment_files(root: Path) -> Iterator[tuple[SegmentName, Path]]:

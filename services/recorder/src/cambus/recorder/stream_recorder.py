@@ -65,6 +65,8 @@ class StreamRecorder:
         self._queued_bytes = 0
         self._queue_limit = settings.queue_mib << 20
         self._overflowed = False
+        self._failing = False
+        self._facts = {"device": key.device, "channel": key.channel, "stream": key.stream}
         self._arrived = asyncio.Event()
         self._disk = asyncio.Lock()  # one thread at a time writes this stream, in the order of the cuts
         self._assembler = FrameAssembler()
@@ -179,9 +181,15 @@ class StreamRecorder:
             await self._on_writer(self._writer.write, cuts)
         except WriteFailedError as error:
             self._shared.metrics.write_failed()
-            logger.error("recording failed", extra={"device": self.key.device, "reason": str(error)})
+            if not self._failing:
+                self._failing = True
+                logger.error("recording fails", extra={**self._facts, "reason": str(error)})
             self._ledger.interrupted(error.reason)
             self._cutter = self._new_cutter()
+            return
+        if self._failing:
+            self._failing = False
+            logger.info("recording goes on", extra=self._facts)
 
     async def _interrupt(self, reason: GapReason) -> None:
         """The stream broke off: end the segment, and say why nothing follows."""

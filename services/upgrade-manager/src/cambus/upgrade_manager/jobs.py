@@ -8,11 +8,11 @@ ULID_LENGTH = 26
 
 
 def job_of(campaign: str, device: str) -> str:
-    """The job: the campaign's ULID and the device, or a digest of it where that would be too long for a token."""
+    """The job: the campaign and the device, or a digest of it where that would be too long for a token."""
     job = f"{campaign}-{device}"
-    return (
-        job if is_token(job) else f"{campaign}-{hashlib.blake2b(device.encode(), digest_size=16).hexdigest()}"
-    )
+    if is_token(job):
+        return job
+    return f"{campaign}-{hashlib.blake2b(device.encode(), digest_size=16).hexdigest()}"
 
 
 def campaign_of(job: str) -> str | None:

@@ -5,21 +5,21 @@ import logging
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from cambus.bus.consumer import EventConsumer
+from cambus.bus.consumer import EventConsumer, TryLater
 from cambus.bus.errors import BusError
-from cambus.bus.kv import KeyValue
 from cambus.bus.leases import LeaseKeeper
 from cambus.bus.objects import ObjectStore
 from cambus.bus.received import ReceivedEvent
 from cambus.bus.service import Runtime, Service
 from cambus.schemas import assets, keys, subjects
 from cambus.schemas.commands import upgrade_manager as commands
+from cambus.schemas.events.base import Event
 from cambus.schemas.events.upgrade import UpgradeFinished, UpgradeProgressed
-from cambus.schemas.state.presence import Presence
 from cambus.schemas.state.upgrades import UpgradeCampaign
 from cambus.upgrade_manager.campaign import CampaignRunner
 from cambus.upgrade_manager.handlers import UpgradeCommands
 from cambus.upgrade_manager.jobs import campaign_of, job_of
+from cambus.upgrade_manager.retention import CROWDED, outdated
 from cambus.upgrade_manager.settings import UpgradeManagerSettings
 from cambus.upgrade_manager.store import CampaignStore
 from cambus.upgrade_manager.verdict import finished, progressed
@@ -27,6 +27,10 @@ from cambus.upgrade_manager.verdict import finished, progressed
 logger = logging.getLogger(__name__)
 
 WANTED = [f"{subjects.PREFIX}.evt.*.upgrade.{past}" for past in ("progressed", "finished")]
+NATS_DELAY_S = 5.0
+MAX_DELIVER = 1000
+"""Writing down fails only while NATS does: no event is to be given up because of that."""
+LEASE_MARGIN_S = 3.0
 
 
 class UpgradeManager(Service[UpgradeManagerSettings]):
@@ -37,15 +41,17 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
 
     def __init__(self, runtime: Runtime[UpgradeManagerSettings]) -> None:
         super().__init__(runtime)
-        bus = runtime.bus
+        bus, ttl_s = runtime.bus, runtime.settings.lease_ttl_s
         self._store = CampaignStore(bus)
-        self._presence: KeyValue[Presence] = KeyValue(bus, assets.KV_PRESENCE, Presence)
-        self._leases = LeaseKeeper(bus, on_lost=self._end)
-        self._runners: dict[str, tuple[CampaignRunner, asyncio.Task[None]]] = {}
+        self._leases = LeaseKeeper(
+            bus, ttl_s=ttl_s, margin_s=min(LEASE_MARGIN_S, ttl_s / 5), on_lost=self._end
+        )
+        self._runners: dict[str, asyncio.Task[None]] = {}
+        self._running = runtime.metrics.gauge("upgrade_campaigns_running", "Campaigns this replica runs")()
         self._changed = asyncio.Event()
-        self._consumer = EventConsumer(bus, commands.SERVICE, WANTED, self._note)
+        self._consumer = EventConsumer(bus, commands.SERVICE, WANTED, self._note, max_deliver=MAX_DELIVER)
         firmware = ObjectStore(bus, assets.OBJECTS_FIRMWARE)
-        UpgradeCommands(self._store, firmware, self._on_change).register(runtime.endpoints)
+        UpgradeCommands(bus, self._store, firmware, self._changed.set).register(runtime.endpoints)
 
     async def start(self) -> None:
         """Go on with the campaigns that are not over."""
@@ -59,12 +65,18 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
             self._end(keys.campaign(campaign))
         await self._leases.release_all()
 
+    @property
+    def running(self) -> frozenset[str]:
+        """The campaigns this replica runs."""
+        return frozenset(self._runners)
+
+    # --- campaigns --------------------------------------------------------------------------------------
+
     async def _run_campaigns(self) -> None:
         while not self.runtime.stopping.is_set():
             self._changed.clear()
             try:
-                for campaign in await self._store.campaigns():
-                    await self._take(campaign)
+                await self._look()
             except BusError as error:
                 logger.warning("cannot look at campaigns", extra={"reason": str(error)})
             try:
@@ -73,46 +85,68 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
             except TimeoutError:
                 continue
 
+    async def _look(self) -> None:
+        """Take what nobody runs, and drop what nobody will ask for any more."""
+        campaigns = await self._store.campaigns()
+        for campaign in campaigns:
+            await self._take(campaign)
+        crowded = await self._store.fullness() > CROWDED
+        for campaign in outdated(campaigns, crowded=crowded):
+            logger.info("forgetting a campaign", extra={"campaign": campaign.id, "crowded": crowded})
+            await self._store.forget(campaign.id)
+
     async def _take(self, campaign: UpgradeCampaign) -> None:
         """Run a campaign that is not over, unless another replica does."""
-        running = self._runners.get(campaign.id)
-        if campaign.finished_at is not None or (running is not None and not running[1].done()):
+        if campaign.finished_at is not None or campaign.id in self._runners or self.runtime.stopping.is_set():
             return
         key = keys.campaign(campaign.id)
         if await self._leases.acquire(key) is None:
             return
-        settings = self.runtime.settings
+        if self.runtime.stopping.is_set():  # since: it was not among those given back
+            await self._leases.release(key)
+            return
         runner = CampaignRunner(
             campaign,
             self._store,
+            self.runtime.bus,
             self.runtime.client,
-            self._presence,
-            settings,
+            self.runtime.settings,
             lambda: self._leases.valid(key),
         )
-        task = self.runtime.spawn(self._run(runner), name=f"campaign {campaign.id}")
-        self._runners[campaign.id] = (runner, task)
+        logger.info("running a campaign", extra={"campaign": campaign.id})
+        self._runners[campaign.id] = self.runtime.spawn(self._run(runner), name=f"campaign {campaign.id}")
+        self._running.set(len(self._runners))
 
     async def _run(self, runner: CampaignRunner) -> None:
         try:
             await runner.run()
-        finally:
-            self._runners.pop(runner.id, None)
+        except Exception:  # a defect in one campaign stops no other; it is tried again at the next look
+            logger.exception("a campaign failed", extra={"campaign": runner.id})
         await self._leases.release(keys.campaign(runner.id))
+        if self._runners.get(runner.id) is asyncio.current_task():
+            del self._runners[runner.id]
+            self._running.set(len(self._runners))
 
     def _end(self, lease: str) -> None:
         running = self._runners.pop(lease.removeprefix(keys.CAMPAIGNS), None)
+        self._running.set(len(self._runners))
         if running is not None:
-            running[1].cancel()
+            running.cancel()
 
-    def _on_change(self, campaign: str) -> None:
-        self._changed.set()
-        if campaign in self._runners:
-            self._runners[campaign][0].wake()
+    # --- events -----------------------------------------------------------------------------------------
 
     async def _note(self, received: ReceivedEvent) -> None:
-        """Write down what a device's connector tells of a job of ours."""
-        event = received.event
+        """Write down what a device's connector tells of a job of ours; whoever runs it sees it there.
+
+        Raises:
+            TryLater: NATS does not take it; waited for there, an outage does not use up the event's tries.
+        """
+        try:
+            await self._write_down(received.event)
+        except BusError as error:
+            raise TryLater(str(error), delay_s=NATS_DELAY_S) from error
+
+    async def _write_down(self, event: Event) -> None:
         if not isinstance(event, UpgradeProgressed | UpgradeFinished):
             return
         campaign_id = campaign_of(event.job)
@@ -121,15 +155,14 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
         campaign = await self._store.campaign(campaign_id)
         if campaign is None or event.device not in campaign.devices:
             return
-        now = datetime.now(UTC)
+        now, expected = datetime.now(UTC), campaign.firmware.version
         if isinstance(event, UpgradeProgressed):
             step = event
             await self._store.change_attempt(
                 campaign_id, event.device, lambda attempt: progressed(attempt, step, now)
             )
         else:
-            end, expected = event, campaign.firmware.version
+            end = event
             await self._store.change_attempt(
                 campaign_id, event.device, lambda attempt: finished(attempt, end, expected, now)
             )
-        self._on_change(campaign_id)

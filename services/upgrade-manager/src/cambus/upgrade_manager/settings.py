@@ -15,8 +15,18 @@ class UpgradeManagerSettings(BusSettings):
         description="Seconds between two looks at campaigns and at devices that have gone silent.",
     )
     silence_s: Annotated[float, Field(gt=0, le=3600)] = Field(
-        default=30.0, description="Seconds without progress after which the device's connector is asked."
+        default=30.0,
+        description="Seconds without progress after which the device's connector is asked; also before a "
+        "device that could not begin is tried again.",
+    )
+    settle_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        default=180.0,
+        description="Seconds a device must be back with another version than ordered before that is final.",
     )
     device_deadline_s: Annotated[float, Field(gt=0, le=86400)] = Field(
         default=1800.0, description="Seconds after which a device that did not finish is given up."
+    )
+    lease_ttl_s: Annotated[float, Field(ge=2, le=300)] = Field(
+        default=25.0,
+        description="Seconds after which another replica takes over the campaigns of one that died.",
     )

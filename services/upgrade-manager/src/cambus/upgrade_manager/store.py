@@ -4,20 +4,31 @@ from collections.abc import Callable
 
 from cambus.bus.connection import Bus
 from cambus.bus.errors import WrongRevision
-from cambus.bus.kv import Entry, KeyValue
+from cambus.bus.kv import Entry, KeyValue, Watch
 from cambus.schemas import assets, keys
 from cambus.schemas.state.upgrades import UpgradeAttempt, UpgradeCampaign
+from cambus.schemas.upgrades import UpgradeState
+
+PURGE_TIMEOUT_S = 30.0
 
 
 class CampaignStore:
-    """What a manager remembers; nothing of it is only in memory."""
+    """What a manager remembers; nothing of it is only in memory. Every method raises BusError."""
 
     def __init__(self, bus: Bus) -> None:
+        self._bus = bus
         self._campaigns: KeyValue[UpgradeCampaign] = KeyValue(bus, assets.KV_UPGRADES, UpgradeCampaign)
         self._attempts: KeyValue[UpgradeAttempt] = KeyValue(bus, assets.KV_UPGRADES, UpgradeAttempt)
+        self._ended = bus.metrics.counter(
+            "upgrade_devices_total",
+            "Devices of campaigns whose part has ended, by how",
+            {"state": [state.value for state in UpgradeState if state.final]},
+        )
+
+    # --- campaigns --------------------------------------------------------------------------------------
 
     async def create(self, campaign: UpgradeCampaign) -> None:
-        """Write a new campaign; its devices are queued when it first runs. Raises BusError, as all here."""
+        """Write a new campaign; its devices are queued as long as nothing else is written of them."""
         await self._campaigns.create(keys.campaign(campaign.id), campaign)
 
     async def campaign(self, campaign_id: str) -> UpgradeCampaign | None:
@@ -30,6 +41,42 @@ class CampaignStore:
         entries = await self._campaigns.items(f"{keys.CAMPAIGNS}>")
         return sorted((entry.value for entry in entries.values()), key=lambda each: each.id, reverse=True)
 
+    def watch_campaign(self, campaign_id: str) -> Watch[UpgradeCampaign]:
+        """Follow one campaign."""
+        return self._campaigns.watch(keys.campaign(campaign_id))
+
+    async def change_campaign(
+        self, campaign_id: str, change: Callable[[UpgradeCampaign], UpgradeCampaign]
+    ) -> UpgradeCampaign | None:
+        """Apply a change to what is stored at that moment; the result, None if there is no such campaign."""
+        key = keys.campaign(campaign_id)
+        while (entry := await self._campaigns.get(key)) is not None:
+            changed = change(entry.value)
+            if changed == entry.value:
+                return changed
+            try:
+                await self._campaigns.update(key, changed, entry.revision)
+            except WrongRevision:
+                continue
+            return changed
+        return None
+
+    async def forget(self, campaign_id: str) -> None:
+        """Drop a campaign and all that is known of its devices, without leaving a trace."""
+        for key in (f"{keys.ATTEMPTS}{campaign_id}.*", keys.campaign(campaign_id)):
+            body = {"filter": f"$KV.{assets.KV_UPGRADES}.{key}"}
+            await self._bus.jetstream.call(
+                f"STREAM.PURGE.KV_{assets.KV_UPGRADES}", body, timeout_s=PURGE_TIMEOUT_S
+            )
+
+    async def fullness(self) -> float:
+        """How much of the bucket is taken, from 0 to 1; 0 for one without a bound."""
+        info = await self._bus.jetstream.call(f"STREAM.INFO.KV_{assets.KV_UPGRADES}")
+        most = int(info["config"].get("max_bytes", 0))
+        return int(info["state"]["bytes"]) / most if most > 0 else 0.0
+
+    # --- attempts ---------------------------------------------------------------------------------------
+
     async def attempts(self, campaign: UpgradeCampaign) -> dict[str, UpgradeAttempt]:
         """Each device's part, in the order of the campaign; one that has none yet is queued."""
         entries = await self._attempts.items(f"{keys.ATTEMPTS}{campaign.id}.*")
@@ -39,40 +86,32 @@ class CampaignStore:
             for device in campaign.devices
         }
 
-    async def change_campaign(
-        self, campaign_id: str, change: Callable[[UpgradeCampaign], UpgradeCampaign]
-    ) -> UpgradeCampaign | None:
-        """Apply a change to what is stored at that moment; the result, None if there is no such campaign."""
-        key = keys.campaign(campaign_id)
-        while True:
-            entry = await self._campaigns.get(key)
-            if entry is None:
-                return None
-            changed = change(entry.value)
-            if changed == entry.value:
-                return changed
-            try:
-                await self._campaigns.update(key, changed, entry.revision)
-            except WrongRevision:
-                continue
-            return changed
+    def watch_attempts(self, campaign_id: str) -> Watch[UpgradeAttempt]:
+        """Follow the attempts of one campaign."""
+        return self._attempts.watch(f"{keys.ATTEMPTS}{campaign_id}.*")
 
     async def change_attempt(
         self, campaign_id: str, device: str, change: Callable[[UpgradeAttempt], UpgradeAttempt]
-    ) -> UpgradeAttempt:
-        """Apply a change to what is stored at that moment; the result, durable."""
+    ) -> tuple[UpgradeAttempt, int, bool]:
+        """Apply a change to what is stored at that moment.
+
+        Returns:
+            What is stored now, durable; its revision; and whether it was this call that wrote it.
+        """
         key = keys.attempt(campaign_id, device)
         while True:
             entry: Entry[UpgradeAttempt] | None = await self._attempts.get(key)
             before = entry.value if entry is not None else UpgradeAttempt(campaign=campaign_id, device=device)
             changed = change(before)
             if changed == before:
-                return changed
+                return before, entry.revision if entry is not None else 0, False
             try:
                 if entry is None:
-                    await self._attempts.create(key, changed)
+                    revision = await self._attempts.create(key, changed)
                 else:
-                    await self._attempts.update(key, changed, entry.revision)
+                    revision = await self._attempts.update(key, changed, entry.revision)
             except WrongRevision:
                 continue
-            return changed
+            if changed.state.final and not before.state.final:
+                self._ended(changed.state.value).inc()
+            return changed, revision, True

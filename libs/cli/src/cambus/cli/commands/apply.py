@@ -90,7 +90,7 @@ def _report(cli: Cli, steps: Sequence[Step], left_alone: Sequence[str], *, dry_r
 def _line(cli: Cli, step: Step) -> None:
     what = ", ".join(step.fields)
     if step.record is not None and step.action is Action.CREATE:
-        what = f"{step.record.protocol} {step.record.address or ''}"
+        what = f"{step.record.protocol} {step.record.address or '(dials us)'}"
     cli.out.line(f"{step.action:<10} {step.device}  {what}".rstrip(), STYLES[step.action])
 
 

@@ -1,4 +1,4 @@
-"""`cambusctl demo`: the whole suite with two simulated recorders."""
+"""`cambusctl demo`: the whole suite with three simulated recorders."""
 
 import asyncio
 from pathlib import Path
@@ -22,7 +22,7 @@ def demo(
     http_port: HttpPort = 8080,
     rtsp_port: RtspPort = 8554,
 ) -> None:
-    """Run everything on this machine with two simulated recorders, until Ctrl-C.
+    """Run everything on this machine with three simulated recorders, until Ctrl-C.
 
     A recorder with four cameras and a single camera, H.264 and H.265 with sound, an alarm every 30 seconds;
     all of it is recorded. It says what to watch and what to try.

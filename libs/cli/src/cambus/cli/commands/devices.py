@@ -8,17 +8,23 @@ import typer
 from rich.live import Live
 
 from cambus.bus.connection import Bus
-from cambus.bus.kv import Entry
+from cambus.bus.kv import Entry, KeyValue
 from cambus.cli.device_status import DeviceBoard, DeviceStatus, device_buckets, utc_now
 from cambus.cli.device_table import device_table
-from cambus.cli.formatting import local
+from cambus.cli.failures import UsageError
+from cambus.cli.formatting import ago, clean, local
 from cambus.cli.invocation import Cli
+from cambus.cli.output import table
 from cambus.cli.parameters import Watch
+from cambus.schemas.assets import KV_LEASES
+from cambus.schemas.keys import KNOCKS
+from cambus.schemas.state.inbound import Knock
 
 app = typer.Typer(add_completion=False)
 
 EMPTY = "no devices yet: write a devices.yaml and `cambusctl apply -f devices.yaml`"
 REDRAW_S = 1.0
+PENDING = ("protocol", "calls itself", "from", "kind", "channels", "outcome", "last heard")
 
 Changes = AsyncIterator[tuple[str, Entry[Any] | None]]
 
@@ -28,6 +34,9 @@ def devices(
     context: typer.Context,
     *,
     offline: Annotated[bool, typer.Option("--offline", help="Only those that take no commands.")] = False,
+    pending: Annotated[
+        bool, typer.Option("--pending", help="Those that dialled in within the last hour and have no record.")
+    ] = False,
     watch: Watch = False,
 ) -> None:
     """List the devices and how they are.
@@ -35,6 +44,11 @@ def devices(
     A device without a state has a record, and no connector looks after its protocol.
     """
     cli = Cli.of(context)
+    if pending:
+        if offline or watch:
+            raise UsageError("--pending goes alone")
+        cli.run(lambda bus: _show_pending(cli, bus))
+        return
 
     def chosen(board: DeviceBoard) -> list[DeviceStatus]:
         return [each for each in board.all() if not (offline and each.online)]
@@ -53,6 +67,33 @@ def devices(
             cli.out.line("every device is online" if offline else EMPTY, "dim")
 
     cli.run(work)
+
+
+async def _show_pending(cli: Cli, bus: Bus) -> None:
+    knocks = sorted(
+        (entry.value for entry in (await KeyValue(bus, KV_LEASES, Knock).items(f"{KNOCKS}>")).values()),
+        key=lambda knock: (knock.protocol, knock.identity),
+    )
+    if cli.json:
+        cli.out.document(knocks)
+        return
+    if not knocks:
+        cli.out.line("no device without a record has dialled in", "dim")
+        return
+    now = utc_now()
+    rows = [
+        (
+            knock.protocol,
+            clean(knock.identity),
+            knock.address,
+            clean(knock.kind),
+            str(knock.channels or ""),
+            knock.outcome.value,
+            f"{ago(knock.last_at, now=lambda: now)} ago",
+        )
+        for knock in knocks
+    ]
+    cli.out.show(table(PENDING, rows))
 
 
 async def _watch(cli: Cli, bus: Bus, chosen: Callable[[DeviceBoard], list[DeviceStatus]]) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from cambus.bus.connection import Bus
+from cambus.cli.failures import UsageError
 from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
 from cambus.cli.parameters import Channel, Device
@@ -39,6 +40,10 @@ def move(
 
     cambusctl ptz move gate 0 --pan 0.5 --duration 2
     """
+    if not (pan or tilt or zoom):
+        raise UsageError(
+            "that would move nothing: say --pan, --tilt or --zoom", hint="cambusctl ptz move --help"
+        )
     request = made(ptz.PtzMoveRequest, channel=channel, pan=pan, tilt=tilt, zoom=zoom, duration_s=duration)
     _do(context, device, ptz.MOVE, request, f"{device}/{channel} moves for {duration:g} s")
 

@@ -9,6 +9,7 @@ import typer
 
 from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
+from cambus.cli.commands import device_recordings
 from cambus.cli.commands.policy import app as policy
 from cambus.cli.discovery import ping
 from cambus.cli.exporting import Export, Question
@@ -25,7 +26,7 @@ from cambus.schemas.commands import recorder
 from cambus.schemas.commands.recording import FIND, DeviceRecording, RecordingFindRequest
 from cambus.schemas.errors import CambusError
 
-app = typer.Typer(add_completion=False, cls=Group, help="Search, export and configure recordings.")
+app = typer.Typer(add_completion=False, cls=Group, help="Search, export, play and configure recordings.")
 app.add_typer(policy, name="policy")
 
 MAX_ON_DEVICE: Final = 10_000
@@ -38,8 +39,12 @@ To = Annotated[str, typer.Option("--to", metavar="TIME", help="Until when.")]
 def find(
     context: typer.Context,
     device: Device,
+    only: Annotated[
+        int | None,
+        typer.Argument(metavar="CHANNEL", min=0, max=65535, help="Only this channel.", show_default=False),
+    ] = None,
     *,
-    channel: Annotated[int | None, typer.Option(min=0, max=65535, help="Only this channel.")] = None,
+    channel: Annotated[int | None, typer.Option(min=0, max=65535, help="The same.")] = None,
     stream: Annotated[str | None, typer.Option(metavar="NAME", help="Only this stream.")] = None,
     start: From = "-24h",
     end: To = "now",
@@ -52,9 +57,13 @@ def find(
     """
     cli = Cli.of(context)
     begin, finish = parse_range(start, end)
+    if channel is None:
+        channel = only
+    elif only not in {None, channel}:
+        raise UsageError("two different channels were named")
     if on_device:
         if channel is None:
-            raise UsageError("--on-device needs --channel")
+            raise UsageError("--on-device needs a channel")
         cli.run(lambda bus: _find_on_device(cli, bus, device, (channel, stream, begin, finish)))
         return
     request = made(
@@ -193,3 +202,6 @@ def export(
         end=finish,
     )
     cli.run(lambda bus: Export(cli, bus, Question(request, start, end), output).run())
+
+
+device_recordings.register(app)

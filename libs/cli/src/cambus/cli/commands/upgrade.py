@@ -31,11 +31,14 @@ STYLES: Final = {
     UpgradeState.FAILED: "bold red",
     UpgradeState.NOT_BACK: "bold red",
     UpgradeState.UNKNOWN: "bold red",
+    UpgradeState.UNCHANGED: "bold red",
     UpgradeState.QUEUED: "dim",
     UpgradeState.SKIPPED: "dim",
     UpgradeState.CANCELLED: "dim",
 }
-BAD: Final = frozenset({UpgradeState.FAILED, UpgradeState.NOT_BACK, UpgradeState.UNKNOWN})
+BAD: Final = frozenset(
+    {UpgradeState.FAILED, UpgradeState.UNCHANGED, UpgradeState.NOT_BACK, UpgradeState.UNKNOWN}
+)
 
 Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Its name.", show_default=False)]
 

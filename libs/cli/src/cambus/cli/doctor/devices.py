@@ -18,6 +18,9 @@ SHOWN: Final = 20
 FLAPPING: Final = 3
 """So often offline within the time looked at is no accident."""
 
+NOT_ITS_FAULT: Final = {"handed-over", "ownership-lost", "record-changed", "removed", "rebooting"}
+"""Ends of sessions that we wanted, or that come from a connector that went: they say nothing of the device."""
+
 LOOKED_BACK: Final = timedelta(hours=1)
 STARTING: Final = timedelta(minutes=2)
 DRIFT_S: Final = 60.0
@@ -28,6 +31,7 @@ _TODO: Final = {
     NOBODY: "start the connector of its protocol, and see `cambusctl services`",
     DeviceState.OFFLINE: "is it on, and does the connector's machine reach {address}?",
     DeviceState.CONNECTING: "is {address} right, and does it speak {protocol}?",
+    DeviceState.AWAITED: "is it on, and is it told to dial the connector? see `cambusctl devices --pending`",
     DeviceState.CREDENTIALS_REJECTED: "correct its credentials in the devices file, and apply it",
     DeviceState.LOCKED: "the device locked the account: wait, or unlock it there; then correct the credentials",
     DeviceState.NOT_ACTIVATED: "activate it: set a password on the device, and apply that",
@@ -113,7 +117,7 @@ async def check_flapping(events: AsyncIterator[ReceivedEvent]) -> list[Finding]:
     """Which devices went offline again and again; the events are those of the time looked at."""
     ends: dict[str, list[DeviceOffline]] = defaultdict(list)
     async for received in events:
-        if isinstance(received.event, DeviceOffline):
+        if isinstance(received.event, DeviceOffline) and received.event.reason not in NOT_ITS_FAULT:
             ends[received.device].append(received.event)
     return [
         problem(

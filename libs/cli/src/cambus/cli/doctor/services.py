@@ -98,7 +98,7 @@ def _complaints(probe: Probe) -> Iterable[Finding]:
         if count:
             yield note(name, f"{count:.0f} {meaning} since it started", "its log says when and why")
     free = probe.samples.get(DISK_METRIC)
-    if free:
+    if free is not None:
         text = f"{size(free)} free on the disk of the recordings"
         todo = "free some, or keep recordings for less long: cambusctl recordings policy list"
         yield problem(name, text, todo) if free < LITTLE_DISK else ok(name, text)

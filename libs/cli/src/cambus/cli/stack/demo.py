@@ -1,10 +1,11 @@
-"""`cambusctl demo`: `up` with two recorders that are not there, and somebody who listens to their alarms."""
+"""`cambusctl demo`: `up` with three recorders that are not there, and somebody who listens to their alarms."""
 
 import asyncio
 import os
 import secrets
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from cambus.cli.output import Output
 from cambus.cli.stack.alarm_receiver import AlarmReceiver
 from cambus.cli.stack.contents import apply_devices, record_everything
 from cambus.cli.stack.options import StackOptions
+from cambus.cli.stack.ports import free_or_any
 from cambus.cli.stack.simulated import SimulatedRecorder, run_simulator
 from cambus.cli.stack.stack import Stack
 from cambus.cli.stack.terminal import command_prefix
@@ -38,10 +40,14 @@ KEEP_S: Final = 86400
 KEEP_BYTES: Final = 1 << 30
 ONLINE_S: Final = 30.0
 LOOK_S: Final = 0.2
+MOST_ALARMS: Final = 6
+"""So many are shown to people, who would like to see the commands to try a little longer."""
+DIAL_PORT: Final = 9400
 
 RECORDERS: Final = (
     SimulatedRecorder("gate", 0, "Simulated recorder at the gate", 4, "alternate", ALARM_EVERY_S),
     SimulatedRecorder("yard", 1, "Simulated camera in the yard", 1, "h265", ALARM_EVERY_S),
+    SimulatedRecorder("van", 2, "Simulated recorder on the road; it dials us", 1, "h264", 0.0, dials=True),
 )
 
 
@@ -49,9 +55,12 @@ class Demo(Up):
     """One run of the demonstration."""
 
     def __init__(self, out: Output, options: StackOptions) -> None:
+        ports = {"CAMBUS_DVRIP_REGISTRATION_PORT": str(free_or_any(DIAL_PORT))}
+        options = replace(options, environment={**ports, **options.environment})
         super().__init__(out, options, None, [], record=True)
         self._folder = options.data_dir / "demo"
         self._resources = AsyncExitStack()
+        self._alarms = 0
 
     async def run(self) -> None:
         """Run until a signal comes."""
@@ -91,9 +100,14 @@ class Demo(Up):
     def _alarm(self, routed: dict[str, Any]) -> None:
         alarm = routed.get("alarm") or {}
         over = " is over" if routed.get("type") == "alarm.cleared" else ""
-        where = f"{alarm.get('device')}/{alarm.get('channel')}"
+        channel = alarm.get("channel")
+        where = f"{alarm.get('device')}" + ("" if channel is None else f"/{channel}")
         text = f"{where}  {alarm.get('type')}{over}  {alarm.get('text') or ''}"
-        self.terminal.alarm(f"{clean(text)} (posted to our webhook)")
+        self._alarms += 1
+        if self._alarms <= MOST_ALARMS or self._out.as_json:
+            self.terminal.alarm(f"{clean(text)} (posted to our webhook)")
+        if self._alarms == MOST_ALARMS:
+            self.terminal.line("and so on: cambusctl events --follow shows the others", "dim")
 
     async def _wait_online(self, stack: Stack) -> None:
         """Wait until the recorders take commands; go on without, and say so, if that takes too long."""
@@ -107,7 +121,7 @@ class Demo(Up):
         except TimeoutError:
             self.terminal.line(f"  not online yet: {', '.join(sorted(wanted))}", "yellow")
         else:
-            self.terminal.line("  both simulated recorders are online")
+            self.terminal.line(f"  {len(RECORDERS)} simulated recorders are online")
 
     def things_to_try(self, stack: Stack) -> list[tuple[str, str]]:
         """Commands against the simulated recorders."""
@@ -130,8 +144,7 @@ def devices_file(ports: Sequence[int]) -> str:
     entries = "".join(
         f"""  - id: {recorder.device}
     protocol: dvrip
-    address: 127.0.0.1:{port}
-    name: {recorder.name}
+{_address(recorder, port)}    name: {recorder.name}
     tags: [demo]
     credentials:
       username: {USER}
@@ -140,6 +153,10 @@ def devices_file(ports: Sequence[int]) -> str:
         for recorder, port in zip(RECORDERS, ports, strict=True)
     )
     return f"# The simulated recorders of `cambusctl demo`; written anew at every start.\ndevices:\n{entries}"
+
+
+def _address(recorder: SimulatedRecorder, port: int) -> str:
+    return "" if recorder.dials else f"    address: 127.0.0.1:{port}\n"
 
 
 def _kept_secret(path: Path) -> str:

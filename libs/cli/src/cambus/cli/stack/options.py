@@ -1,6 +1,7 @@
 """What a stack runs, where it keeps things, and what each service is told."""
 
 import importlib.util
+import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ SPARE_S: Final = 1.5
 KEEP_DISK_FREE_MIB: Final = 256
 SMALLEST_BUDGET_MIB: Final = 256
 CONNECTOR: Final = "connector-"
+ASKED_FOR: Final = ("CAMBUS_DISK_RESERVE_MIB", "CAMBUS_JETSTREAM_BUDGET_MIB", "CAMBUS_LOG_FORMAT")
+"""Variables of our own environment that count instead of what is usual here."""
 
 
 class StackFailedError(Exception):
@@ -97,7 +100,8 @@ def environment_of(service: str, options: StackOptions, nats_url: str, monitor_u
             values["CAMBUS_DISK_RESERVE_MIB"] = str(KEEP_DISK_FREE_MIB)
     if service == "alarm-router" or service.startswith(CONNECTOR):
         values["CAMBUS_CREDENTIALS_KEY_FILE"] = str(options.credentials_key_file.absolute())
-    return {**values, **options.environment}
+    asked_for = {name: os.environ[name] for name in ASKED_FOR if name in os.environ}
+    return {**values, **asked_for, **options.environment}
 
 
 def jetstream_budget_mib(free_bytes: int) -> int | None:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from cambus.cli.stack.options import StackFailedError
 from cambus.cli.stack.process import ProcessSpec, SupervisedProcess
@@ -14,6 +15,7 @@ from cambus.cli.stack.stack import Stack
 
 PACKAGE: Final = "cambus.simulators"
 RUN: Final = f"from {PACKAGE}.cli import main; main()"
+CONNECTOR: Final = "connector-dvrip"
 LISTENS_S: Final = 30.0
 LOOK_S: Final = 0.05
 
@@ -31,6 +33,7 @@ class SimulatedRecorder:
         channels: cameras.
         codec: of the main streams: h264, h265 or alternate.
         alarm_every_s: seconds between its motion alarms.
+        dials: whether it dials the connector, instead of being dialled.
     """
 
     device: str
@@ -39,6 +42,7 @@ class SimulatedRecorder:
     channels: int
     codec: str
     alarm_every_s: float
+    dials: bool = False
 
 
 async def run_simulator(stack: Stack, recorder: SimulatedRecorder, user: str, password_file: Path) -> int:
@@ -51,6 +55,9 @@ async def run_simulator(stack: Stack, recorder: SimulatedRecorder, user: str, pa
         raise StackFailedError("the simulators are not installed: pip install cambus-simulators")
     name = f"simulated-{recorder.device}"
     argv = _argv(recorder, user, password_file)
+    if recorder.dials:
+        platform = urlsplit((await stack.instance(CONNECTOR)).metadata["registration"]).netloc
+        argv = (*argv, "--register", platform, "--register-as", recorder.device)
     log = stack.log(name)
     process = stack.run(ProcessSpec(name, (*argv, "--port", "0"), log, {"PYTHONUNBUFFERED": "1"}))
     port = await _port(process, log)

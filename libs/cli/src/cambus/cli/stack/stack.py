@@ -162,6 +162,7 @@ class Stack:
             store=options.data_dir / "nats",
             port=free_or_any(options.nats_port),
             log=_fresh(self.log(NATS)),
+            working=options.data_dir / NATS,
         )
         try:
             await nats.start()
@@ -220,9 +221,13 @@ class Stack:
         return f"{what}; its log is {self.log(name)}\n{end}".rstrip()
 
     def _pin(self, instance: Instance) -> None:
-        """Have a relay that took free ports take the same again when it is started again."""
+        """Have a service that took free ports take the same again when it is started again."""
         process = self.processes.get(instance.name)
-        ports = {"CAMBUS_RELAY_HTTP_PORT": "viewers", "CAMBUS_RELAY_RTSP_PORT": "rtsp"}
+        ports = {
+            "CAMBUS_RELAY_HTTP_PORT": "viewers",
+            "CAMBUS_RELAY_RTSP_PORT": "rtsp",
+            "CAMBUS_DVRIP_REGISTRATION_PORT": "registration",
+        }
         taken = {
             name: str(urlsplit(instance.metadata[key]).port)
             for name, key in ports.items()

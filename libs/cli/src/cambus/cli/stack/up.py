@@ -116,7 +116,10 @@ class Up:
             (f"{ctl} devices --watch", "how the devices are"),
             (f"{ctl} events --follow", "what happens"),
             (f"{ctl} doctor", "what is wrong, if anything"),
-            (f"{ctl} apply -f devices.yaml --credentials-key {stack.credentials_key_file}", "change devices"),
+            (
+                f"{ctl} apply -f {self._file or 'devices.yaml'} --credentials-key {stack.credentials_key_file}",
+                "change devices",
+            ),
         ]
 
     def tell_ports(self, stack: Stack, relay: dict[str, str]) -> None:

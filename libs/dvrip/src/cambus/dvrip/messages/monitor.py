@@ -8,6 +8,8 @@ from cambus.dvrip.values import as_object, parse_number
 
 MONITOR: Final = "OPMonitor"
 TALK: Final = "OPTalk"
+#: ``CombinMode`` of live video that may come with that of other channels on one socket.
+CONNECT_ALL: Final = "CONNECT_ALL"
 
 
 class Action(StrEnum):
@@ -37,15 +39,11 @@ def monitor_body(
     return {"Name": MONITOR, MONITOR: {"Action": action, "Parameter": parameter}}
 
 
-def force_key_frame_body(channel: int, stream: str = Stream.MAIN) -> dict[str, Any]:
-    """The body of 1562; the vendor documents none (DVRIP §7.7)."""
-    return {"Name": MONITOR, MONITOR: {"Channel": channel, "StreamType": stream}}
-
-
-def talk_body(action: str) -> dict[str, Any]:
-    """The body of 1430 and 1434; only G.711 A-law is offered (DVRIP §10.2)."""
+def talk_body(action: str, *, inside: bool = False) -> dict[str, Any]:
+    """The body of 1430 and 1434; only G.711 A-law is offered (DVRIP §10.2), beside the action or in ``Parameter``."""
     audio = {"BitRate": 128, "EncodeType": "G711_ALAW", "SampleBit": 8, "SampleRate": 8000}
-    return {"Name": TALK, TALK: {"Action": action, "AudioFormat": audio}}
+    offer: dict[str, Any] = {"AudioFormat": audio}
+    return {"Name": TALK, TALK: {"Action": action, **({"Parameter": offer} if inside else offer)}}
 
 
 def takes_sound(section: Mapping[str, Any]) -> bool:

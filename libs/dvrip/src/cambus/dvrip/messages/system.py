@@ -11,6 +11,8 @@ from cambus.dvrip.values import Mask, as_list, as_object, parse_flag, parse_numb
 SYSTEM_INFO: Final = "SystemInfo"
 STORAGE_INFO: Final = "StorageInfo"
 WORK_STATE: Final = "WorkState"
+#: No partition is larger than 2 PiB; one that says so does not know.
+MAX_MIB: Final = 2**31
 
 #: Partition status in words.
 PARTITION_STATUS: Final[Mapping[int, str]] = {
@@ -150,12 +152,17 @@ def _partition(index: int, raw: Mapping[str, Any]) -> Partition:
         purpose=PARTITION_PURPOSE.get(purpose, f"type_{purpose}"),
         is_current=parse_flag(raw.get("IsCurrent")),
         status_code=parse_number(raw.get("Status")),
-        total_mib=parse_number(raw.get("TotalSpace")),
-        free_mib=parse_number(raw.get("RemainSpace")),
+        total_mib=_space(raw.get("TotalSpace")),
+        free_mib=_space(raw.get("RemainSpace")),
         oldest=min(begins, default=None),
         newest=max(ends, default=None),
         raw=raw,
     )
+
+
+def _space(value: object) -> int:
+    mib = parse_number(value)
+    return mib if 0 <= mib <= MAX_MIB else 0
 
 
 @dataclass(frozen=True, slots=True)

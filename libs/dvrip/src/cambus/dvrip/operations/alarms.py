@@ -12,19 +12,26 @@ ALARM_OUT: Final = "Alarm.AlarmOut"
 
 
 class AlarmOperations:
-    """Alarms of one device."""
+    """Alarms of one device.
+
+    Attributes:
+        is_guarded: whether alarms are to be pushed to this session.
+    """
 
     def __init__(self, caller: Caller, config: ConfigOperations) -> None:
         self._caller = caller
         self._config = config
+        self.is_guarded = False
 
     async def guard(self) -> None:
         """Have alarms pushed to this session; needed after every login."""
         await self._caller.call(MessageId.GUARD, {"Name": ""}, label="guard")
+        self.is_guarded = True
 
     async def unguard(self) -> None:
         """Have alarms no longer pushed."""
         await self._caller.call(MessageId.UNGUARD, {"Name": ""}, label="unguard")
+        self.is_guarded = False
 
     async def set_net_inputs(self, mask: int) -> None:
         """Set the network alarm inputs; bit i is input i."""

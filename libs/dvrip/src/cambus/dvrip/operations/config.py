@@ -2,19 +2,24 @@
 
 A name is a root (``Detect``), a leaf (``Detect.MotionDetect``), an element (``Detect.MotionDetect.[0]``) or a
 field (``NetWork.NetCommon.HostName``). Values are the device's JSON; unknown keys survive because changes are
-always made to what was read.
+always made to what was read. The same with types is `ConfigOperations.read` and `ConfigOperations.write`, for the
+objects of `cambus.dvrip.objects`. Values outside their documented range are refused before anything is sent,
+unless ``checked`` is False.
 """
 
 import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from cambus.dvrip.codes import RESTART_NEEDED, ReturnCode
 from cambus.dvrip.errors import DeviceError, DvripError, ProtocolError, RequestTimeout, Unsupported
 from cambus.dvrip.ids import MessageId
+from cambus.dvrip.messages.bitmaps import Bitmap, serialize_bitmaps
 from cambus.dvrip.messages.bodies import named, value_of
+from cambus.dvrip.objects.catalog import check, original_of, read_objects, write_objects
+from cambus.dvrip.objects.fields import NOTHING
 from cambus.dvrip.operations.caller import Caller, require_confirm
 from cambus.dvrip.payload import decode_body
 from cambus.dvrip.values import as_list
@@ -117,32 +122,62 @@ class ConfigOperations:
         """
         return await self._read(MessageId.DEFAULT_CONFIG_GET, name)
 
-    async def set(self, name: str, value: Any) -> ConfigWritten:
-        """Write ``value`` as it is; prefer `merge` or `edit`, which keep what they do not name.
+    async def read(self, name: str) -> Any:
+        """The value of ``name`` as objects (`read_objects`): an array as a list of them.
 
         Raises:
+            DvripError: as `get`.
+        """
+        return read_objects(name, await self.get(name))
+
+    async def write(self, name: str, objects: Any, *, checked: bool = True) -> ConfigWritten:
+        """Write objects that were read, and changed since; what they do not know goes back as it came.
+
+        Raises:
+            Refused: a changed field is out of range; nothing was sent.
             DvripError: the device refused.
         """
+        return await self.set(name, write_objects(objects), before=original_of(objects), checked=checked)
+
+    async def set(
+        self, name: str, value: Any, *, before: Any = NOTHING, checked: bool = True
+    ) -> ConfigWritten:
+        """Write ``value`` as it is; prefer `merge` or `edit`, which keep what they do not name.
+
+        Args:
+            name: see the module.
+            value: JSON.
+            before: what is there now: what stays the same is not checked.
+            checked: refuse values out of range; False sends them, for firmware that knows more than we do.
+
+        Raises:
+            Refused: ``out_of_range``; nothing was sent.
+            DvripError: the device refused.
+        """
+        if checked:
+            check(name, value, before)
         reply = await self._caller.call(MessageId.CONFIG_SET, named(name, value), label=f"setting {name}")
         code = reply.code if reply.code is not None else ReturnCode.OK
         return ConfigWritten(int(code), code in RESTART_NEEDED)
 
-    async def edit(self, name: str, change: Callable[[Any], Any]) -> ConfigWritten:
+    async def edit(self, name: str, change: Callable[[Any], Any], *, checked: bool = True) -> ConfigWritten:
         """Read ``name``, apply ``change`` to a copy, write the result.
 
         Raises:
+            Refused: what changed is out of range; nothing was written.
             DvripError: reading or writing failed.
         """
         value = await self.get(name)
-        return await self.set(name, change(copy.deepcopy(value)))
+        return await self.set(name, change(copy.deepcopy(value)), before=value, checked=checked)
 
-    async def merge(self, name: str, changes: Mapping[str, Any]) -> ConfigWritten:
+    async def merge(self, name: str, changes: Mapping[str, Any], *, checked: bool = True) -> ConfigWritten:
         """Change only the given fields of the object ``name``, at any depth.
 
         Raises:
+            Refused: what changed is out of range; nothing was written.
             DvripError: reading or writing failed.
         """
-        return await self.edit(name, lambda value: merged(value, changes))
+        return await self.edit(name, lambda value: merged(value, changes), checked=checked)
 
     async def reset(self, name: str, *, confirm: bool = False) -> ConfigWritten:
         """Write the factory setting of ``name``.
@@ -152,7 +187,7 @@ class ConfigOperations:
             DvripError: reading or writing failed.
         """
         require_confirm(f"resetting {name}", confirm=confirm)
-        return await self.set(name, await self.default(name))
+        return await self.set(name, await self.default(name), checked=False)
 
     async def channel_titles(self) -> list[str]:
         """The titles of all channels (1048)."""
@@ -166,6 +201,24 @@ class ConfigOperations:
         await self._caller.call(
             MessageId.CHANNEL_TITLE_SET, named(CHANNEL_TITLE, titles), label="setting channel titles"
         )
+
+    async def set_title_bitmap(self, bitmap: Bitmap) -> None:
+        """Draw the title of a channel (1050).
+
+        Raises:
+            Refused: the bitmap is not right; nothing was sent.
+            DvripError: the device refused.
+        """
+        await self._caller.call(MessageId.TITLE_BITMAP_SET, bitmap.serialize(), label="title bitmap")
+
+    async def set_osd_bitmaps(self, bitmaps: Iterable[Bitmap]) -> None:
+        """Draw several texts into the picture (1054).
+
+        Raises:
+            Refused: a bitmap is not right; nothing was sent.
+            DvripError: the device refused.
+        """
+        await self._caller.call(MessageId.OSD_BITMAP_SET, serialize_bitmaps(bitmaps), label="OSD bitmaps")
 
     async def _read(self, message_id: int, name: str, *, soft: bool = False) -> Any:
         is_root = "." not in name

@@ -92,11 +92,25 @@ class MachineOperations:
         body = named("OPLogManager", {"Action": "RemoveAll"})
         await self._caller.call(MessageId.SYSTEM_MANAGER, body, label="deleting the log")
 
+    async def keep_log(self, *, on: bool, confirm: bool = False) -> None:
+        """Have the device write its log, or no longer.
+
+        Raises:
+            Refused: switching it off was not confirmed.
+        """
+        if not on:
+            require_confirm("switching the log off", confirm=confirm)
+        body = named("OPLogManager", {"Action": "LogOn" if on else "LogOff"})
+        await self._caller.call(MessageId.SYSTEM_MANAGER, body, label="switching the log")
+
     async def restore_defaults(self, groups: set[str], *, confirm: bool = False) -> ConfigWritten:
-        """Restore the factory settings of the named groups (`DEFAULT_GROUPS`); all keys are sent.
+        """Restore the factory settings of the named groups (`DEFAULT_GROUPS`, or newer ones such as ``Factory``).
+
+        All keys of `DEFAULT_GROUPS` are sent, as devices want it. 522 is success that needs a restart.
 
         Raises:
             Refused: not confirmed.
+            DeviceError: 521 it failed, 523 the device does not know a group.
         """
         require_confirm("restoring defaults", confirm=confirm)
         flags = dict.fromkeys(DEFAULT_GROUPS, False) | dict.fromkeys(sorted(groups), True)

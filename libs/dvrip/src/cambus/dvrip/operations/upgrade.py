@@ -41,17 +41,25 @@ class UpgradeError(DvripError):
     Attributes:
         phase: where it ended.
         result: what the device said, or None when it said nothing.
+        code: its own result code, if it gave one.
         percent: the last progress while writing.
         is_unknown: the device may have been upgraded or not: only its version tells, nothing may be sent
             again.
     """
 
     def __init__(
-        self, text: str, phase: UpgradePhase, *, result: UpgradeResult | None = None, percent: int = 0
+        self,
+        text: str,
+        phase: UpgradePhase,
+        *,
+        result: UpgradeResult | None = None,
+        code: int | None = None,
+        percent: int = 0,
     ) -> None:
         super().__init__(f"upgrade failed while {phase.value}: {text}")
         self.phase = phase
         self.result = result
+        self.code = code
         self.percent = percent
         self.is_unknown = phase is UpgradePhase.WRITING and result is None
 
@@ -110,8 +118,8 @@ class UpgradeOperations:
         try:
             with self._caller.events(only=_REPORTS) as reports:
                 await self._start(kind)
-                sent, sequence = await self._send(image, kind, report)
-                last = self._end(sequence)
+                sent, sequence, held = await self._send(image, kind, report)
+                last = self._end(sequence, held)
                 try:
                     await self._follow(reports, sent, report)
                 finally:
@@ -132,13 +140,23 @@ class UpgradeOperations:
 
     async def _send(
         self, image: bytes | AsyncIterable[bytes], kind: str, report: Callable[[UpgradeProgress], None]
-    ) -> tuple[int, int]:
-        """Send the pieces, each after the last one's acknowledgement; return bytes and next sequence."""
+    ) -> tuple[int, int, bytes]:
+        """Send the pieces, each after the last one's acknowledgement.
+
+        Returns:
+            The bytes in all, the next sequence, and the piece that is to carry the end mark: empty, unless this
+            device wants it on the last of them.
+        """
+        held = b""
         sent = 0
         sequence = 1
         async for piece in _pieces(image, self._caller.profile.upgrade_piece_bytes):
             if self._abort:
                 await self._send_abort(kind)
+            if self._caller.profile.end_flag_on_data:
+                held, piece = piece, held  # noqa: PLW2901  # the one before goes, this one waits
+                if not piece:
+                    continue
             try:
                 reply = await self._caller.request(
                     MessageId.UPGRADE_DATA, piece, timeout="upgrade_ack", label="firmware", sequence=sequence
@@ -153,7 +171,7 @@ class UpgradeOperations:
             report(UpgradeProgress(UpgradePhase.SENDING, sent, 0))
         if self._abort:
             await self._send_abort(kind)
-        return sent, sequence
+        return sent + len(held), sequence, held
 
     async def _send_abort(self, kind: str) -> None:
         try:
@@ -164,12 +182,12 @@ class UpgradeOperations:
             raise UpgradeError(f"aborted; {error}", UpgradePhase.SENDING) from error
         raise UpgradeError("aborted", UpgradePhase.SENDING)
 
-    def _end(self, sequence: int) -> PendingReply:
-        """Send the end packet; not every device acknowledges it."""
+    def _end(self, sequence: int, payload: bytes) -> PendingReply:
+        """Send the end packet, mostly an empty one; not every device acknowledges it."""
         try:
             return self._caller.control.submit(
                 MessageId.UPGRADE_DATA,
-                b"",
+                payload,
                 soft=True,
                 timeout="upgrade_ack",
                 label="end of firmware",
@@ -218,7 +236,7 @@ def _code_of(event: DeviceEvent) -> int | None:
 def _refused(code: int | None, phase: UpgradePhase, percent: int = 0) -> UpgradeError:
     result = RESULTS.get(code or 0, UpgradeResult.FAILED)
     text = "no code" if code is None else f"{code}: {code_text(code)}"
-    return UpgradeError(text, phase, result=result, percent=percent)
+    return UpgradeError(text, phase, result=result, code=code, percent=percent)
 
 
 async def _pieces(image: bytes | AsyncIterable[bytes], size: int) -> AsyncIterator[bytes]:

@@ -1,5 +1,7 @@
 """Arming a device, and switching its alarm outputs."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from cambus.schemas.alarms import AlarmType
@@ -35,6 +37,16 @@ class AlarmOutputSetRequest(Message):
     )
 
 
+class AlarmInputsSetRequest(Message):
+    """Tell the device which of its network alarm inputs are on: alarms that others raise on it."""
+
+    model_config = example(active=[0, 2])
+
+    active: list[Annotated[int, Field(ge=0, le=31)]] = Field(
+        max_length=32, description="The inputs that are on, counted from 0; every other is off."
+    )
+
+
 class AlarmResetRequest(Message):
     """End alarms the device holds until they are acknowledged."""
 
@@ -50,6 +62,14 @@ ARM = CommandSpec("alarm", "arm", AlarmArmRequest, Done, "Make the device report
 DISARM = CommandSpec("alarm", "disarm", AlarmArmRequest, Done, "Make the device keep quiet.", idempotent=True)
 OUTPUT_SET = CommandSpec(
     "alarm", "output.set", AlarmOutputSetRequest, Done, "Switch an alarm output.", idempotent=True
+)
+INPUTS_SET = CommandSpec(
+    "alarm",
+    "inputs.set",
+    AlarmInputsSetRequest,
+    Done,
+    "Switch the network alarm inputs of the device.",
+    idempotent=True,
 )
 RESET = CommandSpec(
     "alarm", "reset", AlarmResetRequest, Done, "Acknowledge alarms on the device.", idempotent=True

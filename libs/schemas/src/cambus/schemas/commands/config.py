@@ -51,6 +51,10 @@ class ConfigSetRequest(Message):
     merge: bool = Field(
         default=True, description="True to change only the fields given, false to replace the whole."
     )
+    unchecked: bool = Field(
+        default=False,
+        description="True to send values outside their documented range too, for firmware that takes them.",
+    )
 
 
 class ConfigSetReply(Message):

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from cambus.schemas.ids import ChannelNo
-from cambus.schemas.model import Empty, Instant, JsonObject, Message, example
+from cambus.schemas.model import Confirmed, Done, Empty, Instant, JsonObject, Message, example
 from cambus.schemas.objects import ObjectRef
 from cambus.schemas.spec import CommandSpec
 
@@ -68,6 +68,23 @@ class LogsFindReply(Message):
     complete: bool = Field(default=True, description="False if the device ended the search early.")
 
 
+class LogsClearRequest(Message):
+    """Empty the log."""
+
+    model_config = example(confirm=True)
+
+    confirm: Confirmed = Field(description="Must be true: every entry is lost.")
+
+
+class LogsSwitchRequest(Message):
+    """Have the device write its log, or no longer."""
+
+    model_config = example(enabled=True, confirm=True)
+
+    enabled: bool = Field(description="True to write it.")
+    confirm: Confirmed = Field(description="Must be true: without a log nobody knows who did what.")
+
+
 FIND = CommandSpec(
     "device",
     "logs.find",
@@ -84,5 +101,17 @@ EXPORT = CommandSpec(
     ObjectRef,
     "Fetch the whole log in the device's own format into the object store.",
     timeout_s=60.0,
+    idempotent=True,
+)
+CLEAR = CommandSpec(
+    "device", "logs.clear", LogsClearRequest, Done, "Delete every entry of the device's log.", confirm=True
+)
+SWITCH = CommandSpec(
+    "device",
+    "logs.switch",
+    LogsSwitchRequest,
+    Done,
+    "Have the device write its log, or no longer.",
+    confirm=True,
     idempotent=True,
 )

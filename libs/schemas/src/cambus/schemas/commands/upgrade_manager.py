@@ -107,6 +107,7 @@ UPGRADE_START = CommandSpec(
     UpgradeRef,
     "Upgrade some devices to one image.",
     service=SERVICE,
+    timeout_s=60.0,  # the image is read whole
     confirm=True,
 )
 UPGRADE_STATUS = CommandSpec(

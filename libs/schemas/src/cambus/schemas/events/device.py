@@ -59,7 +59,7 @@ class DeviceOffline(Event):
     )
 
     reason: str = Field(
-        description="A short slug: `closed`, `keepalive-lost`, `unregistered`, `handed-over`, `disabled`."
+        description="A short slug: `connection-lost`, `keepalive-lost`, `replaced`, `handed-over`, `removed`."
     )
     text: str = Field(default="", description="One sentence for a human.")
     online_s: float | None = Field(default=None, ge=0, description="Seconds the session lasted.")

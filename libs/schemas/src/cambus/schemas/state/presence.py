@@ -13,6 +13,7 @@ class DeviceState(Vocabulary):
     """How the session with a device is."""
 
     CONNECTING = "connecting"
+    AWAITED = "awaited"
     ONLINE = "online"
     DEGRADED = "degraded"
     OFFLINE = "offline"

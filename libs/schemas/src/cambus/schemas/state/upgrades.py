@@ -115,8 +115,8 @@ class UpgradeAttempt(Message):
     session: str = Field(
         default="",
         max_length=200,
-        description="The session of the device the order went into: replica and start. As long as it lasts its "
-        "connector knows the job.",
+        description="The session of the device the order went into: replica and start. Empty once the order was "
+        "answered. While it is not, and the session lasts, a connector that does not know the job never got it.",
     )
     version_before: Version = Field(default="", description="The version before.")
     version_after: Version | None = Field(default=None, description="The version afterwards.")

@@ -1,22 +1,20 @@
 """Answers about the device: information, abilities, settings, titles, time (DVRIP §7.1, §7.2, §8)."""
 
-import struct
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from cambus.dvrip.codes import RESTART_NEEDED, ReturnCode, is_success
 from cambus.dvrip.device_backend import Request
 from cambus.dvrip.device_wire import Reply
+from cambus.dvrip.errors import MalformedPayload
 from cambus.dvrip.ids import MessageId
+from cambus.dvrip.messages.bitmaps import parse_bitmaps
 from cambus.dvrip.values import as_list, as_object, format_hex, format_time
 from cambus.simulators.dvrip.abilities import abilities
 from cambus.simulators.dvrip.answers import Handler, answer, named
 
 if TYPE_CHECKING:
     from cambus.simulators.dvrip.device import SimulatedDevice
-
-#: Title bitmaps: width and height in pixels, 12 bytes of nothing, one bit per pixel (DVRIP §8).
-_BITMAP: Final = struct.Struct("<HH12x")
 
 
 class InfoAnswers:
@@ -135,6 +133,7 @@ class InfoAnswers:
             return code
         if name not in request.body or name in {"Ret", "SessionID"}:
             return ReturnCode.MALFORMED_MESSAGE
+        before = device.address()
         try:
             result = device.config.set(name, request.body[name], merge=device.quirks.config_merge)
         except KeyError:
@@ -142,6 +141,8 @@ class InfoAnswers:
         if result != ReturnCode.OK:
             return result
         device.note("SaveConfig", name)
+        if device.address() != before:
+            device.on_moved(*device.address())
         return answer(name, code if code in RESTART_NEEDED else ReturnCode.OK)
 
     # ---- titles
@@ -159,13 +160,9 @@ class InfoAnswers:
 
     def _bitmap(self, request: Request) -> int:
         """1050 and 1054: bitmaps in a row, each exactly as long as it says."""
-        data, offset = request.payload, 0
-        while offset < len(data):
-            if len(data) - offset < _BITMAP.size:
-                return ReturnCode.MALFORMED_MESSAGE
-            width, height = _BITMAP.unpack_from(data, offset)
-            offset += _BITMAP.size + width * height // 8
-        if not data or offset != len(data):
+        try:
+            parse_bitmaps(request.payload)
+        except MalformedPayload:
             return ReturnCode.MALFORMED_MESSAGE
         self._device.bitmaps += 1
         return ReturnCode.OK

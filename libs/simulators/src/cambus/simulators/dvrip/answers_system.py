@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cambus.dvrip.codes import ReturnCode
 from cambus.dvrip.device_backend import Request
-from cambus.dvrip.device_wire import BytesReply, Reply
+from cambus.dvrip.device_wire import BytesReply, JsonReply, Reply
 from cambus.dvrip.ids import MessageId
 from cambus.dvrip.values import as_object, parse_flag, parse_number, parse_time
 from cambus.simulators.dvrip.answers import Handler, answer
@@ -55,6 +55,10 @@ class SystemAnswers:
             MessageId.CONFIG_IMPORT: self._import_config,
             MessageId.MAIL_TEST: lambda _: ReturnCode.OK,
             MessageId.FTP_TEST: lambda _: ReturnCode.OK,
+            MessageId.IPC_ADDRESS_SET: self._camera_address,
+            MessageId.RANDOM_USER: lambda _: JsonReply(
+                {"RandomUser": {"Name": "default"}}
+            ),  # no code, no name
         }
 
     # ---- PTZ
@@ -128,10 +132,12 @@ class SystemAnswers:
         device = self._device
         if not wanted or not all(isinstance(value, bool | int) for value in wanted.values()):
             return ReturnCode.DEFAULT_INVALID
+        if device.quirks.defaults_code not in {ReturnCode.OK, ReturnCode.DEFAULT_RESTART_NEEDED}:
+            return device.quirks.defaults_code
         for key, roots in _DEFAULT_ROOTS.items():
             if parse_flag(wanted.get(key)) or parse_flag(wanted.get("Factory")):
                 device.config.restore(*roots)
-        return answer("OPDefaultConfig")
+        return answer("OPDefaultConfig", device.quirks.defaults_code)
 
     def _disk(self, request: Request) -> Reply | int:
         code = self._device.disks.manage(request.section("OPStorageManager"))
@@ -148,6 +154,16 @@ class SystemAnswers:
         section = request.section("OPNetKeyboard")
         self._device.keys.append((str(section.get("Status", "")), str(section.get("Value", ""))))
         return answer("OPNetKeyboard")
+
+    def _camera_address(self, request: Request) -> Reply | int:
+        """1652: a camera behind the recorder; what it needs to find it must be there."""
+        section = request.section("OPDIGSetIP")
+        login, network = as_object(section.get("LoginCfg")), as_object(section.get("Netcfg"))
+        interface = as_object(network.get(str(network.get("DefaultInterface", ""))))
+        if not login.get("UserName") or not interface.get("HostIP"):
+            return ReturnCode.BAD_INPUT
+        self._device.camera_addresses.append(dict(section))
+        return answer("OPDIGSetIP")
 
     # ---- pictures
 

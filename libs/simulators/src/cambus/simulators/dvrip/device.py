@@ -15,7 +15,7 @@ from cambus.dvrip.device_sessions import Session
 from cambus.dvrip.device_wire import Reply
 from cambus.dvrip.ids import MessageId
 from cambus.dvrip.messages.search import parse_file_name
-from cambus.dvrip.values import as_list, as_object, parse_number, parse_time
+from cambus.dvrip.values import as_list, as_object, parse_address, parse_number, parse_time
 from cambus.simulators.dvrip.accounts import Accounts
 from cambus.simulators.dvrip.alarms import Alarm, AlarmBoard, AlarmStatus
 from cambus.simulators.dvrip.answers import REQUIRED, Handler
@@ -106,11 +106,13 @@ class SimulatedDevice:
         self.keys: deque[tuple[str, str]] = deque(maxlen=256)
         self.bitmaps = 0
         self.time_syncs = 0
+        self.camera_addresses: list[dict[str, Any]] = []
         self.registered = False
         self.booted_at = 0.0
         self.boots = 1
         self.on_reboot: Callable[[bool], None] = lambda _for_ever: None
         self.on_alarm: Callable[[Alarm], None] = lambda _alarm: None
+        self.on_moved: Callable[[str, int], None] = lambda _host, _port: None
         self.on_das_settings: Callable[[], None] = lambda: None
         self.on_dial: Callable[[Kind, Mapping[str, Any], Session], None] = lambda _kind, _section, _session: (
             None
@@ -289,6 +291,11 @@ class SimulatedDevice:
         """Set titles, first channel first; what is too many is ignored."""
         for channel, title in enumerate(titles[: self.channels]):
             self.config.set(f"AVEnc.VideoWidget.[{channel}].ChannelTitle.Name", title)
+
+    def address(self) -> tuple[str, int]:
+        """Where it is to be reached by its settings: dotted address and TCP port."""
+        common = as_object(self.config.find("NetWork.NetCommon"))
+        return parse_address(common.get("HostIP")), parse_number(common.get("TCPPort"))
 
     def output_mask(self) -> int:
         """Which alarm outputs are switched on."""

@@ -110,6 +110,7 @@ class DiscoveryResponder(asyncio.DatagramProtocol):
             if code == ReturnCode.OK:
                 changes = {key: body[key] for key in _SETTABLE if key in body}
                 device.device.config.set("NetWork.NetCommon", changes)
+                device.address_written()
             else:
                 code = ReturnCode.WRONG_PASSWORD
             self._send(reply_id(MessageId.IP_SET), {"Ret": int(code)}, addr, device)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from cambus.dvrip.values import as_object, parse_number
 from cambus.media.frame import Codec
-from cambus.simulators.video_loop import VideoSpec
+from cambus.simulators.video_loop import LoopStore, VideoLoop, VideoSpec
 
 #: Picture sizes by their DVRIP name, in PAL; a size without a name is written ``WIDTHxHEIGHT``.
 RESOLUTIONS: Final[Mapping[str, tuple[int, int]]] = {
@@ -42,14 +42,22 @@ class MediaPlan:
         main: main stream of every channel; the codec of even channels (2, 4, ...) is ``alternate``.
         sub: extra stream of every channel.
         alternate: codec of the main stream of every second channel; None: the same everywhere.
+        videos: loops of files; if there are any the main streams show them in turn instead.
     """
 
     main: VideoSpec = field(default_factory=VideoSpec)
     sub: VideoSpec = field(default_factory=lambda: VideoSpec(width=320, height=240, bitrate=256_000))
     alternate: Codec | None = Codec.H265
+    videos: tuple[VideoLoop, ...] = ()
+
+    def __post_init__(self) -> None:
+        for video in self.videos:
+            LoopStore.shared.add(video)
 
     def spec(self, channel: int, stream: int) -> VideoSpec:
         """The stream of a 0-based channel; ``stream`` 0 is main, anything else extra."""
+        if stream == 0 and self.videos:
+            return self.videos[channel % len(self.videos)].spec
         spec = (self.sub if stream else self.main).for_channel(channel + 1)
         if stream == 0 and channel % 2 == 1 and self.alternate is not None:
             return replace(spec, codec=self.alternate)
@@ -88,6 +96,7 @@ def spec_of_settings(settings: object, base: VideoSpec) -> VideoSpec:
         bitrate=min(20_000, max(32, kbit)) * 1000,
         gop_s=float(min(12, max(1, gop))),
         loop_s=float(min(12, max(1, gop))),
+        source=None,
     )
 
 

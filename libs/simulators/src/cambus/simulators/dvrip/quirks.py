@@ -43,6 +43,7 @@ class Quirks(DeviceQuirks):
     )
     config_set_code: int = quirk(100, "code of a configuration set: 100, 150, 602, 603 or a failure")
     config_merge: bool = quirk(True, "sparse objects are merged; off: they replace")
+    defaults_code: int = quirk(100, "answer to restoring defaults: 100, 522 (restart needed), 521 or 523")
     absent_abilities: set[str] = field(default_factory=set, metadata={"doc": "abilities answered 607"})
 
     ptz_code: int = quirk(100, "answer to PTZ commands; 118: no protocol set, and nothing moves")

@@ -23,6 +23,7 @@ from cambus.dvrip.device_media import Claim, Kind
 from cambus.dvrip.device_role import DeviceRole
 from cambus.dvrip.device_sessions import Session
 from cambus.dvrip.device_wire import broken_packet
+from cambus.dvrip.errors import TransportError
 from cambus.dvrip.ids import MessageId
 from cambus.dvrip.server import DeviceServer
 from cambus.dvrip.values import format_address, format_time
@@ -115,6 +116,7 @@ class DvripSimulator:
             name=name,
         )
         self._name = name
+        self._user, self._password = user, password
         self._watch = Watch()
         self._server = DeviceServer(self.device.role, host, port)
         self._centre = AlarmCentreSender(
@@ -125,6 +127,7 @@ class DvripSimulator:
         self._alarm_channel = 0
         self._down = False
         self.device.on_reboot = self._reboot_requested
+        self.device.on_moved = self._move_requested
         self.device.on_alarm = self._centre.put
         self.device.role.on_change = self._watch.changed
         self.device.on_das_settings = self._registration.settings_changed
@@ -348,6 +351,10 @@ class DvripSimulator:
             },
         )
 
+    def register(self, host: str, port: int, *, device_id: str = "") -> None:
+        """Have the device register with a platform under the administrator's account."""
+        self.register_with(host, port, user=self._user, password=self._password, device_id=device_id)
+
     def report_to(self, host: str, port: int) -> None:
         """Have alarms sent to an alarm centre, as writing ``NetWork.AlarmServer`` does."""
         address = format_address(host) if host.count(".") == 3 else ""
@@ -366,6 +373,11 @@ class DvripSimulator:
         self._down = False
         await self._server.listen()
         self._watch.changed()
+
+    def address_written(self) -> None:
+        """Go where the settings say, if that is elsewhere: somebody has written them without a session."""
+        if self.device.address() != (self.host, self.port):
+            self._server.call(lambda: self.device.on_moved(*self.device.address()))
 
     def reboot(self) -> None:
         """Go down for ``reboot_s`` and come back."""
@@ -399,6 +411,17 @@ class DvripSimulator:
             self.role.end(connection, Ending.RESET)
         if not for_ever:
             self.role.timers.at(now + self.quirks.reboot_s, lambda _: self._own(self._come_back()))
+        self._watch.changed()
+
+    def _move_requested(self, host: str, port: int) -> None:
+        """Another address was written: let the answer out first, then be there."""
+        role = self.role
+        role.timers.at(role.now + _REBOOT_DELAY_S, lambda _: self._own(self._move(host, port)))
+
+    async def _move(self, host: str, port: int) -> None:
+        with contextlib.suppress(TransportError):  # an address that cannot be had is none
+            await self._server.move(host, port)
+            self.host = host
         self._watch.changed()
 
     async def _come_back(self) -> None:

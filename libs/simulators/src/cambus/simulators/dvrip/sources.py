@@ -202,9 +202,8 @@ class PlaybackSource:
         for at, recording in enumerate(self._recordings):
             if recording.begin <= time < recording.end:
                 self._enter(at)
-                gop = self._loop.spec.gop_frames
                 position = (time - recording.begin).total_seconds()
-                self._index = int(position * self._loop.spec.fps) // gop * gop
+                self._index = self._loop.key_before(int(position * self._loop.spec.fps))
                 self._audio_count = round(self._index / self._loop.spec.fps * PACKETS_PER_S)
                 return True
         return False

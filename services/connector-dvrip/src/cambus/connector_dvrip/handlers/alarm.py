@@ -18,7 +18,9 @@ def register(table: HandlerTable[DvripSession]) -> None:
     add(table, commands.ARM, arm)
     add(table, commands.DISARM, disarm)
     add(table, commands.OUTPUT_SET, output_set, during_upgrade=False)
+    add(table, commands.INPUTS_SET, inputs_set)
     add(table, PUSHED, pushed, exclusive=False)
+    table.refuse(commands.RESET, "these devices hold no alarm until it is acknowledged; each ends by itself")
 
 
 async def arm(session: DvripSession, request: commands.AlarmArmRequest) -> Done:
@@ -34,6 +36,12 @@ async def disarm(session: DvripSession, request: commands.AlarmArmRequest) -> Do
     _check_whole(request)
     await session.client.alarms.unguard()
     session.armed = False
+    return Done()
+
+
+async def inputs_set(session: DvripSession, request: commands.AlarmInputsSetRequest) -> Done:
+    """Switch the network alarm inputs (1506): those named are on, all others off."""
+    await session.client.alarms.set_net_inputs(sum(1 << number for number in set(request.active)))
     return Done()
 
 

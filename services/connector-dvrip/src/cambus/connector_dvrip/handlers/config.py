@@ -9,6 +9,7 @@ from cambus.connector_dvrip.files import store_file
 from cambus.connector_dvrip.handlers.guarded import add
 from cambus.connector_dvrip.mapping.native import json_value
 from cambus.connector_dvrip.session import DvripSession
+from cambus.dvrip.errors import DeviceError, Refused
 from cambus.dvrip.operations.config import CHANNEL_TITLE, element
 from cambus.dvrip.operations.machine import DEFAULT_GROUPS
 from cambus.dvrip.redaction import REDACTED, SECRET_KEYS
@@ -17,6 +18,8 @@ from cambus.schemas.errors import BadRequest, NotFound
 from cambus.schemas.objects import ObjectRef
 
 MAX_ARCHIVE_BYTES: Final = 8 << 20
+LATER_GROUPS: Final = ("CameraPARAM", "Factory")
+"""Groups of defaults that newer firmware has beside the others."""
 
 
 def register(table: HandlerTable[DvripSession]) -> None:
@@ -48,10 +51,20 @@ async def set_(session: DvripSession, request: commands.ConfigSetRequest) -> com
     config = session.client.config
     name = _wire_name(request.name, request.channel)
     value = without_blanks(request.value)
-    if request.merge and isinstance(value, dict):
-        written = await config.merge(name, value)
-    else:
-        written = await config.set(name, value)
+    checked = not request.unchecked
+    moves = session.device.write_address(name, value)  # some are gone before they answer
+    try:
+        if request.merge and isinstance(value, dict):
+            written = await config.merge(name, value, checked=checked)
+        else:
+            written = await config.set(name, value, checked=checked)
+    except (DeviceError, Refused):
+        if moves:
+            session.device.stay()
+        raise
+    if moves and not written.restart_needed:
+        session.restarting("the device was given another address")
+        return commands.ConfigSetReply(name=request.name, value=None)  # it is gone from here
     now = json_value(await config.get(name))
     return commands.ConfigSetReply(name=request.name, value=now, restart_needed=written.restart_needed)
 
@@ -75,11 +88,17 @@ async def _set_titles(session: DvripSession, request: commands.ConfigSetRequest)
 
 async def reset(session: DvripSession, request: commands.ConfigResetRequest) -> commands.ConfigResetReply:
     """Bring groups (`Encode`, `Record` …) or settings by name back to what the factory set."""
-    known = {group.lower(): group for group in DEFAULT_GROUPS}
-    groups = {known[section.lower()] for section in request.sections if section.lower() in known}
-    names = [section for section in request.sections if section.lower() not in known]
+    known = {group.lower(): {group} for group in (*DEFAULT_GROUPS, *LATER_GROUPS)} | {
+        "all": set(DEFAULT_GROUPS)
+    }
+    groups: set[str] = set()
+    names = []
+    for section in request.sections:
+        groups |= known.get(section.lower(), set())
+        if section.lower() not in known:
+            names.append(section)
     if any("." not in name for name in names):
-        raise BadRequest(f"sections: wanted {', '.join(DEFAULT_GROUPS)}, or names of settings")
+        raise BadRequest(f"sections: wanted all, {', '.join(DEFAULT_GROUPS)}, or names of settings")
     restart = False
     if groups:
         restart = (await session.client.machine.restore_defaults(groups, confirm=True)).restart_needed

@@ -1,41 +1,33 @@
 """The escape hatch: any message of the protocol, by its id (DVRIP §4)."""
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from cambus.connector.handlers import HandlerTable
 from cambus.connector_dvrip.handlers.guarded import add
 from cambus.connector_dvrip.mapping.native import json_value
 from cambus.connector_dvrip.session import DvripSession
+from cambus.dvrip.codes import ReturnCode
 from cambus.dvrip.errors import ProtocolError
-from cambus.dvrip.ids import MessageId
+from cambus.dvrip.exchange import Collector
+from cambus.dvrip.ids import READ_ONLY_IDS, MessageId
+from cambus.dvrip.operations.transfers import ZipCollector
+from cambus.dvrip.snapshot import SnapshotCollector
 from cambus.schemas.commands import native as commands
 from cambus.schemas.errors import BadRequest
-
-READ_ONLY: Final = frozenset(
-    {
-        MessageId.SYSTEM_INFO,
-        MessageId.CONFIG_GET,
-        MessageId.DEFAULT_CONFIG_GET,
-        MessageId.CHANNEL_TITLE_GET,
-        MessageId.ABILITY_GET,
-        MessageId.CHANNEL_ABILITY_GET,
-        MessageId.FILE_SEARCH,
-        MessageId.LOG_SEARCH,
-        MessageId.FILE_SEARCH_BY_TIME,
-        MessageId.CALENDAR,
-        MessageId.TIME_QUERY,
-        MessageId.AUTHORITY_LIST,
-        MessageId.USERS_GET,
-        MessageId.GROUPS_GET,
-        MessageId.UPGRADE_INFO,
-    }
-)
-"""Messages that only read; every other needs a confirmation."""
 
 OURS: Final = frozenset(
     {MessageId.LOGIN, MessageId.LOGOUT, MessageId.KEEPALIVE, MessageId.UPGRADE, MessageId.UPGRADE_DATA}
 )
 """Messages that would wreck what the session itself is doing."""
+
+_GATHERED: Final[Mapping[int, Callable[[], Collector]]] = {
+    MessageId.SNAPSHOT: SnapshotCollector,
+    MessageId.UI_SCREENSHOT: SnapshotCollector,
+    MessageId.CONFIG_EXPORT: ZipCollector,
+    MessageId.LOG_EXPORT: ZipCollector,
+}
+"""What is answered in as many packets as it takes; all else comes whole, or in parts that say so themselves."""
 
 
 def register(table: HandlerTable[DvripSession]) -> None:
@@ -50,19 +42,28 @@ async def call(session: DvripSession, request: commands.NativeCallRequest) -> co
     message_id, body, reply_id = _message(request)
     if message_id in OURS:
         raise BadRequest(f"message.id: {message_id} belongs to the session itself")
-    if message_id not in READ_ONLY and not request.confirm:
+    if message_id not in READ_ONLY_IDS and not request.confirm:
         raise BadRequest(
             f"confirm: must be true for message {message_id}, which may do more than read",
             reason="confirm-required",
         )
+    gather = _GATHERED.get(message_id)
     reply = await session.client.request(
-        message_id, body, expect=reply_id, timeout_s=request.timeout_s, label=f"message {message_id}"
+        message_id,
+        body,
+        expect=reply_id,
+        timeout_s=request.timeout_s,
+        label=f"message {message_id}",
+        collector=None if gather is None else gather(),
     )
     try:
         native = reply.body
     except ProtocolError:
         return commands.NativeCallReply(data=reply.payload)
     code = reply.code
+    if message_id == MessageId.CONFIG_SET and isinstance(body, dict) and code == ReturnCode.OK:
+        name = str(body.get("Name", ""))
+        session.device.write_address(name, body.get(name))
     return commands.NativeCallReply(native=json_value(native), code=None if code is None else str(code))
 
 

@@ -27,6 +27,7 @@ def register(table: HandlerTable[DvripSession]) -> None:
     add(table, commands.IRIS, iris)
     add(table, commands.AUX, aux)
     add(table, commands.ZOOM_AREA, zoom_area)
+    add(table, commands.HOME, home)
     add(table, commands.PRESET_LIST, preset_list)
     add(table, commands.PRESET_SET, preset_set)
     add(table, commands.PRESET_GOTO, preset_goto)
@@ -47,6 +48,11 @@ def register(table: HandlerTable[DvripSession]) -> None:
     add(table, commands.SCAN_STOP, scan_stop)
     add(table, commands.SCAN_LIMIT, scan_limit)
     add(table, commands.MENU, menu)
+    for positions in (commands.POSITION_GET, commands.POSITION_SET):
+        table.refuse(
+            positions, "the protocol of these devices has no positions; use presets, or move the camera"
+        )
+    table.refuse(commands.HOME_SET, "home is the option `ptz_home_preset` of the device's record")
 
 
 # --- moving -------------------------------------------------------------------------------------------------
@@ -144,6 +150,15 @@ async def preset_set(session: DvripSession, request: commands.PtzPresetSetReques
 async def preset_goto(session: DvripSession, request: commands.PtzPresetRequest) -> Done:
     """Go to a preset."""
     await session.client.ptz.goto_preset(request.channel, request.preset)
+    return Done()
+
+
+async def home(session: DvripSession, request: commands.PtzChannelRequest) -> Done:
+    """Go to the preset that the device's record calls home; the protocol knows none."""
+    preset = session.device.options.ptz_home_preset
+    if preset is None:
+        raise Unsupported("name the home of this camera with the option `ptz_home_preset`", reason="no-home")
+    await session.client.ptz.goto_preset(request.channel, preset)
     return Done()
 
 

@@ -1,9 +1,9 @@
-"""Recordings on the device: searching and playing (DVRIP §7.4, §10.1)."""
+"""Recordings on the device: searching, fetching, and recording by hand (DVRIP §7.4, §8, §10.1)."""
 
-from datetime import datetime
 from typing import Final
 
 from cambus.connector.handlers import HandlerTable
+from cambus.connector_dvrip.downloads import Wanted
 from cambus.connector_dvrip.handlers.guarded import add
 from cambus.connector_dvrip.mapping.recordings import (
     STREAM_NUMBERS,
@@ -12,27 +12,33 @@ from cambus.connector_dvrip.mapping.recordings import (
     read_cursor,
     recording_of,
 )
-from cambus.connector_dvrip.playbacks import Clip
 from cambus.connector_dvrip.session import DvripSession
-from cambus.dvrip.messages.search import FileQuery, FileRecord
+from cambus.connector_dvrip.walk import Clip, walk, whole
+from cambus.dvrip.messages.search import FileQuery, FileRecord, parse_file_name
+from cambus.dvrip.operations.config import element
 from cambus.schemas.commands import recording as commands
 from cambus.schemas.errors import BadRequest, NotFound, Unsupported
+from cambus.schemas.ids import StreamName
 from cambus.schemas.model import Done
 
 MAX_CLIPS: Final = 2000
-SEEK: Final = ("OtherFunction", "SupportPlaybackLocate")
+CONTENT_TYPES: Final = {
+    commands.DownloadFormat.NATIVE: "application/x-dvrip-media",
+    commands.DownloadFormat.MP4: "video/mp4",
+}
 
 
 def register(table: HandlerTable[DvripSession]) -> None:
     """Add the commands of this noun."""
     add(table, commands.FIND, find, during_upgrade=False)
     add(table, commands.CALENDAR, calendar, during_upgrade=False)
-    add(table, commands.PLAY, play, during_upgrade=False)
-    add(table, commands.TOUCH, touch, exclusive=False)
-    add(table, commands.PAUSE, pause)
-    add(table, commands.RESUME, resume)
-    add(table, commands.SEEK, seek)
-    add(table, commands.STOP, stop, exclusive=False)
+    add(table, commands.DOWNLOAD, download, during_upgrade=False)
+    add(table, commands.MANUAL, manual, during_upgrade=False)
+    for spec in (commands.LOCK, commands.UNLOCK):
+        table.refuse(
+            spec,
+            "DVRIP has no message that keeps a single recording from being overwritten; download it to keep it",
+        )
 
 
 async def find(session: DvripSession, request: commands.RecordingFindRequest) -> commands.RecordingFindReply:
@@ -64,68 +70,79 @@ async def calendar(
     return commands.RecordingCalendarReply(days=months[0] if months else [])
 
 
-async def play(session: DvripSession, request: commands.RecordingPlayRequest) -> commands.RecordingPlayReply:
-    """Play a recording, or what was recorded in a span of time, onto the bus."""
-    if request.speed <= 0:
-        raise Unsupported("these devices play forwards only")
-    stream = STREAM_NUMBERS.get(request.stream)
-    if stream is None:
-        raise Unsupported(f"the device records no stream {request.stream}")
-    clips = await _clips(session, request, stream)
-    name, subject = await session.playbacks.start(request.channel, clips, stream, request.ttl_s)
-    return commands.RecordingPlayReply(session=name, subject=subject, ttl_s=request.ttl_s)
+async def download(
+    session: DvripSession, request: commands.RecordingDownloadRequest
+) -> commands.RecordingDownloadReply:
+    """Fetch a recording, or what was recorded in a span of time."""
+    clips = await clips_of(session, request)
+    wanted = Wanted(request.channel, clips, stream_number(request.stream), request.format, request.resume)
+    name, subject = await session.downloads.start(wanted)
+    return commands.RecordingDownloadReply(
+        session=name,
+        subject=subject,
+        content_type=CONTENT_TYPES[request.format],
+        bytes=wanted.bytes,
+        offset=0 if request.resume is None else request.resume.bytes,
+        recordings=len(clips),
+    )
 
 
-async def _clips(session: DvripSession, request: commands.RecordingPlayRequest, stream: int) -> list[Clip]:
-    """The recordings to play: the one named, or all that a span of time touches."""
-    start = None if request.start is None else session.zone.to_local(request.start)
-    end = None if request.end is None else session.zone.to_local(request.end)
+async def manual(session: DvripSession, request: commands.RecordingManualRequest) -> Done:
+    """Have the device record a channel whatever its schedule says, or by its schedule again (DVRIP §8, Record)."""
+    if request.stream != "main":
+        raise Unsupported("these devices record their channels, not single streams")
+    mode = "ManualRecord" if request.on else "ConfigRecord"
+    await session.client.config.merge(element("Record", request.channel), {"RecordMode": mode})
+    return Done()
+
+
+def stream_number(stream: StreamName) -> int:
+    """Return how the device counts a stream.
+
+    Raises:
+        Unsupported: it records no such stream.
+    """
+    number = STREAM_NUMBERS.get(stream)
+    if number is None:
+        raise Unsupported(f"the device records no stream {stream}")
+    return number
+
+
+async def clips_of(
+    session: DvripSession, request: commands.RecordingPlayRequest | commands.RecordingDownloadRequest
+) -> list[Clip]:
+    """Return what to ask the device for: the recording that is named, or all that a span of time touches.
+
+    Raises:
+        BadRequest: neither is given.
+        NotFound: nothing was recorded in that time.
+        DvripError: the search failed.
+    """
+    stream = stream_number(request.stream)
+    zone = session.zone
+    start = None if request.start is None else zone.to_local(request.start)
+    end = None if request.end is None else zone.to_local(request.end)
+    channel = session.client.profile.wire_channel(request.channel)
     if request.recording is not None:
-        return [Clip(request.recording, start, end)]
-    if start is None or end is None or end <= start:
+        record = await _look_up(session, FileRecord(request.recording, start, end, 0), channel, stream)
+        return [whole(record, start, end)]
+    if request.start is None or request.end is None or request.end <= request.start:
         raise BadRequest("start, end: wanted a span of time, or a recording")
-    query = FileQuery(session.client.profile.wire_channel(request.channel), start, end, stream=stream)
-    records = await session.client.files.find(query, limit=MAX_CLIPS)
-    clips = [_clip(record, start, end) for record in records]
+    start, end = zone.span_to_local(request.start, request.end)
+    records = await session.client.files.find(FileQuery(channel, start, end, stream=stream), limit=MAX_CLIPS)
+    clips = walk(records, start, end)
     if not clips:
         raise NotFound("nothing was recorded in that time", reason="no-recording")
     return clips
 
 
-def _clip(record: FileRecord, start: datetime, end: datetime) -> Clip:
-    """A recording, cut to the span that is wanted."""
-    begin = record.begin if record.begin is not None and record.begin >= start else start
-    finish = record.end if record.end is not None and record.end <= end else end
-    return Clip(record.name, begin, finish, record.length_kib)
-
-
-async def touch(session: DvripSession, request: commands.RecordingSessionRequest) -> Done:
-    """Keep a playback from lapsing."""
-    session.playbacks.get(request.session).touch()
-    return Done()
-
-
-async def pause(session: DvripSession, request: commands.RecordingSessionRequest) -> Done:
-    """Hold a playback."""
-    await session.playbacks.get(request.session).playback.pause()
-    return Done()
-
-
-async def resume(session: DvripSession, request: commands.RecordingSessionRequest) -> Done:
-    """Go on with a playback."""
-    await session.playbacks.get(request.session).playback.resume()
-    return Done()
-
-
-async def seek(session: DvripSession, request: commands.RecordingSeekRequest) -> Done:
-    """Play from another instant of the present recording; a device that can not is stopped and started there."""
-    running = session.playbacks.get(request.session)
-    running.publisher.mark_discontinuity()
-    await running.playback.seek(session.zone.to_local(request.at), locate=session.facts.has(*SEEK))
-    return Done()
-
-
-async def stop(session: DvripSession, request: commands.RecordingSessionRequest) -> Done:
-    """End a playback."""
-    await session.playbacks.stop(request.session)
-    return Done()
+async def _look_up(session: DvripSession, asked: FileRecord, channel: int, stream: int) -> FileRecord:
+    """What the search says of a recording, its size above all; what was asked for if its name tells no time."""
+    named = parse_file_name(asked.name)
+    if named is None:
+        return asked
+    query = FileQuery(channel, named.begin, named.end, stream=stream)
+    async for record in session.client.files.iterate(query, limit=MAX_CLIPS):
+        if record.name == asked.name:
+            return record
+    return asked

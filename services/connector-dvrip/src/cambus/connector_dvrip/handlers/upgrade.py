@@ -13,8 +13,9 @@ from cambus.schemas.upgrades import UpgradeState
 def register(table: HandlerTable[DvripSession]) -> None:
     """Add the commands of this noun."""
     add(table, commands.INFO, info, exclusive=False)
-    # Whether it disturbs an upgrade is its own question: the same job joins the one under way.
-    add(table, commands.START, start, exclusive=False, destructive=False)
+    # Whether it disturbs an upgrade is its own question: the same job joins the one under way. It takes its turn
+    # behind what the device is being asked already, such as an import of its configuration.
+    add(table, commands.START, start, destructive=False)
     add(table, commands.CANCEL, cancel, exclusive=False)
 
 

@@ -6,6 +6,7 @@ from cambus.connector.handlers import HandlerTable
 from cambus.connector_dvrip.handlers.guarded import add
 from cambus.connector_dvrip.mapping.users import native_group, native_user, users_reply
 from cambus.connector_dvrip.session import DvripSession
+from cambus.dvrip.errors import AuthError, DeviceError, SessionRenewed
 from cambus.schemas.commands import users as commands
 from cambus.schemas.errors import BadRequest
 from cambus.schemas.model import Done, Empty
@@ -54,21 +55,29 @@ async def password(session: DvripSession, request: commands.UsersPasswordRequest
     """Change a password.
 
     For our own account the new one is stored first, beside the old: whatever breaks off in between, one of the two
-    opens the device afterwards, and the next login finds out which.
+    opens the device afterwards, and the next login finds out which. A device that says no keeps the old one, and so do
+    we.
     """
-    own = session.device.credentials
+    own = session.device.credentials if session.facts.called_from is None else None
     new = request.new.get_secret_value()
-    is_own = own is not None and own.username == request.name
-    if own is not None and own.password is not None and is_own:
-        old = own.password.get_secret_value()
-        stored = Credentials(username=request.name, password=SecretStr(new), previous_password=SecretStr(old))
-        await session.device.context.hooks.replace_credentials(stored)
-        session.device.credentials = stored
-    elif request.old is not None:
+    # What a device shows when it dials us is kept in its registration, and is none of its accounts.
+    if own is None or own.password is None or own.username != request.name:
+        if request.old is None:
+            raise BadRequest("old: wanted the present password of an account that is not our own")
         old = request.old.get_secret_value()
-    else:
-        raise BadRequest("old: wanted the present password of an account that is not our own")
-    await session.client.users.change_password(request.name, old, new, confirm=True)
+        await session.client.users.change_password(request.name, old, new, confirm=True)
+        return Done()
+    hooks = session.device.context.hooks
+    both = Credentials(username=request.name, password=SecretStr(new), previous_password=own.password)
+    await hooks.replace_credentials(both)
+    try:
+        await session.client.users.change_password(
+            request.name, own.password.get_secret_value(), new, confirm=True
+        )
+    except (DeviceError, AuthError, SessionRenewed):  # the device has done nothing
+        await hooks.replace_credentials(own.model_copy(update={"previous_password": None}))
+        raise
+    session.device.credentials = both
     return Done()
 
 

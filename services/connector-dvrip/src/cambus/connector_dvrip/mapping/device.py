@@ -8,6 +8,7 @@ from typing import Any, Final
 from cambus.connector.driver import DeviceDescription
 from cambus.connector_dvrip.clock import DeviceZone
 from cambus.connector_dvrip.mapping.native import json_object, text
+from cambus.connector_dvrip.whereabouts import Claimed
 from cambus.dvrip.messages import system as native
 from cambus.dvrip.messages.login import LoginReply
 from cambus.dvrip.messages.system import SystemInfo, WorkState
@@ -54,6 +55,8 @@ class Facts:
         functions: its feature switches by group.
         mac: of its first network interface.
         max_connections: how many TCP connections it takes.
+        called_from: where it dialled us from; None if we dialled it.
+        claimed: what it says its address is.
     """
 
     login: LoginReply
@@ -63,6 +66,8 @@ class Facts:
     functions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     mac: str = ""
     max_connections: int = 0
+    called_from: str | None = None
+    claimed: Claimed = field(default_factory=Claimed)
 
     @property
     def channels(self) -> int:
@@ -85,7 +90,9 @@ def description_of(facts: Facts, zone: DeviceZone) -> DeviceDescription:
         software_version=text(info.software_version),
         build_time=None if info.build_time is None else zone.to_utc(info.build_time),
         channels=channels_of(facts),
+        connection="dialled" if facts.called_from is None else "registered",
         encrypted=False,
+        address=facts.called_from,
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from cambus.connector.errors import CredentialsRefused, EndReason, SessionEnd
+from cambus.dvrip.backoff import DialState, dial_state
 from cambus.dvrip.codes import SESSION_LOST, AuthReason
 from cambus.dvrip.errors import (
     AuthError,
@@ -14,6 +15,7 @@ from cambus.dvrip.errors import (
     ProtocolError,
     Refused,
     RequestTimeout,
+    SessionRenewed,
     TransportError,
     Unsupported,
 )
@@ -30,6 +32,35 @@ AUTH_DETAILS: Final = {
     AuthReason.LOGIN_REQUIRED: "login-required",
 }
 """A reason of its own for each refusal (DVRIP §5)."""
+
+_REASONS: Final = {
+    116: "licence",
+    117: "malformed-message",
+    118: "no-ptz-protocol",
+    120: "channel-not-enabled",
+    208: "bad-input",
+    213: "rights-exceed-group",
+    214: "bad-password-format",
+    215: "wrong-password",
+    216: "reserved-account",
+    512: "upgrade-not-started",
+    513: "upgrade-data",
+    514: "upgrade-failed",
+    521: "defaults-failed",
+    523: "defaults-invalid",
+    601: "import-failed",
+    604: "write-failed",
+    606: "verification-failed",
+    608: "unreadable",
+}
+"""What the device refuses for a reason a caller can do something about (DVRIP §16)."""
+
+_LOST: Final = {
+    "keepalive": EndReason.KEEPALIVE_LOST,
+    "ended the session": EndReason.FORCED_LOGOUT,
+    "newer connection": EndReason.REPLACED,
+}
+"""What the words of a lost connection mean; else it was just lost."""
 
 _CONNECTING: Final = frozenset({"connect"})
 _REFUSALS: Final[dict[str, type[bus.BadRequest | bus.Conflict | bus.Overloaded | bus.TooLarge]]] = {
@@ -55,6 +86,8 @@ def end_of_session(error: DvripError | None) -> SessionEnd:
     """Return why a session, or a stream, that was up ended; None: we closed it."""
     if error is None:
         return SessionEnd(EndReason.CONNECTION_LOST, "closed by us")
+    if isinstance(error, AuthError) and dial_state(error) is not DialState.BACKOFF:
+        return end_of_attempt(error)  # it let us in before; it is not to be asked again at once
     reason = _end_reason(error)
     code = getattr(error, "code", None)
     return SessionEnd(reason, str(error), None if code is None else str(code))
@@ -64,12 +97,9 @@ def _end_reason(error: DvripError) -> EndReason:  # noqa: PLR0911  # a table of 
     match error:
         case ConnectionLimit():
             return EndReason.CONNECTION_LIMIT
-        case ConnectionLost() if "keepalive" in str(error):
-            return EndReason.KEEPALIVE_LOST
-        case ConnectionLost() if "ended the session" in str(error):
-            return EndReason.FORCED_LOGOUT
         case ConnectionLost() | Refused(reason="closed"):
-            return EndReason.CONNECTION_LOST
+            text = str(error)
+            return next((why for words, why in _LOST.items() if words in text), EndReason.CONNECTION_LOST)
         case RequestTimeout(name=name) if name in _CONNECTING:
             return EndReason.UNREACHABLE
         case TransportError():
@@ -97,6 +127,8 @@ def command_error(error: DvripError) -> bus.CambusError:  # noqa: PLR0911  # a t
             return _device_error(error)
         case ConnectionLimit():
             return bus.Overloaded(str(error), reason="connection-limit", device_code=_code(error))
+        case SessionRenewed():
+            return bus.Offline(str(error), reason="session-renewed", retryable=True)
         case AuthError(code=code) if code in SESSION_LOST:
             return bus.Offline("the device forgot the session", reason="session-expired", retryable=True)
         case AuthError():
@@ -123,10 +155,6 @@ def _device_error(error: DeviceError) -> bus.CambusError:  # noqa: PLR0911  # a 
             return bus.NotFound(str(error), device_code=code)
         case 112 | 114 | 209:
             return bus.Conflict(str(error), reason="exists", device_code=code, retryable=False)
-        case 118:
-            return bus.DeviceRefused(str(error), reason="no-ptz-protocol", device_code=code)
-        case 120:
-            return bus.DeviceRefused(str(error), reason="channel-not-enabled", device_code=code)
         case 121:
             return bus.Offline(str(error), reason="channel-offline", device_code=code)
         case 212:
@@ -136,7 +164,8 @@ def _device_error(error: DeviceError) -> bus.CambusError:  # noqa: PLR0911  # a 
         case 511:
             return bus.Conflict(str(error), reason="upgrade-under-way", device_code=code)
         case _:
-            return bus.DeviceRefused(str(error), device_code=code)
+            reason = _REASONS.get(error.code or 0, bus.DeviceRefused.REASON)
+            return bus.DeviceRefused(str(error), reason=reason, device_code=code)
 
 
 def _refused(error: Refused) -> bus.CambusError:

@@ -42,10 +42,10 @@ def file_query(request: RecordingFindRequest, channel: int, zone: DeviceZone) ->
     """
     if request.stream is not None and request.stream not in STREAM_NUMBERS:
         raise Unsupported(f"the device records no stream {request.stream}")
-    begin, _ = read_cursor(request.cursor, zone.to_local(request.start))
-    end = zone.to_local(request.end)
-    if end <= zone.to_local(request.start):
+    if request.end <= request.start:
         raise BadRequest("end: wanted a time after start")
+    start, end = zone.span_to_local(request.start, request.end)
+    begin, _ = read_cursor(request.cursor, start)
     return FileQuery(
         channel=channel,
         begin=begin,
@@ -88,12 +88,13 @@ def recording_of(
     end = record.end or (named.end if named else None)
     if begin is None or end is None or len(record.name) > 500:
         return None
+    start, stop = zone.span_to_utc(begin, end)
     return DeviceRecording(
         id=record.name,
         channel=request.channel,
         stream=request.stream or "main",
-        start=zone.to_utc(begin),
-        end=zone.to_utc(max(begin, end)),
+        start=start,
+        end=stop,
         bytes=max(record.length_kib, 0) * KIB,
         event=_CAUSES.get(record.event, RecordingCause.OTHER),
         kind=request.kind,

@@ -1,9 +1,11 @@
 // The page: devices on the left, the wall of pictures, recordings and alarms on the right.
 
 import { ApiError, get, post, setToken } from "./api.js";
-import { element, Tile } from "./tile.js";
+import { chooseDevice } from "./recorded.js";
+import { channelName, element, Tile } from "./tile.js";
 
 const MOST_TILES = 16;
+const FIRST_TILES = 4;
 const DEVICES_MS = 4000;
 const ALARMS_MS = 4000;
 const HOURS = 24;
@@ -55,8 +57,11 @@ async function refreshDevices() {
   }
   const online = devices.filter((device) => device.online).length;
   say(devices.length ? `${online} of ${devices.length} devices online` : "no devices are known");
+  find("empty").textContent = devices.length
+    ? "Choose a channel on the left to see its picture."
+    : "No devices yet: write a devices.yaml and type cambusctl apply -f devices.yaml";
   drawDevices();
-  if (wished) openWished();
+  openWished();
 }
 
 let drawn = "";
@@ -91,7 +96,7 @@ function channelButton(device, channel) {
   const button = element(
     "button",
     { type: "button", className: "channel", disabled: !device.online && !tiles.has(key), dataset: { key } },
-    element("span", { textContent: channel.name || `channel ${channel.channel + 1}` }),
+    element("span", { textContent: channelName(channel) }),
     element("span", { textContent: channel.ptz ? "PTZ" : "" }),
   );
   button.setAttribute("aria-pressed", tiles.has(key));
@@ -101,38 +106,85 @@ function channelButton(device, channel) {
 
 const on = {
   close: (tile) => {
-    tiles.delete(tile.key);
-    tile.close();
-    if (chosen === tile) choose(null);
-    find("empty").hidden = tiles.size > 0;
-    drawDevices();
+    remove(tile);
+    remember();
   },
   choose: (tile) => choose(tile),
+  changed: () => remember(),
   trouble,
 };
 
-// `#gate-1/0/main` names a picture to open: what `media-relay.live.open` hands out as `page`.
-let wished = decodeURIComponent(location.hash.slice(1));
-function openWished() {
-  const [id, number, stream] = wished.split("/");
-  const device = devices.find((each) => each.id === id);
-  if (!device) return;
-  wished = "";
-  const channel = device.channels.find((each) => String(each.channel) === number);
-  const unknown = { channel: Number(number), name: "", ptz: false, streams: [stream] };
-  toggle(device, channel ?? unknown, stream);
+function remove(tile) {
+  tiles.delete(tile.key);
+  tile.close();
+  if (chosen === tile) choose(null);
+  find("empty").hidden = tiles.size > 0;
+  drawDevices();
 }
 
-function toggle(device, channel, stream) {
+// `#gate-1/0/main` names a picture to open - what `media-relay.live.open` hands out as `page` -, commas part several.
+// Without one the page opens with the first cameras; once somebody has chosen, the address keeps what is open.
+const wishes = () => location.hash.slice(1).split(",").filter(Boolean);
+let wished = wishes();
+let untouched = !wished.length;
+
+window.addEventListener("hashchange", () => {
+  for (const tile of [...tiles.values()]) remove(tile);
+  wished = wishes();
+  untouched = !wished.length;
+  openWished();
+});
+
+function remember() {
+  untouched = false;
+  const open = [...tiles.values()].map((tile) => `${tile.key}/${tile.stream}`);
+  history.replaceState(null, "", `#${[...open, ...wished].join(",")}`);
+}
+
+function openWished() {
+  wished = wished.filter((wish) => !openNamed(...wish.split("/")));
+  if (untouched) openFirst();
+  if (!chosen && tiles.size) choose(tiles.values().next().value);
+}
+
+function openNamed(id, number, stream) {
+  const device = devices.find((each) => each.id === id);
+  if (!device) return false; // it may come
+  const channel = device.channels.find((each) => String(each.channel) === number);
+  open(device, channel ?? { channel: Number(number), name: "", ptz: false, streams: [] }, stream);
+  return true;
+}
+
+// The first channel of each device that is online, then the second ones.
+function openFirst() {
+  const cameras = devices.filter((device) => device.online)
+    .flatMap((device) => device.channels.map((channel, turn) => ({ device, channel, turn })))
+    .sort((one, other) => one.turn - other.turn);
+  for (const { device, channel } of cameras.slice(0, FIRST_TILES)) open(device, channel);
+  untouched = cameras.length === 0;
+}
+
+function toggle(device, channel) {
+  const tile = tiles.get(`${device.id}/${channel.channel}`);
+  if (tile) return on.close(tile);
+  choose(open(device, channel) ?? chosen);
+  remember();
+}
+
+// The tile; nothing if it can not be opened, or is already.
+function open(device, channel, stream) {
   const key = `${device.id}/${channel.channel}`;
-  if (tiles.has(key)) return on.close(tiles.get(key));
-  if (tiles.size >= MOST_TILES) return say(`${MOST_TILES} pictures are open, close one first`);
+  if (tiles.has(key)) return;
+  if (tiles.size >= MOST_TILES) {
+    say(`${MOST_TILES} pictures are open, close one first`);
+    return;
+  }
   const tile = new Tile(device, channel, on, stream);
   tiles.set(key, tile);
   find("wall").append(tile.root);
   find("empty").hidden = true;
-  choose(tile);
   drawDevices();
+  return tile;
 }
 
 function choose(tile) {
@@ -141,6 +193,7 @@ function choose(tile) {
   chosen = tile;
   chosen?.choose(true);
   refreshRecordings();
+  chooseDevice(tile);
 }
 
 async function refreshRecordings() {
@@ -162,7 +215,7 @@ async function refreshRecordings() {
   }
   if (tile !== chosen) return;
   const none = recorders ? `None in the last ${HOURS} hours.` : "No recorder is running.";
-  note.textContent = spans.length ? `Channel ${tile.channel + 1} of ${tile.device}, last ${HOURS} hours` : none;
+  note.textContent = spans.length ? `${tile.name}, last ${HOURS} hours` : none;
   list.replaceChildren(...spans.map((span) => recordingEntry(tile, span)));
 }
 
@@ -179,7 +232,7 @@ function recordingEntry(tile, span) {
 async function playRecording(tile, span) {
   const dialog = find("playback");
   const video = find("playback-video");
-  find("playback-title").textContent = `${tile.device} · ${day.format(new Date(span.start))}`;
+  find("playback-title").textContent = `${tile.name} · ${day.format(new Date(span.start))}`;
   find("playback-note").textContent = "preparing…";
   dialog.showModal();
   try {
@@ -198,11 +251,21 @@ async function playRecording(tile, span) {
 find("playback-video").addEventListener("error", () => {
   if (find("playback").open) find("playback-note").textContent = "This browser cannot play the recording (H.265, perhaps).";
 });
+find("playback-video").addEventListener("loadedmetadata", () => {
+  if (find("playback-video").videoWidth) return; // else it would play the sound before a black picture
+  find("playback-note").textContent = "This browser cannot show the picture of this recording (H.265, perhaps); this is its sound.";
+});
 find("playback").addEventListener("close", () => {
   find("playback-video").removeAttribute("src");
   find("playback-video").load();
 });
 find("playback").querySelector("button").addEventListener("click", () => find("playback").close());
+
+function place({ device, channel }) {
+  if (channel === null) return device;
+  const known = devices.find((each) => each.id === device)?.channels.find((each) => each.channel === channel);
+  return `${device} ${channelName(known ?? { channel })}`;
+}
 
 async function refreshAlarms() {
   let alarms;
@@ -214,7 +277,7 @@ async function refreshAlarms() {
   find("alarms-note").hidden = alarms.length > 0;
   find("alarms").replaceChildren(...alarms.map((alarm) => element("li", {}, element(
     "div", { className: alarm.raised ? "row" : "row over" },
-    element("span", { textContent: `${alarm.type}${alarm.raised ? "" : " over"} · ${alarm.device}${alarm.channel === null ? "" : `/${alarm.channel + 1}`}` }),
+    element("span", { textContent: `${alarm.type}${alarm.raised ? "" : " over"} · ${place(alarm)}` }),
     element("small", { textContent: clock.format(new Date(alarm.at)) }),
   ))));
 }

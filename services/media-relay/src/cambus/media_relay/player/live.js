@@ -2,7 +2,7 @@
 //
 // Text messages are JSON: {type: "open", mime, codecs, width, height} before each initialisation segment,
 // {type: "clock", media_s, wall_ms, sent_ms} before keyframes, {type: "error", code, text, retryable} before the
-// relay closes. Binary messages are MP4.
+// relay closes, {type: "end"} behind the last picture of a recording. Binary messages are MP4.
 
 const KEEP_S = 12; // of the past, for a short look back while paused
 const BEHIND_S = 2.5; // jump to the edge beyond this
@@ -12,13 +12,16 @@ const QUEUE_BYTES = 24 << 20;
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 
 export class LivePicture {
-  // `show(state)` gets {state: "connecting" | "playing" | "waiting" | "failed", text, facts}.
+  // `show(state)` gets {state: "connecting" | "playing" | "waiting" | "failed" | "ended", text, facts};
+  // facts.undecodable: it failed because this browser can not decode it.
+  // While `patient` is true, silence is no fault: the picture is held.
   constructor(video, address, show) {
     this.video = video;
     this.address = address;
     this.show = show;
     this.tries = 0;
     this.facts = {};
+    this.patient = false;
     this.timer = setInterval(() => this.#tend(), 250);
     this.#connect();
   }
@@ -33,7 +36,7 @@ export class LivePicture {
   }
 
   #connect() {
-    this.show("connecting", this.tries ? "connecting again…" : "connecting…");
+    this.show("connecting", this.tries ? this.why : "connecting…"); // why stays to be read while the relay waits
     this.heard = performance.now();
     const socket = new WebSocket(this.address);
     socket.binaryType = "arraybuffer";
@@ -65,20 +68,30 @@ export class LivePicture {
     this.#disconnect();
     if (this.closed || this.failed) return;
     const delay = RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)];
-    this.show("waiting", text || this.reason || "the connection broke off, trying again…");
+    this.why = text || this.reason || "the connection broke off, trying again…";
+    this.show("waiting", this.why);
     this.reason = null;
     this.retry = setTimeout(() => this.#connect(), delay);
   }
 
-  #fail(text) {
+  #fail(text, facts) {
     this.failed = true;
     this.#disconnect();
-    this.show("failed", text);
+    this.show("failed", text, facts);
+  }
+
+  // The last picture stays.
+  #end() {
+    this.failed = true;
+    clearInterval(this.timer);
+    this.socket = null;
+    this.show("ended", "the recording is over");
   }
 
   #told(message) {
     if (message.type === "open") this.#open(message);
     else if (message.type === "clock") this.#clock(message);
+    else if (message.type === "end") this.#end();
     else if (message.type === "error") {
       if (message.retryable) this.reason = `${message.text}\ntrying again…`;
       else this.#fail(message.text);
@@ -94,6 +107,7 @@ export class LivePicture {
         h265
           ? "The camera sends H.265, which this browser cannot decode here.\nUse a browser with H.265, the camera's H.264 stream (try the other stream above), or RTSP."
           : `This browser cannot decode ${message.mime}.`,
+        { undecodable: true },
       );
     }
     this.queue = [];
@@ -151,6 +165,7 @@ export class LivePicture {
   // Four times a second: keep to the edge, notice silence, say how it goes.
   #tend() {
     if (!this.socket) return;
+    if (this.patient) this.heard = performance.now();
     if (performance.now() - this.heard > SILENCE_MS) return this.#again("no picture comes, trying again…");
     const video = this.video;
     if (video.error) return this.#again("the picture could not be decoded, trying again…");

@@ -53,12 +53,21 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
+// What the device calls it; else its number, as on the bus and in cambusctl.
+export function channelName(channel) {
+  return channel.name || `channel ${channel.channel}`;
+}
+
 export class Tile {
   constructor(device, channel, on, stream) {
     this.device = device.id;
     this.channel = channel.channel;
     this.on = on;
-    this.stream = stream || channel.streams[0] || "main";
+    this.name = `${channelName(channel)} · ${device.name}`;
+    this.streams = channel.streams.length ? [...channel.streams] : ["main", "sub"];
+    this.stream = stream || this.streams[0];
+    if (!this.streams.includes(this.stream)) this.streams.push(this.stream);
+    this.untried = stream ? [] : this.streams.filter((each) => each !== this.stream); // nobody chose: any will do
     this.root = this.#build(device, channel);
     this.#play();
   }
@@ -81,14 +90,12 @@ export class Tile {
     this.message = element("p", { className: "message" });
     this.message.setAttribute("role", "status");
     this.facts = element("div", { className: "facts" });
-    const streams = channel.streams.length ? [...channel.streams] : ["main", "sub"];
-    if (!streams.includes(this.stream)) streams.push(this.stream);
-    const choice = element("select", { ariaLabel: "Stream" }, ...streams.map((name) => new Option(name, name)));
-    choice.value = this.stream;
-    choice.addEventListener("change", () => {
-      this.stream = choice.value;
-      this.picture.close();
-      this.#play();
+    this.choice = element("select", { ariaLabel: "Stream" }, ...this.streams.map((name) => new Option(name, name)));
+    this.choice.value = this.stream;
+    this.choice.addEventListener("change", () => {
+      this.untried = [];
+      this.#switch(this.choice.value);
+      this.on.changed(this);
     });
     const sound = iconButton("silent", "Sound on");
     sound.addEventListener("click", () => {
@@ -102,11 +109,10 @@ export class Tile {
     close.addEventListener("click", () => this.on.close(this));
     const pad = channel.ptz ? [this.#ptz()] : [];
     this.screen = element("div", { className: "screen" }, this.video, this.message, ...pad);
-    const name = channel.name || `channel ${channel.channel + 1}`;
     const root = element(
       "article",
       { className: "tile", dataset: { key: this.key } },
-      element("header", {}, element("strong", { textContent: `${device.name} · ${name}` }), choice, sound, full, close),
+      element("header", {}, element("strong", { textContent: this.name, title: `${this.name} (${this.key})` }), this.choice, sound, full, close),
       this.screen,
       this.facts,
     );
@@ -115,12 +121,20 @@ export class Tile {
     return root;
   }
 
+  #switch(stream) {
+    this.stream = stream;
+    this.choice.value = stream;
+    this.picture.close();
+    this.#play();
+  }
+
   #play() {
     const address = liveAddress(this.device, this.channel, this.stream);
     this.picture = new LivePicture(this.video, address, (state, text, facts) => this.#show(state, text, facts));
   }
 
   #show(state, text, facts = {}) {
+    if (facts.undecodable && this.untried.length) return this.#switch(this.untried.shift());
     this.root.dataset.state = state;
     this.message.textContent = text;
     this.message.hidden = state === "playing";

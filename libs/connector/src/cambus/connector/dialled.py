@@ -1,0 +1,176 @@
+"""A device we dial: whenever there is no session, another try follows.
+
+disconnected --> connecting --> online
+     ^               |            |
+     +-- back-off <--+------------+
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from cambus.bus.errors import BusError
+from cambus.connector.backoff import Backoff
+from cambus.connector.device_presence import epoch_after
+from cambus.connector.driver import DeviceSession, Driver
+from cambus.connector.errors import CredentialsRefused, EndReason, SessionEnd
+from cambus.connector.surroundings import Surroundings
+from cambus.connector.unit import DeviceUnit
+from cambus.schemas.events import device as device_events
+from cambus.schemas.state.credentials import Credentials
+from cambus.schemas.state.devices import DeviceRecord
+from cambus.schemas.state.presence import DeviceState
+
+REBOOT_POLL_S: Final = 5.0
+"""How often a device that restarts is tried at least: it is expected back, not away."""
+
+REBOOT_S: Final = 300.0
+"""How long a device may take to restart before it counts as away."""
+
+NO_MATTER_WHICH: Final = frozenset({"locked", "blacklisted"})
+"""Refusals whatever the password: another one would not open, and may count as one more wrong one."""
+
+_REFUSED: Final = frozenset({DeviceState.CREDENTIALS_REJECTED, DeviceState.LOCKED})
+
+
+class DialledUnit(DeviceUnit):
+    """A device that is dialled by the holder of its shard.
+
+    Args:
+        record: what the device is to be.
+        driver: makes it.
+        around: what all devices share.
+        epoch: the lease revision it is held under.
+        owned: whether the lease is certainly ours at this instant.
+
+    Raises:
+        InvalidRecord: the driver can not work with the record.
+    """
+
+    def __init__(
+        self,
+        record: DeviceRecord,
+        driver: Driver[Any],
+        around: Surroundings,
+        *,
+        epoch: int,
+        owned: Callable[[], bool],
+    ) -> None:
+        self._owned = owned
+        self._backoff = Backoff(around.backoff)
+        self._retry = asyncio.Event()
+        self._expected_until = 0.0
+        super().__init__(record, driver, around, epoch=epoch)
+
+    def owned(self) -> bool:
+        """Whether this replica certainly holds the device at this instant."""
+        return self._owned()
+
+    async def renewed(self, epoch: int) -> None:
+        """The device is held under a new epoch: say so on presence and replies."""
+        await self._renew(epoch)
+
+    def credentials_changed(self, name: str) -> None:
+        """A credential was written: if it is this device's and it is not online, it is tried at once."""
+        reference = self.record.credentials
+        if reference is not None and reference.name == name and self.session is None:
+            self._backoff.reset()
+            self._retry.set()
+
+    # --- one try after the other ------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            await self._take_over()
+            self._move(DeviceState.CONNECTING)
+            self.presence.connecting(self.epoch)
+            while not self._stopping:  # a cancellation may get lost in what ends in the same turn
+                ended = await self._episode(self._connect)
+                if not self._stopping:
+                    await self._wait(self._report(ended))
+        finally:
+            await self._finish()
+
+    async def _take_over(self) -> None:
+        """Go on from what the last holder showed; a credential it saw refused is not tried sooner here."""
+        try:
+            last = await self._around.board.last(self.id)
+        except BusError:
+            return
+        self.presence.adopt(last)
+        self.epoch = epoch_after(last, self.epoch)
+        if last is None or last.retry_at is None or last.state not in _REFUSED:
+            return
+        reference = self.record.credentials
+        written = None if reference is None else self._around.credentials.written(reference.name)
+        refused_at = last.last_error.at if last.last_error else None
+        if written is None or refused_at is None or written < refused_at:
+            self._backoff.refused()
+            self._move(last.state)
+            self.presence.renewed(self.epoch)
+            await self._wait(min((last.retry_at - datetime.now(UTC)).total_seconds(), 1800.0))
+
+    async def _connect(self) -> DeviceSession:
+        """Log in with the stored account; if that is refused, with the one before it, if there is one."""
+        reference = self.record.credentials
+        if reference is None:
+            session: DeviceSession = await self._device.connect(None)
+            return session
+        credentials = self._around.credentials.open(reference.name)
+        try:
+            session = await self._device.connect(credentials)
+        except CredentialsRefused as refusal:
+            if credentials.previous_password is None or refusal.detail in NO_MATTER_WHICH:
+                raise
+            before = Credentials(username=credentials.username, password=credentials.previous_password)
+            session = await self._device.connect(before)
+            await self.replace_credentials(before)
+            return session
+        if credentials.previous_password is not None:
+            await self.replace_credentials(credentials.model_copy(update={"previous_password": None}))
+        return session
+
+    async def _wait(self, delay_s: float) -> None:
+        """Sleep, unless there is reason to try at once."""
+        self._retry.clear()
+        try:
+            async with asyncio.timeout(max(delay_s, 0.0)):
+                await self._retry.wait()
+        except TimeoutError:
+            return
+
+    def _came_up(self, now: float) -> None:
+        self._backoff.online(now)
+
+    # --- why, and when again ----------------------------------------------------------------------------
+
+    def _report(self, end: SessionEnd) -> float:
+        """Show why there is no session; return the seconds until the next try."""
+        delay_s = self._delay(end)
+        retry_at = datetime.now(UTC) + timedelta(seconds=delay_s)
+        self.presence.offline(end, self.epoch, retry_at)
+        self._move(self.presence.current.state)
+        self._log_away(end, retry_s=round(delay_s, 1))
+        if isinstance(end, CredentialsRefused):
+            self.spawn(self._tell_refused(end, retry_at), "refusal")
+        return delay_s
+
+    def _delay(self, end: SessionEnd) -> float:
+        if isinstance(end, CredentialsRefused):
+            return self._backoff.refused()
+        now = asyncio.get_running_loop().time()
+        if end.reason is EndReason.REBOOTING:
+            self._expected_until = now + REBOOT_S
+        delay_s = self._backoff.failed(now)
+        expected = self.presence.upgrading or now < self._expected_until
+        return min(delay_s, REBOOT_POLL_S) if expected else delay_s
+
+    async def _tell_refused(self, end: CredentialsRefused, retry_at: datetime) -> None:
+        await self.events.tell(
+            device_events.AUTH_FAILED,
+            reason=end.detail,
+            text=end.text,
+            direction="to-device",
+            retry_at=retry_at,
+        )

@@ -1,0 +1,120 @@
+"""What was given out before this replica came on duty and is not settled: NATS gives it out again, but late.
+
+After a crash the new events of a device come at once, and those that the dead router had taken only after the time
+for its signs of life has run out, in no particular order. So each event waits for the older ones of its device.
+Which of those are settled NATS does not tell; how many are not it does. When so many have come again the others need
+not be waited for, and in no case longer than NATS takes to give out again what nobody works on.
+"""
+
+import asyncio
+import logging
+from bisect import bisect_left
+from collections.abc import Callable
+
+from cambus.bus.connection import Bus
+from cambus.bus.consumer import device_of
+from cambus.bus.errors import AssetNotFound
+from cambus.bus.ordered import OrderedReader, from_sequence
+from cambus.schemas import assets
+
+logger = logging.getLogger(__name__)
+
+MOST_EVENTS = 100_000
+"""How far back is looked: as many events as there may be unsettled."""
+
+READ_S = 20.0
+
+
+class Backlog:
+    """The events that may come again, by device.
+
+    Args:
+        patience_s: seconds within which NATS has given out again what nobody works on.
+
+    Attributes:
+        on_news: called when fewer events are to be waited for.
+    """
+
+    def __init__(self, patience_s: float) -> None:
+        self.on_news: Callable[[], None] = lambda: None
+        self._patience_s = patience_s
+        self._open: dict[str, list[int]] = {}
+        self._count = 0
+        self._returned: set[int] = set()
+        self._end: asyncio.TimerHandle | None = None
+
+    async def learn(self, bus: Bus, durable: str, wanted: list[str]) -> None:
+        """Find out what is not settled; call it before the first event is taken.
+
+        Raises:
+            BusError: NATS refuses or does not answer.
+        """
+        self.forget()
+        try:
+            info = await bus.jetstream.call(f"CONSUMER.INFO.{assets.STREAM_EVENTS}.{durable}")
+        except AssetNotFound:
+            return
+        last = int(info["delivered"]["stream_seq"])
+        first = max(int(info["ack_floor"]["stream_seq"]), last - MOST_EVENTS) + 1
+        count = int(info["num_ack_pending"])
+        if count:
+            found = await _between(bus, wanted, first, last)
+            self.expect(found, count, self._patience_s)
+            logger.info("waiting for what comes again", extra={"unsettled": count, "devices": len(found)})
+
+    def expect(self, found: dict[str, list[int]], count: int, within_s: float) -> None:
+        """Wait for these events, by device and ascending, of which `count` are unsettled; at most so long."""
+        self.forget()
+        self._open, self._count = found, count
+        self._end = asyncio.get_running_loop().call_later(within_s, self._give_up)
+
+    def forget(self) -> None:
+        """Wait for nothing any more."""
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
+        self._open, self._count = {}, 0
+        self._returned.clear()
+        self.on_news()
+
+    def _give_up(self) -> None:
+        if self._open:
+            logger.warning("what was to come again did not", extra={"devices": len(self._open)})
+        self.forget()
+
+    def older(self, device: str, seq: int) -> bool:
+        """Whether older events of the device are to be waited for."""
+        older = self._open.get(device)
+        return bool(older and older[0] < seq)
+
+    def settled(self, device: str, seq: int) -> None:
+        """An event is on its way, or done with: those behind it need not wait for it."""
+        older = self._open.get(device)
+        if not older:
+            return
+        place = bisect_left(older, seq)
+        if place == len(older) or older[place] != seq:
+            return
+        del older[place]
+        self._returned.add(seq)
+        if len(self._returned) >= self._count:
+            self.forget()
+        else:
+            self.on_news()
+
+
+async def _between(bus: Bus, wanted: list[str], first: int, last: int) -> dict[str, list[int]]:
+    """The events of each device from one number of the stream to another."""
+    found: dict[str, list[int]] = {}
+    start = from_sequence(first)
+    async with OrderedReader(
+        bus, assets.STREAM_EVENTS, wanted, start=start, headers_only=True, lifetime_s=READ_S
+    ) as reader:
+        if not reader.initial_pending:
+            return found
+        async for stored in reader:
+            if stored.seq <= last:
+                found.setdefault(device_of(stored.subject), []).append(stored.seq)
+            if stored.seq >= last or not stored.pending:
+                break
+    return found

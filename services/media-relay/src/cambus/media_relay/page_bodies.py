@@ -1,0 +1,33 @@
+"""What the page sends and gets: JSON, and nothing a foreign page's form could send."""
+
+from typing import Any, Final, TypeVar
+
+from aiohttp import web
+
+from cambus.schemas.codec import JSON, decode
+from cambus.schemas.errors import BadRequest
+from cambus.schemas.model import Message
+
+MAX_HOURS: Final = 24 * 31
+
+M = TypeVar("M", bound=Message)
+
+
+async def body_of(request: web.Request, wanted: type[M]) -> M:
+    """The JSON body; its content type must say so, which no foreign page's form can. Raises BadRequest."""
+    if request.content_type != JSON:
+        raise BadRequest(f"Content-Type: wanted {JSON}")
+    return decode(wanted, await request.read(), JSON)
+
+
+def json_answer(body: dict[str, Any]) -> web.Response:
+    """An answer that nobody keeps."""
+    return web.json_response(body, headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
+
+
+def hours_of(request: web.Request) -> int:
+    """How far back the query wants to look. Raises BadRequest."""
+    hours = request.query.get("hours", "24")
+    if not (hours.isascii() and hours.isdigit() and 0 < int(hours[:6]) <= MAX_HOURS):
+        raise BadRequest(f"hours: wanted 1 to {MAX_HOURS}")
+    return int(hours)

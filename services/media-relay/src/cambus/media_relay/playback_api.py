@@ -1,0 +1,133 @@
+"""The JSON interface of the player page for what devices recorded themselves.
+
+| | |
+|---|---|
+| `GET api/device-recordings?device=&channel=&hours=` | the newest recordings on the device, newest first |
+| `POST api/playback {device, channel, recording or start and end}` | `{session, stream}`; it waits for a viewer |
+| `POST api/playback/control {device, session, action, at, speed}` | `pause`, `resume`, `seek`, `speed` or `stop` it |
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+
+from aiohttp import web
+from pydantic import Field
+
+from cambus.bus.client import BusClient
+from cambus.media_relay.access import Access
+from cambus.media_relay.directory import Directory
+from cambus.media_relay.key import parse_key
+from cambus.media_relay.page_bodies import body_of, hours_of, json_answer
+from cambus.schemas.commands import recording
+from cambus.schemas.errors import BadRequest, NotFound
+from cambus.schemas.ids import SESSION_PREFIX, DeviceId
+from cambus.schemas.model import Instant, Message
+
+MAX_RECORDINGS: Final = 500
+MAX_PAGES: Final = 20
+TTL_S: Final = 60.0
+
+
+class PlaybackRequest(recording.RecordingPlayRequest):
+    """A playback of any device."""
+
+    device: DeviceId
+
+
+class ControlRequest(recording.RecordingSessionRequest):
+    """What a viewer wants of a playback."""
+
+    device: DeviceId
+    action: Literal["pause", "resume", "seek", "speed", "stop"]
+    at: Instant | None = Field(default=None, description="Where to, for `seek`.")
+    speed: float | None = Field(default=None, description="How fast, for `speed`.")
+
+
+class PlaybackApi:
+    """Answers the page's requests; each is checked by `access` first."""
+
+    def __init__(self, client: BusClient, directory: Directory, access: Access) -> None:
+        self._client = client
+        self._directory = directory
+        self._access = access
+
+    def routes(self) -> list[web.RouteDef]:
+        """What to add to the application."""
+        return [
+            web.get("/api/device-recordings", self._recordings),
+            web.post("/api/playback", self._play),
+            web.post("/api/playback/control", self._control),
+        ]
+
+    async def _recordings(self, request: web.Request) -> web.Response:
+        self._access.check_http(request)
+        key = parse_key(request.query.get("device", ""), request.query.get("channel", ""), "main")
+        await self._check_device(key.device)
+        end = datetime.now(UTC) + timedelta(days=1)  # its clock may be ahead
+        start = end - timedelta(days=1, hours=hours_of(request))
+        found: list[recording.DeviceRecording] = []
+        cursor: str | None = None
+        for _ in range(MAX_PAGES):
+            wanted = recording.RecordingFindRequest(channel=key.channel, start=start, end=end, cursor=cursor)
+            reply = await self._client.call(recording.FIND, wanted, device=key.device)
+            found = (found + reply.recordings)[-MAX_RECORDINGS:]
+            cursor = reply.cursor
+            if cursor is None:
+                break
+        newest = [each.model_dump(mode="json", exclude={"native"}) for each in reversed(found)]
+        return json_answer({"recordings": newest})
+
+    async def _play(self, request: web.Request) -> web.Response:
+        self._access.check_http(request)
+        wanted = await body_of(request, PlaybackRequest)
+        await self._check_device(wanted.device)
+        play = recording.RecordingPlayRequest(
+            channel=wanted.channel,
+            recording=wanted.recording,
+            start=wanted.start,
+            end=wanted.end,
+            stream=wanted.stream,
+            speed=wanted.speed,
+            on_touch=True,
+            claimant="player-page",
+            ttl_s=TTL_S,
+        )
+        reply = await self._client.call(recording.PLAY, play, device=wanted.device)
+        return json_answer({"session": reply.session, "stream": SESSION_PREFIX + reply.session})
+
+    async def _control(self, request: web.Request) -> web.Response:
+        self._access.check_http(request)
+        wanted = await body_of(request, ControlRequest)
+        await self._check_device(wanted.device)
+        spec, fields = _command(wanted)
+        reply = await self._client.call(
+            spec, spec.request(session=wanted.session, **fields), device=wanted.device
+        )
+        return json_answer(reply.model_dump(mode="json"))
+
+    async def _check_device(self, device: str) -> None:
+        if not await self._directory.exists(device):
+            raise NotFound("there is no such device", reason="no-such-device")
+
+
+def _command(wanted: ControlRequest) -> tuple[Any, dict[str, Message | Instant | float]]:
+    """The command an action stands for, and what it needs beside the session.
+
+    Raises:
+        BadRequest: that is missing.
+    """
+    match wanted:
+        case ControlRequest(action="seek", at=at):
+            if at is None:
+                raise BadRequest("at: wanted an instant to seek to")
+            return recording.SEEK, {"at": at}
+        case ControlRequest(action="speed", speed=speed):
+            if speed is None:
+                raise BadRequest("speed: wanted a number")
+            return recording.SPEED, {"speed": speed}
+        case ControlRequest(action="pause"):
+            return recording.PAUSE, {}
+        case ControlRequest(action="resume"):
+            return recording.RESUME, {}
+        case _:
+            return recording.STOP, {}

@@ -1,0 +1,226 @@
+"""One device of a campaign: ordering its upgrade once, and finding out what became of it."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from cambus.bus.client import BusClient
+from cambus.schemas.commands import upgrade
+from cambus.schemas.errors import CambusError, Conflict, DeadlineExceeded, Offline
+from cambus.schemas.model import Empty
+from cambus.schemas.state.upgrades import UpgradeAttempt, UpgradeCampaign
+from cambus.schemas.upgrades import UpgradeState
+from cambus.upgrade_manager.book import AttemptBook
+from cambus.upgrade_manager.jobs import job_of
+from cambus.upgrade_manager.settings import UpgradeManagerSettings
+from cambus.upgrade_manager.sightings import Sighting, Sightings
+from cambus.upgrade_manager.verdict import answered, ended, judged, ordered, put_back
+
+logger = logging.getLogger(__name__)
+
+INFO_TIMEOUT_S = 10.0
+
+
+class DeviceUpgrades:
+    """Deals with single devices of a campaign, each call with one. All state is in the book.
+
+    Args:
+        campaign: what was ordered; replaced when it is cancelled.
+        book: what is written of each device.
+        sightings: what is seen of them.
+        client: speaks to their connectors.
+        settings: deadlines.
+        may_act: whether this process still holds the campaign; asked right before anything is sent.
+    """
+
+    def __init__(
+        self,
+        campaign: UpgradeCampaign,
+        book: AttemptBook,
+        sightings: Sightings,
+        client: BusClient,
+        settings: UpgradeManagerSettings,
+        may_act: Callable[[], bool],
+    ) -> None:
+        self.campaign = campaign
+        self._book = book
+        self._sightings = sightings
+        self._client = client
+        self._settings = settings
+        self._may_act = may_act
+
+    # --- its turn ---------------------------------------------------------------------------------------
+
+    def can_begin(self, attempt: UpgradeAttempt, now: datetime) -> bool:
+        """Whether a queued device is there, and did not refuse just now."""
+        sighting = self._sightings.of(attempt.device)
+        if sighting is None:
+            return False
+        refused_now = (
+            attempt.session == sighting.session and _silent_s(attempt, now) < self._settings.silence_s
+        )
+        return not refused_now
+
+    async def begin(self, device: str) -> None:
+        """Order the upgrade at the device's connector; the order is on record before it goes out.
+
+        Raises:
+            BusError: NATS refuses or does not answer.
+        """
+        sighting = self._sightings.of(device)
+        if sighting is None or not self._may_act():
+            return
+        expected = self.campaign.firmware.version
+        now = datetime.now(UTC)
+        if expected is not None and sighting.version == expected and not self.campaign.force:
+            await self._book.change(
+                device,
+                lambda each: ended(
+                    each,
+                    now,
+                    UpgradeState.SKIPPED,
+                    reason="same-version",
+                    text="it runs that version",
+                    version_after=expected,
+                ),
+            )
+            return
+        job = job_of(self.campaign.id, device)
+        session, version = sighting.session, sighting.version
+        on_record = await self._book.change(
+            device, lambda each: ordered(each, now, job=job, session=session, version=version)
+        )
+        if on_record:
+            await self._order(device, job)
+
+    async def _order(self, device: str, job: str) -> None:
+        """Send the order.
+
+        An error that may be retried says that nothing was done. Where nobody can tell, the attempt stays as it is;
+        a conflict that will not pass is a job the connector has begun before: then only the version tells.
+        """
+        if not self._may_act():
+            return
+        firmware = self.campaign.firmware
+        request = upgrade.UpgradeStartRequest(
+            job=job,
+            object=firmware.object,
+            sha256=firmware.sha256 or "",
+            size_bytes=firmware.size_bytes or 0,
+            force=self.campaign.force,
+            expected_version=firmware.version,
+            confirm=True,
+        )
+        facts = {"device": device, "job": job}
+        try:
+            await self._client.call(upgrade.START, request, device=device)
+        except CambusError as error:
+            facts["reason"] = error.reason
+            if error.retryable:
+                logger.info("an upgrade waits for its next turn", extra=facts)
+                await self._put_back(device, reason=error.reason, text=error.text)
+            elif isinstance(error, Conflict):
+                logger.warning("an upgrade was begun before", extra=facts)
+                await self._answered(device)
+            elif isinstance(error, DeadlineExceeded | Offline):
+                logger.warning("it is unknown whether an upgrade began", extra=facts)
+            else:
+                logger.warning("a device refuses an upgrade", extra=facts)
+                await self._refused(device, error)
+        else:
+            logger.info("an upgrade began", extra=facts)
+            await self._answered(device)
+
+    async def _answered(self, device: str) -> None:
+        now = datetime.now(UTC)
+        await self._book.change(device, lambda each: answered(each, now))
+
+    async def _put_back(self, device: str, *, reason: str, text: str) -> None:
+        now = datetime.now(UTC)
+        await self._book.change(device, lambda each: put_back(each, now, reason=reason, text=text))
+
+    async def _refused(self, device: str, error: CambusError) -> None:
+        now = datetime.now(UTC)
+        await self._book.change(
+            device,
+            lambda each: ended(
+                each,
+                now,
+                UpgradeState.FAILED,
+                reason=error.reason,
+                text=error.text,
+                device_code=error.device_code,
+            ),
+        )
+
+    # --- under way --------------------------------------------------------------------------------------
+
+    def needs_attention(self, attempt: UpgradeAttempt, now: datetime) -> bool:
+        """Whether a device under way has been silent for so long that somebody should ask."""
+        return _silent_s(attempt, now) >= self._settings.silence_s
+
+    async def attend(self, attempt: UpgradeAttempt) -> None:
+        """Find out what became of a device under way.
+
+        Raises:
+            BusError: NATS refuses or does not answer.
+        """
+        info = await self._ask(attempt.device)
+        sighting = self._sightings.of(attempt.device)
+        known = info is not None and info.job == attempt.job
+        since = attempt.started_at
+        if info is not None and known and (info.state is None or not info.state.final):
+            since = attempt.updated_at  # under way: its events tell the rest, as long as there are any
+        elif info is not None and sighting is not None:
+            if not known and attempt.state is UpgradeState.PREPARING and attempt.session == sighting.session:
+                await self._order_lost(attempt)
+                return
+            await self._judge(attempt, info.software_version or sighting.version, sighting)
+        await self._give_up_late(attempt, since, there=sighting is not None)
+
+    async def _order_lost(self, attempt: UpgradeAttempt) -> None:
+        """Let it wait for another turn: its connector is the one that was asked, and would know the job."""
+        if self.needs_attention(attempt, datetime.now(UTC)):  # not one that is just on its way
+            text = "its connector never got the order"
+            await self._put_back(attempt.device, reason="order-lost", text=text)
+
+    async def _judge(self, attempt: UpgradeAttempt, version: str, sighting: Sighting) -> None:
+        now, expected = datetime.now(UTC), self.campaign.firmware.version
+        there_s = (now - sighting.since).total_seconds()
+        settled = min(there_s, _silent_s(attempt, now)) >= self._settings.settle_s
+        await self._book.change(
+            attempt.device, lambda each: judged(each, version, expected, now, settled=settled)
+        )
+
+    async def _give_up_late(self, attempt: UpgradeAttempt, since: datetime | None, *, there: bool) -> None:
+        now = datetime.now(UTC)
+        if now - (since or now) < timedelta(seconds=self._settings.device_deadline_s):
+            return
+        state = UpgradeState.UNKNOWN if there else UpgradeState.NOT_BACK
+        await self._book.change(
+            attempt.device,
+            lambda each: ended(each, now, state, reason="deadline", text="it did not finish in time"),
+        )
+
+    async def cancel(self, attempt: UpgradeAttempt) -> None:
+        """End an upgrade whose image is not wholly sent; `upgrade.finished` tells what came of it."""
+        if attempt.job is None or attempt.image_sent or not self._may_act():
+            return
+        request = upgrade.UpgradeCancelRequest(job=attempt.job)
+        try:
+            await self._client.call(upgrade.CANCEL, request, device=attempt.device)
+        except CambusError as error:
+            facts = {"device": attempt.device, "job": attempt.job, "reason": error.reason}
+            logger.info("could not cancel an upgrade", extra=facts)
+
+    async def _ask(self, device: str) -> upgrade.UpgradeInfoReply | None:
+        """What the device's connector says; None if there is none, or it cannot say."""
+        try:
+            return await self._client.call(upgrade.INFO, Empty(), device=device, timeout_s=INFO_TIMEOUT_S)
+        except CambusError:
+            return None
+
+
+def _silent_s(attempt: UpgradeAttempt, now: datetime) -> float:
+    """Seconds since anything was written of a device; endless if nothing ever was."""
+    return (now - attempt.updated_at).total_seconds() if attempt.updated_at is not None else float("inf")

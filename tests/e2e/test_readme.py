@@ -1,0 +1,173 @@
+"""Every command of the README, typed where `make run` runs what it runs."""
+
+import asyncio
+import json
+import os
+import re
+import shlex
+import signal
+import sysconfig
+from pathlib import Path
+
+import nats
+import pytest
+import pytest_asyncio
+from documented import ROOT, typed_lines
+from suite import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+README = ROOT / "README.md"
+LINES = typed_lines(README)
+CAMBUSCTL = str(Path(sysconfig.get_path("scripts")) / "cambusctl")
+FREE_PORTS = ("--nats-port", "0", "--http-port", "0", "--rtsp-port", "0")
+
+
+def lines_of(program: str, *but: str) -> list[str]:
+    """The README's lines that call a program, but for those with one of these words."""
+    return [line for line in LINES if line.split()[0] == program and not {*but} & {*line.split()}]
+
+
+async def begin(folder: Path, *arguments: str, nats_url: str = "", **variables: str):
+    """A process of cambusctl in a folder."""
+    return await asyncio.create_subprocess_exec(
+        CAMBUSCTL,
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=folder,
+        env={**os.environ, **({"CAMBUS_NATS_URL": nats_url} if nats_url else {}), **variables},
+    )
+
+
+async def end(process) -> tuple[str, str]:
+    """What a process still says when Ctrl-C ends it."""
+    if process.returncode is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        async with asyncio.timeout(60):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return out.decode(), err.decode()
+
+
+async def typed(folder: Path, nats_url: str, *arguments: str) -> tuple[int, str, str]:
+    """Run a command to its end."""
+    process = await begin(folder, *arguments, nats_url=nats_url)
+    try:
+        async with asyncio.timeout(90):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode, out.decode(), err.decode()
+
+
+def write_devices(folder: Path) -> None:
+    """The devices.yaml of the README and its password; nothing listens at its address."""
+    text = re.search(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)[1]
+    (folder / "devices.yaml").write_text(text.replace("192.0.2.10:34567", "127.0.0.1:1"))
+    (folder / "gate-1.secret").write_text("a password\n")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def demo(folder):
+    """The address of the NATS of a demonstration that has recorded something."""
+    process = await begin(folder, "demo", "--json", *FREE_PORTS, CAMBUS_DISK_RESERVE_MIB="0")
+    try:
+        async with asyncio.timeout(180):
+            told = {}
+            while told.get("event") != "running":
+                line = await process.stdout.readline()
+                assert line, (await process.stderr.read()).decode()
+                told = json.loads(line)
+
+        async def recorded() -> bool:
+            _, out, _ = await typed(folder, told["nats"], "recordings", "find", "gate")
+            return "recorded" in out
+
+        await until(recorded, within_s=60, what="something recorded")
+        yield told["nats"]
+    finally:
+        _, err = await end(process)
+    assert process.returncode in (0, 130)
+    assert "Traceback" not in err
+
+
+async def test_every_line_of_the_readme_is_known_here():
+    programs = {line.split()[0] for line in LINES}
+    assert programs == {"git", "make", ".", "cambusctl", "nats"}
+    assert [line for line in LINES if line.startswith("cambusctl up")] == ["cambusctl up -f devices.yaml"]
+    assert len(LINES) >= 12
+
+
+async def test_what_make_is_told_to_make_is_there():
+    makefile = (ROOT / "Makefile").read_text()
+    for line in lines_of("make"):
+        assert re.search(rf"^{line.split()[1]}:", makefile, re.MULTILINE), line
+    assert re.search(r"^run: install.*\n\t\$\(BIN\)/cambusctl demo$", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", lines_of("cambusctl", "--follow", "up", "doctor"))
+async def test_a_command_of_the_readme_does_what_it_should(line, demo, folder):
+    write_devices(folder)
+    code, out, err = await typed(folder, demo, *shlex.split(line)[1:])
+    assert code == 0, (line, out, err)
+    assert "Error" not in err
+
+
+@pytest.mark.parametrize("line", lines_of("nats"))
+async def test_any_client_may_send_it(line, demo):
+    _, verb, subject, body = shlex.split(line)
+    assert verb == "req"
+    client = await nats.connect(demo)
+    try:
+        reply = await client.request(subject, body.encode(), timeout=10)
+    finally:
+        await client.close()
+    assert (reply.headers or {}).get("Nats-Service-Error") is None
+    assert reply.data == b"{}"
+
+
+@pytest.mark.parametrize("line", [line for line in lines_of("cambusctl") if "--follow" in line])
+async def test_what_goes_on_tells_something_and_ends_with_ctrl_c(line, demo, folder):
+    process = await begin(folder, *shlex.split(line)[1:], nats_url=demo)
+    try:
+        async with asyncio.timeout(90):
+            assert await process.stdout.readline()
+    finally:
+        _, err = await end(process)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+
+
+async def test_doctor_has_nothing_against_the_demonstration_itself(demo, folder):
+    assert lines_of("cambusctl", "devices", "events")  # the README names it
+    assert "cambusctl doctor" in LINES
+    _, out, _ = await typed(folder, demo, "doctor", "--json")
+    problems = [each for each in json.loads(out)["findings"] if each["level"] == "problem"]
+    assert [each for each in problems if "gate-1" not in str(each)] == []
+
+
+async def test_up_runs_a_file_of_ones_own(tmp_path):
+    write_devices(tmp_path)
+    (line,) = (line for line in LINES if line.startswith("cambusctl up"))
+    arguments = shlex.split(line)[1:]
+    process = await begin(tmp_path, *arguments, *FREE_PORTS, CAMBUS_DISK_RESERVE_MIB="0")
+    shown = []
+    try:
+        async with asyncio.timeout(120):
+            while not any(each.startswith("Ctrl-C") for each in shown):
+                got = (await process.stdout.readline()).decode()
+                assert got, (await process.stderr.read()).decode()
+                shown.append(got)
+    finally:
+        await end(process)
+    assert any("1 device applied" in each for each in shown)
+    assert any("credentials.key" in each for each in shown)
+    assert process.returncode in (0, 130)
