@@ -27,7 +27,7 @@ def ledgers() -> list[Path]:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """One ledger as it stands: `prefix`, `count` and `requirements`."""
+    """One ledger as it stands: `prefix`, `numbers` ("1-29 40-52") and `requirements`."""
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(document, dict):
         raise SystemExit(f"{path.name}: not a mapping")
@@ -78,11 +78,17 @@ def faults_of_row(name: str, row: dict[str, Any]) -> list[str]:
     return faults
 
 
+def numbers(text: str) -> list[int]:
+    """The numbers of the requirements a protocol has, from ranges such as "1-29 40-52"."""
+    spans = [[int(end) for end in span.split("-")] for span in text.split()]
+    return [number for span in spans for number in range(span[0], span[-1] + 1)]
+
+
 def faults_of_ledger(path: Path) -> list[str]:
     """What is wrong with one ledger, a line each."""
     ledger = load(path)
     rows: dict[str, dict[str, Any]] = ledger["requirements"]
-    wanted = [f"{ledger['prefix']}-{number:03d}" for number in range(1, int(ledger["count"]) + 1)]
+    wanted = [f"{ledger['prefix']}-{number:03d}" for number in numbers(str(ledger["numbers"]))]
     faults = [f"{name}: missing from the ledger" for name in wanted if name not in rows]
     faults += [f"{name}: not a requirement of this protocol" for name in rows if name not in set(wanted)]
     for name, row in rows.items():

@@ -5,7 +5,7 @@ import pytest
 
 LEDGER = """\
 prefix: XX
-count: 2
+numbers: "1-2"
 requirements:
   XX-001: {{level: core, title: frames, status: {status}, tests: [{test}]}}
   XX-002: {{level: full, title: extras, status: todo}}
@@ -72,3 +72,7 @@ def test_a_run_is_red_when_a_named_test_was_skipped(
     assert result.ret == code
     if code:
         result.stdout.fnmatch_lines(["xx.yaml: XX-001 says done, but test_frames.py::test_it did not pass"])
+
+
+def test_the_numbers_of_a_protocol_may_have_gaps() -> None:
+    assert ledgers.numbers("1-3 7 10-11") == [1, 2, 3, 7, 10, 11]

@@ -1,0 +1,1 @@
+"""Puts GB/T 28181 cameras and recorders on the Cambus bus."""
