@@ -55,6 +55,7 @@ _SPECIAL_BUCKETS: Final = {
     assets.KV_LEASES: Asset(assets.KV_LEASES, 32 * MIB, ttl=True),
     assets.KV_POLICIES: Asset(assets.KV_POLICIES, 64 * MIB, history=5),
     assets.KV_DELIVERIES: Asset(assets.KV_DELIVERIES, 64 * MIB, max_age_s=8 * DAY_S),
+    assets.KV_REGISTRATIONS: Asset(assets.KV_REGISTRATIONS, 256 * MIB, ttl=True),
 }
 BUCKETS: Final = tuple(_SPECIAL_BUCKETS.get(name, Asset(name, 64 * MIB)) for name in assets.KV_BUCKETS)
 

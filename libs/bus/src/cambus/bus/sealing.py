@@ -5,6 +5,7 @@ open, so a new key is put in front, what is stored is sealed again, and the old 
 credential is bound to its name: moved under another name it does not open.
 """
 
+import hmac
 import logging
 import os
 import secrets
@@ -47,6 +48,11 @@ class KeyRing:
             raise SealError(f"wanted at least one key, each of {KEY_BYTES} random bytes")
         self._keys = {key_id(key): AESGCM(key) for key in keys}
         self._first = key_id(keys[0])
+        self._root = hmac.digest(keys[0], b"cambus-derived-keys", "sha256")
+
+    def derive(self, purpose: str) -> bytes:
+        """Return 32 secret bytes for another purpose: the same for all who have the first key, which they do not show."""
+        return hmac.digest(self._root, purpose.encode(), "sha256")
 
     @classmethod
     def load(cls, path: Path) -> "KeyRing":

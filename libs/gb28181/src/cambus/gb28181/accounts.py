@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from cambus.gb28181.versions import Version
 from cambus.sip.digest import Algorithm
 
 
@@ -32,6 +33,8 @@ class Account:
         no_qop: challenge it without qop: some firmware does not answer otherwise.
         date_header: send it our clock in the answer; some firmware does not bear it.
         algorithms: what it is challenged with, MD5 first.
+        version: the edition it speaks, whatever it announces; None believes it.
+        charset: what is written to it in; None for what its edition and its own messages suggest.
         known: False for a device nobody configured, taken or shown by the enrolment.
     """
 
@@ -43,6 +46,8 @@ class Account:
     no_qop: bool = False
     date_header: bool = True
     algorithms: tuple[Algorithm, ...] = (Algorithm.MD5,)
+    version: Version | None = None
+    charset: str | None = None
     known: bool = True
 
 

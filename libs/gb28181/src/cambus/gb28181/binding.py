@@ -23,6 +23,7 @@ class Binding:
         call_id: of its REGISTER.
         user_agent: its software, as it says.
         version: the edition it speaks.
+        charset: what is to be written to it in, if that was set.
     """
 
     code: str
@@ -33,6 +34,7 @@ class Binding:
     call_id: str = ""
     user_agent: str = ""
     version: Version = Version.GB2016
+    charset: str | None = None
 
     def is_source(self, peer: Peer) -> bool:
         """Whether something came from where the device is (§3.3): the same address, or the same connection."""

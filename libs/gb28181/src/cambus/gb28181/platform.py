@@ -28,6 +28,7 @@ from cambus.gb28181.manscdp.envelope import CONTENT_TYPES, Envelope, Root
 from cambus.gb28181.manscdp.presence import Keepalive
 from cambus.gb28181.registrar import (
     Bound,
+    Denied,
     DuplicateCode,
     Knocked,
     Offline,
@@ -110,7 +111,7 @@ class Told:
     subscribed: bool
 
 
-PlatformEvent = Online | Offline | Bound | Knocked | DuplicateCode | Told
+PlatformEvent = Online | Offline | Bound | Knocked | Denied | DuplicateCode | Told
 
 Handler = Callable[[RequestReceived], None]
 
@@ -252,7 +253,8 @@ class Gb28181Platform:
         """What to write to a device in."""
         binding = self.registrar.binding(code)
         usual = (binding.version if binding is not None else Version.GB2016).charset
-        return self.settings.charset or self._charsets.get(code, usual)
+        wanted = binding.charset if binding is not None else None
+        return wanted or self.settings.charset or self._charsets.get(code, usual)
 
     # --- requests of devices ----------------------------------------------------------------------------
 

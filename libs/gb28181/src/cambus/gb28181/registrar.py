@@ -94,7 +94,17 @@ class DuplicateCode:
     peers: tuple[Peer, ...]
 
 
-RegistrarEvent = Online | Bound | Offline | Knocked | DuplicateCode
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Something that calls itself a device was refused: `wrong-password`, `unknown` or `disabled`."""
+
+    code: str
+    peer: Peer
+    reason: str
+    user_agent: str
+
+
+RegistrarEvent = Online | Bound | Offline | Knocked | DuplicateCode | Denied
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +252,9 @@ class Registrar:
         right = self._matches(account, given)
         if not right or not account.enabled:
             self._failures.failed(code, peer.host, now)
-            return self._refuse("wrong-password" if account.known else "unknown")
+            reason = "unknown" if not account.known else "wrong-password" if account.enabled else "disabled"
+            self._events.append(Denied(code, peer, reason, _user_agent(request)))
+            return self._refuse(reason)
         if state is NonceState.STALE or not self._nonces.use(given.nonce, _count(given), wall):
             self.counts["stale-nonce"] += 1
             return self._challenge(account, wall, stale=True)
@@ -299,13 +311,16 @@ class Registrar:
             self._leave(code, OfflineReason.UNREGISTERED)
             return Answer(200, (*headers, ("Expires", "0")))
         granted = max(MIN_EXPIRES_S, min(DEFAULT_EXPIRES_S if wanted is None else wanted, MAX_EXPIRES_S))
-        self._bind(code, request, peer, now, wall, granted)
+        self._bind(account, request, peer, now, wall, granted)
         headers.append(("Expires", str(granted)))
         if contact:
             headers.append(("Contact", contact))
         return Answer(200, tuple(headers))
 
-    def _bind(self, code: str, request: Request, peer: Peer, now: float, wall: float, granted: int) -> None:
+    def _bind(
+        self, account: Account, request: Request, peer: Peer, now: float, wall: float, granted: int
+    ) -> None:
+        code = account.code
         device = self._devices.get(code)
         binding = Binding(
             code,
@@ -315,7 +330,8 @@ class Registrar:
             device.binding.registered_at if device is not None and device.online else wall,
             request.call_id,
             _user_agent(request),
-            Version.announced(request.headers.get(VERSION_HEADER)),
+            account.version or Version.announced(request.headers.get(VERSION_HEADER)),
+            account.charset,
         )
         self._refused.pop(code, None)
         self._events.append(Bound(code, binding))

@@ -9,6 +9,7 @@
 | `cambus-policies` | `RecordingPolicy`, `AlarmRule` | `cambus.schemas.keys` |
 | `cambus-upgrades` | `UpgradeCampaign`, `UpgradeAttempt` | `cambus.schemas.keys` |
 | `cambus-alarms` | `ActiveAlarm`: alarms that are raised and not cleared | `cambus.schemas.keys` |
+| `cambus-registrations` | `Registration`, `KnownDevice`: of devices that register | `cambus.schemas.keys` |
 | `cambus-deliveries` | `DeliveryProgress`: alarms that a sink did not take at once | event id |
 | `CAMBUS_EVENTS` | every event | subject `cambus.v1.evt.>` |
 | `CAMBUS_DEAD_LETTERS` | what a consumer gave up on | subject `cambus.v1.dead.>` |
@@ -27,6 +28,7 @@ KV_POLICIES: Final = "cambus-policies"
 KV_UPGRADES: Final = "cambus-upgrades"
 KV_ALARMS: Final = "cambus-alarms"
 KV_DELIVERIES: Final = "cambus-deliveries"
+KV_REGISTRATIONS: Final = "cambus-registrations"
 
 STREAM_EVENTS: Final = "CAMBUS_EVENTS"
 STREAM_DEAD_LETTERS: Final = "CAMBUS_DEAD_LETTERS"
@@ -44,6 +46,7 @@ KV_BUCKETS: Final = (
     KV_UPGRADES,
     KV_ALARMS,
     KV_DELIVERIES,
+    KV_REGISTRATIONS,
 )
 STREAMS: Final = (STREAM_EVENTS, STREAM_DEAD_LETTERS)
 OBJECT_STORES: Final = (OBJECTS_FIRMWARE, OBJECTS_PICTURES, OBJECTS_FILES)

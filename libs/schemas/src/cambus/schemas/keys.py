@@ -14,6 +14,9 @@
                       attempt.<campaign>.<device>           UpgradeAttempt
                       job.<device>                          UpgradeAttempt: what a connector began last
     cambus-alarms     <device>.<hash of the alarm key>      ActiveAlarm
+    cambus-registrations
+                      bound.<protocol>.<identity>           Registration
+                      known.<protocol>.<device>             KnownDevice
 
 In `cambus-devices` and `cambus-presence` the key is the device id, in `cambus-credentials` the name of the
 credentials. Every part is checked to be a token, so that no key can reach another's place.
@@ -39,6 +42,8 @@ KNOCKS: Final = "knock."
 CAMPAIGNS: Final = "campaign."
 ATTEMPTS: Final = "attempt."
 UPGRADE_JOBS: Final = "job."
+REGISTRATIONS: Final = "bound."
+KNOWN_DEVICES: Final = "known."
 
 
 def recording_policy(policy: str) -> str:
@@ -101,6 +106,16 @@ def inbound_hold(protocol: str, device: str) -> str:
 def knock(protocol: str, identity: str) -> str:
     """Return the key of a device nobody configured; identities may hold what keys of a bucket may not."""
     return f"{KNOCKS}{_tokens(protocol)}.{hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()}"
+
+
+def registration(protocol: str, identity: str) -> str:
+    """Return the key of where a device that registers is reached."""
+    return REGISTRATIONS + _tokens(protocol, identity)
+
+
+def known_device(protocol: str, device: str) -> str:
+    """Return the key of what a device that registers has said of itself."""
+    return KNOWN_DEVICES + _tokens(protocol, device)
 
 
 def active_alarm(device: str, alarm_key: str) -> str:

@@ -1,0 +1,160 @@
+"""What the GB/T 28181 connector can be told from outside, beside what every connector can."""
+
+import re
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, field_validator
+
+from cambus.connector.settings import ConnectorSettings
+from cambus.gb28181.codes import is_code
+
+_DOMAIN_DIGITS: Final = 10
+_PORTS: Final = re.compile(r"(\d{1,5})-(\d{1,5})")
+MAX_PORT: Final = 65_535
+
+MediaTransport = Literal["udp", "tcp-passive", "tcp-active"]
+
+
+class Gb28181Settings(ConnectorSettings):
+    """The settings of the GB/T 28181 connector. What concerns one device is an option of its record."""
+
+    gb28181_server_code: str = Field(
+        default="34020000002000000001",
+        description="Our own code of 20 digits (SIP server ID), as devices are told to register with.",
+    )
+    gb28181_domain: str = Field(
+        default="", description="Our SIP domain, 10 digits; by default the first ten of our code."
+    )
+    gb28181_realm: str = Field(default="", description="Realm of the digest; by default our domain.")
+    gb28181_host: str = Field(default="127.0.0.1", description="Address listened on for SIP, UDP and TCP.")
+    gb28181_port: Annotated[int, Field(ge=0, le=MAX_PORT)] = Field(
+        default=5060, description="Port for SIP, UDP and TCP; 0 takes one that is free."
+    )
+    gb28181_advertised: str = Field(
+        default="",
+        description="HOST[:PORT] under which devices reach us for SIP, where that is not the address listened on "
+        "(behind NAT, in a container, with a wildcard address).",
+    )
+    gb28181_media_host: str = Field(default="127.0.0.1", description="Address listened on for media.")
+    gb28181_media_advertised: str = Field(
+        default="",
+        description="Address devices send media to; by default the host of CAMBUS_GB28181_ADVERTISED, else the address "
+        "listened on. The first thing to check where signalling works and no picture comes.",
+    )
+    gb28181_media_ports: str = Field(
+        default="", description="Ports for media, FIRST-LAST; empty: any that is free. One for each open stream."
+    )
+    gb28181_media_transport: MediaTransport = Field(
+        default="tcp-passive",
+        description="How media comes unless a device's record says otherwise: udp, tcp-passive (the device connects to "
+        "us) or tcp-active (we connect to the device).",
+    )
+    gb28181_media_allowed_hosts: str = Field(
+        default="",
+        description="Addresses beside a device's own we may connect to for tcp-active media, with commas between.",
+    )
+    gb28181_media_allow_loopback: bool = Field(
+        default=False, description="Connect to devices on this host for media as well; for tests."
+    )
+    gb28181_unknown: Literal["refuse", "pending", "enrol"] = Field(
+        default="refuse",
+        description="What becomes of a device without a record: it is refused; or, if it shows the common password, "
+        "listed (`cambusctl devices --pending`) and refused, or given a record.",
+    )
+    gb28181_common_credentials: str = Field(
+        default="",
+        description="Name of the stored credentials whose password devices without a record have to show.",
+    )
+    gb28181_redirect: str = Field(
+        default="", description="SIP URI of another server devices are sent to once they have authenticated."
+    )
+    gb28181_connection_grace_s: Annotated[float, Field(ge=0, le=300)] = Field(
+        default=5.0, description="Seconds a device may be without its TCP connection before it counts as offline."
+    )
+    gb28181_syncs: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=20, description="Devices asked for their catalog at a time."
+    )
+    gb28181_catalog_max_age_s: Annotated[float, Field(ge=60)] = Field(
+        default=86_400.0, description="Seconds after which the catalog of a device is asked for again."
+    )
+
+    @property
+    def domain(self) -> str:
+        """Our SIP domain."""
+        return self.gb28181_domain or self.gb28181_server_code[:_DOMAIN_DIGITS]
+
+    @property
+    def realm(self) -> str:
+        """Of the digest."""
+        return self.gb28181_realm or self.domain
+
+    @property
+    def advertised_host(self) -> str:
+        """The host devices reach us at, without the port; empty if none was set."""
+        return split_address(self.gb28181_advertised)[0] if self.gb28181_advertised else ""
+
+    @property
+    def media_advertised(self) -> str:
+        """Where devices send media."""
+        return self.gb28181_media_advertised or self.advertised_host or self.gb28181_media_host
+
+    @property
+    def media_ports(self) -> tuple[int, ...]:
+        """The ports for media; empty for any."""
+        return read_ports(self.gb28181_media_ports)
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """Where we may connect to beside a device's own address."""
+        return frozenset(host.strip() for host in self.gb28181_media_allowed_hosts.split(",") if host.strip())
+
+    @field_validator("gb28181_server_code")
+    @classmethod
+    def _code(cls, value: str) -> str:
+        if not is_code(value):
+            raise ValueError("wanted 20 digits")
+        return value
+
+    @field_validator("gb28181_domain")
+    @classmethod
+    def _digits(cls, value: str) -> str:
+        if value and not (len(value) == _DOMAIN_DIGITS and value.isascii() and value.isdigit()):
+            raise ValueError("wanted 10 digits")
+        return value
+
+    @field_validator("gb28181_advertised")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value:
+            split_address(value)
+        return value
+
+    @field_validator("gb28181_media_ports")
+    @classmethod
+    def _range(cls, value: str) -> str:
+        read_ports(value)
+        return value
+
+
+def split_address(text: str) -> tuple[str, int | None]:
+    """Split HOST[:PORT], an IPv6 host in brackets if a port follows. Raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or (":" in host and not host.startswith("[")):
+        host, port = text, ""
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or (port and not (port.isdigit() and 0 < int(port) <= MAX_PORT)):
+        raise ValueError("wanted HOST or HOST:PORT")
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - refused here
+        raise ValueError("wanted an address devices can reach, not a wildcard")
+    return host, int(port) if port else None
+
+
+def read_ports(text: str) -> tuple[int, ...]:
+    """The ports of FIRST-LAST; none for an empty text. Raises ValueError."""
+    if not text:
+        return ()
+    match = _PORTS.fullmatch(text.strip())
+    first, last = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 0 < first <= last <= MAX_PORT:
+        raise ValueError("wanted FIRST-LAST, such as 30000-30999")
+    return tuple(range(first, last + 1))
