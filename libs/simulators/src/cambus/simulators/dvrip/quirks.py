@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cambus.dvrip.device_quirks import DeviceQuirks, quirk
+from cambus.dvrip.device_quirks import DeviceQuirks
+from cambus.simulators.switches import Switches, quirk
 
 
 @dataclass
-class Quirks(DeviceQuirks):
-    """Deviations from `classic`; the defaults are none. See `DeviceQuirks.update` for setting them by text."""
+class Quirks(DeviceQuirks, Switches):
+    """Deviations from `classic`; the defaults are none. See `Switches.update` for setting them by text."""
 
     audio: bool = quirk(True, "sound in live streams")
     info_frames: bool = quirk(False, "an information frame (vehicle data) every second")

@@ -311,7 +311,7 @@ class DvripSimulator:
         return raised[0]
 
     def update_quirks(self, values: Mapping[str, Any]) -> None:
-        """Set quirks by name; see `DeviceQuirks.update`."""
+        """Set quirks by name; see `Switches.update`."""
         self.quirks.update(values)
 
     def force_logout(self) -> None:

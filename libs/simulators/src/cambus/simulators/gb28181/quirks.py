@@ -7,7 +7,7 @@ its status and the method it answers (`200 INVITE`).
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cambus.dvrip.device_quirks import Switches, quirk
+from cambus.simulators.switches import Switches, quirk
 
 
 @dataclass
