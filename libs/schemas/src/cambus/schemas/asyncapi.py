@@ -24,6 +24,7 @@ from cambus.schemas.errors import ErrorReply
 from cambus.schemas.model import Message
 from cambus.schemas.state.alarm_rule import AlarmRule
 from cambus.schemas.state.alarms import ActiveAlarm
+from cambus.schemas.state.cascade import CascadeLink, CascadeNumbers, CascadeStatus
 from cambus.schemas.state.credentials import SealedCredentials
 from cambus.schemas.state.dead_letters import DeadLetter
 from cambus.schemas.state.deliveries import DeliveryProgress
@@ -51,6 +52,7 @@ KEY_VALUES: tuple[tuple[str, str, type[Message]], ...] = (
     (assets.KV_LEASES, f"{keys.SHARD_LEASES}<protocol>.<shard>", Lease),
     (assets.KV_LEASES, f"{keys.STREAM_LEASES}<device>.<channel>.<stream>", Lease),
     (assets.KV_LEASES, f"{keys.CAMPAIGNS}<campaign>", Lease),
+    (assets.KV_LEASES, f"{keys.CASCADE_LINKS}<link>", Lease),
     (assets.KV_LEASES, f"{keys.REPLICAS}<service>.<replica>", Replica),
     (assets.KV_LEASES, f"{keys.HOLDER_LEASES}<protocol>.<replica>", Lease),
     (assets.KV_LEASES, f"{keys.INBOUND_HOLDS}<protocol>.<device>", InboundHold),
@@ -59,6 +61,9 @@ KEY_VALUES: tuple[tuple[str, str, type[Message]], ...] = (
     (assets.KV_LEASES, f"{keys.KNOCKS}<protocol>.<hash>", Knock),
     (assets.KV_POLICIES, f"{keys.RECORDING_POLICIES}<policy>", RecordingPolicy),
     (assets.KV_POLICIES, f"{keys.ALARM_RULES}<rule>", AlarmRule),
+    (assets.KV_POLICIES, f"{keys.CASCADE_LINKS}<link>", CascadeLink),
+    (assets.KV_POLICIES, f"{keys.CASCADE_NUMBERS}<link>", CascadeNumbers),
+    (assets.KV_POLICIES, f"{keys.CASCADE_STATUSES}<link>", CascadeStatus),
     (assets.KV_UPGRADES, f"{keys.CAMPAIGNS}<campaign>", UpgradeCampaign),
     (assets.KV_UPGRADES, f"{keys.ATTEMPTS}<campaign>.<device>", UpgradeAttempt),
     (assets.KV_UPGRADES, f"{keys.UPGRADE_JOBS}<device>", UpgradeAttempt),

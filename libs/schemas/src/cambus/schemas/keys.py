@@ -2,9 +2,13 @@
 
     cambus-policies   recording.<policy>                    RecordingPolicy
                       alarm.<rule>                          AlarmRule
+                      cascade.<link>                        CascadeLink
+                      cascade-numbers.<link>                CascadeNumbers
+                      cascade-status.<link>                 CascadeStatus
     cambus-leases     shard.<protocol>.<number>             Lease
                       stream.<device>.<channel>.<stream>    Lease
                       campaign.<campaign>                   Lease
+                      cascade.<link>                        Lease
                       service.<service>                     Lease
                       replica.<service>.<replica>           Replica
                       holder.<protocol>.<replica>           Lease
@@ -32,6 +36,9 @@ SHARDS: Final = 256
 
 RECORDING_POLICIES: Final = "recording."
 ALARM_RULES: Final = "alarm."
+CASCADE_LINKS: Final = "cascade."
+CASCADE_NUMBERS: Final = "cascade-numbers."
+CASCADE_STATUSES: Final = "cascade-status."
 SHARD_LEASES: Final = "shard."
 STREAM_LEASES: Final = "stream."
 SERVICE_LEASES: Final = "service."
@@ -54,6 +61,21 @@ def recording_policy(policy: str) -> str:
 def alarm_rule(rule: str) -> str:
     """Return the key of an alarm rule."""
     return ALARM_RULES + _tokens(rule)
+
+
+def cascade_link(link: str) -> str:
+    """Return the key of a link to an upper platform, and of the lease on it in the bucket of leases."""
+    return CASCADE_LINKS + _tokens(link)
+
+
+def cascade_numbers(link: str) -> str:
+    """Return the key of the codes that were made for a link."""
+    return CASCADE_NUMBERS + _tokens(link)
+
+
+def cascade_status(link: str) -> str:
+    """Return the key of how a link is."""
+    return CASCADE_STATUSES + _tokens(link)
 
 
 def shard_lease(protocol: str, shard: int) -> str:
