@@ -41,6 +41,22 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
+def shown_charset(data: bytes) -> str | None:
+    """What the bytes of a body show of its sender's charset: `UTF-8`, `GB18030`, or None for nothing.
+
+    Bytes that are both count as UTF-8: that is hardly ever chance, but for texts of a few characters.
+    """
+    if data.isascii():
+        return None
+    if is_utf8(data):
+        return "UTF-8"
+    try:
+        data.decode("gb18030")
+    except UnicodeDecodeError:
+        return None
+    return "GB18030"
+
+
 def encode(text: str, charset: str) -> bytes:
     """A text in the bytes of a declared charset; what XML cannot hold is left out.
 

@@ -23,7 +23,8 @@ class Heartbeat:
         last_at: when it was last heard.
         interval_s: how often it says it is there, as configured.
         count: how many may be missed.
-        measured_s: how often it really does, as seen; None before two have come.
+        measured_s: how often it really does, as seen; None before three have come. Of the last two periods it is
+            the shorter one: an outage is no period.
     """
 
     last_at: float
@@ -31,6 +32,7 @@ class Heartbeat:
     count: int = DEFAULT_COUNT
     measured_s: float | None = None
     _keepalive_at: float | None = None
+    _period_s: float | None = None
 
     def configure(self, interval_s: float | None, count: int | None) -> None:
         """Take the device's own settings; nonsense is brought within bounds, what is missing is as usual (GB-050)."""
@@ -46,11 +48,16 @@ class Heartbeat:
         self.heard(now)
         if self._keepalive_at is not None:
             period = min(now - self._keepalive_at, _INTERVALS_S[1])
-            if self.measured_s is None or period > self.measured_s:
-                self.measured_s = period  # never less patient than it needs
-            else:
-                self.measured_s += _SMOOTHING * (period - self.measured_s)
+            if self._period_s is not None:
+                self._measured(min(period, self._period_s))
+            self._period_s = period
         self._keepalive_at = now
+
+    def _measured(self, period: float) -> None:
+        if self.measured_s is None or period > self.measured_s:
+            self.measured_s = period  # never less patient than it needs
+        else:
+            self.measured_s += _SMOOTHING * (period - self.measured_s)
 
     @property
     def gone_at(self) -> float:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from cambus.gb28181.manscdp.envelope import Envelope
 
+FIRST_SN: Final = (100_000, 999_999)
+"""We begin anywhere in here: away from the numbers devices count by, and from those of our last start."""
 _SN_PERIOD: Final = 2**31 - 1
+MAX_PAST: Final = 64
+Take = Callable[[Envelope], None]
 
 
 class Pending:
@@ -22,21 +28,23 @@ class Pending:
 
     def __init__(self) -> None:
         self.stray = 0
-        self._numbers = itertools.count(1)
-        self._open: dict[tuple[str, int], Callable[[Envelope], None]] = {}
+        self._numbers = itertools.count(random.randint(*FIRST_SN))  # noqa: S311 - a number, no secret
+        self._open: dict[tuple[str, int], Take] = {}
+        self._past: OrderedDict[tuple[str, int], Take | None] = OrderedDict()
 
     def next_sn(self) -> int:
         """A number no question to this device has had."""
         return next(self._numbers) % _SN_PERIOD or next(self._numbers)
 
     @contextmanager
-    def waiting(self, command: str, sn: int, take: Callable[[Envelope], None]) -> Iterator[None]:
+    def waiting(self, command: str, sn: int, take: Take, *, late: Take | None = None) -> Iterator[None]:
         """Wait for the answers to a question for the length of a block; begin before it is sent.
 
         Args:
             command: its CmdType.
             sn: its number.
             take: called with every part of the answer.
+            late: called with those that come after the block, until `MAX_PAST` other questions have ended.
         """
         key = (command.lower(), sn)
         self._open[key] = take
@@ -44,15 +52,24 @@ class Pending:
             yield
         finally:
             self._open.pop(key, None)
+            self._past[key] = late
+            while len(self._past) > MAX_PAST:
+                self._past.popitem(last=False)
 
     def answer(self, envelope: Envelope) -> bool:
         """Hand an answer to whoever asked; whether somebody had.
 
         An answer with a number nobody asked under is taken if only one question of its kind is open: there are
-        devices that do not echo it.
+        devices that do not echo it. One that is late never answers another question.
         """
         command = envelope.command.lower()
-        take = self._open.get((command, envelope.sn or 0))
+        key = (command, envelope.sn or 0)
+        take = self._open.get(key)
+        if take is None and key in self._past:
+            take = self._past[key]
+            if take is None:
+                self.stray += 1
+                return False
         if take is None:
             same = [each for (name, _), each in self._open.items() if name == command]
             if len(same) != 1:

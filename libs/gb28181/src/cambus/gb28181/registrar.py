@@ -344,8 +344,6 @@ class Registrar:
             self._moved(device, now)
         returned = not device.online
         device.binding, device.online, device.lost_at = binding, True, None
-        if returned:
-            device.heartbeat = Heartbeat(now, device.heartbeat.interval_s, device.heartbeat.count)
         device.heartbeat.heard(now)
         if returned or moved:
             self._events.append(Online(binding, first=False, moved=moved and not returned))
@@ -396,7 +394,6 @@ class Registrar:
         device.heartbeat.kept_alive(now)
         if not device.online:
             device.online = True
-            device.heartbeat = Heartbeat(now, device.heartbeat.interval_s, device.heartbeat.count)
             self._events.append(Online(device.binding, first=False))
 
     def configure(self, code: str, interval_s: float | None, count: int | None) -> None:

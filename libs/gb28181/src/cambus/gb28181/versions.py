@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Final
 
 HEADER: Final = "X-GB-Ver"
-_NUMBER = re.compile(r"\s*(\d{1,3})(?:\.(\d{1,3}))?")
+_NUMBER = re.compile(r"\s*([0-9]{1,3})(?:\.([0-9]{1,3}))?\s*\Z")
 
 
 class Version(Enum):
@@ -20,7 +20,7 @@ class Version(Enum):
 
     @classmethod
     def announced(cls, value: str | None) -> Version:
-        """The edition of a device by its X-GB-Ver; 2016 where it announces none, or nonsense."""
+        """The edition of a device by its X-GB-Ver; 2016 where it announces none, or nonsense, 2022 for a later one."""
         match = _NUMBER.match(value or "")
         if match is None:
             return cls.GB2016

@@ -7,6 +7,7 @@ any case. What is dangerous is refused before a parser sees it: DTDs and entitie
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
@@ -19,11 +20,16 @@ from cambus.gb28181.errors import ProtocolError
 MAX_DEPTH: Final = 16
 MAX_ELEMENTS: Final = 2_000_000
 MAX_TEXT_CHARS: Final = 65_536
+"""Longer texts are cut."""
+MAX_MENDED: Final = 100_000
+"""A document with more faults than these is not broken but hostile."""
+MAX_OPEN: Final = 1_000
 
 _DANGER = re.compile(r"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>", re.IGNORECASE)
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9A-Fa-f]{1,6});)")
-_STRAY_BRACKET = re.compile(r"<(?![A-Za-z_/!?])")
+_STRAY_BRACKET = re.compile(r"<(?![A-Za-z_/?][^<>]*>)")
+_TAG = re.compile(r"<(/?)([A-Za-z_][\w.:-]*)([^<>]*)>")
 _QUOTE: Final = {'"': "&quot;"}
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
@@ -58,9 +64,7 @@ class Element:
 
     @classmethod
     def _of(cls, node: etree._Element) -> Element:
-        element = cls(
-            _name(node), (node.text or "").strip(), (), {str(k): str(v) for k, v in node.attrib.items()}
-        )
+        element = cls(_name(node), _text(node), (), {str(k): str(v) for k, v in node.attrib.items()})
         element._node, element._children = node, None
         return element
 
@@ -80,9 +84,7 @@ class Element:
             if self._children is None and self._node is not None:
                 for child in self._node:
                     if isinstance(child.tag, str):
-                        self._fields.setdefault(
-                            _name(child).lower(), (child.text or "").strip()[:MAX_TEXT_CHARS]
-                        )
+                        self._fields.setdefault(_name(child).lower(), _text(child))
             else:
                 for each in self.children:
                     self._fields.setdefault(each.name.lower(), each.text)
@@ -94,12 +96,17 @@ class Element:
 
     def find(self, name: str) -> Element | None:
         """The first child of that name."""
-        wanted = name.lower()
-        return next((each for each in self.children if each.name.lower() == wanted), None)
+        return next(self.all(name), None)
 
     def all(self, name: str) -> Iterator[Element]:
         """Every child of that name."""
         wanted = name.lower()
+        if self._children is None and self._node is not None:  # makes only those that are wanted
+            return (
+                self._of(child)
+                for child in self._node
+                if isinstance(child.tag, str) and _name(child).lower() == wanted
+            )
         return (each for each in self.children if each.name.lower() == wanted)
 
     def add(self, name: str, value: object | None) -> Element:
@@ -148,13 +155,23 @@ def parse(data: bytes, charset: str | None = None) -> Element:
     Raises:
         ProtocolError: no XML that could be mended, a DTD, or beyond a limit.
     """
-    text = decode(data, charset)
+    text = _ILLEGAL.sub("", decode(data, charset))
     if _DANGER.search(text):
         raise ProtocolError("a DTD or an entity declaration is not read")
-    text = _ILLEGAL.sub("", _DECLARATION.sub("", text, count=1)).strip()
-    text = _STRAY_BRACKET.sub("&lt;", _BARE_AMPERSAND.sub("&amp;", text))
-    if text.count("<") > 2 * MAX_ELEMENTS:
+    text = _mended(_DECLARATION.sub("", text, count=1).strip())
+    if text.count("<") - text.count("</") > MAX_ELEMENTS:
         raise ProtocolError(f"more than {MAX_ELEMENTS} elements")
+    root, faultless = _tree(text)
+    if not faultless:
+        root, _ = _tree(_balanced(text))
+    if root is None or not isinstance(root.tag, str):
+        raise ProtocolError("no XML element", context=data)
+    _check_depth(root)
+    return Element._of(root)  # noqa: SLF001 - the reader of this class
+
+
+def _tree(text: str) -> tuple[etree._Element | None, bool]:
+    """What libxml2 makes of a text, and whether it had nothing to mend. Raises ProtocolError."""
     parser = etree.XMLParser(
         recover=True,
         resolve_entities=False,
@@ -167,10 +184,63 @@ def parse(data: bytes, charset: str | None = None) -> Element:
         root = etree.fromstring(text.encode("utf-8", "replace"), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise ProtocolError(f"no XML: {error}") from None
-    if root is None or not isinstance(root.tag, str):
-        raise ProtocolError("no XML element", context=data)
-    _check_depth(root)
-    return Element._of(root)  # noqa: SLF001 - the reader of this class
+    return root, not parser.error_log
+
+
+def _mended(text: str) -> str:
+    """A text whose ampersands and brackets mean what XML says. Raises ProtocolError."""
+    if "<!" in text:
+        text = _plain(text)
+    text, ampersands = _BARE_AMPERSAND.subn("&amp;", text, count=MAX_MENDED)
+    text, brackets = _STRAY_BRACKET.subn("&lt;", text, count=MAX_MENDED)
+    if max(ampersands, brackets) >= MAX_MENDED:
+        raise ProtocolError(f"more than {MAX_MENDED} faults")
+    return text
+
+
+def _plain(text: str) -> str:
+    """A text without comments, and with what stands in CDATA sections escaped."""
+    found, at = [], 0
+    while (start := text.find("<!", at)) >= 0:
+        comment = text.startswith("<!--", start)
+        if not comment and not text.startswith("<![CDATA[", start):
+            found.append(text[at : start + 2])
+            at = start + 2
+            continue
+        end = text.find("-->" if comment else "]]>", start)
+        if end < 0:
+            break
+        found.append(text[at:start] + ("" if comment else escape(text[start + 9 : end])))
+        at = end + 3
+    return "".join([*found, text[at:]])
+
+
+def _balanced(text: str) -> str:
+    """A text whose tags open and close one another: what looks like a tag and is none is text. Raises ProtocolError."""
+    stack: list[tuple[str, int]] = []
+    open_: Counter[str] = Counter()
+    stray: list[int] = []
+    for match in _TAG.finditer(text):
+        closing, name, rest = match[1], match[2].lower(), match[3]
+        if closing and open_[name]:
+            while stack:
+                inner, at = stack.pop()
+                open_[inner] -= 1
+                if inner == name:
+                    break
+                stray.append(at)
+        elif closing:
+            stray.append(match.start())
+        elif not rest.endswith("/"):
+            stack.append((name, match.start()))
+            open_[name] += 1
+            if len(stack) > MAX_OPEN:
+                raise ProtocolError(f"elements nested deeper than {MAX_DEPTH}")
+    parts, last = [], 0
+    for at in sorted(stray):
+        parts.append(text[last:at] + "&lt;")
+        last = at + 1
+    return "".join([*parts, text[last:]])
 
 
 def _check_depth(root: etree._Element) -> None:
@@ -181,6 +251,10 @@ def _check_depth(root: etree._Element) -> None:
             raise ProtocolError(f"elements nested deeper than {MAX_DEPTH}")
 
 
+def _text(node: etree._Element) -> str:
+    return (node.text or "").strip()[:MAX_TEXT_CHARS]
+
+
 def _name(node: etree._Element) -> str:
     tag = str(node.tag)
-    return tag.rpartition("}")[2].rpartition(":")[2]
+    return tag.rpartition("}")[2].rpartition(":")[2] if "}" in tag or ":" in tag else tag

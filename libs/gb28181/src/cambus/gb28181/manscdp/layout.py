@@ -43,6 +43,9 @@ OK_ERROR: Final = Kind(lambda text: text.strip().upper() == "OK", lambda value: 
 ON_OFF: Final = Kind(lambda text: text.strip().upper() in {"ON", "1"}, lambda value: "ON" if value else "OFF")
 ONE_ZERO: Final = Kind(lambda text: text.strip() in {"1", "ON", "on"}, lambda value: "1" if value else "0")
 
+SECRET: Final = frozenset({"password", "loginname"})
+"""What is never read, nor shown, of what devices say of themselves (GB-073, GB-100)."""
+
 _LEAF, _PART, _LIST = "leaf", "part", "list"
 
 
@@ -94,6 +97,8 @@ class Body(Part):
 
     ROOT: ClassVar[Root]
     COMMAND: ClassVar[str]
+    NEW_IN_2022: ClassVar[bool] = False
+    """Whether an older device must not be sent it (GB-095)."""
 
     @classmethod
     def parse(cls, envelope: Envelope) -> Self:
@@ -106,13 +111,27 @@ class Body(Part):
 
 
 def undeclared(type_: type[Part], element: Element) -> dict[str, str]:
-    """The texts of an element that its declaration does not name, by lower-case name."""
-    named = {"cmdtype", "sn", "deviceid", "sumnum"}
+    """The texts of an element that its declaration does not name, by lower-case name; never a login."""
+    named = {"cmdtype", "sn", "deviceid", "sumnum", *SECRET}
     for each in fields(type_):
         for key in (_LEAF, _PART, _LIST):
             if key in each.metadata and each.metadata[key][0]:
                 named.add(each.metadata[key][0].lower())
     return {name: text for name, text in element.fields.items() if name not in named and text}
+
+
+def unreadable(type_: type[Part], element: Element) -> list[str]:
+    """The names of declared elements whose text is there and is no number, as their declaration has them (GB-071)."""
+    found = []
+    for each in fields(type_):
+        if _LEAF not in each.metadata:
+            continue
+        name, kind, also = each.metadata[_LEAF]
+        texts = (element.get(key) for key in (name, *also))
+        text = next((text for text in texts if text is not None), None)
+        if text and kind.read(text) is None:
+            found.append(name)
+    return found
 
 
 def _read(type_: type[Part], element: Element) -> dict[str, Any]:
