@@ -86,11 +86,12 @@ async def test_who_never_ends_a_message_is_closed(beginning: bytes) -> None:
 
 async def test_who_is_between_messages_may_be_silent() -> None:
     async with Platform(limits=Limits(message_timeout_s=0.1)) as platform:
-        quiet = [await TcpDevice.open(platform.port) for _ in range(3)]
-        quiet[1].say(request_text())
-        assert await status_of(quiet[1]) == 200
-        quiet[2].say(b"\r\n")  # half a ping
-        async with await TcpDevice.open(platform.port) as slow, quiet[0], quiet[1], quiet[2]:
+        quiet = [await TcpDevice.open(platform.port) for _ in range(2)]
+        for number, device in enumerate(quiet):
+            device.say(request_text(via=[f"SIP/2.0/TCP a;branch=z9hG4bK-first-{number}"]))
+            assert await status_of(device) == 200
+        quiet[1].say(b"\r\n")  # half a ping
+        async with await TcpDevice.open(platform.port) as slow, quiet[0], quiet[1]:
             slow.say(b"MES")
             await slow.is_closed()
             async with await TcpDevice.open(platform.port) as slow_again:
@@ -100,6 +101,17 @@ async def test_who_is_between_messages_may_be_silent() -> None:
             for number, device in enumerate(quiet):
                 device.say(request_text(via=[f"SIP/2.0/TCP a;branch=z9hG4bK-{number}"]))
                 assert await status_of(device) == 200
+
+
+@pytest.mark.parametrize("noise", [b"", b"\r\n\r\n", b"\x00\x01 nothing anybody knows\r\n"])
+async def test_who_never_says_anything_is_closed(noise: bytes) -> None:
+    async with (
+        Platform(limits=Limits(message_timeout_s=0.1)) as platform,
+        await TcpDevice.open(platform.port) as device,
+    ):
+        device.say(noise)
+        await device.is_closed()
+        assert platform.endpoint.counts["message-timeout"] == 1
 
 
 async def test_one_address_may_hold_so_many_connections_and_no_more() -> None:

@@ -103,7 +103,12 @@ class SipEndpoint:
         self.port = port
         self.limits = limits or Limits()
         self.counts: Counter[str] = Counter()
-        self.layer = SipLayer(sent_by=advertised or self._own_address, timers=timers)
+        self.layer = SipLayer(
+            sent_by=advertised or self._own_address,
+            timers=timers,
+            screen=self.limits.screen,
+            answer_bytes=self.limits.answer_bytes,
+        )
         self._handler = handler
         self._wire = wire
         self._on_lost = on_lost
@@ -250,6 +255,10 @@ class SipEndpoint:
 
     def _take(self, framed: Framed, peer: Peer) -> bool:
         """Take what a transport has read; whether it can go on."""
+        request = framed.request if isinstance(framed, Broken) else framed
+        if isinstance(request, Request) and not self.limits.admits(request, peer):
+            self.counts["not-admitted"] += 1
+            return not (isinstance(framed, Broken) and framed.fatal)
         if isinstance(framed, Request | Response):
             if self._wire is not None and not self._wire.received(framed, peer):
                 return True

@@ -88,7 +88,11 @@ def read_datagram(
         if error.status == 0 or (request is None and head[:4].upper() == b"SIP/"):
             return Noise("garbage", len(data))
         # without its frames, which hold the message and would be held by it
-        return Broken(error.with_traceback(None), request or _request_of(head))
+        request = request or _request_of(head)
+        if request is not None:
+            request.wire_bytes = len(data)
+        return Broken(error.with_traceback(None), request)
+    message.wire_bytes = len(data)
     return message
 
 
@@ -241,7 +245,11 @@ class StreamReader:
         except ProtocolError as error:
             if error.status == 0:
                 return Noise("garbage", len(head))
-            return self._fail(error.text, message or _request_of(head), status=error.status)
+            message = message or _request_of(head)
+            if message is not None:
+                message.wire_bytes = len(head)
+            return self._fail(error.text, message, status=error.status)
+        message.wire_bytes = len(head) + length
         if length > self.max_body_bytes:
             return self._fail(f"a body of {length} bytes", message, status=413)
         self._message, self._missing = message, length

@@ -148,6 +148,10 @@ class Headers:
         wanted = spelling(name)
         self._fields = [pair for pair in self._fields if pair[0] != wanted]
 
+    def remove_last(self) -> None:
+        """Drop the last field."""
+        self._fields.pop()
+
     def copy(self) -> Headers:
         """A list of its own with the same fields."""
         return Headers.spelled(list(self._fields))

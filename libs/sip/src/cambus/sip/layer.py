@@ -68,6 +68,8 @@ class SipLayer:
         branch: makes our branches.
         timers: how long things take.
         max_server_transactions: requests under way or remembered at most; beyond that new ones get 503.
+        screen: asked about every new request: None takes it, a status refuses it, and nothing of it is remembered.
+        answer_bytes: how long the answer to a request may be, None for as long as it is.
 
     Attributes:
         counts: what was dropped or repeated, by reason, for metrics.
@@ -81,6 +83,8 @@ class SipLayer:
         branch: Callable[[], str] = new_branch,
         timers: Timers | None = None,
         max_server_transactions: int = MAX_SERVER_TRANSACTIONS,
+        screen: Callable[[Request, Peer], int | None] = lambda _request, _peer: None,
+        answer_bytes: Callable[[Request, Peer], int | None] = lambda _request, _peer: None,
     ) -> None:
         self.timers = timers or Timers()
         self.counts: Counter[str] = Counter()
@@ -88,6 +92,8 @@ class SipLayer:
         self._tag = tag
         self._branch = branch
         self._most = max_server_transactions
+        self._screen = screen
+        self._answer_bytes = answer_bytes
         self._clients: dict[Key, ClientTransaction] = {}
         self._servers: dict[Key, ServerTransaction] = {}
         self._accepting: dict[Key, ServerTransaction] = {}
@@ -194,10 +200,10 @@ class SipLayer:
         """
         if transaction.answered:
             raise LocalProtocolError(f"{transaction.request.method} is answered already, or given up")
-        tag = transaction.to_tag if status > 100 else ""
+        tag, headers = transaction.to_tag if status > 100 else "", list(headers)
         response = respond(transaction.request, status, to_tag=tag, headers=headers)
         response.body, response.reason = body, reason
-        transaction.sent = response.serialize()
+        transaction.sent = self._fitted(response, len(headers), transaction.request, transaction.peer)
         self._apply(transaction, _kind(status), now)
         return response
 
@@ -218,15 +224,34 @@ class SipLayer:
     def refuse(
         self, request: Request, peer: Peer, status: int, headers: Iterable[tuple[str, str]] = ()
     ) -> None:
-        """Answer without a transaction: for what is malformed, or too much."""
-        if request.method != "ACK" and "Via" in request.headers:
-            try:
-                _fill_in_source(request, request.via, peer)
-                self._out.append(
-                    (peer, respond(request, status, to_tag=self._tag(), headers=headers).serialize())
-                )
-            except (ProtocolError, LocalProtocolError):
-                self.counts["unanswerable"] += 1
+        """Answer without a transaction: for what is malformed, or too much; a 503 says when to come back."""
+        if request.method == "ACK" or "Via" not in request.headers:
+            return
+        more = list(headers)
+        if status == 503:
+            least, most = _RETRY_AFTER_S
+            more.append(("Retry-After", str(least + secrets.randbelow(most - least))))
+        try:
+            _fill_in_source(request, request.via, peer)
+            response = respond(request, status, to_tag=self._tag(), headers=more)
+            data = self._fitted(response, len(more), request, peer)
+        except (ProtocolError, LocalProtocolError):
+            self.counts["unanswerable"] += 1
+            return
+        if data:
+            self._out.append((peer, data))
+
+    def _fitted(self, response: Response, optional: int, request: Request, peer: Peer) -> bytes:
+        """The bytes of an answer, without those of its last fields that its peer cannot be sent; empty if too many."""
+        data, most = response.serialize(), self._answer_bytes(request, peer)
+        while most is not None and len(data) > most:
+            if not optional:
+                self.counts["answer-too-long"] += 1
+                return b""
+            optional -= 1
+            response.headers.remove_last()
+            data = response.serialize()
+        return data
 
     def lost(self, peer: Peer, now: float) -> None:
         """A connection is gone, and with it all that waited on it."""
@@ -280,13 +305,18 @@ class SipLayer:
         elif request.method not in METHODS:
             self.counts["unknown-method"] += 1
             self.refuse(request, peer, 405, [("Allow", ALLOW)])
-        elif len(self._servers) >= self._most:
-            self.counts["overload"] += 1
-            least, most = _RETRY_AFTER_S
-            self.refuse(request, peer, 503, [("Retry-After", str(least + secrets.randbelow(most - least)))])
+        elif (status := self._unwanted(request, peer)) is not None:
+            self.refuse(request, peer, status)
         else:
             _fill_in_source(request, via, peer)
             self._new_request(key, request, peer, now)
+
+    def _unwanted(self, request: Request, peer: Peer) -> int | None:
+        """The status a new request is refused with, None if it is taken."""
+        status = 503 if len(self._servers) >= self._most else self._screen(request, peer)
+        if status is not None:
+            self.counts["overload" if status == 503 else "screened"] += 1
+        return status
 
     def _new_request(self, key: Key, request: Request, peer: Peer, now: float) -> None:
         transaction = ServerTransaction(key, request, peer, self.timers)

@@ -30,10 +30,12 @@ class Message:
     Attributes:
         headers: all fields but Content-Length, which is made from the body.
         body: the bytes behind the head.
+        wire_bytes: how long it was when it came; 0 for what is made here.
     """
 
     headers: Headers = field(default_factory=Headers)
     body: bytes = b""
+    wire_bytes: int = field(default=0, kw_only=True, compare=False, repr=False)
 
     @property
     def call_id(self) -> str:

@@ -88,9 +88,10 @@ class Transports(Receiver):
         try:
             if self._tls is None:
                 datagram = _bound(socket.SOCK_DGRAM, host, number)
+                self._datagrams.socket = datagram
                 self._udp, _ = await loop.create_datagram_endpoint(lambda: self._datagrams, sock=datagram)
             self._server = await loop.create_server(
-                lambda: Connection(self),
+                lambda: Connection(self, accepted=True),
                 sock=stream,
                 ssl=self._tls,
                 ssl_handshake_timeout=self.limits.message_timeout_s if self._tls else None,
