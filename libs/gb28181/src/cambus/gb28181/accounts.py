@@ -35,6 +35,8 @@ class Account:
         algorithms: what it is challenged with, MD5 first.
         version: the edition it speaks, whatever it announces; None believes it.
         charset: what is written to it in; None for what its edition and its own messages suggest.
+        challenge_strangers: a message of it from elsewhere is challenged instead of refused, and moves it if it is
+            proven (GB-057).
         known: False for a device nobody configured, taken or shown by the enrolment.
     """
 
@@ -48,6 +50,7 @@ class Account:
     algorithms: tuple[Algorithm, ...] = (Algorithm.MD5,)
     version: Version | None = None
     charset: str | None = None
+    challenge_strangers: bool = False
     known: bool = True
 
 

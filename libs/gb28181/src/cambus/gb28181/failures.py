@@ -1,9 +1,11 @@
-"""Holding off who fails to prove itself (GB-038), without locking the device out that is meant."""
+"""Holding off who fails to prove itself (GB-038, GB-045), without locking the device out that is meant."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from typing import Any, Final
+
+from cambus.sip.peer import Peer
 
 FAILURES: Final = 5
 WINDOW_S: Final = 300.0
@@ -66,3 +68,32 @@ class FailureBook:
     def _bound(self, table: OrderedDict[tuple[str, str], Any]) -> None:
         while len(table) > self._most:
             table.popitem(last=False)
+
+
+class Refusals:
+    """How often messages of a device from elsewhere were refused, in bounded memory (§3.3)."""
+
+    def __init__(self, most: int = MAX_PAIRS) -> None:
+        self._most = most
+        self._times: OrderedDict[tuple[str, Peer], int] = OrderedDict()
+        self._peers: dict[str, set[Peer]] = {}
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def add(self, code: str, peer: Peer) -> int:
+        """One more; how many there were."""
+        times = self._times.pop((code, peer), 0) + 1
+        self._times[code, peer] = times
+        self._peers.setdefault(code, set()).add(peer)
+        if len(self._times) > self._most:
+            (oldest, its), _ = self._times.popitem(last=False)
+            self._peers[oldest].discard(its)
+            if not self._peers[oldest]:
+                del self._peers[oldest]
+        return times
+
+    def forget(self, code: str) -> None:
+        """It has registered: all begins anew."""
+        for peer in self._peers.pop(code, ()):
+            del self._times[code, peer]

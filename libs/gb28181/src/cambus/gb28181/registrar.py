@@ -7,7 +7,7 @@ A first REGISTER costs nothing that is stored: the nonce it gets carries its own
 from __future__ import annotations
 
 import secrets
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from typing import Final
 from cambus.gb28181.accounts import Account, Accounts, Enrolment
 from cambus.gb28181.binding import Binding
 from cambus.gb28181.codes import is_code
-from cambus.gb28181.failures import FailureBook
+from cambus.gb28181.failures import FailureBook, Refusals
 from cambus.gb28181.liveness import Heartbeat
 from cambus.gb28181.values import write_time_ms
 from cambus.gb28181.versions import HEADER as VERSION_HEADER
@@ -34,8 +34,6 @@ MIN_EXPIRES_S: Final = 60
 MAX_EXPIRES_S: Final = 604_800
 DEFAULT_EXPIRES_S: Final = 3600
 REFUSALS: Final = 3
-MAX_REFUSED: Final = 10_000
-MAX_REFUSED_PEERS: Final = 100
 MOVES: Final = 3
 MOVES_WINDOW_S: Final = 300.0
 
@@ -179,7 +177,7 @@ class Registrar:
         self._nonces = nonces
         self._failures = FailureBook()
         self._devices: dict[str, _Device] = {}
-        self._refused: OrderedDict[str, Counter[Peer]] = OrderedDict()
+        self._refused = Refusals()
         self._events: list[RegistrarEvent] = []
         self._nobody = secrets.token_hex(16)
 
@@ -226,30 +224,41 @@ class Registrar:
 
     def _register(self, request: Request, peer: Peer, now: float, wall: float) -> Answer:
         code, agrees = _codes(request)
-        if not is_code(code) or not agrees:
-            return self._refuse("malformed")
-        if self.settings.strict_server_code and SipUri.parse(request.uri).user != self.settings.server_code:
-            return self._refuse("other-server")
-        if self._failures.blocked(code, peer.host, now):
-            return self._refuse("blocked")
+        barred = self._barred(request, code, peer, now, agrees=agrees)
+        if barred is not None:
+            return self._refuse(barred)
         account = self._account(code)
         if account.open_ and account.enabled:
             return self._accept(account, request, peer, now, wall)
-        given = request.headers.get("Authorization")
-        credentials = Credentials.parse(given) if given is not None else None
-        if credentials is None:
-            return self._challenge(account, wall)
-        return self._prove(account, credentials, request, peer, now, wall)
+        refused = self._prove(account, request, peer, now, wall)
+        if refused is not None:
+            return refused
+        if not account.known and self.settings.enrolment is Enrolment.PENDING:
+            self._events.append(Knocked(code, peer, _user_agent(request)))
+            return self._refuse("pending")
+        return self._accept(account, request, peer, now, wall)
+
+    def _barred(self, request: Request, code: str, peer: Peer, now: float, *, agrees: bool) -> str | None:
+        """Why a REGISTER is refused whatever it can prove; None if it is not."""
+        if not is_code(code) or not agrees:
+            return "malformed"
+        if self.settings.strict_server_code and SipUri.parse(request.uri).user != self.settings.server_code:
+            return "other-server"
+        return "blocked" if self._failures.blocked(code, peer.host, now) else None
 
     def _prove(
-        self, account: Account, given: Credentials, request: Request, peer: Peer, now: float, wall: float
-    ) -> Answer:
-        code = account.code
+        self, account: Account, request: Request, peer: Peer, now: float, wall: float
+    ) -> Answer | None:
+        """What to answer somebody who has not proved to be a device; None if it has."""
+        code, header = account.code, request.headers.get("Authorization")
+        given = Credentials.parse(header) if header is not None else None
+        if given is None:
+            return self._challenge(account, wall)
         state = self._nonces.check(given.nonce, code, wall)
         if state is NonceState.FOREIGN:
             self.counts["foreign-nonce"] += 1
             return self._challenge(account, wall)
-        right = self._matches(account, given)
+        right = self._matches(account, given, request.method)
         if not right or not account.enabled:
             self._failures.failed(code, peer.host, now)
             reason = "unknown" if not account.known else "wrong-password" if account.enabled else "disabled"
@@ -259,10 +268,7 @@ class Registrar:
             self.counts["stale-nonce"] += 1
             return self._challenge(account, wall, stale=True)
         self._failures.succeeded(code, peer.host)
-        if not account.known and self.settings.enrolment is Enrolment.PENDING:
-            self._events.append(Knocked(code, peer, _user_agent(request)))
-            return self._refuse("pending")
-        return self._accept(account, request, peer, now, wall)
+        return None
 
     def _account(self, code: str) -> Account:
         """The account; for a device nobody knows one that takes as long to fail (GB-037)."""
@@ -273,13 +279,13 @@ class Registrar:
         password = self.settings.common_password if enrolled else self._nobody
         return Account(code, password, known=False, enabled=enrolled)
 
-    def _matches(self, account: Account, given: Credentials) -> bool:
+    def _matches(self, account: Account, given: Credentials, method: str) -> bool:
         if given.algorithm is None or given.algorithm not in account.algorithms:
             return False
         secret = account.password or self._nobody
         ha1 = secret_hash(given.algorithm, given.username, given.realm, secret)
         named = given.username == (account.username or account.code) and given.realm == self.settings.realm
-        return given.matches(ha1, "REGISTER") and named
+        return given.matches(ha1, method) and named
 
     def _challenge(self, account: Account, wall: float, *, stale: bool = False) -> Answer:
         nonce = self._nonces.issue(account.code, wall)
@@ -333,7 +339,7 @@ class Registrar:
             account.version or Version.announced(request.headers.get(VERSION_HEADER)),
             account.charset,
         )
-        self._refused.pop(code, None)
+        self._refused.forget(code)
         self._events.append(Bound(code, binding))
         if device is None:
             self._devices[code] = _Device(binding, Heartbeat(now))
@@ -377,14 +383,33 @@ class Registrar:
             device.heartbeat.heard(now)
             return Source.BOUND
         self.counts["unbound"] += 1
-        peers = self._refused.pop(code, None)
-        if peers is None or len(peers) >= MAX_REFUSED_PEERS:
-            peers = Counter()
-        peers[peer] += 1
-        self._refused[code] = peers
-        if len(self._refused) > MAX_REFUSED:
-            self._refused.popitem(last=False)
-        return Source.REFUSE if peers[peer] <= REFUSALS else Source.IGNORE
+        return Source.REFUSE if self._refused.add(code, peer) <= REFUSALS else Source.IGNORE
+
+    def challenges(self, code: str) -> bool:
+        """Whether messages of a device from elsewhere are challenged instead of refused."""
+        account = self._accounts.account(code)
+        return account is not None and account.challenge_strangers and code in self._devices
+
+    def challenge(self, request: Request, code: str, peer: Peer, now: float, wall: float) -> Answer | None:
+        """Judge a request of a device from elsewhere, where `challenges`; None if it has moved there (GB-057)."""
+        device = self._devices[code]
+        if device.binding.expires_at <= wall or self._failures.blocked(code, peer.host, now):
+            return self._refuse("blocked")
+        refused = self._prove(self._account(code), request, peer, now, wall)
+        if refused is not None:
+            return refused
+        self._move(device, peer, now)
+        return None
+
+    def _move(self, device: _Device, peer: Peer, now: float) -> None:
+        returned = not device.online
+        if not returned:
+            self._moved(device, now)
+        device.binding, device.online, device.lost_at = replace(device.binding, peer=peer), True, None
+        device.heartbeat.heard(now)
+        self._refused.forget(device.binding.code)
+        self._events.append(Bound(device.binding.code, device.binding))
+        self._events.append(Online(device.binding, first=False, moved=not returned))
 
     def kept_alive(self, code: str, now: float) -> None:
         """A keepalive from the bound source: life, and for one that was missed its return (GB-049)."""
@@ -441,7 +466,7 @@ def _expires(request: Request) -> int | None:
     texts = [NameAddress.parse(contact).parameters.get("expires")] if contact else []
     texts.append(request.headers.get("Expires"))
     for text in texts:
-        if text is not None and text.strip().isdigit():
+        if text is not None and text.isascii() and text.strip().isdigit():
             return min(int(text.strip()[:10]), 2**31)
     return None
 
