@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
 
 from cambus.gb28181.manscdp.catalog import CatalogItem, CatalogPart
 
@@ -18,12 +17,14 @@ class AssemblyTimes:
         gap_s: between two parts.
         late_s: how long after the end parts still count.
         quiet_s: how long it must be quiet after the announced number: devices announce too little.
+        retries_s: how long to wait before asking again, each time no part came.
     """
 
     first_s: float = 30.0
     gap_s: float = 5.0
     late_s: float = 60.0
     quiet_s: float = 0.3
+    retries_s: tuple[float, ...] = (10.0, 60.0)
 
 
 class Outcome(Enum):
@@ -109,7 +110,3 @@ class CatalogAssembly:
         ended = Outcome.COMPLETE if self._enough else Outcome.PARTIAL
         outcome = Outcome.FAILED if self._last_at is None else ended
         return CatalogResult(outcome, dict(self._items), self._announced)
-
-
-RETRY_DELAYS_S: Final = (10.0, 60.0)
-"""When to ask again after a catalog that failed."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cambus.gb28181.codes import VIDEO_CHANNEL_TYPES, NodeKind
+from cambus.gb28181.codes import REGION_DIGITS, VIDEO_CHANNEL_TYPES, NodeKind
 from cambus.gb28181.manscdp.catalog import CatalogItem
 
 _NO_CHANNEL = frozenset(
@@ -39,17 +40,20 @@ class CatalogTree:
 
     @classmethod
     def of(cls, device: str, items: Mapping[str, CatalogItem]) -> CatalogTree:
-        """Order a catalog. What has several parents hangs under each; what has none that is known, under the device."""
+        """Order a catalog.
+
+        What has several parents hangs under each; what has none that is known under the region it says it is in, or
+        else under the device. Where nodes are above each other, the one that came first is the highest.
+        """
         known = dict(items)
         if not known and device[10:13] in VIDEO_CHANNEL_TYPES:
             known[device] = CatalogItem(device, on=True)  # a camera that lists nothing is its own channel
+        parents = {
+            code: _known_parents(item, device, known) for code, item in known.items() if code != device
+        }
         children: dict[str, list[str]] = {}
-        for code, item in known.items():
-            if code == device:
-                continue
-            parents = [each for each in _parents(item) if each in known or each == device]
-            parents = [each for each in dict.fromkeys(parents) if not _above(code, each, known)]
-            for parent in parents or [device]:
+        for code, above in _without_cycles(parents, device).items():
+            for parent in above or (device,):
                 children.setdefault(parent, []).append(code)
         return cls(device, known, {parent: tuple(codes) for parent, codes in children.items()})
 
@@ -76,21 +80,46 @@ class CatalogTree:
         return list(found)
 
 
-def _parents(item: CatalogItem) -> tuple[str, ...]:
-    group = (item.business_group,) if item.kind is NodeKind.ORGANISATION and item.business_group else ()
-    return item.parents or group
+def _known_parents(item: CatalogItem, device: str, items: Mapping[str, CatalogItem]) -> tuple[str, ...]:
+    """What an item hangs under, of what there is: what it says, else its group, else its region."""
+    found = [
+        each
+        for each in dict.fromkeys(item.parents)
+        if (each in items or each == device) and each != item.code
+    ]
+    if found:
+        return tuple(found)
+    if item.kind is NodeKind.ORGANISATION and item.business_group in items:
+        return (item.business_group,)
+    if item.parents:
+        return ()  # under something nobody knows
+    region = item.code if item.kind is NodeKind.REGION else item.civil_code
+    longest = len(region) - 2 if item.kind is NodeKind.REGION else len(region)
+    above = (region[:digits] for digits in reversed(REGION_DIGITS) if digits <= longest)
+    return next(((each,) for each in above if each in items), ())
 
 
-def _above(code: str, parent: str, items: Mapping[str, CatalogItem]) -> bool:
-    """Whether a node is above what it claims to hang under: a cycle, cut here."""
-    seen = set()
-    waiting = [parent]
-    while waiting:
-        each = waiting.pop()
-        if each == code:
-            return True
-        if each in seen or each not in items:
+def _without_cycles(parents: Mapping[str, tuple[str, ...]], device: str) -> dict[str, tuple[str, ...]]:
+    """The same without those parents that are below their children; in time linear in all of them."""
+    waiting = {code: sum(each != device for each in above) for code, above in parents.items()}
+    below: dict[str, list[str]] = {}
+    for code, above in parents.items():
+        for each in above:
+            below.setdefault(each, []).append(code)
+    placed: set[str] = {device}
+    kept: dict[str, tuple[str, ...]] = dict.fromkeys(parents, ())
+    ready = deque(code for code, count in waiting.items() if not count)
+    stuck = iter(parents)
+    while len(placed) <= len(parents):
+        if not ready:  # everything left is on a cycle, or below one: cut above the first
+            ready.append(next(code for code in stuck if code not in placed))
+        code = ready.popleft()
+        if code in placed:
             continue
-        seen.add(each)
-        waiting.extend(_parents(items[each]))
-    return False
+        kept[code] = tuple(each for each in parents[code] if each in placed)
+        placed.add(code)
+        for each in below.get(code, ()):
+            waiting[each] -= 1
+            if not waiting[each]:
+                ready.append(each)
+    return kept

@@ -64,6 +64,7 @@ _RANGES: Final = (  # table E.1
     (range(133, 200), NodeKind.PERIPHERAL),
     (range(200, 215), NodeKind.SYSTEM),
     (range(300, 500), NodeKind.USER),
+    (range(500, 506), NodeKind.SYSTEM),  # servers of others
 )
 
 

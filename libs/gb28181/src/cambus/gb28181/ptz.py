@@ -156,6 +156,11 @@ def lens(action: Lens, *, focus_speed: int = 0, iris_speed: int = 0, both_bytes:
     return PtzCommand(_LENS | int(action), focus, iris)
 
 
+def lens_stop(*, with_ptz_stop: bool = False) -> PtzCommand:
+    """Stop focus and iris; some firmware does so only on the stop of a movement (GB-082)."""
+    return STOP if with_ptz_stop else LENS_STOP
+
+
 def preset(command: int, number: int) -> PtzCommand:
     """`PRESET_SET`, `PRESET_CALL` or `PRESET_DELETE`; preset 0 is reserved. Raises OutOfRange."""
     return PtzCommand(command, 0, _within("preset", number, 1, 255))

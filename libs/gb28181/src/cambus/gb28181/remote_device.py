@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import nullcontext
 from typing import Any, Final, Protocol, TypeVar
 
-from cambus.gb28181.catalog_assembly import RETRY_DELAYS_S, CatalogAssembly, CatalogResult, Outcome
+from cambus.gb28181.catalog_assembly import CatalogAssembly, CatalogResult, Outcome
 from cambus.gb28181.errors import DeviceOffline, Refused, Unconfirmed, Unreachable, Unsupported
 from cambus.gb28181.manscdp import catalog as catalogs
 from cambus.gb28181.manscdp import config as configs
+from cambus.gb28181.manscdp.config_ranges import check_block
 from cambus.gb28181.manscdp.control import ControlResult, DeviceControl, needs_2022
 from cambus.gb28181.manscdp.envelope import CONTENT_TYPE, Envelope
 from cambus.gb28181.manscdp.layout import Body
@@ -34,6 +36,9 @@ OPEN_REQUESTS: Final = 4
 MAX_CHANNEL_LOCKS: Final = 4096
 FIRST_CSEQ: Final = 20
 """Where stacks in the field begin."""
+
+MANY_ELEMENTS: Final = 500
+"""Longer lists are read in a thread, so that keepalives are answered meanwhile."""
 
 T = TypeVar("T")
 BodyT = TypeVar("BodyT", bound=Body)
@@ -60,6 +65,9 @@ class Line(Protocol):
     async def send(self, request: Request, peer: Peer, timeout_s: float) -> Response:
         """Send it. Raises SipError."""
 
+    def beats(self, interval_s: int | None, count: int | None) -> None:
+        """The device has told, or been told, how often it says that it is there."""
+
 
 class RemoteDevice:
     """A device that has registered.
@@ -77,7 +85,7 @@ class RemoteDevice:
         self._pending = Pending()
         self._room = asyncio.Semaphore(OPEN_REQUESTS)
         self._in_order: OrderedDict[str, asyncio.Lock] = OrderedDict()
-        self._searching: dict[str, asyncio.Lock] = {}
+        self._searching: OrderedDict[str, asyncio.Lock] = OrderedDict()
         self._gone = asyncio.Event()
 
     @property
@@ -90,6 +98,10 @@ class RemoteDevice:
     def answered(self, envelope: Envelope) -> bool:
         """A Response came from the device; whether somebody waited for it."""
         return self._pending.answer(envelope)
+
+    def next_sn(self) -> int:
+        """A number for a body to this device that nothing else here has."""
+        return self._pending.next_sn()
 
     def gone(self) -> None:
         """The device is offline: whatever waits for it ends now (GB-054)."""
@@ -110,44 +122,82 @@ class RemoteDevice:
         """The presets of a channel."""
         return await self._ask(PresetQuery(), PresetList, channel)
 
-    async def ask(self, query: Body, answer: type[BodyT], code: str) -> BodyT:
-        """Any question with one answer."""
+    async def ask(self, query: Body, answer: type[BodyT], code: str, *, force: bool = False) -> BodyT:
+        """Any question with one answer. Raises Unsupported for one of 2022 to an older device, unless forced."""
+        if query.NEW_IN_2022:
+            self._needs_2022(query.COMMAND, force=force)
         return await self._ask(query, answer, code)
 
-    async def catalog(self, code: str | None = None, *, now: Callable[[], float]) -> CatalogResult:
+    async def catalog(
+        self,
+        code: str | None = None,
+        *,
+        now: Callable[[], float],
+        start: str | None = None,
+        end: str | None = None,
+        on_late: Callable[[CatalogResult], None] | None = None,
+    ) -> CatalogResult:
         """What is behind it, as far as it tells; asked again twice if nothing comes at all.
 
         Args:
-            code: a node to ask for; by default the device.
+            code: a node to ask for: a system, region, group or organisation; by default the device.
             now: the clock of the assembly, the event loop's.
+            start: only what was added since, in the device's time.
+            end: only what was added until.
+            on_late: called with the catalog anew when a part of it comes after the end.
         """
-        result = await self._catalog_once(code or self.code, now)
-        for delay_s in RETRY_DELAYS_S:
+        ask = catalogs.CatalogQuery(start, end)
+        result = await self._catalog_once(ask, code or self.code, now, on_late)
+        for delay_s in self._times.catalog.retries_s:
             if result.outcome is not Outcome.FAILED:
                 break
-            await asyncio.sleep(delay_s)
-            result = await self._catalog_once(code or self.code, now)
+            await self._until_gone(asyncio.sleep(delay_s))
+            result = await self._catalog_once(ask, code or self.code, now, on_late)
         return result
 
-    async def _catalog_once(self, code: str, now: Callable[[], float]) -> CatalogResult:
+    async def _catalog_once(
+        self,
+        ask: catalogs.CatalogQuery,
+        code: str,
+        now: Callable[[], float],
+        on_late: Callable[[CatalogResult], None] | None,
+    ) -> CatalogResult:
         sn, parts = self._pending.next_sn(), Parts()
-        with self._pending.waiting(catalogs.COMMAND, sn, parts.put):
-            await self._deliver(catalogs.query(sn, code, charset=self._line.charset))
-            assembly = CatalogAssembly(now(), self._times.catalog)
+        assembly = CatalogAssembly(now(), self._times.catalog)
+
+        def late(envelope: Envelope) -> None:
+            if not assembly.over(now()):
+                more = assembly.add(catalogs.CatalogPart.parse(envelope), now())
+                if more is not None and on_late is not None:
+                    on_late(more)
+
+        with self._pending.waiting(catalogs.COMMAND, sn, parts.put, late=late):
+            await self._deliver(ask.serialize(sn, code, charset=self._line.charset))
+            assembly.asked_at = now()
             while (result := assembly.due(now())) is None:
                 part = await self._until_gone(parts.next(assembly.deadline))
                 if part is not None:
-                    assembly.add(catalogs.CatalogPart.parse(part), now())
+                    assembly.add(await self._read(catalogs.CatalogPart.parse, part), now())
             return result
 
-    async def records(self, query: RecordQuery, channel: str, *, now: Callable[[], float]) -> RecordResult:
+    @staticmethod
+    async def _read(parse: Callable[[Envelope], T], part: Envelope) -> T:
+        if part.element.longest_list > MANY_ELEMENTS:
+            return await asyncio.to_thread(parse, part)
+        return parse(part)
+
+    async def records(
+        self, query: RecordQuery, channel: str, *, now: Callable[[], float], force: bool = False
+    ) -> RecordResult:
         """The recordings of a channel; one search of a channel at a time (GB-123).
 
         Raises:
             Unconfirmed: the device took the question, and nothing came.
+            Unsupported: it asks for what only 2022 knows, and the device is older.
         """
-        lock = self._searching.setdefault(channel, asyncio.Lock())
-        async with lock:
+        if query.needs_2022:
+            self._needs_2022("a search by stream or alarm", force=force)
+        async with _lock_of(self._searching, channel):
             sn, parts = self._pending.next_sn(), Parts()
             with self._pending.waiting(RecordQuery.COMMAND, sn, parts.put):
                 await self._deliver(query.serialize(sn, channel, charset=self._line.charset))
@@ -155,15 +205,24 @@ class RemoteDevice:
                 while not assembly.complete and now() < assembly.deadline:
                     part = await self._until_gone(parts.next(assembly.deadline))
                     if part is not None:
-                        assembly.add(RecordPart.parse(part), now())
+                        assembly.add(await self._read(RecordPart.parse, part), now())
         result = assembly.result()
         if result is None:
             raise Unconfirmed("the device took the search and never answered it")
         return result
 
-    async def config(self, types: Sequence[str], code: str | None = None) -> list[configs.ConfigAnswer]:
-        """Blocks of its configuration: those that came, in the order they came (GB-220)."""
-        sn, parts, found = self._pending.next_sn(), Parts(), list[configs.ConfigAnswer]()
+    async def config(
+        self, types: Sequence[str], code: str | None = None, *, force: bool = False
+    ) -> list[configs.ConfigAnswer]:
+        """Blocks of its configuration: those that came, in the order they came, each once (GB-220).
+
+        Raises:
+            Unconfirmed: none came.
+            Unsupported: one of 2022, and an older device.
+        """
+        for each in types:
+            self._accepts_block(each, force=force)
+        sn, parts, found = self._pending.next_sn(), Parts(), dict[str, configs.ConfigAnswer]()
         with self._pending.waiting("ConfigDownload", sn, parts.put):
             await self._deliver(configs.query(sn, code or self.code, types, charset=self._line.charset))
             until = self._now() + self._times.query_s
@@ -171,23 +230,46 @@ class RemoteDevice:
                 part = await self._until_gone(parts.next(until))
                 if part is None:
                     break
-                found.append(configs.ConfigAnswer.parse(part))
+                answer = configs.ConfigAnswer.parse(part)
+                found.setdefault(answer.block or f"{len(found)}", answer)
                 until = self._now() + self._times.config_gap_s
         if not found:
             raise Unconfirmed("the device took the question about its configuration and never answered it")
-        return found
+        if code is None and (basic := found.get("BasicParam")) is not None:
+            self._learn_heartbeat(basic.element)
+        return list(found.values())
 
-    async def configure(self, block: Element, code: str | None = None) -> None:
-        """Set a block of its configuration."""
-        if block.name in configs.NEW_IN_2022 and not self.version.is_2022:
-            raise Unsupported(
-                f"{block.name} is of the edition of 2022; the device speaks {self.version.value}"
-            )
+    async def configure(self, block: Element, code: str | None = None, *, force: bool = False) -> None:
+        """Set a block of its configuration.
+
+        Raises:
+            OutOfRange: a value no device takes; nothing was sent.
+            Unsupported: a block of 2022, and an older device.
+            Refused: the device said no.
+            Unconfirmed: it took the block and did not tell the result.
+        """
+        check_block(block)
+        self._accepts_block(block.name, force=force)
         sn = self._pending.next_sn()
         body = configs.order(sn, code or self.code, block, charset=self._line.charset)
         result = await self._result("DeviceConfig", sn, body, self._times.control_s)
         if result.result is False:
             raise Refused("the device does not take the configuration")
+        if code is None and block.name == "BasicParam":
+            self._learn_heartbeat(block)
+
+    def _accepts_block(self, name: str, *, force: bool) -> None:
+        if name in configs.NEW_IN_2022:
+            self._needs_2022(name, force=force)
+
+    def _needs_2022(self, what: str | None, *, force: bool) -> None:
+        if not self.version.is_2022 and not force:
+            raise Unsupported(f"{what} is of the edition of 2022; the device speaks {self.version.value}")
+
+    def _learn_heartbeat(self, element: Element | None) -> None:
+        basic = configs.BasicParam.read(element) if element is not None else configs.BasicParam()
+        if basic.heartbeat_s is not None or basic.heartbeat_count is not None:
+            self._line.beats(basic.heartbeat_s, basic.heartbeat_count)
 
     # --- control ----------------------------------------------------------------------------------------
 
@@ -204,26 +286,23 @@ class RemoteDevice:
             Refused: the device said no.
             Unconfirmed: it took the command and did not tell the result.
         """
-        if needs_2022(control) and not self.version.is_2022 and not force:
-            raise Unsupported(
-                f"{control.command} is of the edition of 2022; the device speaks {self.version.value}"
-            )
-        async with self._order(channel):
-            sn = self._pending.next_sn()
-            body = control.serialize(sn, channel, charset=self._line.charset)
-            if not control.is_answered:
+        if needs_2022(control):
+            self._needs_2022(control.command, force=force)
+        sn, parts = self._pending.next_sn(), Parts()
+        body = control.serialize(sn, channel, charset=self._line.charset)
+        with (
+            self._pending.waiting(ControlResult.COMMAND, sn, parts.put)
+            if control.is_answered
+            else nullcontext()
+        ):
+            async with _lock_of(
+                self._in_order, channel
+            ):  # not until the result: a stop must not wait for that
                 await self._deliver(body)
-                return
-            result = await self._result(ControlResult.COMMAND, sn, body, self._times.control_s)
-        if result.result is False:
-            raise Refused("the device could not carry the command out")
-
-    def _order(self, channel: str) -> asyncio.Lock:
-        lock = self._in_order.pop(channel, None) or asyncio.Lock()
-        self._in_order[channel] = lock
-        while len(self._in_order) > MAX_CHANNEL_LOCKS:
-            self._in_order.popitem(last=False)
-        return lock
+            if control.is_answered:
+                result = await self._part(ControlResult.COMMAND, parts, self._times.control_s)
+                if result.result is False:
+                    raise Refused("the device could not carry the command out")
 
     # --- messages ---------------------------------------------------------------------------------------
 
@@ -245,7 +324,10 @@ class RemoteDevice:
         parts = Parts()
         with self._pending.waiting(command, sn, parts.put):
             await self._deliver(body)
-            found = await self._until_gone(parts.next(self._now() + timeout_s))
+            return await self._part(command, parts, timeout_s)
+
+    async def _part(self, command: str, parts: Parts, timeout_s: float) -> Envelope:
+        found = await self._until_gone(parts.next(self._now() + timeout_s))
         if found is None:
             raise Unconfirmed(f"the device took {command} and never told the result")
         return found
@@ -291,3 +373,14 @@ class RemoteDevice:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+def _lock_of(locks: OrderedDict[str, asyncio.Lock], channel: str) -> asyncio.Lock:
+    """The lock of a channel; of those nobody holds the ones that were not used longest are forgotten."""
+    lock = locks.pop(channel, None) or asyncio.Lock()
+    locks[channel] = lock
+    if len(locks) > MAX_CHANNEL_LOCKS:
+        free = next((each for each, other in locks.items() if not other.locked() and other is not lock), None)
+        if free is not None:
+            del locks[free]
+    return lock

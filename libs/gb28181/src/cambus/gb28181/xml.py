@@ -77,6 +77,13 @@ class Element:
         return self._children
 
     @property
+    def longest_list(self) -> int:
+        """How many elements the longest of its children has: what it costs to read."""
+        if self._children is None and self._node is not None:
+            return max((len(child) for child in self._node), default=0)
+        return max((len(each.children) for each in self.children), default=0)
+
+    @property
     def fields(self) -> dict[str, str]:
         """The texts of its children by lower-case name; of repeated ones the first."""
         if self._fields is None:

@@ -103,8 +103,9 @@ class SipEndpoint:
         self.port = port
         self.limits = limits or Limits()
         self.counts: Counter[str] = Counter()
+        self._advertised = advertised
         self.layer = SipLayer(
-            sent_by=advertised or self._own_address,
+            sent_by=self.address_towards,
             timers=timers,
             screen=self.limits.screen,
             answer_bytes=self.limits.answer_bytes,
@@ -358,7 +359,10 @@ class SipEndpoint:
         self._pump()
         self._set_timer()
 
-    def _own_address(self, peer: Peer) -> str:
+    def address_towards(self, peer: Peer) -> str:
+        """Host and port as a peer reaches us: never a wildcard (GB-023). Raises TransportError: no way leads there."""
+        if self._advertised is not None:
+            return self._advertised(peer)
         host = self._transports.local_host(peer) if self.host in _WILDCARDS else self.host
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 

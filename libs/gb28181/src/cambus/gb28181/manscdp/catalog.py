@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import ClassVar, Final
 
 from cambus.gb28181.codes import NodeKind, kind_of
 from cambus.gb28181.manscdp.envelope import Envelope, Root, compose
+from cambus.gb28181.manscdp.layout import SECRET, Body, leaf
 from cambus.gb28181.values import read_float, read_int, read_status
+from cambus.gb28181.versions import Version
 from cambus.gb28181.xml import Element
 
 COMMAND: Final = "Catalog"
-_SECRET: Final = frozenset({"password"})
+_NUMBERS: Final = ("Port", "Parental", "RegisterWay", "Secrecy", "Longitude", "Latitude")
 _KNOWN: Final = frozenset(
     {
         "deviceid",
@@ -70,6 +72,8 @@ class CatalogItem:
         longitude, latitude: WGS-84 degrees, None where missing or not on earth.
         info: the fields of `Info`, names and values as written.
         extras: every other field by lower-case name, as written; never a password.
+        security_level: `A` to `C`, empty where it is missing; 2022.
+        unreadable: what was there and is no number; its value is None.
     """
 
     code: str
@@ -92,6 +96,8 @@ class CatalogItem:
     latitude: float | None = None
     info: dict[str, str] = field(default_factory=dict)
     extras: dict[str, str] = field(default_factory=dict)
+    security_level: str = ""
+    unreadable: tuple[str, ...] = ()
 
     @property
     def kind(self) -> NodeKind:
@@ -123,19 +129,34 @@ class CatalogItem:
             fields.get("block", ""),
             fields.get("address", ""),
             fields.get("ipaddress", ""),
-            fields.get("businessgroupid", "") or info.get("BusinessGroupID", ""),
+            fields.get("businessgroupid", "") or _in(info, "BusinessGroupID"),
             read_int(fields.get("port")),
             read_int(fields.get("parental")) == 1,
             read_int(fields.get("registerway")),
             read_int(fields.get("secrecy")),
             longitude if placed else None,
             latitude if placed else None,
-            {key: value for key, value in info.items() if key.lower() not in _SECRET},
-            {key: value for key, value in fields.items() if key not in _KNOWN and key not in _SECRET},
+            {key: value for key, value in info.items() if key.lower() not in SECRET},
+            {key: value for key, value in fields.items() if key not in _KNOWN and key not in SECRET},
+            fields.get("securitylevelcode", ""),
+            tuple(
+                name
+                for name in _NUMBERS
+                if fields.get(name.lower()) and read_float(fields[name.lower()]) is None
+            ),
         )
 
-    def element(self, event: CatalogEvent | None = None) -> Element:
-        """The item to be sent, its fields in the order of the standard; what does not apply to its kind is left out."""
+    def detail(self, name: str) -> str:
+        """A field of `Info`, in whatever case it was written; empty where it is missing."""
+        return _in(self.info, name)
+
+    def element(self, event: CatalogEvent | None = None, version: Version = Version.GB2022) -> Element:
+        """The item to be sent, its fields in the order of the standard; what does not apply to its kind is left out.
+
+        Args:
+            event: what has happened to it, in a NOTIFY.
+            version: the edition it is sent to: before 2022 the business group stands in `Info` (GB-231).
+        """
         item = Element("Item").add("DeviceID", self.code)
         if event is not None:
             item.add("Event", event.value)
@@ -154,14 +175,34 @@ class CatalogItem:
             item.add("ParentID", "/".join(self.parents))
         if kind not in {NodeKind.GROUP, NodeKind.ORGANISATION}:
             item.add("RegisterWay", 1 if self.register_way is None else self.register_way)
+            item.add("SecurityLevelCode", (self.security_level if version.is_2022 else "") or None)
             item.add("Secrecy", self.secrecy or 0)
             item.add("IPAddress", self.ip_address or None).add("Port", self.port)
             item.add("Status", "ON" if self.on else "OFF")
             item.add("Longitude", self.longitude).add("Latitude", self.latitude)
-        item.add("BusinessGroupID", self.business_group or None)
-        if self.info:
-            item.children.append(Element("Info", children=[Element(k, v) for k, v in self.info.items()]))
+        info = {name: text for name, text in self.info.items() if name.lower() != "businessgroupid"}
+        if kind is NodeKind.ORGANISATION or version.is_2022:
+            item.add("BusinessGroupID", self.business_group or None)
+        elif self.business_group:
+            info["BusinessGroupID"] = self.business_group
+        if info:
+            item.children.append(Element("Info", children=[Element(k, v) for k, v in info.items()]))
         return item
+
+
+def _in(info: dict[str, str], name: str) -> str:
+    return info.get(name) or next((text for key, text in info.items() if key.lower() == name.lower()), "")
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogQuery(Body):
+    """What is there? Only what was added between two instants, if they are given (GB-113)."""
+
+    ROOT: ClassVar = Root.QUERY
+    COMMAND: ClassVar = COMMAND
+
+    start: str | None = leaf("StartTime")
+    end: str | None = leaf("EndTime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,25 +246,36 @@ def query(
     sn: int, code: str, *, start: str | None = None, end: str | None = None, charset: str = "GB2312"
 ) -> bytes:
     """Ask for a catalog; also the body of its SUBSCRIBE. `start` and `end` bound when items were added."""
-    content = [Element("StartTime", start)] if start else []
-    content += [Element("EndTime", end)] if end else []
-    return compose(Root.QUERY, COMMAND, sn, code, content, charset=charset)
+    return CatalogQuery(start, end).serialize(sn, code, charset=charset)
 
 
 def response(
-    sn: int, code: str, announced: int, items: list[CatalogItem], *, charset: str = "GB2312"
+    sn: int,
+    code: str,
+    announced: int,
+    items: list[CatalogItem],
+    *,
+    charset: str = "GB2312",
+    version: Version = Version.GB2022,
 ) -> bytes:
     """One part of a catalog of ours; without items it has no list."""
     content = [Element("SumNum", str(announced))]
     if items:
-        elements = [item.element() for item in items]
+        elements = [item.element(None, version) for item in items]
         content.append(Element("DeviceList", children=elements, attributes={"Num": str(len(items))}))
     return compose(Root.RESPONSE, COMMAND, sn, code, content, charset=charset)
 
 
-def notify(sn: int, code: str, told: list[CatalogChange], *, charset: str = "GB2312") -> bytes:
+def notify(
+    sn: int,
+    code: str,
+    told: list[CatalogChange],
+    *,
+    charset: str = "GB2312",
+    version: Version = Version.GB2022,
+) -> bytes:
     """News of a catalog of ours, for a subscriber."""
-    elements = [each.item.element(each.event or CatalogEvent.UPDATE) for each in told]
+    elements = [each.item.element(each.event or CatalogEvent.UPDATE, version) for each in told]
     listed = Element("DeviceList", children=elements, attributes={"Num": str(len(told))})
     return compose(
         Root.NOTIFY, COMMAND, sn, code, [Element("SumNum", str(len(told))), listed], charset=charset

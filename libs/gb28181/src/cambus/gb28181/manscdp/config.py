@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 
 from cambus.gb28181.errors import OutOfRange
 from cambus.gb28181.manscdp.envelope import Envelope, Root, compose
-from cambus.gb28181.manscdp.layout import INT, OK_ERROR, ONE_ZERO, Body, Part, leaf, listing
+from cambus.gb28181.manscdp.layout import INT, OK_ERROR, ONE_ZERO, SECRET, Body, Part, leaf, listing
 from cambus.gb28181.xml import Element
 
 BLOCKS: Final = (
@@ -31,7 +31,6 @@ BLOCKS: Final = (
 NEW_IN_2022: Final = frozenset(BLOCKS[4:])
 _ALSO: Final = {"snapshot": "SnapShotConfig"}
 _HEADER: Final = frozenset({"cmdtype", "sn", "deviceid", "result", "sumnum", "extrainfo", "info"})
-_SECRET: Final = frozenset({"password"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +185,7 @@ def plain(element: Element) -> dict[str, Any]:
     """An element as a tree of texts; what is repeated becomes a list."""
     tree: dict[str, Any] = {}
     for child in element.children:
-        if child.name.lower() in _SECRET:
+        if child.name.lower() in SECRET:
             continue
         value: Any = plain(child) if child.children else child.text
         if child.name not in tree:

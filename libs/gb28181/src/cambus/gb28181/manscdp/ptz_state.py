@@ -43,6 +43,7 @@ class HomePositionQuery(Body):
 
     ROOT: ClassVar = Root.QUERY
     COMMAND: ClassVar = "HomePositionQuery"
+    NEW_IN_2022: ClassVar = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class CruiseListQuery(Body):
 
     ROOT: ClassVar = Root.QUERY
     COMMAND: ClassVar = "CruiseTrackListQuery"
+    NEW_IN_2022: ClassVar = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class CruiseQuery(Body):
 
     ROOT: ClassVar = Root.QUERY
     COMMAND: ClassVar = "CruiseTrackQuery"
+    NEW_IN_2022: ClassVar = True
 
     number: int | None = leaf("Number", INT)
 
@@ -120,6 +123,7 @@ class PtzPositionQuery(Body):
 
     ROOT: ClassVar = Root.QUERY
     COMMAND: ClassVar = "PTZPosition"
+    NEW_IN_2022: ClassVar = True
 
 
 @dataclass(frozen=True, slots=True)

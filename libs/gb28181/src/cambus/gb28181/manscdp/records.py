@@ -28,6 +28,16 @@ class RecordQuery(Body):
     alarm_method: str | None = leaf("AlarmMethod")
     alarm_type: str | None = leaf("AlarmType")
 
+    @property
+    def needs_2022(self) -> bool:
+        """Whether it asks for what only the edition of 2022 knows."""
+        return not (self.stream_number is None and self.alarm_method is None and self.alarm_type is None)
+
+
+def search(start: str, end: str, type_: str = "all") -> RecordQuery:
+    """The usual question: what is recorded in a time, of one type (`time`, `alarm`, `manual`) or all (GB-120)."""
+    return RecordQuery(start=start, end=end, file_path="", address="", secrecy=0, type=type_, recorder="")
+
 
 @dataclass(frozen=True, slots=True)
 class RecordItem(Part):

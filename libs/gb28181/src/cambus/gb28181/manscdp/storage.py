@@ -15,6 +15,7 @@ class CardQuery(Body):
 
     ROOT: ClassVar = Root.QUERY
     COMMAND: ClassVar = "SDCardStatus"
+    NEW_IN_2022: ClassVar = True
 
 
 @dataclass(frozen=True, slots=True)
