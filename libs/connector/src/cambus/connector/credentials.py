@@ -24,10 +24,13 @@ class CredentialStore:
         bus: the connection.
         keys: open and seal; None: there is no key, so nothing opens.
         on_change: told the name of every credential that comes, changes or goes.
+
+    Attributes:
+        keys: open and seal, None without a key.
     """
 
     def __init__(self, bus: Bus, keys: KeyRing | None, on_change: Callable[[str], None]) -> None:
-        self._keys = keys
+        self.keys = keys
         self._on_change = on_change
         self._bucket = KeyValue(bus, KV_CREDENTIALS, SealedCredentials)
         self._watch = self._bucket.watch()
@@ -60,12 +63,12 @@ class CredentialStore:
         entry = self._sealed.get(name)
         if entry is None:
             raise SessionEnd(EndReason.CREDENTIALS_MISSING, f"there are no credentials {name}")
-        if self._keys is None:
+        if self.keys is None:
             raise SessionEnd(
                 EndReason.CREDENTIALS_MISSING, "no key to open credentials: set CAMBUS_CREDENTIALS_KEY_FILE"
             )
         try:
-            return self._keys.open(entry.value, name)
+            return self.keys.open(entry.value, name)
         except SealError as error:
             raise SessionEnd(EndReason.CREDENTIALS_MISSING, str(error)) from None
 
@@ -76,6 +79,6 @@ class CredentialStore:
             SessionEnd: there is no key to seal with.
             BusError: NATS refuses or does not answer.
         """
-        if self._keys is None:
+        if self.keys is None:
             raise SessionEnd(EndReason.CREDENTIALS_MISSING, "no key to seal credentials with")
-        await self._bucket.put(name, self._keys.seal(credentials, name))
+        await self._bucket.put(name, self.keys.seal(credentials, name))

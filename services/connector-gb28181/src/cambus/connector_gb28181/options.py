@@ -45,10 +45,12 @@ class Gb28181Options(BaseModel):
         default=["MD5"], min_length=1, description="Digest algorithms it is offered, in this order."
     )
     version: Literal["1.0", "1.1", "2.0", "3.0"] | None = Field(
-        default=None, description="The edition it speaks, whatever it announces: 2.0 is that of 2016, 3.0 of 2022."
+        default=None,
+        description="The edition it speaks, whatever it announces: 2.0 is that of 2016, 3.0 of 2022.",
     )
     charset: Literal["GB2312", "GB18030", "UTF-8"] | None = Field(
-        default=None, description="What is written to it in; by default what its edition and its messages suggest."
+        default=None,
+        description="What is written to it in; by default what its edition and its messages suggest.",
     )
     time_zone: str = Field(default="Asia/Shanghai", description="The zone of its clock and its dates.")
     media_transport: MediaTransport | None = Field(
@@ -58,10 +60,12 @@ class Gb28181Options(BaseModel):
         default=None, description="The address it sends media to, where that differs from other devices'."
     )
     strict_ssrc: bool = Field(
-        default=False, description="Take no media whose SSRC is not what was agreed; many devices send another."
+        default=False,
+        description="Take no media whose SSRC is not what was agreed; many devices send another.",
     )
     stream_dialect: Dialect = Field(
-        default="auto", description="How it is told which encoder stream is wanted, before the edition of 2022."
+        default="auto",
+        description="How it is told which encoder stream is wanted, before the edition of 2022.",
     )
     stream_template: Annotated[str, StringConstraints(pattern=r"^a=[ -~]{1,64}$")] | None = Field(
         default=None, description="The same as a line of SDP with {} for the number, where no dialect fits."
@@ -73,7 +77,8 @@ class Gb28181Options(BaseModel):
         default=4, description="How many times real time downloads are asked for at, if the device allows."
     )
     fi_speed_both_bytes: bool = Field(
-        default=False, description="Focus and iris speed in both speed bytes; some firmware reads the wrong one."
+        default=False,
+        description="Focus and iris speed in both speed bytes; some firmware reads the wrong one.",
     )
     fi_stop_with_ptz_stop: bool = Field(
         default=False, description="Focus and iris are stopped by the stop of movement."
@@ -82,10 +87,11 @@ class Gb28181Options(BaseModel):
         default=None, description="A priority sent with PTZ commands, for devices that want one."
     )
     subscribe: list[Subscribed] = Field(
-        default_factory=list, description="What it is asked to report on its own: catalog, alarms, positions, ptz-position."
+        default_factory=list,
+        description="What it is asked to report on its own: catalog, alarms, positions, ptz-position.",
     )
-    subscribe_event: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9.;=-]{0,63}$")] | None = Field(
-        default=None, description="The Event header of those requests, where the usual one is refused."
+    subscribe_event: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9.;=-]{0,63}$")] | None = (
+        Field(default=None, description="The Event header of those requests, where the usual one is refused.")
     )
     position_interval_s: Annotated[int, Field(ge=1, le=3600)] = Field(
         default=5, description="Seconds between the positions it reports."
@@ -94,13 +100,16 @@ class Gb28181Options(BaseModel):
         default=False, description="Arm it whenever it registers; many devices report no alarm before."
     )
     reset_alarms: bool = Field(
-        default=True, description="Reset its alarm inputs after each of their alarms; it stays silent otherwise."
+        default=True,
+        description="Reset its alarm inputs after each of their alarms; it stays silent otherwise.",
     )
     alarm_hold_s: Annotated[float, Field(ge=1, le=86_400)] = Field(
-        default=30.0, description="Seconds without news after which an alarm counts as over; its end is never told."
+        default=30.0,
+        description="Seconds without news after which an alarm counts as over; its end is never told.",
     )
     notified_status: bool = Field(
-        default=True, description="Believe the channel status in its notifications; some platforms send wrong ones."
+        default=True,
+        description="Believe the channel status in its notifications; some platforms send wrong ones.",
     )
     challenge_strangers: bool = Field(
         default=False,

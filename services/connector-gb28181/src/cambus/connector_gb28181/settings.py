@@ -42,7 +42,8 @@ class Gb28181Settings(ConnectorSettings):
         "listened on. The first thing to check where signalling works and no picture comes.",
     )
     gb28181_media_ports: str = Field(
-        default="", description="Ports for media, FIRST-LAST; empty: any that is free. One for each open stream."
+        default="",
+        description="Ports for media, FIRST-LAST; empty: any that is free. One for each open stream.",
     )
     gb28181_media_transport: MediaTransport = Field(
         default="tcp-passive",
@@ -69,7 +70,8 @@ class Gb28181Settings(ConnectorSettings):
         default="", description="SIP URI of another server devices are sent to once they have authenticated."
     )
     gb28181_connection_grace_s: Annotated[float, Field(ge=0, le=300)] = Field(
-        default=5.0, description="Seconds a device may be without its TCP connection before it counts as offline."
+        default=5.0,
+        description="Seconds a device may be without its TCP connection before it counts as offline.",
     )
     gb28181_syncs: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=20, description="Devices asked for their catalog at a time."

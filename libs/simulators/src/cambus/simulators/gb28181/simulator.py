@@ -19,7 +19,8 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any, Final, Self
 
-from cambus.gb28181.agent import Agent, AgentSettings
+from cambus.gb28181.agent import Agent
+from cambus.gb28181.agent_settings import AgentSettings
 from cambus.gb28181.errors import GbError
 from cambus.gb28181.manscdp import catalog as catalogs
 from cambus.gb28181.manscdp.alarms import AlarmDetails, AlarmNotice, AlarmParameters
@@ -452,10 +453,10 @@ class Gb28181Simulator:
         """Go, and come back."""
         self.own(self.restart())
 
-    async def restart(self) -> None:
-        """Go without a word, and come back after a while."""
+    async def restart(self, *, unregister: bool = False) -> None:
+        """Go without a word, or after signing off, and come back after a while."""
         self._silence()
-        await self.agent.close(unregister=False)
+        await self.agent.close(unregister=unregister)
         self.changed()
         await asyncio.sleep(self.quirks.reboot_s)
         self.agent = self._new_agent()

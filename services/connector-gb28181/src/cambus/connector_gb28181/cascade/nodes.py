@@ -1,0 +1,252 @@
+"""What an upper platform sees: the shared channels under codes of its own, in a tree (§6, §12, GB-241)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Final
+
+from cambus.connector_gb28181.cascade.directory import Seen
+from cambus.gb28181.codes import is_code
+from cambus.schemas.channels import ChannelInfo
+from cambus.schemas.state.cascade import MAX_NUMBER, CascadeGroup, CascadeLink, CascadeShare
+from cambus.schemas.state.presence import Presence
+
+HOST_TYPE: Final = "118"
+CHANNEL_TYPE: Final = "131"
+GROUP_TYPE: Final = "215"
+ORGANISATION_TYPE: Final = "216"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One item of the catalog.
+
+    Attributes:
+        code: its code for the platform.
+        name: for people.
+        parents: codes of what it hangs under.
+        group: code of its business group, empty without.
+        online: whether it is shown as there.
+        device: the device; None for ourselves and for folders.
+        channel: its channel; None for a device as a whole.
+        info: what is known of the channel.
+        vendor, model, software: of the device.
+        inner: whether something hangs under it.
+    """
+
+    code: str
+    name: str
+    parents: tuple[str, ...] = ()
+    group: str = ""
+    online: bool = True
+    device: str | None = None
+    channel: int | None = None
+    info: ChannelInfo | None = None
+    vendor: str = ""
+    model: str = ""
+    software: str = ""
+    inner: bool = False
+
+
+class SharedSet:
+    """The catalog of one link, in the order it is told: ourselves, groups, organisations, devices.
+
+    Args:
+        nodes: the items.
+    """
+
+    def __init__(self, nodes: list[Node]) -> None:
+        self.nodes = {node.code: node for node in nodes}
+        self._places = {(node.device, node.channel): node for node in nodes if node.device is not None}
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def node(self, code: str) -> Node | None:
+        """The item of a code, None for what is not shared."""
+        return self.nodes.get(code)
+
+    def at(self, device: str, channel: int | None) -> Node | None:
+        """The item of a channel, or of a device; a device without one is its only channel."""
+        found = self._places.get((device, channel))
+        if found is None and channel is None:
+            alone = [node for (owner, _), node in self._places.items() if owner == device]
+            found = alone[0] if len(alone) == 1 else None
+        return found
+
+    def below(self, code: str) -> list[Node]:
+        """An item and everything under it, in order (§6)."""
+        wanted, waiting = {code}, deque([code])
+        children = self._children()
+        while waiting:
+            for child in children.get(waiting.popleft(), ()):
+                if child not in wanted:
+                    wanted.add(child)
+                    waiting.append(child)
+        return [node for node in self.nodes.values() if node.code in wanted]
+
+    def _children(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for node in self.nodes.values():
+            for parent in {*node.parents, node.group} - {""}:
+                found.setdefault(parent, []).append(node.code)
+        return found
+
+
+class Planner:
+    """Makes the shared set of a link.
+
+    Args:
+        link: the link.
+        numbers: the codes that were made before; those made now are added.
+    """
+
+    def __init__(self, link: CascadeLink, numbers: dict[str, int]) -> None:
+        self.numbers = numbers
+        self._link = link
+        self._used = {link.code}
+        self._used |= {each.code for each in link.shares if each.code is not None}
+        self._used |= {each.code for each in link.groups if each.code is not None}
+        self._owners: dict[str, str] = {}
+        self._taken = set(numbers.values())
+        self._next = max(self._taken, default=0) + 1
+
+    def plan(self, devices: Mapping[str, Seen]) -> SharedSet:
+        """The shared set of what there is now."""
+        link = self._link
+        nodes = [Node(link.code, link.name or "Cambus", inner=True)]
+        folders = dict(self._groups())
+        nodes += folders.values()
+        for device, seen in sorted(devices.items()):
+            nodes += self._device(device, seen, folders)
+        return SharedSet(nodes)
+
+    # --- folders ----------------------------------------------------------------------------------------
+
+    def _groups(self) -> Iterator[tuple[str, Node]]:
+        """The folders, parents first; one whose parents make a ring, or are not there, is a business group."""
+        known = {group.id: group for group in self._link.groups}
+        made: dict[str, Node] = {}
+
+        def make(group: CascadeGroup, above: frozenset[str]) -> Node:
+            if group.id in made:
+                return made[group.id]
+            parent = known.get(group.parent or "") if group.parent not in above else None
+            if parent is None:
+                code = group.code or self._code(f":{group.id}", GROUP_TYPE)
+                made[group.id] = Node(code, group.name, (self._link.code,), inner=True)
+            else:
+                upper = make(parent, above | {group.id})
+                code = group.code or self._code(f":{group.id}", ORGANISATION_TYPE)
+                top = upper.group or upper.code
+                under = (upper.code,) if upper.group else ()
+                made[group.id] = Node(code, group.name, under, top, inner=True)
+            return made[group.id]
+
+        for group in self._link.groups:
+            make(group, frozenset({group.id}))
+        yield from sorted(made.items(), key=lambda each: bool(each[1].group))
+
+    # --- devices ----------------------------------------------------------------------------------------
+
+    def _device(self, device: str, seen: Seen, folders: Mapping[str, Node]) -> list[Node]:
+        presence = seen.presence
+        if presence is None:
+            return []
+        tags = seen.record.tags if seen.record is not None else []
+        shares = [
+            each for each in self._link.shares if each.covers(device, tags=tags, protocol=presence.protocol)
+        ]
+        chosen = [
+            (info, share)
+            for info in seen.channels
+            if (share := next((each for each in shares if each.covers_channel(info.channel)), None))
+        ]
+        if not chosen:
+            return []
+        host = self._host(device, seen, presence) if len(seen.channels) > 1 else None
+        above = host.code if host is not None else self._link.code
+        codes = {info.native_id: self._channel_code(device, info, share) for info, share in chosen}
+        nodes = [host] if host is not None else []
+        for info, share in chosen:
+            node = self._channel(device, seen, presence, info, share)
+            native = codes.get(info.parent) if info.parent is not None else None
+            parents: tuple[str, ...] = (native if native is not None and native != node.code else above,)
+            folder = folders.get(share.group or "")
+            if folder is not None and folder.group:
+                parents += (folder.code,)
+            group = (folder.group or folder.code) if folder is not None else ""
+            nodes.append(replace(node, parents=parents, group=group))
+        return nodes
+
+    def _host(self, device: str, seen: Seen, presence: Presence) -> Node:
+        """A device with several channels, as what they hang under."""
+        return Node(
+            self._claimed(device, device) or self._code(device, HOST_TYPE),
+            _name(seen) or device,
+            (self._link.code,),
+            online=presence.online,
+            device=device,
+            vendor=presence.vendor,
+            model=presence.model,
+            software=presence.software_version,
+            inner=True,
+        )
+
+    def _channel(
+        self, device: str, seen: Seen, presence: Presence, info: ChannelInfo, share: CascadeShare
+    ) -> Node:
+        return Node(
+            self._channel_code(device, info, share),
+            info.name or _name(seen) or f"{device} {info.channel}",
+            online=presence.online and info.online and info.enabled,
+            device=device,
+            channel=info.channel,
+            info=info,
+            vendor=info.vendor or presence.vendor,
+            model=info.model or presence.model,
+            software=presence.software_version,
+        )
+
+    # --- codes ------------------------------------------------------------------------------------------
+
+    def _channel_code(self, device: str, info: ChannelInfo, share: CascadeShare) -> str:
+        if share.code is not None:
+            return share.code
+        key = f"{device}/{info.channel}"
+        return self._claimed(key, info.native_id) or self._code(key, CHANNEL_TYPE)
+
+    def _claimed(self, key: str, native: str | None) -> str | None:
+        """A code of GB/T 28181 it has already, unless somebody else of this link has it."""
+        if not self._link.keep_native_codes or native is None or not is_code(native):
+            return None
+        owner = self._owners.setdefault(native, key) if native not in self._used else None
+        return native if owner == key else None
+
+    def _code(self, key: str, kind: str) -> str:
+        """A code of ours: our prefix, what it is, and a number that stays (GB-241)."""
+        number = self.numbers.get(key)
+        if number is None or self._made(kind, number) in self._used:
+            number = next(
+                each
+                for each in count(self._next)
+                if each not in self._taken and self._made(kind, each) not in self._used
+            )
+            if number > MAX_NUMBER:
+                raise ValueError(f"link {self._link.id}: no code is left for {key}")
+            self._next = number + 1
+            self._taken.add(number)
+            self.numbers[key] = number
+        return self._made(kind, number)
+
+    def _made(self, kind: str, number: int) -> str:
+        code = self._link.code
+        return f"{code[:10]}{kind}{code[13]}{number:06d}"
+
+
+def _name(seen: Seen) -> str | None:
+    """What people call a device."""
+    return seen.record.name if seen.record is not None else None

@@ -1,0 +1,152 @@
+"""One upper platform: registered at, answered, and told (GB/T 28181-2022 §4.3; §12)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from cambus.connector_gb28181.cascade.context import LinkContext
+from cambus.connector_gb28181.cascade.nodes import SharedSet
+from cambus.connector_gb28181.cascade.orders import Orders
+from cambus.connector_gb28181.cascade.questions import Questions
+from cambus.gb28181.agent import Agent
+from cambus.gb28181.agent_settings import AgentSettings
+from cambus.gb28181.manscdp.envelope import Envelope, Root
+from cambus.gb28181.versions import Version
+from cambus.schemas.state.cascade import CascadeLink, CascadeStatus
+from cambus.schemas.state.credentials import Credentials
+from cambus.sip.errors import TransportError
+from cambus.sip.events import RequestReceived
+from cambus.sip.message import Request
+
+logger = logging.getLogger(__name__)
+
+_RETRY_LISTEN_S = 5.0
+
+
+class UpperLink:
+    """Runs one link; the backend of its agent.
+
+    Args:
+        context: the link.
+        credentials: what it proves itself with.
+        replica: who holds it.
+        on_change: called when its status is another.
+    """
+
+    def __init__(
+        self, context: LinkContext, credentials: Credentials, replica: str, on_change: Callable[[], None]
+    ) -> None:
+        self.context = context
+        self.since = datetime.now(UTC)
+        self.last_error = ""
+        self._replica = replica
+        self._on_change = on_change
+        context.agent = Agent(
+            agent_settings(context, credentials),
+            self,
+            timers=context.settings.timers,
+            on_state=self._state,
+        )
+        self._questions = Questions(context)
+        self._orders = Orders(context)
+
+    async def run(self) -> None:
+        """Be a part of the platform until cancelled; then leave it."""
+        context = self.context
+        while True:
+            try:
+                await context.agent.start()
+                break
+            except TransportError as error:
+                self._state(registered=False, reason=str(error))
+                await asyncio.sleep(_RETRY_LISTEN_S)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            context.tasks.cancel()
+            await context.tasks.wait(2.0)
+            await context.agent.close()
+
+    @property
+    def registered(self) -> bool:
+        """Whether it is registered."""
+        return self.context.agent.registered.is_set()
+
+    @property
+    def status(self) -> CascadeStatus:
+        """How it is."""
+        return CascadeStatus(
+            link=self.context.link.id,
+            registered=self.registered,
+            since=self.since,
+            replica=self._replica,
+            nodes=len(self.context.shared),
+            last_error=self.last_error,
+        )
+
+    def see(self, shared: SharedSet) -> None:
+        """Show the platform this from now on."""
+        self.context.shared = shared
+        self._on_change()
+
+    def _state(self, registered: bool, reason: str) -> None:  # noqa: FBT001 - as the agent calls it
+        self.since, self.last_error = datetime.now(UTC), reason[:500]
+        facts = {**self.context.facts, "reason": reason}
+        if registered:
+            logger.info("registered at an upper platform", extra=facts)
+        else:
+            logger.warning("not registered at an upper platform", extra=facts)
+        self._on_change()
+
+    # --- being asked: what the agent calls --------------------------------------------------------------
+
+    def message(self, agent: Agent, envelope: Envelope, request: Request) -> int:  # noqa: ARG002 - protocol
+        """A body from the platform."""
+        node = self.context.shared.node(envelope.code)
+        if node is None:
+            return 404  # whatever it is about: what is not shared is not there (GB-242)
+        if envelope.root is Root.QUERY:
+            return self._questions.ask(node, envelope)
+        if envelope.root is Root.CONTROL:
+            return self._orders.give(node, envelope, request)
+        return 200
+
+    def invite(self, agent: Agent, event: RequestReceived) -> None:
+        """Somebody wants to watch."""
+        agent.endpoint.respond(event.transaction, 488)
+
+    def subscribe(self, agent: Agent, event: RequestReceived) -> None:
+        """Somebody wants to be told."""
+        agent.endpoint.respond(event.transaction, 489)
+
+
+def agent_settings(context: LinkContext, credentials: Credentials) -> AgentSettings:
+    """A link as its agent wants it."""
+    link, settings = context.link, context.settings
+    host, _, port = link.server_address.rpartition(":")
+    version = Version(link.version)
+    return AgentSettings(
+        code=link.code,
+        server_code=link.server_code,
+        domain=link.server_domain or link.server_code[:10],
+        server=(host.strip("[]"), int(port)),
+        password=credentials.password.get_secret_value() if credentials.password is not None else "",
+        username=link.username or credentials.username,
+        tcp=link.transport == "tcp",
+        host=settings.host,
+        port=link.local_port,
+        advertised_host=settings.advertised,
+        expires_s=link.expires_s,
+        keepalive_s=link.keepalive_s,
+        version=version,
+        charset=link.charset or version.charset,
+        retry_s=link.retry_s,
+    )
+
+
+def is_for(link: CascadeLink, name: str) -> bool:
+    """Whether a link proves itself with these credentials."""
+    return link.credentials is not None and link.credentials.name == name

@@ -1,0 +1,17 @@
+"""The commands of the catalog, as GB/T 28181 carries them out."""
+
+from typing import TYPE_CHECKING
+
+from cambus.connector.handlers import HandlerTable
+from cambus.connector_gb28181.handlers import device
+
+if TYPE_CHECKING:
+    from cambus.connector_gb28181.session import GbSession
+
+
+def all_handlers() -> "HandlerTable[GbSession]":
+    """Return the table of all commands."""
+    table: HandlerTable[GbSession] = HandlerTable()
+    for family in (device,):
+        family.register(table)
+    return table

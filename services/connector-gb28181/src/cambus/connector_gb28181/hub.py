@@ -1,0 +1,34 @@
+"""What all devices of the connector share; complete once the service has started."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from cambus.connector_gb28181.known import KnownDevices
+from cambus.connector_gb28181.settings import Gb28181Settings
+from cambus.connector_gb28181.signalling import Signalling
+
+
+@dataclass(slots=True)
+class Hub:
+    """What all devices share.
+
+    Attributes:
+        settings: of the connector.
+        known: what devices have said of themselves.
+        syncs: how many are asked for their catalog at a time.
+    """
+
+    settings: Gb28181Settings
+    known: KnownDevices
+    syncs: asyncio.Semaphore
+    _signalling: Signalling | None = field(default=None)
+
+    @property
+    def signalling(self) -> Signalling:
+        """The platform; there before the first device can register."""
+        assert self._signalling is not None  # noqa: S101 - the service sets it before it listens
+        return self._signalling
+
+    def attach(self, signalling: Signalling) -> None:
+        """The platform is there."""
+        self._signalling = signalling

@@ -1,0 +1,73 @@
+"""The GB/T 28181 connector: the driver, put into the service every connector is, and the platform beside it."""
+
+import asyncio
+import secrets
+
+from cambus.connector.service import ConnectorService
+from cambus.connector_gb28181.driver import PROTOCOL, Gb28181Driver
+from cambus.connector_gb28181.enrolment import Enrolments
+from cambus.connector_gb28181.hub import Hub
+from cambus.connector_gb28181.known import KnownDevices
+from cambus.connector_gb28181.registrations import Registrations
+from cambus.connector_gb28181.settings import Gb28181Settings
+from cambus.connector_gb28181.signalling import Signalling
+
+NONCES = "gb28181-nonces"
+NONCE_KEY_BYTES = 32
+
+
+class Gb28181Connector(ConnectorService[Gb28181Settings]):
+    """Puts GB/T 28181 cameras and recorders on the bus.
+
+    Attributes:
+        signalling: the platform devices register with; there once the service has started.
+    """
+
+    name = "connector-gb28181"
+    summary = "Puts GB/T 28181 cameras and recorders on the Cambus bus."
+    driver: Gb28181Driver
+    hub: Hub
+    signalling: Signalling
+
+    def make_driver(self) -> Gb28181Driver:
+        """Return the driver."""
+        runtime = self.runtime
+        self.hub = Hub(
+            runtime.settings,
+            KnownDevices(runtime.bus, PROTOCOL),
+            asyncio.Semaphore(runtime.settings.gb28181_syncs),
+        )
+        return Gb28181Driver(self.hub)
+
+    async def start(self) -> None:
+        """Start as every connector does, then listen for devices."""
+        await super().start()
+        runtime, settings = self.runtime, self.runtime.settings
+        registrations = Registrations(runtime.bus, PROTOCOL, settings.instance)
+        enrolments = Enrolments(runtime.bus, PROTOCOL, self.credentials, settings.gb28181_common_credentials)
+        self.signalling = Signalling(
+            settings,
+            self._nonce_key(),
+            self.inbound,
+            self.knocks,
+            registrations,
+            enrolments,
+            runtime.metrics,
+        )
+        self.hub.attach(self.signalling)
+        await self.signalling.start()
+        host, port = settings.gb28181_host, self.signalling.platform.port
+        runtime.endpoints.metadata |= {"registration": f"sip:{settings.gb28181_server_code}@{host}:{port}"}
+        runtime.spawn(registrations.run(), name="registrations")
+        runtime.spawn(enrolments.run(), name="enrolments")
+        runtime.spawn(self.signalling.run(), name="signalling")
+
+    async def release(self) -> None:
+        """Hand over the devices; who is registered with us stays so for our next start."""
+        self.signalling.stop()
+        await super().release()
+
+    def _nonce_key(self) -> bytes:
+        """What all replicas make and judge nonces with: a device may be challenged by one and answer another."""
+        keys = self.credentials.keys
+        return secrets.token_bytes(NONCE_KEY_BYTES) if keys is None else keys.derive(NONCES)
