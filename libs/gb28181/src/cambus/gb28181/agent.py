@@ -7,19 +7,21 @@ backend's: the agent knows how things are said, not what there is to say.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import random
 import secrets
+import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Final, Protocol, Self
 
+from cambus.gb28181.agent_settings import AgentSettings
 from cambus.gb28181.errors import ProtocolError, Unreachable
 from cambus.gb28181.manscdp.envelope import CONTENT_TYPE, CONTENT_TYPES, Envelope, Root
 from cambus.gb28181.manscdp.presence import Keepalive
 from cambus.gb28181.outcomes import failure_of
+from cambus.gb28181.pending import Parts, Pending
 from cambus.gb28181.versions import HEADER as VERSION_HEADER
-from cambus.gb28181.versions import Version
 from cambus.sip.dialog import DialogKey, key_of_request
 from cambus.sip.digest import Challenge, answer
 from cambus.sip.endpoint import Incoming, SipEndpoint, Wire
@@ -35,57 +37,10 @@ from cambus.sip.uri import SipUri
 
 logger = logging.getLogger(__name__)
 
-RETRY_S: Final = 60.0
-RETRY_SPREAD_S: Final = 30.0
 MISSED: Final = 3
 FIRST_CSEQ: Final = 1
 _REQUEST_TIMEOUT_S: Final = 32.0
 _REDIRECTS: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class AgentSettings:
-    """Who it is, and where it registers.
-
-    Attributes:
-        code: its code.
-        server_code: that of the platform.
-        domain: the platform's SIP domain.
-        server: host and port of the platform.
-        password: for the digest.
-        username: for the digest; its code where that is empty.
-        tcp: whether to speak over TCP.
-        host: address to listen on.
-        port: UDP and TCP; 0 takes one that is free.
-        advertised: host and port as the platform reaches it; empty for where it listens.
-        expires_s: for how long it registers at a time.
-        keepalive_s: how often it says that it is there.
-        version: the edition it announces; None announces none.
-        charset: what it writes in.
-        user_agent: what it calls itself.
-        domain_uris: whether From and To name the domain, as recorders do, or addresses, as cameras do.
-        with_qop: whether it takes up an offered qop.
-        retry_s: how long it waits after a failed registration.
-    """
-
-    code: str
-    server_code: str
-    domain: str
-    server: tuple[str, int]
-    password: str = field(repr=False)
-    username: str = ""
-    tcp: bool = False
-    host: str = "127.0.0.1"
-    port: int = 0
-    advertised: str = ""
-    expires_s: int = 3600
-    keepalive_s: float = 60.0
-    version: Version | None = None
-    charset: str = "GB2312"
-    user_agent: str = "Cambus"
-    domain_uris: bool = False
-    with_qop: bool = True
-    retry_s: float = RETRY_S
 
 
 class AgentBackend(Protocol):
@@ -114,10 +69,12 @@ class Agent:
         wire: sees all messages, and may change them.
         endpoint: sockets shared with others, whose owner calls `incoming` with what concerns this agent; by
             default it has its own.
+        on_state: called with whether it is registered and why not, whenever that changes or fails again.
 
     Attributes:
         registered: set while it is registered.
         endpoint: its sockets.
+        refused: requests that came from anywhere else than the platform.
     """
 
     def __init__(
@@ -128,15 +85,18 @@ class Agent:
         timers: Timers | None = None,
         wire: Wire | None = None,
         endpoint: SipEndpoint | None = None,
+        on_state: Callable[[bool, str], None] | None = None,
     ) -> None:
         self.settings = settings
         self.registered = asyncio.Event()
+        self.refused = 0
+        self._on_state = on_state
         self._shared = endpoint is not None
         self.endpoint = endpoint or SipEndpoint(
             self.incoming,
             host=settings.host,
             port=settings.port,
-            advertised=(lambda _: settings.advertised) if settings.advertised else None,
+            advertised=(lambda _: self.address) if settings.advertised or settings.advertised_host else None,
             on_lost=self._lost,
             timers=timers,
             wire=wire,
@@ -144,6 +104,9 @@ class Agent:
         self._backend = backend
         self._peer: Peer | None = None
         self._server = settings.server
+        self._server_code = settings.server_code
+        self._sources: frozenset[str] = frozenset()
+        self._pending = Pending()
         self._call_id = secrets.token_hex(16)
         self._sequence = 0
         self._sn = 0
@@ -187,7 +150,9 @@ class Agent:
     @property
     def address(self) -> str:
         """Host and port as the platform reaches it."""
-        return self.settings.advertised or f"{self.settings.host}:{self.endpoint.port}"
+        settings = self.settings
+        host = settings.advertised_host or settings.host
+        return settings.advertised or SipUri("", host, self.endpoint.port).address
 
     @property
     def peer(self) -> Peer | None:
@@ -200,14 +165,35 @@ class Agent:
         while True:
             try:
                 granted_s = await self._register(self.settings.expires_s)
-                self.registered.set()
-                self._missed = 0
-                await self._stay(granted_s)
             except (SipError, Unreachable, ProtocolError) as error:
-                self.registered.clear()
-                logger.info("not registered", extra={"code": self.settings.code, "reason": str(error)})
+                self._is_off(str(error))
+                self._go_back()
                 spread = random.uniform(0.0, self.settings.retry_s / 2)  # noqa: S311 - no secret
                 await asyncio.sleep(self.settings.retry_s + spread)
+                continue
+            self._missed = 0
+            if not self.registered.is_set():
+                self.registered.set()
+                self._tell_state(registered=True)
+            try:
+                await self._stay(granted_s)
+            except (SipError, Unreachable) as error:
+                self._is_off(str(error))  # and register anew at once (§12)
+                self._go_back()
+
+    def _is_off(self, reason: str) -> None:
+        self.registered.clear()
+        logger.info("not registered", extra={"code": self.settings.code, "reason": reason})
+        self._tell_state(registered=False, reason=reason)
+
+    def _tell_state(self, *, registered: bool, reason: str = "") -> None:
+        if self._on_state is not None:
+            self._on_state(registered, reason)
+
+    def _go_back(self) -> None:
+        """To where we were configured to register, wherever we were sent on to (§3.2)."""
+        self._server, self._server_code = self.settings.server, self.settings.server_code
+        self._leave()
 
     async def _stay(self, granted_s: float) -> None:
         """Say that we are there, until it is time to register again."""
@@ -254,11 +240,11 @@ class Agent:
             if response.status == 302:
                 contact = SipUri.parse(NameAddress.parse(response.headers.get("Contact") or "").uri)
                 self._server = (contact.host, contact.port or 5060)
-                self._peer = None
+                self._server_code = contact.user or self._server_code
+                self._leave()
                 continue
             failure = failure_of(response)
             if failure is not None:
-                self._server = self.settings.server
                 raise Unreachable(failure.text)
             text = response.headers.get("Expires") or ""
             return float(text) if text.isdigit() and len(text) < 9 else float(expires_s)
@@ -269,7 +255,7 @@ class Agent:
         peer = await self._reach()
         self._sequence += 1
         host = settings.domain if settings.domain_uris else SipUri("", *self._server).address
-        uri = f"sip:{settings.server_code}@{host}"
+        uri = f"sip:{self._server_code}@{host}"
         request = Request(method="REGISTER", uri=uri)
         own = f"sip:{settings.code}@{settings.domain if settings.domain_uris else self.address}"
         request.headers.add("From", f"<{own}>;tag={secrets.token_hex(6)}")
@@ -299,11 +285,34 @@ class Agent:
     async def _reach(self) -> Peer:
         if self._peer is not None and self.endpoint.is_connected(self._peer):
             return self._peer
+        host = await self._resolve()
         if self.settings.tcp:
-            self._peer = await self.endpoint.connect(*self._server)
+            self._peer = await self.endpoint.connect(host, self._server[1])
         else:
-            self._peer = Peer("udp", *self._server)
+            self._peer = Peer("udp", host, self._server[1])
         return self._peer
+
+    async def _resolve(self) -> str:
+        """An address of the platform; requests are taken from any it has. Raises Unreachable."""
+        host, port = self._server
+        try:
+            self._sources = frozenset({str(ipaddress.ip_address(host))})
+            return host
+        except ValueError:
+            pass
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        except OSError as error:
+            raise Unreachable(f"{host} has no address: {error.strerror}") from None
+        addresses = [str(each[4][0]) for each in found]
+        self._sources = frozenset(addresses)
+        return addresses[0]
+
+    def _leave(self) -> None:
+        """Speak to nobody until the platform is looked for again."""
+        peer, self._peer = self._peer, None
+        if peer is not None and self.settings.tcp:
+            self.endpoint.disconnect(peer)
 
     def _lost(self, peer: Peer) -> None:
         if peer == self._peer:
@@ -341,6 +350,13 @@ class Agent:
         request.body = body
         await self.ask(request)
 
+    async def exchange(self, command: str, sn: int, body: bytes, timeout_s: float) -> Envelope | None:
+        """Send a body of ours and wait for the platform's answer to it; None if none comes. Raises Unreachable."""
+        parts = Parts()
+        with self._pending.waiting(command, sn, parts.put):
+            await self.send(body)
+            return await parts.next(asyncio.get_running_loop().time() + timeout_s)
+
     async def ask(self, request: Request) -> Response:
         """Send a request and wait for a success. Raises Unreachable."""
         peer = await self._reach()
@@ -365,9 +381,9 @@ class Agent:
         settings = self.settings
         host = settings.domain if settings.domain_uris else SipUri("", *self._server).address
         own_host = settings.domain if settings.domain_uris else self.address
-        request = Request(method=method, uri=f"sip:{settings.server_code}@{host}")
+        request = Request(method=method, uri=f"sip:{self._server_code}@{host}")
         request.headers.add("From", f"<sip:{source or settings.code}@{own_host}>;tag={secrets.token_hex(6)}")
-        request.headers.add("To", f"<sip:{settings.server_code}@{host}>")
+        request.headers.add("To", f"<sip:{self._server_code}@{host}>")
         request.headers.add("Call-ID", secrets.token_hex(16))
         request.headers.add("CSeq", f"{FIRST_CSEQ} {method}")
         if method in {"INVITE", "SUBSCRIBE"}:
@@ -389,7 +405,8 @@ class Agent:
         if not isinstance(event, RequestReceived):
             key = _key(event)
             handler = self._dialogs.get(key) if key is not None else None
-            if handler is not None:
+            foreign = isinstance(event, AckReceived) and event.peer.host not in self._sources
+            if handler is not None and not foreign:
                 handler(event)
             return
         try:
@@ -401,7 +418,8 @@ class Agent:
 
     def _request(self, event: RequestReceived) -> None:
         request, method = event.request, event.request.method
-        if self._peer is None or event.peer.host != self._peer.host:
+        if event.peer.host not in self._sources:
+            self.refused += 1
             self.endpoint.respond(event.transaction, 403)  # only the platform we registered at (GB-249)
             return
         handler = self._dialogs.get(key_of_request(request))
@@ -425,7 +443,9 @@ class Agent:
             return
         envelope = Envelope.parse(request.body)
         status = 200
-        if envelope.root is not Root.RESPONSE:
+        if envelope.root is Root.RESPONSE:
+            self._pending.answer(envelope)
+        else:
             status = self._backend.message(self, envelope, request)
         if status:
             self.endpoint.respond(event.transaction, status)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, cast
 
 from cambus.gb28181.errors import MediaError
@@ -16,6 +17,11 @@ MTU: Final = 1400
 MAX_UNSENT_BYTES: Final = 4 * 1024 * 1024
 CONNECT_TIMEOUT_S: Final = 3.0
 CONNECT_TRIES: Final = 3
+UNUSED_PORT: Final = 9
+"""Said by who connects: nothing listens there (RFC 4145 §4.1)."""
+SEND_BUFFER_BYTES: Final = 2 * 1024 * 1024
+"""A keyframe leaves as a burst of hundreds of packets."""
+_PORT_TRIES: Final = 50
 _HEADER = struct.Struct(">BBHII")
 
 
@@ -28,10 +34,13 @@ class MediaOutput:
         host: address to send from, and to listen on where the receiver connects.
         payload_type: of the packets.
         receiver: where it is, if its description does not say so readably.
+        ports: ports to choose from; any free one if empty.
+        callers: addresses that may connect to us; None lets any.
+        on_lost: called when the receiver has hung up its connection.
 
     Attributes:
         port: where we listen or send from, once open.
-        dropped: packets that were not sent because the receiver does not read.
+        dropped: frames that were not sent because the receiver does not read.
     """
 
     def __init__(
@@ -42,6 +51,9 @@ class MediaOutput:
         host: str = "127.0.0.1",
         payload_type: int = PAYLOAD_TYPE,
         receiver: str | None = None,
+        ports: Sequence[int] = (),
+        callers: Collection[str] | None = None,
+        on_lost: Callable[[], None] | None = None,
     ) -> None:
         self.port = 0
         self.dropped = 0
@@ -55,6 +67,9 @@ class MediaOutput:
         self._tcp: asyncio.Transport | None = None
         self._server: asyncio.Server | None = None
         self._connected = asyncio.Event()
+        self._ports = ports
+        self._callers = callers
+        self._on_lost = on_lost
 
     @property
     def setup(self) -> Setup | None:
@@ -65,22 +80,32 @@ class MediaOutput:
 
     async def open(self) -> None:
         """Take a port; to be called before the offer is answered. Raises MediaError."""
-        loop = asyncio.get_running_loop()
-        try:
-            if not self._offer.tcp:
-                self._udp, _ = await loop.create_datagram_endpoint(
-                    asyncio.DatagramProtocol,
-                    local_addr=(self._host, 0),
-                    remote_addr=(self._receiver, self._offer.port),
-                )
-                self.port = int(self._udp.get_extra_info("sockname")[1])
-            elif self.setup == "passive":
-                self._server = await loop.create_server(lambda: _Sender(self), self._host, 0)
-                self.port = int(self._server.sockets[0].getsockname()[1])
+        if self.setup == "active":
+            self.port = UNUSED_PORT
+            return
+        failure: OSError | None = None
+        for port in self._ports[:_PORT_TRIES] or (0,):
+            try:
+                await self._take(port)
+            except OSError as error:
+                failure = error
             else:
-                self.port = 9  # we connect; nothing listens here (RFC 4145 §4.1)
-        except OSError as error:
-            raise MediaError("no-port", f"no way to send media: {error}") from None
+                return
+        raise MediaError("no-port", f"no way to send media: {failure}")
+
+    async def _take(self, port: int) -> None:
+        loop = asyncio.get_running_loop()
+        if self._offer.tcp:
+            self._server = await loop.create_server(lambda: _Sender(self), self._host, port)
+            self.port = int(self._server.sockets[0].getsockname()[1])
+            return
+        self._udp, _ = await loop.create_datagram_endpoint(
+            asyncio.DatagramProtocol,
+            local_addr=(self._host, port),
+            remote_addr=(self._receiver, self._offer.port),
+        )
+        self._udp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        self.port = int(self._udp.get_extra_info("sockname")[1])
 
     async def connect(self) -> None:
         """Get through to the receiver; to be called once it has acknowledged. Raises MediaError `no-connection`."""
@@ -107,11 +132,22 @@ class MediaOutput:
 
     def joined(self, transport: asyncio.Transport) -> None:
         """The receiver is on the line; the first one counts."""
-        if self._tcp is not None:
+        foreign = self._callers is not None and transport.get_extra_info("peername")[0] not in self._callers
+        if self._tcp is not None or (foreign and self._server is not None):
             transport.abort()
             return
         self._tcp = transport
         self._connected.set()
+
+    def left(self, transport: asyncio.Transport) -> None:
+        """A connection is gone."""
+        if transport is self._tcp and self._on_lost is not None:
+            self._on_lost()
+
+    @property
+    def congested(self) -> bool:
+        """Whether the receiver reads too slowly for more to be sent now."""
+        return self._tcp is not None and self._tcp.get_write_buffer_size() > MAX_UNSENT_BYTES
 
     def send(self, frame: bytes, timestamp: int, *, payload_type: int | None = None) -> None:
         """Send one frame, cut into packets that share a timestamp; the last has the marker.
@@ -141,7 +177,7 @@ class MediaOutput:
             for packet in packets:
                 self._udp.sendto(packet)
         elif self._tcp is not None and not self._tcp.is_closing():
-            if self._tcp.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            if self.congested:
                 self.dropped += 1
                 return
             framed = (part for packet in packets for part in (len(packet).to_bytes(2, "big"), packet))
@@ -178,6 +214,12 @@ class MediaOutput:
 class _Sender(asyncio.Protocol):
     def __init__(self, output: MediaOutput) -> None:
         self._output = output
+        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._output.joined(cast("asyncio.Transport", transport))
+        self._transport = cast("asyncio.Transport", transport)
+        self._output.joined(self._transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - it is gone either way
+        if self._transport is not None:
+            self._output.left(self._transport)
