@@ -35,6 +35,7 @@ async def test_what_is_said_is_heard(rig, broadcasts, transport, ps):
 async def test_a_device_hangs_up(rig, broadcasts):
     sim = await rig.device()
     speech = await broadcasts.open(sim.code, sim.channels[0])
+    await sim.wait_for(lambda: sim.said("ACK"))
     await sim.listenings[0].hang_up()
     await rig.until(speech.ended.is_set)
     await speech.close()

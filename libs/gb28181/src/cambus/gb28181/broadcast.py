@@ -12,8 +12,7 @@ from typing import Final, cast
 from cambus.gb28181 import sdp
 from cambus.gb28181.errors import MediaError, Refused, Unconfirmed
 from cambus.gb28181.manscdp.notices import Broadcast, BroadcastAnswer
-from cambus.gb28181.media_input import may_connect
-from cambus.gb28181.media_session import MediaSettings
+from cambus.gb28181.media_settings import MediaSettings, may_connect
 from cambus.gb28181.platform import Gb28181Platform
 from cambus.gb28181.sdp import Description
 from cambus.media.frame import Codec
@@ -130,7 +129,7 @@ class Speech:
     def invited(self, event: RequestReceived) -> None:
         """The device fetches the sound; a host may do so once for each of its loudspeakers."""
         offer = Description.parse(event.request.body)
-        listener = _Listener(self._platform, self._settings, offer, event, self._left)
+        listener = _Listener(self._platform, self._settings, self._device, offer, event, self._left)
         self._listeners.append(listener)
         listener.start(self.ready)
 
@@ -158,12 +157,14 @@ class _Listener:
         self,
         platform: Gb28181Platform,
         settings: MediaSettings,
+        device: str,
         offer: Description,
         event: RequestReceived,
         on_left: Callable[[_Listener], None],
     ) -> None:
         self._platform = platform
         self._settings = settings
+        self._device = device
         self._offer = offer
         self._event = event
         self._on_left = on_left
@@ -216,7 +217,7 @@ class _Listener:
             body=answer.serialize(),
         )
         self._dialog = Dialog.taken(event.request, response.to_tag, event.peer)
-        self._platform.in_dialog(self._dialog.key, self._request)
+        self._platform.in_dialog(self._dialog.key, self._request, device=self._device)
         if offer.tcp and setup == "active":
             await self._connect(loop)
         if self._udp is not None or self._tcp is not None:

@@ -20,9 +20,11 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from cambus.gb28181.accounts import Accounts
+from cambus.gb28181.admission import Admission, AdmissionSettings
 from cambus.gb28181.binding import Binding
-from cambus.gb28181.charset import is_utf8
+from cambus.gb28181.charset import shown_charset
 from cambus.gb28181.errors import ProtocolError
+from cambus.gb28181.line import PlatformLine
 from cambus.gb28181.manscdp.alarms import AlarmAnswer, is_alarm
 from cambus.gb28181.manscdp.envelope import CONTENT_TYPES, Envelope, Root
 from cambus.gb28181.manscdp.presence import Keepalive
@@ -39,15 +41,15 @@ from cambus.gb28181.registrar import (
     Source,
 )
 from cambus.gb28181.remote_device import RemoteDevice
+from cambus.gb28181.sources import Sources
 from cambus.gb28181.times import Times
-from cambus.gb28181.versions import HEADER as VERSION_HEADER
 from cambus.gb28181.versions import Version
 from cambus.gb28181.xml import parse
 from cambus.sip.dialog import DialogKey, key_of_request
-from cambus.sip.endpoint import Incoming, Limits, SipEndpoint
+from cambus.sip.endpoint import Incoming, SipEndpoint
 from cambus.sip.errors import ProtocolError as SipProtocolError
 from cambus.sip.events import AckReceived, Cancelled, RequestReceived, TransactionFailed
-from cambus.sip.message import Request, Response
+from cambus.sip.message import Request
 from cambus.sip.nonces import NonceBook
 from cambus.sip.peer import Peer
 from cambus.sip.timers import Timers
@@ -56,11 +58,11 @@ from cambus.sip.uri import SipUri
 
 logger = logging.getLogger(__name__)
 
-UNBOUND_BODY_BYTES: Final = 65_536
-BOUND_BODY_BYTES: Final = 16 * 1024 * 1024
 LARGE_BODY_BYTES: Final = 256 * 1024
 """Larger bodies are read in a thread: ten thousand items take longer than a keepalive may wait."""
 _TICK_S: Final = 1.0
+_ANYBODY: Final = Peer("udp", "192.0.2.1", 5060)
+"""Who stands for those we do not know yet (RFC 5737)."""
 _MAX_LARGE: Final = 4
 
 
@@ -77,7 +79,9 @@ class PlatformSettings:
         user_agent: what we call ourselves.
         nonce_key: shared by the replicas; random if empty.
         times: how long things may take.
-        charset: what to write to every device; None for what its edition and its own messages suggest.
+        charset: what to write to every device and to read from it; None writes what its edition has, and reads what
+            its bytes show.
+        admission: how much is let in at a time.
     """
 
     registrar: RegistrarSettings
@@ -89,6 +93,7 @@ class PlatformSettings:
     nonce_key: bytes = field(default=b"", repr=False)
     times: Times = field(default_factory=Times)
     charset: str | None = None
+    admission: AdmissionSettings = field(default_factory=AdmissionSettings)
 
     @property
     def code(self) -> str:
@@ -144,6 +149,8 @@ class Gb28181Platform:
         self._on_event = on_event
         nonces = NonceBook(settings.nonce_key or secrets.token_bytes(32))
         self.registrar = Registrar(settings.registrar, accounts, nonces)
+        self._sources = Sources()
+        self.admission = Admission(settings.admission, self._sources.__contains__, self._now, self.counts)
         self.endpoint = SipEndpoint(
             self._incoming,
             host=settings.host,
@@ -151,12 +158,13 @@ class Gb28181Platform:
             advertised=(lambda _: settings.advertised) if settings.advertised else None,
             on_lost=self._connection_lost,
             timers=timers,
-            limits=Limits(body_bytes=self._body_limit),
+            limits=self.admission.limits,
         )
         self._devices: dict[str, RemoteDevice] = {}
-        self._sources: dict[Peer, set[str]] = {}
         self._charsets: dict[str, str] = {}
-        self._dialogs: dict[DialogKey, Handler] = {}
+        self._faulty: set[str] = set()
+        self._dialogs: dict[DialogKey, tuple[str, Handler]] = {}
+        self._working: asyncio.Handle | None = None
         self._invited: Handler | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._large: set[asyncio.Task[None]] = set()
@@ -183,6 +191,8 @@ class Gb28181Platform:
 
     async def close(self) -> None:
         """Stop listening; devices are left as they are."""
+        if self._working is not None:
+            self._working.cancel()
         tasks = [*self._large] + ([self._ticker] if self._ticker is not None else [])
         for task in tasks:
             task.cancel()
@@ -201,13 +211,18 @@ class Gb28181Platform:
     @property
     def address(self) -> str:
         """Host and port as devices reach us."""
-        return self.settings.advertised or f"{self.settings.host}:{self.port}"
+        return self.settings.advertised or self.endpoint.address_towards(_ANYBODY)
+
+    def contact(self, peer: Peer | None) -> str:
+        """Our Contact towards a peer."""
+        address = self.address if peer is None else self.endpoint.address_towards(peer)
+        return f"<sip:{self.settings.code}@{address}>"
 
     def device(self, code: str) -> RemoteDevice:
         """A device, whether it is there or not."""
         device = self._devices.get(code)
         if device is None:
-            device = self._devices[code] = RemoteDevice(code, Line(self, code), self.settings.times)
+            device = self._devices[code] = RemoteDevice(code, PlatformLine(self, code), self.settings.times)
         return device
 
     def forget(self, code: str) -> None:
@@ -216,13 +231,14 @@ class Gb28181Platform:
         self._tell()
         self._devices.pop(code, None)
         self._charsets.pop(code, None)
+        self._faulty.discard(code)
 
-    def in_dialog(self, key: DialogKey, handler: Handler | None) -> None:
-        """Have the requests of a dialog handled; None ends that."""
+    def in_dialog(self, key: DialogKey, handler: Handler | None, *, device: str = "") -> None:
+        """Have the requests of a dialog handled that come from where its device is (GB-270); None ends that."""
         if handler is None:
             self._dialogs.pop(key, None)
         else:
-            self._dialogs[key] = handler
+            self._dialogs[key] = (device, handler)
 
     def on_invite(self, handler: Handler | None) -> None:
         """Have the INVITEs of devices handled, which fetch the sound of a broadcast; others are refused."""
@@ -245,7 +261,7 @@ class Gb28181Platform:
         request.headers.add("Call-ID", secrets.token_hex(16))
         request.headers.add("CSeq", f"{sequence} {method}")
         if method in {"INVITE", "SUBSCRIBE"}:
-            request.headers.add("Contact", f"<sip:{self.settings.code}@{self.address}>")
+            request.headers.add("Contact", self.contact(peer))
         request.headers.add("User-Agent", self.settings.user_agent)
         return request
 
@@ -254,33 +270,62 @@ class Gb28181Platform:
         binding = self.registrar.binding(code)
         usual = (binding.version if binding is not None else Version.GB2016).charset
         wanted = binding.charset if binding is not None else None
-        return wanted or self.settings.charset or self._charsets.get(code, usual)
+        return wanted or self.settings.charset or usual
+
+    def _read_in(self, code: str, body: bytes) -> str | None:
+        """What a body is read in; None lets its bytes tell. What a device has once shown counts (GB-065)."""
+        binding = self.registrar.binding(code)
+        fixed = (binding.charset if binding is not None else None) or self.settings.charset
+        if fixed is None and (shown := shown_charset(body)) is not None:
+            known = self._charsets.setdefault(code, shown)
+            return known if known == "GB18030" else None
+        return fixed
 
     # --- requests of devices ----------------------------------------------------------------------------
 
     def _incoming(self, event: Incoming) -> None:
         if isinstance(event, RequestReceived):
-            try:
-                self._request(event)
-            except (ProtocolError, SipProtocolError) as error:
-                self.counts["malformed"] += 1
-                logger.debug("malformed request", extra={"peer": str(event.peer), "reason": str(error)})
-                if not event.transaction.answered:
-                    self._answer(event.transaction, 400)
-            self._tell()
+            self.admission.backlog.put(event)
+            if self._working is None:
+                self._working = asyncio.get_running_loop().call_soon(self._work)
         elif isinstance(event, AckReceived | Cancelled | TransactionFailed):
             return  # sessions devices set up with us look at their own transactions
+
+    def _work(self) -> None:
+        """Deal with what waits, for a moment; then sockets get their turn, for something urgent may be there."""
+        backlog, until = self.admission.backlog, self._now() + self.settings.admission.slice_s
+        while (event := backlog.take()) is not None:
+            if not event.transaction.answered:  # it may be cancelled meanwhile, or have waited too long
+                self._deal_with(event)
+            if self._now() >= until:
+                break
+        self._working = asyncio.get_running_loop().call_soon(self._work) if backlog else None
+
+    def _deal_with(self, event: RequestReceived) -> None:
+        try:
+            self._request(event)
+            self._tell()
+        except (ProtocolError, SipProtocolError) as error:
+            self.counts["malformed"] += 1
+            logger.debug("malformed request", extra={"peer": str(event.peer), "reason": str(error)})
+            self._answer_if_open(event.transaction, 400)
+        except Exception:
+            logger.exception("a request could not be dealt with")
+            self._answer_if_open(event.transaction, 500)
+
+    def _answer_if_open(self, transaction: ServerTransaction, status: int) -> None:
+        if not transaction.answered:
+            self._answer(transaction, status)
 
     def _request(self, event: RequestReceived) -> None:
         request = event.request
         method = request.method
         if method == "REGISTER":
             answer = self.registrar.register(request, event.peer, self._now(), time.time())
-            self._learn_source(request, event.peer)
             self._answer(event.transaction, answer.status, answer.headers)
             return
-        handler = self._dialogs.get(key_of_request(request))
-        if handler is not None:
+        device, handler = self._dialogs.get(key_of_request(request), ("", None))
+        if handler is not None and self._is_from(device, event.peer):
             handler(event)
         elif method in {"MESSAGE", "NOTIFY"}:
             self._message(event)
@@ -299,11 +344,7 @@ class Gb28181Platform:
         code = SipUri.parse(request.from_.uri).user
         known = self._sender(code, event.peer)
         source = self.registrar.source(known, event.peer, self._now(), time.time())
-        if source is Source.IGNORE:
-            self.counts["ignored"] += 1
-            return
-        if source is Source.REFUSE:
-            self._answer(event.transaction, 481 if request.method == "NOTIFY" else 403)
+        if source is not Source.BOUND and not self._has_moved(event, known, source):
             return
         if request.content_type not in CONTENT_TYPES:
             self._answer(event.transaction, 200 if not request.body else 415)
@@ -313,19 +354,29 @@ class Gb28181Platform:
         elif len(request.body) > LARGE_BODY_BYTES:
             self._read_later(event, known)
         else:
-            self._body(event, known, Envelope.parse(request.body, self.settings.charset))
+            self._body(event, known, Envelope.parse(request.body, self._read_in(known, request.body)))
+
+    def _has_moved(self, event: RequestReceived, code: str, source: Source) -> bool:
+        """Whether a message from elsewhere has proved to be the device's; if not, it has got what it deserves."""
+        if self.registrar.challenges(code):
+            answer = self.registrar.challenge(event.request, code, event.peer, self._now(), time.time())
+            if answer is None:
+                return True
+            self._answer(event.transaction, answer.status, answer.headers)
+        elif source is Source.IGNORE:
+            self.counts["ignored"] += 1
+        else:
+            self._answer(event.transaction, 481 if event.request.method == "NOTIFY" else 403)
+        return False
 
     def _sender(self, code: str, peer: Peer) -> str:
         """The device behind a From: itself, or the only one at that source for a channel that speaks for itself."""
         if self.registrar.binding(code) is not None:
             return code
-        at_source = self._sources.get(peer, set())
-        return next(iter(at_source)) if len(at_source) == 1 else code
+        return self._sources.only_one_at(peer) or code
 
     def _body(self, event: RequestReceived, code: str, envelope: Envelope) -> None:
         """Acknowledge a body, then deal with it."""
-        if is_utf8(event.request.body):
-            self._charsets[code] = "UTF-8"
         self._answer(event.transaction, 200)
         device = self.device(code)
         if envelope.root is Root.RESPONSE and envelope.command.lower() != "alarm":
@@ -336,8 +387,10 @@ class Gb28181Platform:
         subscribed = event.request.method == "NOTIFY"
         if envelope.command.lower() == "keepalive":
             self.registrar.kept_alive(code, self._now())
-            if not _is_well(Keepalive.parse(envelope)):
+            well = _is_well(Keepalive.parse(envelope))
+            if not well or code in self._faulty:
                 self._on_event(Told(code, envelope, subscribed))
+            (self._faulty.discard if well else self._faulty.add)(code)
             return
         if is_alarm(envelope) and not subscribed:
             self._acknowledge_alarm(device, envelope)
@@ -358,13 +411,13 @@ class Gb28181Platform:
 
     async def _read_in_thread(self, event: RequestReceived, code: str) -> None:
         try:
-            element = await asyncio.to_thread(parse, event.request.body, self.settings.charset)
+            charset = self._read_in(code, event.request.body)
+            element = await asyncio.to_thread(parse, event.request.body, charset)
             self._body(event, code, Envelope.of(element))
         except ProtocolError as error:
             self.counts["malformed"] += 1
             logger.debug("malformed body", extra={"device": code, "reason": str(error)})
-            if not event.transaction.answered:
-                self._answer(event.transaction, 400)
+            self._answer_if_open(event.transaction, 400)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._large.add(task)
@@ -390,18 +443,14 @@ class Gb28181Platform:
 
     # --- who is there -----------------------------------------------------------------------------------
 
-    def _learn_source(self, request: Request, peer: Peer) -> None:
-        code = SipUri.parse(request.to.uri).user
-        binding = self.registrar.binding(code)
-        if binding is not None and binding.peer == peer:
-            self._sources.setdefault(peer, set()).add(code)
-
-    def _body_limit(self, peer: Peer) -> int:
-        return BOUND_BODY_BYTES if peer in self._sources else UNBOUND_BODY_BYTES
+    def _is_from(self, device: str, peer: Peer) -> bool:
+        """Whether a request comes from the address of the device whose dialog it names; any port and transport."""
+        binding = self.registrar.binding(device) if device else None
+        return not device or (binding is not None and binding.peer.host == peer.host)
 
     def _connection_lost(self, peer: Peer) -> None:
         self.registrar.connection_lost(peer, self._now())
-        self._sources.pop(peer, None)
+        self._sources.gone(peer)
 
     def _tell(self) -> None:
         for event in self.registrar.events_received():
@@ -409,17 +458,20 @@ class Gb28181Platform:
                 device = self._devices.get(event.code)
                 if device is not None:
                     device.gone()
-                if event.reason is not OfflineReason.MISSED:
-                    self._forget_source(event.code)
+                if event.reason is OfflineReason.MISSED:
+                    self._hang_up(event.code)
+                else:
+                    self._sources.drop(event.code)
             elif isinstance(event, Online):
-                self._sources.setdefault(event.binding.peer, set()).add(event.binding.code)
+                self._charsets.pop(event.binding.code, None)  # its firmware may be another
+                self._sources.put(event.binding.code, event.binding.peer)
             self._on_event(event)
 
-    def _forget_source(self, code: str) -> None:
-        for peer in [peer for peer, codes in self._sources.items() if code in codes]:
-            self._sources[peer].discard(code)
-            if not self._sources[peer]:
-                del self._sources[peer]
+    def _hang_up(self, code: str) -> None:
+        """Close the connection of a device that is silent: it is open on our side only (GB-053)."""
+        binding = self.registrar.binding(code)
+        if binding is not None and binding.peer.transport != "udp":
+            self.endpoint.disconnect(binding.peer)
 
     async def _tick(self) -> None:
         while True:
@@ -430,43 +482,6 @@ class Gb28181Platform:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
-
-
-class Line:
-    """How messages get to one device."""
-
-    def __init__(self, platform: Gb28181Platform, code: str) -> None:
-        self._platform = platform
-        self._code = code
-
-    @property
-    def peer(self) -> Peer | None:
-        """Where it is now; None if it is not there."""
-        registrar = self._platform.registrar
-        binding = registrar.binding(self._code)
-        return binding.peer if binding is not None and registrar.online(self._code) else None
-
-    @property
-    def version(self) -> Version:
-        """The edition it speaks."""
-        binding = self._platform.registrar.binding(self._code)
-        return binding.version if binding is not None else Version.GB2016
-
-    @property
-    def charset(self) -> str:
-        """What to write to it in."""
-        return self._platform.charset_of(self._code)
-
-    def compose(self, method: str, code: str, *, sequence: int) -> Request:
-        """A request of ours."""
-        request = self._platform.compose(method, code, self.peer, sequence=sequence)
-        if self.version.is_2022:
-            request.headers.add(VERSION_HEADER, Version.GB2022.value)
-        return request
-
-    async def send(self, request: Request, peer: Peer, timeout_s: float) -> Response:
-        """Send it."""
-        return await self._platform.endpoint.request(request, peer, timeout_s=timeout_s)
 
 
 def _is_well(keepalive: Keepalive) -> bool:

@@ -145,15 +145,16 @@ class Subscription:
         if dialog is None:
             request = platform.compose("SUBSCRIBE", self._device, binding.peer, sequence=FIRST_CSEQ)
         else:
-            contact = f"<sip:{platform.settings.code}@{platform.address}>"
+            contact = platform.contact(binding.peer)
             request = dialog.request("SUBSCRIBE", headers=[("Contact", contact)])
             dialog.peer = binding.peer
         request.headers.add("Event", self._event)
         request.headers.add("Expires", str(expires_s))
         request.headers.add("Content-Type", CONTENT_TYPE)
-        request.body = self._wanted.body(self._number, self._device, platform.charset_of(self._device))
+        sn = platform.device(self._device).next_sn()
+        request.body = self._wanted.body(sn, self._device, platform.charset_of(self._device))
         key = (request.call_id, request.from_tag, "")
-        platform.in_dialog(key, self._on_message)  # a NOTIFY may come before the 200
+        platform.in_dialog(key, self._on_message, device=self._device)  # a NOTIFY may come before the 200
         try:
             response = await platform.endpoint.request(
                 request, binding.peer, timeout_s=platform.settings.times.query_s
@@ -171,7 +172,7 @@ class Subscription:
             raise failure
         if dialog is None:
             self._dialog = Dialog.called(request, response, binding.peer)
-            platform.in_dialog(self._dialog.key, self._on_message)
+            platform.in_dialog(self._dialog.key, self._on_message, device=self._device)
         text = response.headers.get("Expires") or ""
         return float(text) if text.isdigit() and len(text) < 9 and int(text) else float(expires_s)
 
