@@ -93,6 +93,11 @@ class RemoteDevice:
         """The edition it speaks."""
         return self._line.version
 
+    @property
+    def stray(self) -> int:
+        """How many answers of it nobody had waited for."""
+        return self._pending.stray
+
     # --- for the platform -------------------------------------------------------------------------------
 
     def answered(self, envelope: Envelope) -> bool:
