@@ -10,6 +10,7 @@ import pytest
 from cambus.cli.output import Output
 from cambus.cli.stack import demo
 from cambus.cli.stack.options import StackOptions
+from cambus.cli.stack.simulated import SimulatedRecorder
 
 
 class Said(io.StringIO):
@@ -36,10 +37,12 @@ class Said(io.StringIO):
 @pytest.fixture
 async def said(tmp_path, monkeypatch):
     """A demonstration that runs, with alarms every second; `said(as_json)` starts it."""
+    small = (replace(device, channels=1, codec="h264") for device in demo.DEVICES)
     quick = tuple(
-        replace(recorder, channels=1, codec="h264", alarm_every_s=1.0) for recorder in demo.RECORDERS
+        replace(device, alarm_every_s=1.0) if isinstance(device, SimulatedRecorder) else device
+        for device in small
     )
-    monkeypatch.setattr(demo, "RECORDERS", quick)
+    monkeypatch.setattr(demo, "DEVICES", quick)
     running = []
 
     async def start(*, as_json):
@@ -72,7 +75,7 @@ async def test_it_says_what_to_watch_and_what_to_paste(said, tmp_path):
         await text.line(lambda line: line.startswith("and so on"))
     shown = text.getvalue()
     assert shown.count("(posted to our webhook)") == demo.MOST_ALARMS
-    assert "3 simulated recorders are online" in shown
+    assert "4 simulated devices are online" in shown
     assert "Watch:  http://127.0.0.1:" in shown
     assert " ptz move gate 0 --pan 0.5" in shown
     assert "--nats nats://127.0.0.1:" in shown

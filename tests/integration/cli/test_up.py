@@ -135,6 +135,7 @@ async def test_it_runs_everything_and_leaves_nothing(up, devices_file, recorder,
     assert ready == {
         "nats-server",
         "connector-dvrip",
+        "connector-gb28181",
         "media-relay",
         "recorder",
         "alarm-router",

@@ -21,7 +21,7 @@ ALARMS: Final = "Events and alarms"
 UPKEEP: Final = "Upkeep"
 
 COMMANDS: Final = (
-    ("demo", START, "Run everything on this machine with three simulated recorders."),
+    ("demo", START, "Run everything on this machine with simulated devices."),
     ("up", START, "Run everything on this machine with the devices of a file."),
     ("apply", DEVICES, "Make the devices on the bus those of a devices.yaml."),
     ("discover", DEVICES, "Look for devices on the networks of the connectors."),
@@ -101,7 +101,7 @@ def root(
 ) -> None:
     """The human's hand on a Cambus bus: cameras and recorders of any make on NATS.
 
-    New here? `cambusctl demo` starts everything with three simulated recorders and tells what to try.
+    New here? `cambusctl demo` starts everything with simulated devices and tells what to try.
 
     Global options may stand anywhere. Times are `2026-02-01T12:00:00Z`, `14:30` (today, or yesterday if that
     is still to come), `-15m` or `now`; those without a zone, and those shown, are this machine's (TZ), those

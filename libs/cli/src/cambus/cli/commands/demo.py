@@ -1,4 +1,4 @@
-"""`cambusctl demo`: the whole suite with three simulated recorders."""
+"""`cambusctl demo`: the whole suite with simulated devices."""
 
 import asyncio
 from pathlib import Path
@@ -22,10 +22,10 @@ def demo(
     http_port: HttpPort = 8080,
     rtsp_port: RtspPort = 8554,
 ) -> None:
-    """Run everything on this machine with three simulated recorders, until Ctrl-C.
+    """Run everything on this machine with simulated devices, until Ctrl-C.
 
-    A recorder with four cameras and a single camera, H.264 and H.265 with sound, an alarm every 30 seconds;
-    all of it is recorded. It says what to watch and what to try.
+    A recorder with four cameras, a single camera, a recorder that dials in and a GB/T 28181 camera that registers,
+    H.264 and H.265 with sound, an alarm every 30 seconds; all of it is recorded. It says what to watch and what to try.
     """
     cli = Cli.of(context)
     refuse_other_nats(cli)

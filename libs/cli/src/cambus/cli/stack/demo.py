@@ -1,4 +1,4 @@
-"""`cambusctl demo`: `up` with three recorders that are not there, and somebody who listens to their alarms."""
+"""`cambusctl demo`: `up` with devices that are not there, and somebody who listens to their alarms."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ from cambus.cli.stack.alarm_receiver import AlarmReceiver
 from cambus.cli.stack.contents import apply_devices, record_everything
 from cambus.cli.stack.options import StackOptions
 from cambus.cli.stack.ports import free_or_any
-from cambus.cli.stack.simulated import SimulatedRecorder, run_simulator
+from cambus.cli.stack.simulated import SimulatedCamera, SimulatedDevice, SimulatedRecorder
 from cambus.cli.stack.stack import Stack
 from cambus.cli.stack.terminal import command_prefix
 from cambus.cli.stack.up import Up
@@ -44,10 +44,11 @@ MOST_ALARMS: Final = 6
 """So many are shown to people, who would like to see the commands to try a little longer."""
 DIAL_PORT: Final = 9400
 
-RECORDERS: Final = (
-    SimulatedRecorder("gate", 0, "Simulated recorder at the gate", 4, "alternate", ALARM_EVERY_S),
-    SimulatedRecorder("yard", 1, "Simulated camera in the yard", 1, "h265", ALARM_EVERY_S),
-    SimulatedRecorder("van", 2, "Simulated recorder on the road; it dials us", 1, "h264", 0.0, dials=True),
+DEVICES: Final[tuple[SimulatedDevice, ...]] = (
+    SimulatedRecorder("gate", "Simulated recorder at the gate", 4, "alternate", 0, ALARM_EVERY_S),
+    SimulatedRecorder("yard", "Simulated camera in the yard", 1, "h265", 1, ALARM_EVERY_S),
+    SimulatedRecorder("van", "Simulated recorder on the road; it dials us", 1, "h264", 2, dials=True),
+    SimulatedCamera("square", "Simulated GB/T 28181 camera; it registers", 1, "h264", "34020000001320000001"),
 )
 
 
@@ -68,15 +69,15 @@ class Demo(Up):
             await super().run()
 
     async def fill(self, stack: Stack) -> None:
-        """Start the recorders, make them known, record them, and listen to their alarms."""
+        """Start the devices, make them known, record them, and listen to their alarms."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         password_file = self._folder / "password"
         _kept_secret(password_file)
-        ports = await asyncio.gather(
-            *(run_simulator(stack, recorder, USER, password_file) for recorder in RECORDERS)
+        addresses = await asyncio.gather(
+            *(each.run(stack, USER, password_file.absolute()) for each in DEVICES)
         )
         file = self._folder / "devices.yaml"
-        file.write_text(devices_file(ports), encoding="utf-8")
+        file.write_text(devices_file(addresses), encoding="utf-8")
         steps = await apply_devices(stack.bus, file, load_devices(file), stack.credentials_key_file)
         self.tell_devices(steps)
         if await record_everything(stack.bus, keep_s=KEEP_S, keep_bytes=KEEP_BYTES):
@@ -110,8 +111,8 @@ class Demo(Up):
             self.terminal.line("and so on: cambusctl events --follow shows the others", "dim")
 
     async def _wait_online(self, stack: Stack) -> None:
-        """Wait until the recorders take commands; go on without, and say so, if that takes too long."""
-        wanted = {recorder.device for recorder in RECORDERS}
+        """Wait until the devices take commands; go on without, and say so, if that takes too long."""
+        wanted = {each.device for each in DEVICES}
         try:
             async with asyncio.timeout(ONLINE_S):
                 while wanted:
@@ -121,10 +122,10 @@ class Demo(Up):
         except TimeoutError:
             self.terminal.line(f"  not online yet: {', '.join(sorted(wanted))}", "yellow")
         else:
-            self.terminal.line(f"  {len(RECORDERS)} simulated recorders are online")
+            self.terminal.line(f"  {len(DEVICES)} simulated devices are online")
 
     def things_to_try(self, stack: Stack) -> list[tuple[str, str]]:
-        """Commands against the simulated recorders."""
+        """Commands against the simulated devices."""
         ctl = command_prefix(stack.nats_url)
         return [
             (f"{ctl} devices", "how the devices are"),
@@ -139,24 +140,29 @@ class Demo(Up):
         ]
 
 
-def devices_file(ports: Sequence[int]) -> str:
+def devices_file(addresses: Sequence[str | None]) -> str:
     """The devices.yaml of the demonstration, as somebody would write it."""
     entries = "".join(
-        f"""  - id: {recorder.device}
-    protocol: dvrip
-{_address(recorder, port)}    name: {recorder.name}
+        f"""  - id: {each.device}
+    protocol: {each.protocol}
+{_address(address)}    name: {each.name}
     tags: [demo]
     credentials:
       username: {USER}
       password_file: password
-"""
-        for recorder, port in zip(RECORDERS, ports, strict=True)
+{_options(each)}"""
+        for each, address in zip(DEVICES, addresses, strict=True)
     )
-    return f"# The simulated recorders of `cambusctl demo`; written anew at every start.\ndevices:\n{entries}"
+    return f"# The simulated devices of `cambusctl demo`; written anew at every start.\ndevices:\n{entries}"
 
 
-def _address(recorder: SimulatedRecorder, port: int) -> str:
-    return "" if recorder.dials else f"    address: 127.0.0.1:{port}\n"
+def _address(address: str | None) -> str:
+    return "" if address is None else f"    address: {address}\n"
+
+
+def _options(device: SimulatedDevice) -> str:
+    values = ", ".join(f'{name}: "{value}"' for name, value in device.options.items())
+    return f"    options: {{{values}}}\n" if values else ""
 
 
 def _kept_secret(path: Path) -> str:

@@ -12,7 +12,15 @@ from typing import Final
 from cambus.bus.assets import MIB, configurations
 from cambus.cli.stack.ports import free_or_any
 
-SERVICES: Final = ("connector-dvrip", "media-relay", "recorder", "alarm-router", "upgrade-manager")
+SERVICES: Final = (
+    "connector-dvrip",
+    "connector-gb28181",
+    "media-relay",
+    "recorder",
+    "alarm-router",
+    "upgrade-manager",
+)
+SIP_PORT: Final = 5060
 SERVICE_GRACE_S: Final = 12.0
 """How long services that use devices have to end, before they are killed; in seconds."""
 CONNECTOR_GRACE_S: Final = 8.0
@@ -96,6 +104,9 @@ def environment_of(service: str, options: StackOptions, nats_url: str, monitor_u
         case "media-relay":
             values["CAMBUS_RELAY_HTTP_PORT"] = str(free_or_any(options.relay_http_port))
             values["CAMBUS_RELAY_RTSP_PORT"] = str(free_or_any(options.relay_rtsp_port))
+        case "connector-gb28181":
+            values["CAMBUS_GB28181_PORT"] = str(free_or_any(SIP_PORT))
+            values["CAMBUS_GB28181_MEDIA_ALLOW_LOOPBACK"] = "true"
         case "recorder":
             values["CAMBUS_DISK_RESERVE_MIB"] = str(KEEP_DISK_FREE_MIB)
     if service == "alarm-router" or service.startswith(CONNECTOR):

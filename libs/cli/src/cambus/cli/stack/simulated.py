@@ -1,9 +1,10 @@
-"""Simulated recorders beside a stack: processes of `cambus-sim`, kept on the port they first took."""
+"""Simulated devices beside a stack: processes of `cambus-sim`, each of which stays what it was after a restart."""
 
 import asyncio
 import importlib.util
 import re
 import sys
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -15,83 +16,153 @@ from cambus.cli.stack.stack import Stack
 
 PACKAGE: Final = "cambus.simulators"
 RUN: Final = f"from {PACKAGE}.cli import main; main()"
-CONNECTOR: Final = "connector-dvrip"
 LISTENS_S: Final = 30.0
 LOOK_S: Final = 0.05
 
 _LISTENING = re.compile(r"^dvrip device 0 on \S+:(\d+)$", re.MULTILINE)
+_READY = re.compile(r"^(ready)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class SimulatedRecorder:
-    """One recorder that is not there.
+class SimulatedDevice:
+    """One device that is not there.
 
     Attributes:
         device: its id on the bus; also the name of its process.
-        number: makes its serial number unlike the others'.
         name: what people call it.
         channels: cameras.
         codec: of the main streams: h264, h265 or alternate.
+    """
+
+    device: str
+    name: str
+    channels: int
+    codec: str
+
+    @property
+    @abstractmethod
+    def protocol(self) -> str:
+        """What it speaks."""
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What its record says under `options`."""
+        return {}
+
+    @abstractmethod
+    async def run(self, stack: Stack, user: str, password_file: Path) -> str | None:
+        """Run it as long as the stack; returns its address, None for one that dials us.
+
+        Raises:
+            StackFailedError: the simulators are not installed, or it does not come up in time.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedRecorder(SimulatedDevice):
+    """A DVRIP recorder.
+
+    Attributes:
+        number: makes its serial number unlike the others'.
         alarm_every_s: seconds between its motion alarms.
         dials: whether it dials the connector, instead of being dialled.
     """
 
-    device: str
-    number: int
-    name: str
-    channels: int
-    codec: str
-    alarm_every_s: float
+    number: int = 0
+    alarm_every_s: float = 0.0
     dials: bool = False
 
+    @property
+    def protocol(self) -> str:
+        """What it speaks."""
+        return "dvrip"
 
-async def run_simulator(stack: Stack, recorder: SimulatedRecorder, user: str, password_file: Path) -> int:
-    """Run a simulated recorder as long as the stack; returns its port.
+    async def run(self, stack: Stack, user: str, password_file: Path) -> str | None:
+        """Run it; the port it first took stays its own."""
+        argv: tuple[str, ...] = (
+            *("dvrip", "--user", user, "--password-file", str(password_file)),
+            *("--first", str(self.number), "--channels", str(self.channels), "--codec", self.codec),
+            *("--alarm-every", f"{self.alarm_every_s:g}"),
+        )
+        if self.dials:
+            platform = urlsplit(await _registration(stack, "connector-dvrip")).netloc
+            argv = (*argv, "--register", platform, "--register-as", self.device)
+        process = _start(stack, self.device, (*argv, "--port", "0"))
+        port = await _announced(process, _LISTENING)
+        process.spec = replace(process.spec, argv=(*_command(argv), "--port", port))
+        return None if self.dials else f"127.0.0.1:{port}"
 
-    Raises:
-        StackFailedError: the simulators are not installed, or it does not listen in time.
+
+@dataclass(frozen=True, slots=True)
+class SimulatedCamera(SimulatedDevice):
+    """A GB/T 28181 camera, which registers.
+
+    Attributes:
+        code: of 20 digits.
+        profile: its make.
     """
+
+    code: str = ""
+    profile: str = "std_2022"
+
+    @property
+    def protocol(self) -> str:
+        """What it speaks."""
+        return "gb28181"
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Its code."""
+        return {"code": self.code}
+
+    async def run(self, stack: Stack, user: str, password_file: Path) -> str | None:
+        """Run it."""
+        server_code, _, server = (
+            (await _registration(stack, "connector-gb28181")).removeprefix("sip:").partition("@")
+        )
+        argv = (
+            *("gb28181", "--server", server, "--server-code", server_code, "--code", self.code),
+            *("--username", user, "--password-file", str(password_file)),
+            *("--channels", str(self.channels), "--codec", self.codec, "--profile", self.profile),
+        )
+        await _announced(_start(stack, self.device, argv), _READY)
+        return None
+
+
+async def _registration(stack: Stack, connector: str) -> str:
+    """Where devices dial a connector."""
+    return (await stack.instance(connector)).metadata["registration"]
+
+
+def _start(stack: Stack, device: str, argv: tuple[str, ...]) -> SupervisedProcess:
     if importlib.util.find_spec(PACKAGE) is None:
         raise StackFailedError("the simulators are not installed: pip install cambus-simulators")
-    name = f"simulated-{recorder.device}"
-    argv = _argv(recorder, user, password_file)
-    if recorder.dials:
-        platform = urlsplit((await stack.instance(CONNECTOR)).metadata["registration"]).netloc
-        argv = (*argv, "--register", platform, "--register-as", recorder.device)
-    log = stack.log(name)
-    process = stack.run(ProcessSpec(name, (*argv, "--port", "0"), log, {"PYTHONUNBUFFERED": "1"}))
-    port = await _port(process, log)
-    process.spec = replace(process.spec, argv=(*argv, "--port", str(port)))
-    return port
+    name = f"simulated-{device}"
+    spec = ProcessSpec(name, _command(argv), stack.log(name), {"PYTHONUNBUFFERED": "1"})
+    return stack.run(spec)
 
 
-def _argv(recorder: SimulatedRecorder, user: str, password_file: Path) -> tuple[str, ...]:
-    return (
-        *(sys.executable, "-c", RUN, "dvrip"),
-        *("--user", user, "--password-file", str(password_file.absolute())),
-        *("--first", str(recorder.number), "--channels", str(recorder.channels), "--codec", recorder.codec),
-        *("--alarm-every", f"{recorder.alarm_every_s:g}"),
-    )
+def _command(argv: tuple[str, ...]) -> tuple[str, ...]:
+    return (sys.executable, "-c", RUN, *argv)
 
 
-def _announced(log: Path) -> int | None:
-    """The port in the log; None before it is there."""
-    try:
-        found = _LISTENING.search(log.read_text(encoding="utf-8", errors="replace"))
-    except FileNotFoundError:
-        return None
-    return None if found is None else int(found[1])
-
-
-async def _port(process: SupervisedProcess, log: Path) -> int:
-    """The port it says it listens on."""
+async def _announced(process: SupervisedProcess, pattern: re.Pattern[str]) -> str:
+    """What it says once it listens: the first group of a line of its log."""
+    log = process.spec.log
     try:
         async with asyncio.timeout(LISTENS_S):
             while process.last_code is None:
-                port = _announced(log)
-                if port is not None:
-                    return port
+                found = pattern.search(_text(log))
+                if found is not None:
+                    return found[1]
                 await asyncio.sleep(LOOK_S)  # a foreign process tells by its output only
     except TimeoutError:
         pass
-    raise StackFailedError(f"{process.spec.name} does not listen; its log is {log}")
+    raise StackFailedError(f"{process.spec.name} does not come up; its log is {log}")
+
+
+def _text(log: Path) -> str:
+    try:
+        return log.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""

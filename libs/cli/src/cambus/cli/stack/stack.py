@@ -6,13 +6,13 @@ started again on the same port and store when it dies.
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
 
 from cambus.bus.connection import Bus
 from cambus.bus.sealing import KeyRing
@@ -40,6 +40,14 @@ NATS_LOOK_S: Final = 0.5
 NATS: Final = "nats-server"
 MOST_STARTS: Final = 3
 USAGE: Final = 2
+_PORTS: Final = (
+    ("media-relay", "CAMBUS_RELAY_HTTP_PORT", "viewers"),
+    ("media-relay", "CAMBUS_RELAY_RTSP_PORT", "rtsp"),
+    ("connector-dvrip", "CAMBUS_DVRIP_REGISTRATION_PORT", "registration"),
+    ("connector-gb28181", "CAMBUS_GB28181_PORT", "registration"),
+)
+"""Where a service says which port it took, and the variable that has it take the same again."""
+_PORT: Final = re.compile(r":(\d+)/?$")
 """A service ends so when its settings are wrong: starting it again would not help."""
 
 
@@ -223,15 +231,10 @@ class Stack:
     def _pin(self, instance: Instance) -> None:
         """Have a service that took free ports take the same again when it is started again."""
         process = self.processes.get(instance.name)
-        ports = {
-            "CAMBUS_RELAY_HTTP_PORT": "viewers",
-            "CAMBUS_RELAY_RTSP_PORT": "rtsp",
-            "CAMBUS_DVRIP_REGISTRATION_PORT": "registration",
-        }
         taken = {
-            name: str(urlsplit(instance.metadata[key]).port)
-            for name, key in ports.items()
-            if key in instance.metadata
+            name: port[1]
+            for service, name, key in _PORTS
+            if service == instance.name and (port := _PORT.search(instance.metadata.get(key, "")))
         }
         if process is not None and taken:
             process.spec = replace(process.spec, env={**process.spec.env, **taken})
