@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import pytest
 
+from cambus.connector.steady_clock import SteadyClock
 from cambus.connector_dvrip.clock import DeviceZone, zone_of_minutes
-from cambus.connector_dvrip.media import FrameMaker, SteadyClock
+from cambus.connector_dvrip.media import FrameMaker
 from cambus.dvrip.frames import AudioFrame, FrameHeader, FrameType, InfoFrame, PictureFrame, VideoFrame
 from cambus.dvrip.media import StreamSplitter
 from cambus.media.audio import AudioConfig

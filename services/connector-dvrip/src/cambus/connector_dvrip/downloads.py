@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cambus.bus.transfer_sender import TransferAbandonedError, TransferSender
+from cambus.connector.session_tasks import SessionTasks
 from cambus.connector_dvrip.mp4_writer import Mp4Writer
-from cambus.connector_dvrip.session_tasks import SessionTasks
 from cambus.connector_dvrip.throttle import Throttle
 from cambus.connector_dvrip.walk import Clip
 from cambus.dvrip.errors import DeviceError, DvripError

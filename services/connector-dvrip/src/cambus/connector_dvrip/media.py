@@ -1,7 +1,5 @@
 """Frames of the device, as frames of the bus: stamped by a timeline, sound described at every keyframe."""
 
-import asyncio
-import time
 from datetime import datetime
 from typing import Final
 
@@ -13,18 +11,6 @@ from cambus.media.recorded_timeline import RecordedTimeline
 from cambus.media.timeline import Timeline
 
 _BYTES_PER_SAMPLE: Final = {Codec.PCMA: 1, Codec.PCMU: 1}
-
-
-class SteadyClock:
-    """The wall clock at its start, carried on by the monotonic clock: it is never set (in microseconds)."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._zero_us = time.time_ns() // 1000 - round(self._loop.time() * 1e6)
-
-    def now_us(self) -> int:
-        """Microseconds since 1970 UTC."""
-        return self._zero_us + round(self._loop.time() * 1e6)
 
 
 class FrameMaker:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 from cambus.bus.errors import BusError
 from cambus.connector.ending import end
 from cambus.connector.publisher import FramePublisher
-from cambus.connector_dvrip.media import FrameMaker, SteadyClock
+from cambus.connector.steady_clock import SteadyClock
+from cambus.connector_dvrip.media import FrameMaker
 from cambus.connector_dvrip.pacing import Pacer
 from cambus.connector_dvrip.walk import Clip
 from cambus.dvrip.errors import DeviceError, DvripError

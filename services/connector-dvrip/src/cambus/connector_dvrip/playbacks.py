@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from cambus.connector.session_tasks import SessionTasks
 from cambus.connector_dvrip.playback_session import PlaybackSession, Show
-from cambus.connector_dvrip.session_tasks import SessionTasks
 from cambus.schemas.errors import NotFound
 from cambus.schemas.ids import SESSION_PREFIX, new_ulid
 

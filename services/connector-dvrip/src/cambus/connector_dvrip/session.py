@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from cambus.connector.download_slot import DownloadSlot
 from cambus.connector.driver import DeviceDescription, DeviceStream, FrameSink
 from cambus.connector.errors import EndReason, SessionEnd
 from cambus.connector.serial import SerialPorts
 from cambus.connector.talk import Talks
+from cambus.connector.taps import KeyframeTaps
 from cambus.connector_dvrip.client import MeteredClient
 from cambus.connector_dvrip.clock import DeviceZone
-from cambus.connector_dvrip.download_slot import DownloadSlot
 from cambus.connector_dvrip.downloads import Downloads
 from cambus.connector_dvrip.mapping.device import Facts, description_of
 from cambus.connector_dvrip.mapping.errors import command_error, end_of_session
@@ -21,7 +22,6 @@ from cambus.connector_dvrip.motion import Motions
 from cambus.connector_dvrip.playbacks import Playbacks
 from cambus.connector_dvrip.stream import DvripStream
 from cambus.connector_dvrip.survey import Clock
-from cambus.connector_dvrip.taps import KeyframeTaps
 from cambus.connector_dvrip.watch import SessionWatch
 from cambus.dvrip.codes import SESSION_LOST
 from cambus.dvrip.errors import AuthError, ConnectionLimit, DvripError

@@ -4,8 +4,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from cambus.connector.driver import FrameSink
+from cambus.connector.steady_clock import SteadyClock
 from cambus.connector_dvrip.mapping.errors import end_of_session
-from cambus.connector_dvrip.media import FrameMaker, SteadyClock
+from cambus.connector_dvrip.media import FrameMaker
 from cambus.dvrip.errors import DvripError
 from cambus.dvrip.live import LiveStream
 from cambus.media.frame import Frame, Kind

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from cambus.connector.driver import FrameSink
+from cambus.connector.steady_clock import SteadyClock
 from cambus.connector_dvrip.mapping.errors import end_of_session
-from cambus.connector_dvrip.media import FrameMaker, SteadyClock
+from cambus.connector_dvrip.media import FrameMaker
 from cambus.dvrip.errors import DvripError
 from cambus.dvrip.talk import Talk
 from cambus.media.frame import Codec

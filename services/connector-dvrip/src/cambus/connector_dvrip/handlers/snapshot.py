@@ -7,8 +7,8 @@ from typing import Final
 
 from cambus.bus.objects import ObjectStore
 from cambus.connector.handlers import HandlerTable
+from cambus.connector.picture import Picture, PictureError, picture_of, scaled
 from cambus.connector_dvrip.handlers.guarded import add
-from cambus.connector_dvrip.picture import Picture, PictureError, picture_of, scaled
 from cambus.connector_dvrip.session import DvripSession
 from cambus.dvrip.errors import Unsupported as NativeUnsupported
 from cambus.schemas.assets import OBJECTS_PICTURES

@@ -1,4 +1,4 @@
-"""One download at a time: two of them restart small recorders (DVRIP §10.1)."""
+"""One download at a time: two of them restart small recorders."""
 
 from cambus.schemas.errors import Conflict
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from cambus.connector_dvrip.session_tasks import SessionTasks
+from cambus.connector.session_tasks import SessionTasks
 
 
 class Held:
