@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from cambus.media.frame import Codec
 from cambus.media.nal_depacketizer import NalDepacketizer
 from cambus.media.rtp import RtpPacketizer
-from cambus.media.rtp_input import FrameJoiner, ReorderBuffer, RtpPacket, is_rtcp, parse_rtp
+from cambus.media.rtp_frames import FrameJoiner
+from cambus.media.rtp_input import ReorderBuffer, RtpPacket, is_rtcp, parse_rtp
+from cambus.media.rtp_receiver import RtpRun
 from cambus.media.rtp_stream import Framing, RtpStreamReader, StreamLostError
 
 SSRC = 0x0102
@@ -103,11 +105,11 @@ def test_a_sender_that_begins_anew_is_followed():
 
 def test_frames_are_joined_by_timestamp_and_ended_by_the_marker():
     joiner = FrameJoiner()
-    assert joiner.push(packet(1, payload=b"a")) == []
-    (frame,) = joiner.push(packet(2, payload=b"b", marker=True))
-    assert (frame.payload, frame.complete) == (b"ab", True)
-    joiner.push(packet(3, payload=b"c", timestamp=1))
-    (frame,) = joiner.push(packet(4, payload=b"d", timestamp=2))
+    assert joiner.push(RtpRun(96, 0, [b"a"], False)) == []
+    (frame,) = joiner.push(RtpRun(96, 0, [b"b", b"c"], True))
+    assert (frame.payload, frame.complete) == (b"abc", True)
+    joiner.push(RtpRun(96, 1, [b"c"], False))
+    (frame,) = joiner.push(RtpRun(96, 2, [b"d"], False))
     assert (frame.payload, frame.complete) == (b"c", False)
     joiner.drop()
     assert joiner.flush() == []

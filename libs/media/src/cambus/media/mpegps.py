@@ -25,7 +25,9 @@ _SYSTEM_CODE = re.compile(rb"\x00\x00\x01[\xb9-\xff]", re.DOTALL)
 """Start codes of a program stream; those of NAL units and of MPEG-4 are smaller."""
 _U16 = struct.Struct(">H")
 _PTS = struct.Struct(">BHH")
+_PTS_BYTES: Final = 5
 _FIRST_VIDEO: Final = 0xE0  # ISO/IEC 13818-1 table 2-22
+_MPEG1_STUFFING: Final = 16
 
 STREAM_TYPES: Final = {
     0x0F: Codec.AAC,
@@ -190,8 +192,13 @@ class ProgramStreamDemuxer:
         after: int = at + 6 + _U16.unpack_from(data, at + 4)[0]
         if 0xC0 <= code <= 0xEF:
             return self._pes(data, at, code, after, found)
+        if not _lands(data, after):
+            match = _SYSTEM_CODE.search(data, at + 4)
+            if match is not None:  # its length is wrong: what comes behind it is not lost for that (GB-176)
+                self.counts["bad-length"] += 1
+                return match.start()
         if after > end:
-            return -1 if after - at <= 0xFFFF + 6 else end
+            return -1
         if code == _MAP:
             self._read_map(data[at + 6 : after])
         return after
@@ -208,10 +215,14 @@ class ProgramStreamDemuxer:
         end = len(data)
         if end < at + 9:
             return -1
-        start = at + 9 + data[at + 8]
-        if start > end:
+        if data[at + 6] >> 6 == 2:
+            start = at + 9 + data[at + 8]
+            timed = at + 9 if data[at + 7] & 0x80 and data[at + 8] >= _PTS_BYTES else -1
+        else:
+            start, timed = _mpeg1_header(data, at)
+        if start < 0 or start > end:
             return -1
-        pts = self._pts(data, at, code)
+        pts = self._pts(data, timed, code) if timed >= 0 else None
         declared = after != at + 6
         if declared and start > after:
             self.counts["bad-pes"] += 1
@@ -258,10 +269,8 @@ class ProgramStreamDemuxer:
             self._rest = b""
             self._unbounded = False
 
-    def _pts(self, data: bytes, at: int, code: int) -> int | None:
-        if not data[at + 7] & 0x80 or data[at + 8] < 5:
-            return None
-        high, middle, low = _PTS.unpack_from(data, at + 9)
+    def _pts(self, data: bytes, at: int, code: int) -> int:
+        high, middle, low = _PTS.unpack_from(data, at)
         unwrap = self._unwrap.get(code)
         if unwrap is None:
             unwrap = self._unwrap[code] = Unwrapper(PTS_BITS)
@@ -380,6 +389,31 @@ def _after_pack(data: bytes, at: int) -> int:
     else:
         after = at + 14 + (data[at + 13] & 7)
     return after if after <= len(data) else -1
+
+
+def _mpeg1_header(data: bytes, at: int) -> tuple[int, int]:
+    """Where the payload of an MPEG-1 packet begins, -1 if that is not there yet, and its PTS, -1 without one.
+
+    ISO/IEC 11172-1 §2.4.3.3: stuffing, the size of a buffer, and one or two times, or 0x0F.
+    """
+    end, spot = len(data), at + 6
+    most = min(end, spot + _MPEG1_STUFFING)
+    while spot < most and data[spot] == 0xFF:
+        spot += 1
+    if spot < end and data[spot] >> 6 == 1:
+        spot += 2
+    if spot >= end:
+        return -1, -1
+    kind = data[spot] >> 4
+    if kind in {2, 3}:
+        after = spot + _PTS_BYTES * (kind - 1)
+        return (after, spot) if after <= end else (-1, -1)
+    return spot + 1 if data[spot] == 0x0F else spot, -1
+
+
+def _lands(data: bytes, at: int) -> bool:
+    """Whether a start code is where one has to be, as far as can be seen."""
+    return at <= len(data) and data[at : at + 3] == _PREFIX[: len(data) - at]
 
 
 def _partial_code(data: bytes) -> int:

@@ -1,4 +1,4 @@
-"""RTP as it comes in: packets read, put in order, and joined to frames (RFC 3550 §5.1, GB-171, GB-172)."""
+"""RTP as it comes in: packets read and put in order (RFC 3550 §5.1, GB-171, GB-172)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 HEADER_BYTES: Final = 12
 REORDER_PACKETS: Final = 128
 REORDER_S: Final = 0.1
-MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
 _HEADER = struct.Struct(">BBHII")
 _EXTENSION = struct.Struct(">HH")
 _SEQUENCES: Final = 1 << 16
@@ -38,12 +37,12 @@ class RtpPacket(NamedTuple):
 
 def parse_rtp(data: bytes) -> RtpPacket | None:
     """Read a packet; None for what is none: another version, RTCP, cut short."""
-    if len(data) < HEADER_BYTES:
+    if len(data) < HEADER_BYTES or data[1] in _RTCP_TYPES:
         return None
     first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
     if first == 0x80:
         return RtpPacket(second & 0x7F, second >= 0x80, sequence, timestamp, ssrc, data[HEADER_BYTES:])
-    if first >> 6 != 2 or second in _RTCP_TYPES:
+    if first >> 6 != 2:
         return None
     start, end = HEADER_BYTES + 4 * (first & 0x0F), len(data)
     if first & 0x10:
@@ -73,23 +72,24 @@ class ReorderBuffer:
 
     Attributes:
         counts: `duplicate`, `late`, `lost` packets.
+        expected: the sequence number that comes next; None before the first packet.
     """
 
     def __init__(self, *, packets: int = REORDER_PACKETS, wait_s: float = REORDER_S) -> None:
         self.counts: Counter[str] = Counter()
         self._most = packets
         self._wait_s = wait_s
-        self._next: int | None = None
+        self.expected: int | None = None
         self._waiting: dict[int, RtpPacket] = {}
         self._since = 0.0
 
     def push(self, packet: RtpPacket, now: float) -> list[RtpPacket | None]:
         """Take a packet; those whose turn has come, None for a gap that will not be filled any more."""
         sequence = packet.sequence
-        if self._next is None or sequence == self._next:
-            self._next = sequence + 1 & 0xFFFF
+        if self.expected is None or sequence == self.expected:
+            self.expected = sequence + 1 & 0xFFFF
             return [packet, *self._run()] if self._waiting else [packet]
-        ahead = sequence - self._next & 0xFFFF
+        ahead = sequence - self.expected & 0xFFFF
         if 4 * self._most < ahead < _SEQUENCES - 4 * self._most:
             return self._restart(packet)
         if ahead >= _SEQUENCES // 2 or sequence in self._waiting:
@@ -106,22 +106,27 @@ class ReorderBuffer:
         return self._skip(now) if self._waiting and now - self._since >= self._wait_s else []
 
     @property
+    def waits(self) -> bool:
+        """Whether something has come too early."""
+        return bool(self._waiting)
+
+    @property
     def deadline(self) -> float | None:
         """When to call `due`, None if nothing waits."""
         return self._since + self._wait_s if self._waiting else None
 
     def _run(self) -> list[RtpPacket]:
         found = []
-        while (packet := self._waiting.pop(self._next or 0, None)) is not None:
+        while (packet := self._waiting.pop(self.expected or 0, None)) is not None:
             found.append(packet)
-            self._next = packet.sequence + 1 & 0xFFFF
+            self.expected = packet.sequence + 1 & 0xFFFF
         return found
 
     def _skip(self, now: float) -> list[RtpPacket | None]:
-        base = self._next or 0
+        base = self.expected or 0
         nearest = min(self._waiting, key=lambda sequence: sequence - base & 0xFFFF)
         self.counts["lost"] += nearest - base & 0xFFFF
-        self._next = nearest
+        self.expected = nearest
         self._since = now
         return [None, *self._run()]
 
@@ -129,62 +134,5 @@ class ReorderBuffer:
         """The sender began anew: what waited is given up with what was missing."""
         self.counts["restart"] += 1
         self._waiting.clear()
-        self._next = packet.sequence + 1 & 0xFFFF
+        self.expected = packet.sequence + 1 & 0xFFFF
         return [None, packet]
-
-
-class RtpFrame(NamedTuple):
-    """The payloads of one timestamp, joined."""
-
-    payload_type: int
-    timestamp: int
-    payload: bytes
-    complete: bool
-    """Whether its marker came: nothing of it will follow."""
-
-
-class FrameJoiner:
-    """Joins the payloads of packets that are in order to frames, for streams that do not mind where packets end.
-
-    Args:
-        max_bytes: larger frames are cut into several.
-    """
-
-    def __init__(self, *, max_bytes: int = MAX_FRAME_BYTES) -> None:
-        self._most = max_bytes
-        self._parts: list[bytes] = []
-        self._size = 0
-        self._timestamp = 0
-        self._payload_type = 0
-
-    def push(self, packet: RtpPacket) -> list[RtpFrame]:
-        """Take a packet; the frames it ends."""
-        found = []
-        if self._parts and (packet.timestamp != self._timestamp or packet.payload_type != self._payload_type):
-            found.append(self._take(complete=False))
-        self._timestamp, self._payload_type = packet.timestamp, packet.payload_type
-        self._parts.append(packet.payload)
-        self._size += len(packet.payload)
-        if packet.marker:
-            found.append(self._take(complete=True))
-        elif self._size >= self._most:
-            found.append(self._take(complete=False))
-        return found
-
-    def drop(self) -> None:
-        """Something is missing: what is under way is dropped."""
-        self._parts = []
-        self._size = 0
-
-    def flush(self) -> list[RtpFrame]:
-        """What is under way."""
-        return [self._take(complete=False)] if self._parts else []
-
-    def _take(self, *, complete: bool) -> RtpFrame:
-        parts = self._parts
-        frame = RtpFrame(
-            self._payload_type, self._timestamp, parts[0] if len(parts) == 1 else b"".join(parts), complete
-        )
-        self._parts = []
-        self._size = 0
-        return frame

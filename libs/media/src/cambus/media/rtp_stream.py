@@ -15,6 +15,9 @@ from typing import Final
 MAX_RESYNC_BYTES: Final = 4 * 1024 * 1024
 PRIVATE_HEADER_BYTES: Final = 256
 _LEAST: Final = 12
+_BEFORE_RTCP, _AFTER_RTCP = 199, 205
+_LOOK = struct.Struct(">HBB6xI")
+"""The length before a packet, its first two bytes, and its SSRC."""
 _U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")
 _DOLLAR: Final = 0x24
@@ -49,7 +52,7 @@ class RtpStreamReader:
         self.counts: Counter[str] = Counter()
         self._ssrc = ssrc
         self._most = max_resync_bytes
-        self._buffer = bytearray()
+        self._buffer = b""
         self._private = False
         self._lost = False
         self._skipped = 0
@@ -63,58 +66,50 @@ class RtpStreamReader:
         Raises:
             StreamLostError: there is nothing to be found any more.
         """
-        self._buffer += data
+        self._buffer = self._buffer + data if self._buffer else data
         found: list[bytes] = []
         if self.framing is None and not self._detect():
             return found
         at = 0
         while True:
-            if self._lost and (place := self._search(at)) is not None:
+            if self._lost:
+                place = self._search(at)
+                if place is None:
+                    return found  # what was searched is gone from the buffer
                 found.append(b"")
                 at = place
-            elif self._lost:
-                return found  # what was searched is gone from the buffer
-            after = self._packet(at, found)
-            if after == at and not self._lost:
-                break
-            at = after
-        del self._buffer[:at]
-        return found
+            at = self._packets(at, found)
+            if not self._lost:
+                self._buffer = self._buffer[at:]
+                return found
 
-    # --- one packet -------------------------------------------------------------------------------------
+    # --- packets ----------------------------------------------------------------------------------------
 
-    def _packet(self, at: int, found: list[bytes]) -> int:
-        """Take the packet that begins here; where the next does, the same place if it is not all there."""
+    def _packets(self, at: int, found: list[bytes]) -> int:
+        """Take the packets that begin here; the place of the first that is not all there, or is none."""
         buffer, framing = self._buffer, self.framing
         assert framing is not None  # noqa: S101 - detected before
-        head = framing.value
-        if len(buffer) - at < head + _LEAST:
-            return at
-        length: int = _U16.unpack_from(buffer, at + head - 2)[0]
-        if not self._plausible(at, head, length):
-            self._lose()
-            return at
-        end = at + head + length
-        if len(buffer) < end:
-            return at
-        packet = bytes(buffer[at + head : end])
-        if self._private and packet[12:13] == b"\x0d":
-            packet = packet[:12] + packet[13:]
-        found.append(packet)
-        if self._ssrc is None and not 200 <= packet[1] <= 204:
-            self._ssrc = _U32.unpack_from(packet, 8)[0]
-        return end
-
-    def _plausible(self, at: int, head: int, length: int) -> bool:
-        buffer = self._buffer
-        if length < _LEAST or buffer[at + head] >> 6 != 2:
-            return False
-        if head == Framing.INTERLEAVED.value and buffer[at] != _DOLLAR:
-            return False
-        second = buffer[at + head + 1]
-        if self._ssrc is None or 200 <= second <= 204:  # RTCP has its SSRC elsewhere
-            return True
-        return bool(_U32.unpack_from(buffer, at + head + 8)[0] == self._ssrc)
+        end, head, private = len(buffer), framing.value, self._private
+        dollar = head == Framing.INTERLEAVED.value
+        while at + head + _LEAST <= end:
+            length, first, second, ssrc = _LOOK.unpack_from(buffer, at + head - 2)
+            rtcp = _BEFORE_RTCP < second < _AFTER_RTCP  # has its SSRC elsewhere
+            if self._ssrc is None and not rtcp:
+                self._ssrc = ssrc
+            strange = ssrc != self._ssrc and not rtcp
+            if length < _LEAST or first >> 6 != 2 or strange or (dollar and buffer[at] != _DOLLAR):
+                self._lose()
+                return at
+            start = at + head
+            after = start + length
+            if after > end:
+                break
+            packet = buffer[start:after]
+            if private and packet[12:13] == b"\x0d":
+                packet = packet[:12] + packet[13:]
+            found.append(packet)
+            at = after
+        return at
 
     # --- finding the framing ----------------------------------------------------------------------------
 
@@ -125,7 +120,7 @@ class RtpStreamReader:
         if buffer[0] == 1 and buffer[1] == 0 and buffer[2] >= 1:
             if len(buffer) < PRIVATE_HEADER_BYTES + Framing.INTERLEAVED.value:
                 return False
-            del buffer[:PRIVATE_HEADER_BYTES]
+            buffer = self._buffer = buffer[PRIVATE_HEADER_BYTES:]
             self._private = True
         if buffer[0] == _DOLLAR and buffer[4] >> 6 == 2:
             self.framing = Framing.INTERLEAVED
@@ -153,7 +148,7 @@ class RtpStreamReader:
             place = self._by_picture(at, head)
         if place is None:
             keep = max(at, len(buffer) - 0x10000 - head)
-            del buffer[:keep]
+            self._buffer = buffer[keep:]
             self._skip(keep - at)
             return None
         self._skip(place - at)
@@ -167,7 +162,7 @@ class RtpStreamReader:
             begin = spot - 8 - head
             length = _U16.unpack_from(buffer, begin + head - 2)[0]
             following = begin + head + length
-            if length >= _LEAST and buffer[begin + head] >> 6 == 2:
+            if length >= _LEAST and self._begins(begin, head):
                 if buffer[following + head + 8 : following + head + 12] == wanted:
                     return begin
                 if following + head + 12 > len(buffer):
@@ -179,12 +174,17 @@ class RtpStreamReader:
         for start in _PS_STARTS:
             spot = self._buffer.find(start, at + head + _LEAST)
             begin = spot - _LEAST - head
-            if spot >= 0 and begin >= at and self._buffer[begin + head] >> 6 == 2:
+            if spot >= 0 and begin >= at and self._begins(begin, head):
                 length = _U16.unpack_from(self._buffer, begin + head - 2)[0]
                 if length >= _LEAST + 4:
                     self._ssrc = _U32.unpack_from(self._buffer, begin + head + 8)[0]
                     return begin
         return None
+
+    def _begins(self, at: int, head: int) -> bool:
+        """Whether a packet may begin here: version 2, and `$` where that stands before packets."""
+        buffer = self._buffer
+        return buffer[at + head] >> 6 == 2 and (head == Framing.LENGTH.value or buffer[at] == _DOLLAR)
 
     def _skip(self, count: int) -> None:
         self._skipped += count
