@@ -10,6 +10,7 @@ import sys
 import psutil
 import pytest
 
+from cambus.cli.stack.options import SERVICES
 from cambus.cli.stack.stack import Change, Stack, StackFailedError, StackOptions
 from cambus.simulators.dvrip.media_plan import MediaPlan
 from cambus.simulators.dvrip.simulator import DvripSimulator
@@ -169,7 +170,7 @@ async def test_it_runs_everything_and_leaves_nothing(up, devices_file, recorder,
     assert (await ctl(nats, "live", "open", "gate", "0"))["page"] == urls["page"]  # on the same port
 
     children = stack.children()
-    assert len(children) == 6  # NATS and five services
+    assert len(children) == 1 + len(SERVICES)  # NATS and the services
     assert await stack.stop() == 0
     assert [each for each in children if alive(each)] == []
     assert all(is_free(port_of(url)) for url in (nats, running["viewers"], running["rtsp"]))
