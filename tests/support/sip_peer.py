@@ -99,8 +99,8 @@ class UdpDevice(asyncio.DatagramProtocol):
         self._gone.set()
 
     def say(self, data: bytes, port: int) -> None:
-        """Send a datagram to the platform."""
-        self.transport.sendto(data, (self.address[0], port))
+        """Send a datagram to the platform, which is on the usual loopback address wherever we are."""
+        self.transport.sendto(data, ("::1" if ":" in self.address[0] else "127.0.0.1", port))
 
     async def hears(self) -> Message:
         """The next message."""
