@@ -11,6 +11,7 @@ from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.nodes import SharedSet
 from cambus.connector_gb28181.cascade.orders import Orders
 from cambus.connector_gb28181.cascade.questions import Questions
+from cambus.connector_gb28181.cascade.sessions import Sessions
 from cambus.gb28181.agent import Agent
 from cambus.gb28181.agent_settings import AgentSettings
 from cambus.gb28181.manscdp.envelope import Envelope, Root
@@ -34,6 +35,11 @@ class UpperLink:
         credentials: what it proves itself with.
         replica: who holds it.
         on_change: called when its status is another.
+
+    Attributes:
+        planned: set once it is known what the platform sees.
+        since: since when it is registered, or not.
+        last_error: why it is not.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class UpperLink:
         self.context = context
         self.since = datetime.now(UTC)
         self.last_error = ""
+        self.planned = asyncio.Event()
         self._replica = replica
         self._on_change = on_change
         context.agent = Agent(
@@ -52,6 +59,7 @@ class UpperLink:
         )
         self._questions = Questions(context)
         self._orders = Orders(context)
+        self.sessions = Sessions(context)
 
     async def run(self) -> None:
         """Be a part of the platform until cancelled; then leave it."""
@@ -84,21 +92,25 @@ class UpperLink:
             since=self.since,
             replica=self._replica,
             nodes=len(self.context.shared),
+            sessions=len(self.sessions.open),
             last_error=self.last_error,
         )
 
     def see(self, shared: SharedSet) -> None:
         """Show the platform this from now on."""
         self.context.shared = shared
+        self.planned.set()
+        self.sessions.judge()
         self._on_change()
 
-    def _state(self, registered: bool, reason: str) -> None:  # noqa: FBT001 - as the agent calls it
+    def _state(self, registered: bool, reason: str) -> None:
         self.since, self.last_error = datetime.now(UTC), reason[:500]
         facts = {**self.context.facts, "reason": reason}
         if registered:
             logger.info("registered at an upper platform", extra=facts)
         else:
             logger.warning("not registered at an upper platform", extra=facts)
+            self.sessions.end_all("upper-offline")
         self._on_change()
 
     # --- being asked: what the agent calls --------------------------------------------------------------
@@ -114,9 +126,9 @@ class UpperLink:
             return self._orders.give(node, envelope, request)
         return 200
 
-    def invite(self, agent: Agent, event: RequestReceived) -> None:
+    def invite(self, agent: Agent, event: RequestReceived) -> None:  # noqa: ARG002 - of the protocol
         """Somebody wants to watch."""
-        agent.endpoint.respond(event.transaction, 488)
+        self.sessions.invite(event)
 
     def subscribe(self, agent: Agent, event: RequestReceived) -> None:
         """Somebody wants to be told."""
