@@ -14,6 +14,7 @@ from cambus.bus.metrics import Metrics
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
 from cambus.cli.doctor.services import WITHOUT
+from cambus.schemas import assets
 from cambus.schemas.assets import KV_DEVICES, KV_PRESENCE
 from cambus.schemas.codec import encode
 from cambus.schemas.events import device as device_events
@@ -145,7 +146,8 @@ async def test_a_nats_without_cambus_lacks_everything(cambusctl):
     async with NatsServer() as empty:
         ran = await cambusctl("doctor", "--json", nats=empty.url)
     assert ran.code == 1
-    assert any(text.startswith("13 streams missing") for _, text in problems(ran))
+    everything = len((*assets.STREAMS, *assets.KV_BUCKETS, *assets.OBJECT_STORES))
+    assert any(text.startswith(f"{everything} streams missing") for _, text in problems(ran))
 
 
 async def test_without_jetstream_that_is_the_finding(cambusctl):

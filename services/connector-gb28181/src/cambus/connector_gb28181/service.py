@@ -56,8 +56,12 @@ class Gb28181Connector(ConnectorService[Gb28181Settings]):
         )
         self.hub.attach(self.signalling)
         await self.signalling.start()
-        host, port = settings.gb28181_host, self.signalling.platform.port
-        runtime.endpoints.metadata |= {"registration": f"sip:{settings.gb28181_server_code}@{host}:{port}"}
+        port, code = self.signalling.platform.port, settings.gb28181_server_code
+        runtime.endpoints.metadata |= {
+            "registration": f"sip:{code}@{settings.gb28181_host}:{port}",
+            "advertised": f"sip:{code}@{self.signalling.platform.address}",
+            "media": settings.media_advertised,
+        }
         runtime.spawn(registrations.run(), name="registrations")
         runtime.spawn(enrolments.run(), name="enrolments")
         runtime.spawn(self.signalling.run(), name="signalling")

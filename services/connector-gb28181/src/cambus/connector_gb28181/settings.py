@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from cambus.connector.settings import ConnectorSettings
 from cambus.gb28181.codes import is_code
@@ -11,6 +11,7 @@ from cambus.gb28181.codes import is_code
 _DOMAIN_DIGITS: Final = 10
 _PORTS: Final = re.compile(r"(\d{1,5})-(\d{1,5})")
 MAX_PORT: Final = 65_535
+WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - for listening only
 
 MediaTransport = Literal["udp", "tcp-passive", "tcp-active"]
 
@@ -110,6 +111,15 @@ class Gb28181Settings(ConnectorSettings):
         """Where we may connect to beside a device's own address."""
         return frozenset(host.strip() for host in self.gb28181_media_allowed_hosts.split(",") if host.strip())
 
+    @model_validator(mode="after")
+    def _devices_are_told_where(self) -> "Gb28181Settings":
+        if self.media_advertised in WILDCARDS:
+            raise ValueError(
+                "gb28181_media_advertised: wanted the address devices send media to, where gb28181_media_host is a "
+                "wildcard"
+            )
+        return self
+
     @field_validator("gb28181_server_code")
     @classmethod
     def _code(cls, value: str) -> str:
@@ -146,7 +156,7 @@ def split_address(text: str) -> tuple[str, int | None]:
     host = host.removeprefix("[").removesuffix("]")
     if not host or (port and not (port.isdigit() and 0 < int(port) <= MAX_PORT)):
         raise ValueError("wanted HOST or HOST:PORT")
-    if host in {"0.0.0.0", "::"}:  # noqa: S104 - refused here
+    if host in WILDCARDS:
         raise ValueError("wanted an address devices can reach, not a wildcard")
     return host, int(port) if port else None
 

@@ -15,7 +15,8 @@ from cambus.bus.errors import AssetNotFound
 from cambus.cli.connection import connected
 from cambus.cli.device_status import DeviceBoard, utc_now
 from cambus.cli.discovery import ping
-from cambus.cli.doctor import devices, nats, services
+from cambus.cli.doctor import addresses, devices, nats, services
+from cambus.cli.doctor.addresses import addresses_of
 from cambus.cli.doctor.finding import Finding, Level, problem
 from cambus.cli.doctor.probes import probe_all
 from cambus.cli.event_history import history, wanted_subjects
@@ -86,6 +87,7 @@ async def _examine_all(bus: Bus, monitor: str | None) -> list[Finding]:
     findings += services.check_names(running)
     findings += services.check_versions(running, version("cambus-cli"))
     findings += services.check_probes(probes)
+    findings += await asyncio.to_thread(addresses.check_advertised, running, board, addresses_of)
     findings += [*devices.check_states(board, utc_now()), *devices.check_clocks(board), *flapping]
     return findings
 
