@@ -243,6 +243,8 @@ def _balanced(text: str) -> str:
             open_[name] += 1
             if len(stack) > MAX_OPEN:
                 raise ProtocolError(f"elements nested deeper than {MAX_DEPTH}")
+    if len(stray) > MAX_MENDED:
+        raise ProtocolError(f"more than {MAX_MENDED} faults")
     parts, last = [], 0
     for at in sorted(stray):
         parts.append(text[last:at] + "&lt;")
