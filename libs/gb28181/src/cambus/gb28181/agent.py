@@ -371,19 +371,20 @@ class Agent:
             raise Unreachable(failure.text)
         return response
 
-    def compose(self, method: str, *, source: str | None = None) -> Request:
+    def compose(self, method: str, *, source: str | None = None, target: str | None = None) -> Request:
         """A request to the platform outside a dialog.
 
         Args:
             method: such as `MESSAGE`.
             source: who speaks, if not the agent itself.
+            target: who is spoken to, if not the platform itself.
         """
-        settings = self.settings
+        settings, called = self.settings, target or self._server_code
         host = settings.domain if settings.domain_uris else SipUri("", *self._server).address
         own_host = settings.domain if settings.domain_uris else self.address
-        request = Request(method=method, uri=f"sip:{self._server_code}@{host}")
+        request = Request(method=method, uri=f"sip:{called}@{host}")
         request.headers.add("From", f"<sip:{source or settings.code}@{own_host}>;tag={secrets.token_hex(6)}")
-        request.headers.add("To", f"<sip:{self._server_code}@{host}>")
+        request.headers.add("To", f"<sip:{called}@{host}>")
         request.headers.add("Call-ID", secrets.token_hex(16))
         request.headers.add("CSeq", f"{FIRST_CSEQ} {method}")
         if method in {"INVITE", "SUBSCRIBE"}:

@@ -23,7 +23,9 @@ from cambus.gb28181.manscdp.alarms import is_alarm
 from cambus.gb28181.manscdp.catalog import CatalogItem
 from cambus.gb28181.manscdp.control import DeviceControl
 from cambus.gb28181.manscdp.envelope import CONTENT_TYPES, Envelope
-from cambus.gb28181.media_session import MediaSessions, MediaSettings, SessionOrder
+from cambus.gb28181.media_order import SessionOrder
+from cambus.gb28181.media_session import MediaSessions
+from cambus.gb28181.media_settings import MediaSettings
 from cambus.gb28181.platform import Gb28181Platform, PlatformEvent, PlatformSettings, Told
 from cambus.gb28181.registrar import RegistrarSettings
 from cambus.gb28181.remote_device import RemoteDevice
@@ -166,7 +168,7 @@ class UpperPlatform:
 
     async def catalog(self, code: str, of: str | None = None) -> list[CatalogItem]:
         """The catalog of a part, or of one node of it. Raises GbError."""
-        result = await self.remote(code).catalog(of)
+        result = await self.remote(code).catalog(of, now=asyncio.get_running_loop().time)
         return list(result.items.values())
 
     async def control(self, code: str, channel: str, control: DeviceControl) -> None:

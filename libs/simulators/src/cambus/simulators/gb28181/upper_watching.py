@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import av
 from av.video.codeccontext import VideoCodecContext
 
 from cambus.gb28181.errors import MediaError
-from cambus.gb28181.media_session import MediaSession
+from cambus.gb28181.running_session import MediaSession
 from cambus.media.frame import Codec
 from cambus.media.mpegps import StreamUnit
 from cambus.simulators.watch import Watch
@@ -87,7 +87,7 @@ class Watching:
         video = [unit for unit in self.units if unit.codec in _DECODERS]
         if not video:
             return []
-        decoder = VideoCodecContext.create(_DECODERS[video[0].codec], "r")
+        decoder = cast("VideoCodecContext", VideoCodecContext.create(_DECODERS[video[0].codec], "r"))
         found = []
         for unit in video:
             found += decoder.decode(av.Packet(unit.payload))

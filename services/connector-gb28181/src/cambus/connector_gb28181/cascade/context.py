@@ -17,6 +17,7 @@ from cambus.connector_gb28181.cascade.settings import CascadeSettings
 from cambus.gb28181.agent import Agent
 from cambus.gb28181.errors import GbError
 from cambus.gb28181.manscdp.layout import Body
+from cambus.gb28181.ssrc import SsrcPool
 from cambus.schemas.errors import CambusError
 from cambus.schemas.model import Message
 from cambus.schemas.spec import CommandSpec
@@ -43,7 +44,7 @@ class LinkContext:
         settings: of the machine.
         metrics: counts.
         shared: what the platform sees now.
-        domain: the first ten digits of our code.
+        ssrcs: gives out the numbers of sessions.
     """
 
     link: CascadeLink
@@ -53,8 +54,12 @@ class LinkContext:
     metrics: CascadeMetrics
     shared: SharedSet = field(default_factory=lambda: SharedSet([]))
     tasks: TaskSet = field(default_factory=lambda: TaskSet(MAX_TASKS))
+    ssrcs: SsrcPool = field(init=False)
     _agent: Agent | None = None
     _lanes: dict[str, asyncio.Lock] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ssrcs = SsrcPool(self.link.code[:10])
 
     @property
     def agent(self) -> Agent:
@@ -65,11 +70,6 @@ class LinkContext:
     @agent.setter
     def agent(self, agent: Agent) -> None:
         self._agent = agent
-
-    @property
-    def domain(self) -> str:
-        """The first ten digits of our code."""
-        return self.link.code[:10]
 
     @property
     def facts(self) -> dict[str, str]:

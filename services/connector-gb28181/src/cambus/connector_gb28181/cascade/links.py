@@ -16,6 +16,7 @@ from cambus.bus.leases import HeldLease, LeaseKeeper
 from cambus.bus.metrics import Metrics
 from cambus.bus.tasks import end
 from cambus.connector.errors import SessionEnd
+from cambus.connector_gb28181.cascade.alarms import forget_durable
 from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.directory import Directory
 from cambus.connector_gb28181.cascade.metrics import CascadeMetrics
@@ -95,7 +96,9 @@ class CascadeLinks:
             async for key, entry in self.links.watch(f"{keys.CASCADE_LINKS}>"):
                 name = key.removeprefix(keys.CASCADE_LINKS)
                 await self._forget(name)
-                if entry is not None and entry.value.enabled and not self._released:
+                if entry is None:
+                    await forget_durable(self._bus, name)
+                elif entry.value.enabled and not self._released:
                     self._begin(entry.value)
         finally:
             await self.release()

@@ -13,7 +13,6 @@ from cambus.connector_gb28181.cascade.session import Session, may_receive
 from cambus.connector_gb28181.cascade.sources import LiveSource, RecordingSource, Source, stream_of
 from cambus.gb28181.errors import MediaError, ProtocolError
 from cambus.gb28181.sdp import Description, Purpose
-from cambus.gb28181.ssrc import SsrcPool
 from cambus.sip.events import RequestReceived
 from cambus.sip.message import Request
 from cambus.sip.uri import SipUri
@@ -37,7 +36,6 @@ class Sessions:
     def __init__(self, context: LinkContext) -> None:
         self.context = context
         self.open: dict[str, Session] = {}
-        self._ssrcs = SsrcPool(context.domain)
 
     def invite(self, event: RequestReceived) -> None:
         """Somebody wants to watch (§12)."""
@@ -92,7 +90,7 @@ class Sessions:
         history = session.purpose is not Purpose.PLAY
         loop = asyncio.get_running_loop()
         try:
-            own = self._ssrcs.take(loop.time(), history=history)
+            own = self.context.ssrcs.take(loop.time(), history=history)
         except MediaError:
             self.open.pop(session.call_id, None)
             self.context.agent.in_dialog(session.dialog_key, None)
@@ -103,7 +101,7 @@ class Sessions:
         try:
             await session.run(self._source(session), ssrc)
         finally:
-            self._ssrcs.give_back(own, loop.time())
+            self.context.ssrcs.give_back(own, loop.time())
             if self.open.get(session.call_id) is session:
                 del self.open[session.call_id]
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Final
 
+from cambus.connector_gb28181.cascade.alarms import Alarms
+from cambus.connector_gb28181.cascade.broadcasts import Broadcasts
 from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.nodes import SharedSet
 from cambus.connector_gb28181.cascade.orders import Orders
 from cambus.connector_gb28181.cascade.questions import Questions
 from cambus.connector_gb28181.cascade.sessions import Sessions
+from cambus.connector_gb28181.cascade.watchers import Watchers
 from cambus.gb28181.agent import Agent
 from cambus.gb28181.agent_settings import AgentSettings
 from cambus.gb28181.manscdp.envelope import Envelope, Root
@@ -24,7 +29,8 @@ from cambus.sip.message import Request
 
 logger = logging.getLogger(__name__)
 
-_RETRY_LISTEN_S = 5.0
+_RETRY_LISTEN_S: Final = 5.0
+LEAVE_S: Final = 3.0
 
 
 class UpperLink:
@@ -60,6 +66,9 @@ class UpperLink:
         self._questions = Questions(context)
         self._orders = Orders(context)
         self.sessions = Sessions(context)
+        self.watchers = Watchers(context)
+        self.broadcasts = Broadcasts(context)
+        self._alarms = Alarms(context, self.watchers)
 
     async def run(self) -> None:
         """Be a part of the platform until cancelled; then leave it."""
@@ -72,10 +81,15 @@ class UpperLink:
                 self._state(registered=False, reason=str(error))
                 await asyncio.sleep(_RETRY_LISTEN_S)
         try:
-            await asyncio.Event().wait()
+            await self._alarms.run()
         finally:
+            self.sessions.end_all("withdrawn")
+            if self.registered:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LEAVE_S):
+                        await self.watchers.end_all()
             context.tasks.cancel()
-            await context.tasks.wait(2.0)
+            await context.tasks.wait(LEAVE_S)
             await context.agent.close()
 
     @property
@@ -92,7 +106,8 @@ class UpperLink:
             since=self.since,
             replica=self._replica,
             nodes=len(self.context.shared),
-            sessions=len(self.sessions.open),
+            sessions=len(self.sessions.open) + len(self.broadcasts.open),
+            subscriptions=len(self.watchers.active),
             last_error=self.last_error,
         )
 
@@ -101,6 +116,7 @@ class UpperLink:
         self.context.shared = shared
         self.planned.set()
         self.sessions.judge()
+        self.watchers.changed(shared)
         self._on_change()
 
     def _state(self, registered: bool, reason: str) -> None:
@@ -111,12 +127,15 @@ class UpperLink:
         else:
             logger.warning("not registered at an upper platform", extra=facts)
             self.sessions.end_all("upper-offline")
+            self.watchers.forget_all()
         self._on_change()
 
     # --- being asked: what the agent calls --------------------------------------------------------------
 
     def message(self, agent: Agent, envelope: Envelope, request: Request) -> int:  # noqa: ARG002 - protocol
         """A body from the platform."""
+        if envelope.root is Root.NOTIFY and envelope.command.lower() == "broadcast":
+            return self.broadcasts.told(envelope)
         node = self.context.shared.node(envelope.code)
         if node is None:
             return 404  # whatever it is about: what is not shared is not there (GB-242)
@@ -130,9 +149,9 @@ class UpperLink:
         """Somebody wants to watch."""
         self.sessions.invite(event)
 
-    def subscribe(self, agent: Agent, event: RequestReceived) -> None:
+    def subscribe(self, agent: Agent, event: RequestReceived) -> None:  # noqa: ARG002 - of the protocol
         """Somebody wants to be told."""
-        agent.endpoint.respond(event.transaction, 489)
+        self.watchers.subscribe(event)
 
 
 def agent_settings(context: LinkContext, credentials: Credentials) -> AgentSettings:
