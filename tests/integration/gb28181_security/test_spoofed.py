@@ -10,6 +10,7 @@ from sip_peer import BRANCH, UdpDevice, request_text
 from cambus.gb28181.manscdp.envelope import CONTENT_TYPE
 from cambus.gb28181.platform import Told
 from cambus.gb28181.registrar import Online
+from cambus.gb28181.subscriptions import Subscription, Topic, Wanted
 
 WHEN = "<Time>2026-01-02T03:04:05</Time>"
 BODIES = {
@@ -87,9 +88,9 @@ async def test_other_requests_from_elsewhere_change_nothing(platform, method):
 class Overheard:
     """Somebody who has seen every message of a session."""
 
-    def __init__(self, sim):
-        self.invite = sim.heard("INVITE")[-1]
-        self.answer = sim.said("200 INVITE")[-1]
+    def __init__(self, sim, asked="INVITE", method="INVITE"):
+        self.invite = sim.heard(asked)[-1]
+        self.answer = sim.said(f"200 {method}")[-1]
 
     def request(self, method, *, tag=None, number=0, body=b"", headers=()):
         ours = self.invite.from_tag if tag is None else tag
@@ -129,6 +130,32 @@ async def test_who_overheard_a_session_cannot_end_or_move_it():
         assert session in rig.sessions.open_sessions
         assert sim.sessions
         assert len(rig.events) == told
+
+
+async def test_who_overheard_a_subscription_tells_nothing_by_it():
+    taken = []
+    async with Rig() as rig, UdpDevice(host="127.0.0.9") as spoofer:
+        sim = await rig.device()
+
+        def take(event):
+            taken.append(event.request.body)
+            rig.platform.endpoint.respond(event.transaction, 200)
+
+        wanted = Wanted(Topic.ALARMS)
+        task = asyncio.create_task(Subscription(rig.platform, sim.code, wanted, take).run())
+        try:
+            await sim.wait_for(lambda: sim.said("200 SUBSCRIBE"))
+            overheard = Overheard(sim, "Alarm", "SUBSCRIBE")
+            headers = [f"Content-Type: {CONTENT_TYPE}", "Event: presence", "Subscription-State: active"]
+            lie = BODIES["alarm"].format(NVR).encode()
+            spoofer.say(overheard.request("NOTIFY", body=lie, headers=headers), rig.platform.port)
+            assert (await spoofer.hears()).status == 481
+            sim.raise_alarm(method=5, type_=2)
+            await rig.until(lambda: taken)
+            assert all(NVR.encode() not in body for body in taken)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_bye_of_the_device_in_a_dialog_there_is_not_ends_nothing():

@@ -95,7 +95,7 @@ class Description:
     download_speed: int | None = None
     stream_number: int | None = None
     file_size: int | None = None
-    extra: tuple[str, ...] = field(default=())
+    extra: tuple[str, ...] = field(default=(), repr=False)  # a password may be among them (GB-131)
 
     def serialize(self, *, final_line_end: bool = True) -> bytes:
         """The body, CRLF at the end of every line."""

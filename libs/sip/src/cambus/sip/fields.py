@@ -21,6 +21,7 @@ _VIA = re.compile(
     rf"(?i)\s*SIP\s*/\s*2\.0\s*/\s*([A-Z0-9-]+)\s+(\[[^\]]*\]|{BARE_IPV6}|[^:;\s]*)\s*(?::\s*([0-9]{{1,5}}))?\s*"
 )
 _TAG = re.compile(r'(?i);\s*tag\s*=\s*"?([^;,\s">]*)')
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def split_outside_quotes(text: str, separator: str) -> Iterator[str]:
@@ -68,14 +69,14 @@ def unquote(text: str) -> str:
 
 
 def readable(text: str) -> str:
-    """A field as characters: GB 18030 where it is not UTF-8, and anything else replaced."""
+    """A field as characters that can be shown: GB 18030 where it is not UTF-8, and what is no character replaced."""
     if text.isascii():
-        return text
+        return _CONTROL.sub(" ", text)
     raw = text.encode("utf-8", "surrogateescape")
     try:
-        return raw.decode()
+        return _CONTROL.sub(" ", raw.decode())
     except UnicodeDecodeError:
-        return raw.decode("gb18030", "replace")
+        return _CONTROL.sub(" ", raw.decode("gb18030", "replace"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class Message:
     """
 
     headers: Headers = field(default_factory=Headers)
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     wire_bytes: int = field(default=0, kw_only=True, compare=False, repr=False)
 
     @property
