@@ -13,6 +13,8 @@ from cambus.simulators.gb28181.head import Head
 from cambus.simulators.gb28181.profiles import Profile
 
 MAX_CHANNELS: Final = 10_000
+_MANY: Final = 900_000
+"""Where serials begin of which there are too many to go with that of the device."""
 RARE_CHARACTER: Final = "\u8433"
 """Outside of GB 2312, so that only those read it who read GB 18030."""
 
@@ -160,8 +162,8 @@ class SimulatedDevice:
         return tuple(self._peripheral("131", n) for n in range(1, count + 1))
 
     def _peripheral(self, type_: str, number: int) -> str:
-        """The code of something behind the device; no two devices whose last four digits differ share one."""
-        serial = f"{self.code[-4:]}{number:02d}" if number < 100 else f"{number:06d}"
+        """The code of something behind the device; devices whose last four digits differ share none below 100."""
+        serial = f"{self.code[-4:]}{number:02d}" if number < 100 else f"{_MANY + number:06d}"
         return f"{self.code[:10]}{type_}0{serial}"
 
     def _name(self, number: int) -> str:
