@@ -205,6 +205,13 @@ class Registrar:
                 self._devices[binding.code] = _Device(binding, Heartbeat(now))
                 self._events.append(Online(binding, first=False))
 
+    def login(self, code: str) -> tuple[str, str] | None:
+        """Name and password of a device, for one that wants them of us; None where there are none."""
+        account = self._accounts.account(code)
+        return (
+            (account.username or code, account.password) if account is not None and account.password else None
+        )
+
     # --- REGISTER ---------------------------------------------------------------------------------------
 
     def register(self, request: Request, peer: Peer, now: float, wall: float) -> Answer:
