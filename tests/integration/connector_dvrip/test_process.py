@@ -1,12 +1,9 @@
 """The connector as the process it is in production."""
 
-import asyncio
-import json
-import os
 import signal
-import sys
 
 import pytest
+from connector_process import launcher
 
 from cambus.schemas.commands import ptz
 from cambus.simulators.dvrip import DvripSimulator
@@ -14,56 +11,11 @@ from cambus.simulators.dvrip import DvripSimulator
 USER, PASSWORD = "admin", "c4nary-passw0rd"
 
 
-class Process:
-    """One connector process and what it wrote."""
-
-    def __init__(self, process):
-        self.process = process
-        self.lines = []
-        self._reading = asyncio.create_task(self._read())
-
-    async def _read(self):
-        async for line in self.process.stderr:
-            self.lines.append(line.decode())
-
-    def events(self):
-        return [json.loads(line)["event"] for line in self.lines if line.startswith("{")]
-
-    async def end(self, how):
-        self.process.send_signal(how)
-        code = await self.process.wait()
-        await self._reading
-        return code
-
-
 @pytest.fixture
 async def start(bench, tmp_path):
     """Starts connector processes; what still runs at the end is killed."""
-    running = []
-
-    async def launch(instance, **variables):
-        folder = tmp_path / instance
-        environment = {
-            **os.environ,
-            "CAMBUS_NATS_URL": bench.nats.url,
-            "CAMBUS_INSTANCE": instance,
-            "CAMBUS_DATA_DIR": str(folder),
-            "CAMBUS_CREDENTIALS_KEY_FILE": str(tmp_path / "credentials.key"),
-            "CAMBUS_RECONNECT_FIRST_S": "0.1",
-            "CAMBUS_LEASE_TTL_S": "4",
-            "CAMBUS_LEASE_MARGIN_S": "1",
-            **variables,
-        }
-        made = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "cambus.connector_dvrip", env=environment, stderr=asyncio.subprocess.PIPE
-        )
-        running.append(Process(made))
-        return running[-1]
-
-    yield launch
-    for each in running:
-        if each.process.returncode is None:
-            await each.end(signal.SIGKILL)
+    async with launcher("cambus.connector_dvrip", bench, tmp_path) as launch:
+        yield launch
 
 
 async def test_a_process_takes_devices_and_hands_them_over_when_told_to_stop(bench, simulator, device, start):

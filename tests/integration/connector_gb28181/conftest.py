@@ -51,12 +51,12 @@ class Bench(ConnectorBench):
         return await self.enter(Gb28181Simulator(server=server, server_code=SERVER, code=code, **options))
 
     async def online(self, device="gate", code=CAMERA, *, record=None, **options):
-        """Start a connector if there is none, add a device and wait until it is there; returns the device."""
+        """Start a connector if there is none, add a device and wait until its channels are there; returns it."""
         if not self.connectors:
             await self.connector()
         await self.add(device, code, **(record or {}))
         simulator = await self.simulator(code, **options)
-        await self.shown(device)
+        await self.shown(device, lambda presence: presence.online and presence.channels)
         return simulator
 
     async def close(self):

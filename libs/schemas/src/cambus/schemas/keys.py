@@ -21,6 +21,7 @@
     cambus-registrations
                       bound.<protocol>.<identity>           Registration
                       known.<protocol>.<device>             KnownDevice
+                      dialog.<protocol>.<identity>.<hash>   OpenDialog
 
 In `cambus-devices` and `cambus-presence` the key is the device id, in `cambus-credentials` the name of the
 credentials. Every part is checked to be a token, so that no key can reach another's place.
@@ -51,6 +52,7 @@ ATTEMPTS: Final = "attempt."
 UPGRADE_JOBS: Final = "job."
 REGISTRATIONS: Final = "bound."
 KNOWN_DEVICES: Final = "known."
+OPEN_DIALOGS: Final = "dialog."
 
 
 def recording_policy(policy: str) -> str:
@@ -138,6 +140,12 @@ def registration(protocol: str, identity: str) -> str:
 def known_device(protocol: str, device: str) -> str:
     """Return the key of what a device that registers has said of itself."""
     return KNOWN_DEVICES + _tokens(protocol, device)
+
+
+def open_dialog(protocol: str, identity: str, call_id: str) -> str:
+    """Return the key of a media session of a device that registers; its id may hold what keys of a bucket may not."""
+    digest = hashlib.blake2b(call_id.encode(), digest_size=16).hexdigest()
+    return f"{OPEN_DIALOGS}{_tokens(protocol, identity)}.{digest}"
 
 
 def active_alarm(device: str, alarm_key: str) -> str:

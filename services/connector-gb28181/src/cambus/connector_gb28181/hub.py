@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from cambus.connector_gb28181.known import KnownDevices
+from cambus.connector_gb28181.orphans import OpenDialogs
 from cambus.connector_gb28181.settings import Gb28181Settings
 from cambus.connector_gb28181.signalling import Signalling
 
@@ -22,6 +23,7 @@ class Hub:
     known: KnownDevices
     syncs: asyncio.Semaphore
     _signalling: Signalling | None = field(default=None)
+    _dialogs: OpenDialogs | None = field(default=None)
 
     @property
     def signalling(self) -> Signalling:
@@ -29,6 +31,12 @@ class Hub:
         assert self._signalling is not None  # noqa: S101 - the service sets it before it listens
         return self._signalling
 
-    def attach(self, signalling: Signalling) -> None:
+    @property
+    def dialogs(self) -> OpenDialogs:
+        """The media sessions as they are kept; there before the first device can register."""
+        assert self._dialogs is not None  # noqa: S101 - the service sets it before it listens
+        return self._dialogs
+
+    def attach(self, signalling: Signalling, dialogs: OpenDialogs) -> None:
         """The platform is there."""
-        self._signalling = signalling
+        self._signalling, self._dialogs = signalling, dialogs

@@ -63,6 +63,7 @@ class Gb28181Options(BaseModel):
         default=False,
         description="Take no media whose SSRC is not what was agreed; many devices send another.",
     )
+    audio: bool = Field(default=True, description="Take its sound as well.")
     stream_dialect: Dialect = Field(
         default="auto",
         description="How it is told which encoder stream is wanted, before the edition of 2022.",

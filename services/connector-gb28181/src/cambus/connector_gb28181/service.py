@@ -8,6 +8,7 @@ from cambus.connector_gb28181.driver import PROTOCOL, Gb28181Driver
 from cambus.connector_gb28181.enrolment import Enrolments
 from cambus.connector_gb28181.hub import Hub
 from cambus.connector_gb28181.known import KnownDevices
+from cambus.connector_gb28181.orphans import OpenDialogs
 from cambus.connector_gb28181.registrations import Registrations
 from cambus.connector_gb28181.settings import Gb28181Settings
 from cambus.connector_gb28181.signalling import Signalling
@@ -54,7 +55,8 @@ class Gb28181Connector(ConnectorService[Gb28181Settings]):
             enrolments,
             runtime.metrics,
         )
-        self.hub.attach(self.signalling)
+        dialogs = OpenDialogs(runtime.bus, PROTOCOL, settings.instance, self.signalling.media)
+        self.hub.attach(self.signalling, dialogs)
         await self.signalling.start()
         port, code = self.signalling.platform.port, settings.gb28181_server_code
         runtime.endpoints.metadata |= {
@@ -65,6 +67,7 @@ class Gb28181Connector(ConnectorService[Gb28181Settings]):
         runtime.spawn(registrations.run(), name="registrations")
         runtime.spawn(enrolments.run(), name="enrolments")
         runtime.spawn(self.signalling.run(), name="signalling")
+        runtime.spawn(dialogs.run(), name="open dialogs")
 
     async def release(self) -> None:
         """Hand over the devices; who is registered with us stays so for our next start."""

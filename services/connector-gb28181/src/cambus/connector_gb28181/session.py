@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cambus.connector.driver import DeviceDescription, DeviceStream, FrameSink
 from cambus.connector.errors import SessionEnd
+from cambus.connector.taps import KeyframeTaps
 from cambus.connector_gb28181.channels import ChannelTable
 from cambus.connector_gb28181.link import GbLink
 from cambus.connector_gb28181.mapping.device import description_of
@@ -45,6 +46,7 @@ class GbSession:
         channels: what is behind it.
         survey: asks it what it is.
         reports: deals with what it says on its own.
+        taps: keyframes of its live streams, for whoever waits for one.
     """
 
     def __init__(self, device: "GbDevice", link: GbLink, known: KnownDevice, channels: ChannelTable) -> None:
@@ -56,6 +58,7 @@ class GbSession:
         self.remote: RemoteDevice = device.hub.signalling.platform.device(self.code)
         self.survey = Survey(self)
         self.reports = Reports(self)
+        self.taps = KeyframeTaps()
         self._description = description_of(self.known, channels, link)
         device.hub.signalling.listen(self.code, self)
 
@@ -77,6 +80,7 @@ class GbSession:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.survey.run(), name=f"survey {self.device.id}")
                 tasks.create_task(self.reports.run(), name=f"reports {self.device.id}")
+                tasks.create_task(self.media.end_orphans_of(self.code), name=f"orphans {self.device.id}")
                 raise await asyncio.shield(self.link.over)
         except* SessionEnd as ends:
             raise _first(ends) from None

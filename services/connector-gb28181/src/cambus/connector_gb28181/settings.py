@@ -19,6 +19,9 @@ MediaTransport = Literal["udp", "tcp-passive", "tcp-active"]
 class Gb28181Settings(ConnectorSettings):
     """The settings of the GB/T 28181 connector. What concerns one device is an option of its record."""
 
+    live_linger_s: Annotated[float, Field(ge=0, le=600)] = Field(
+        default=15.0, description="Seconds a live stream stays open after its last claim."
+    )
     gb28181_server_code: str = Field(
         default="34020000002000000001",
         description="Our own code of 20 digits (SIP server ID), as devices are told to register with.",

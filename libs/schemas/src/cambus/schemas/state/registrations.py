@@ -23,6 +23,20 @@ class Registration(Message):
     binding: JsonObject = Field(description="Where it is reached, in the words of its protocol.")
 
 
+class OpenDialog(Message):
+    """A media session a device was asked for: should this replica die, the device is told that it is over."""
+
+    model_config = example(
+        replica="connector-gb28181-0",
+        opened_at="2026-02-01T12:17:22Z",
+        dialog={"device": "34020000001320000001", "call_id": "3f2a9c", "sequence": 20},
+    )
+
+    replica: ReplicaId = Field(description="The replica that asked for it.")
+    opened_at: Instant = Field(description="When it was written down.")
+    dialog: JsonObject = Field(description="What it takes to end it, in the words of its protocol.")
+
+
 class KnownDevice(Message):
     """What a device that registers has said of itself, and which channel number each of its codes has for ever."""
 

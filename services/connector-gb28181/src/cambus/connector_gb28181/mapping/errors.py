@@ -18,6 +18,9 @@ _MEDIA: Final[dict[str, Callable[..., bus.CambusError]]] = {
     "no-port": bus.Overloaded,
     "address-refused": bus.Forbidden,
     "unsupported-payload": bus.Unsupported,
+    "no-connection": bus.DeadlineExceeded,
+    "no-media": bus.DeadlineExceeded,
+    "media-lost": bus.DeadlineExceeded,
     "device-offline": bus.Offline,
 }
 

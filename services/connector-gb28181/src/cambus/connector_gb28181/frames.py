@@ -1,0 +1,184 @@
+"""Units of a media session, as frames of the bus: pictures that can be decoded, sound that is described (§11)."""
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from cambus.connector_gb28181.stamps import Stamps
+from cambus.media import h264, h265
+from cambus.media.audio import AudioConfig
+from cambus.media.frame import Codec, Flag, Frame, Kind
+from cambus.media.mpegps import StreamUnit
+from cambus.media.nal import LEADING_UNITS, iter_nal_offsets, join_annexb
+from cambus.media.parameter_sets import ParameterSetTracker
+
+SVAC_VIDEO: Final = 0x80
+"""Stream type of pictures nobody outside of China's public security decodes."""
+G711_RATE: Final = 8000
+AAC_SAMPLES: Final = 1024
+_ADTS_BYTES: Final = 7
+_ADTS_CRC_BYTES: Final = 2
+_AAC_RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+_VOP: Final = b"\x00\x00\x01\xb6"
+_MPEG4_HEAD_BYTES: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What stands at the beginning of an access unit."""
+
+    slices: bool
+    keyframe: bool
+    sets: bool
+
+
+class FrameMaker:
+    """Makes the bus's frames of one session.
+
+    Args:
+        stamps: gives them their times.
+        audio: whether sound is wanted.
+
+    Attributes:
+        sound: what the sound is, None before the first.
+        damaged: whether something was missing since this was last looked at.
+        left_out: units that were not made into frames, by reason: `waiting` for a keyframe, `foreign` pictures.
+    """
+
+    def __init__(self, stamps: Stamps, *, audio: bool = True) -> None:
+        self.sound: AudioConfig | None = None
+        self.damaged = False
+        self.left_out: Counter[str] = Counter()
+        self._stamps = stamps
+        self._wants_audio = audio
+        self._sets = ParameterSetTracker()
+        self._codec: Codec | None = None
+        self._waiting = True
+
+    def wait_for_keyframe(self) -> None:
+        """What comes next does not continue what came before."""
+        self._waiting = True
+
+    def frames(self, unit: StreamUnit, arrival_us: int) -> list[Frame]:
+        """Return what a unit becomes: none, one, several, or a keyframe and what the sound is."""
+        if unit.codec.is_video:
+            return self._picture(unit, arrival_us)
+        if unit.stream_type == SVAC_VIDEO:
+            self.left_out["foreign"] += 1
+            return []
+        return self._heard(unit, arrival_us) if self._wants_audio else []
+
+    # --- pictures ---------------------------------------------------------------------------------------
+
+    def _picture(self, unit: StreamUnit, arrival_us: int) -> list[Frame]:
+        self.damaged = self.damaged or unit.discontinuity
+        changed = self._codec is not None and unit.codec is not self._codec
+        if changed:
+            self._waiting, self._sets = True, ParameterSetTracker()
+        self._codec = unit.codec
+        payload, keyframe = self._decodable(unit)
+        if not payload or (self._waiting and not keyframe):
+            self.left_out["waiting"] += bool(payload)
+            return []
+        pts = self._stamps.video(unit, arrival_us, keyframe=keyframe)
+        flags = Flag.KEYFRAME if keyframe else Flag.NONE
+        if unit.discontinuity or changed or getattr(self._stamps, "jumped", False):
+            flags |= Flag.DISCONTINUITY
+        self._waiting = False
+        frames = [Frame(Kind.VIDEO, unit.codec, flags, 0, pts, pts, arrival_us, payload)]
+        if keyframe and self.sound is not None:
+            frames.append(self._config(self.sound, pts, arrival_us))
+        return frames
+
+    def _decodable(self, unit: StreamUnit) -> tuple[bytes, bool]:
+        """A picture with what is needed to decode it, and whether that is possible from here; empty for none."""
+        if unit.codec not in {Codec.H264, Codec.H265}:
+            return unit.payload, _is_intra_vop(unit.payload)
+        look = _look(unit.payload, unit.codec)
+        if look.sets:
+            self._sets.update(unit.payload, unit.codec)
+        if not look.slices:  # parameter sets of their own are put before the next keyframe
+            return b"", False
+        if not look.keyframe:
+            return unit.payload, False
+        if look.sets:
+            return unit.payload, True
+        params = self._sets.params
+        if params is None:
+            return unit.payload, False
+        return join_annexb(*params.sets) + unit.payload, True
+
+    # --- sound ------------------------------------------------------------------------------------------
+
+    def _heard(self, unit: StreamUnit, arrival_us: int) -> list[Frame]:
+        if unit.codec is Codec.AAC:
+            return self._aac(unit, arrival_us)
+        known = unit.codec in {Codec.PCMA, Codec.PCMU}
+        config = AudioConfig(unit.codec, G711_RATE, 1)
+        return self._piece(unit, config, unit.payload, len(unit.payload) if known else 0, arrival_us)
+
+    def _aac(self, unit: StreamUnit, arrival_us: int) -> list[Frame]:
+        """AAC as ADTS has it: on the bus without its headers, described beforehand (ISO/IEC 13818-7 §6.2)."""
+        frames: list[Frame] = []
+        data, at = unit.payload, 0
+        while at + _ADTS_BYTES <= len(data) and data[at] == 0xFF and data[at + 1] & 0xF0 == 0xF0:
+            head = _ADTS_BYTES + (0 if data[at + 1] & 1 else _ADTS_CRC_BYTES)
+            size = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
+            config = _aac_config(data[at : at + _ADTS_BYTES])
+            if size <= head or at + size > len(data) or config is None:
+                break
+            piece = data[at + head : at + size]
+            step = len(frames) and AAC_SAMPLES * 90_000 // config.sample_rate
+            later = StreamUnit(unit.codec, unit.stream_type, piece, unit.pts and unit.pts + step)
+            frames += self._piece(later, config, piece, AAC_SAMPLES, arrival_us)
+            unit = later
+            at += size
+        return frames
+
+    def _piece(
+        self, unit: StreamUnit, config: AudioConfig, payload: bytes, samples: int, arrival_us: int
+    ) -> list[Frame]:
+        pts = self._stamps.audio(unit, arrival_us, samples=samples, rate=config.sample_rate)
+        frames = [Frame(Kind.AUDIO, unit.codec, Flag.NONE, 0, pts, pts, arrival_us, payload)]
+        if config != self.sound:
+            self.sound = config
+            frames.insert(0, self._config(config, pts, arrival_us))
+        return frames
+
+    @staticmethod
+    def _config(sound: AudioConfig, pts: int, arrival_us: int) -> Frame:
+        return Frame(Kind.AUDIO_CONFIG, sound.codec, Flag.CONFIG, 0, pts, pts, arrival_us, sound.serialize())
+
+
+def _look(annexb: bytes, codec: Codec) -> _Look:
+    """Look at an access unit up to its first slice; no slice is searched."""
+    sets = False
+    for at in islice(iter_nal_offsets(annexb), LEADING_UNITS):
+        if codec is Codec.H264:
+            kind = h264.nal_type(annexb[at])
+            if h264.is_vcl(kind):
+                return _Look(slices=True, keyframe=kind == h264.NalType.SLICE_IDR, sets=sets)
+            sets = sets or kind == h264.NalType.SPS
+        else:
+            kind = h265.nal_type(annexb[at])
+            if h265.is_vcl(kind):
+                return _Look(slices=True, keyframe=h265.is_irap(kind), sets=sets)
+            sets = sets or kind == h265.NalType.SPS
+    return _Look(slices=False, keyframe=False, sets=sets)
+
+
+def _is_intra_vop(payload: bytes) -> bool:
+    """Whether an MPEG-4 picture is coded without others (ISO/IEC 14496-2 §6.2.5: vop_coding_type)."""
+    at = payload.find(_VOP, 0, _MPEG4_HEAD_BYTES)
+    return 0 <= at < len(payload) - len(_VOP) and payload[at + len(_VOP)] >> 6 == 0
+
+
+def _aac_config(head: bytes) -> AudioConfig | None:
+    """What an ADTS header says, as an AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1)."""
+    profile, index = (head[2] >> 6) + 1, head[2] >> 2 & 15
+    channels = (head[2] & 1) << 2 | head[3] >> 6
+    if index >= len(_AAC_RATES) or not channels:
+        return None
+    extradata = (profile << 11 | index << 7 | channels << 3).to_bytes(2, "big")
+    return AudioConfig(Codec.AAC, _AAC_RATES[index], channels, extradata)

@@ -1,0 +1,147 @@
+"""When units of a media session are shown: live, played, or fetched (§11, GB-185; `docs/design/time.md`).
+
+The session has made each track's times rise already, whatever the device writes; here they are put on the time line of
+a media subject, or of a file.
+"""
+
+from typing import Final, Protocol
+
+from cambus.media.mpegps import StreamUnit
+
+TICKS: Final = 90_000
+BEHIND: Final = 10 * TICKS
+"""A device whose time stays so far behind ours does not count seconds: its time is set."""
+FRAME: Final = TICKS // 25
+"""What is put between two pictures nobody knows the distance of."""
+SLACK: Final = TICKS // 5
+"""Sound further off the picture than this is set back to it."""
+
+
+class Stamps(Protocol):
+    """Gives units their times, in ticks of 90 kHz; those of pictures rise, and so do those of sound."""
+
+    def video(self, unit: StreamUnit, arrival_us: int, *, keyframe: bool) -> int:
+        """The time of a picture."""
+
+    def audio(self, unit: StreamUnit, arrival_us: int, *, samples: int, rate: int) -> int:
+        """The time of a piece of sound; `samples` is 0 where nobody knows how many it has."""
+
+
+class LiveStamps:
+    """The device's own time, from when its first unit arrived; a stream that is opened anew goes on after it.
+
+    Attributes:
+        jumped: whether the time of the last picture does not continue that of the one before.
+    """
+
+    def __init__(self) -> None:
+        self.jumped = False
+        self._offset: int | None = None
+        self._video = self._audio = -(1 << 62)
+
+    def video(self, unit: StreamUnit, arrival_us: int, *, keyframe: bool) -> int:
+        """The time of a picture."""
+        pts = self._place(unit, arrival_us)
+        self.jumped = keyframe and _ticks(arrival_us) - pts > BEHIND
+        if self.jumped:
+            self._offset = None
+            pts = self._place(unit, arrival_us)
+        self._video = max(pts, self._video + 1)
+        return self._video
+
+    def audio(self, unit: StreamUnit, arrival_us: int, *, samples: int, rate: int) -> int:
+        """The time of a piece of sound."""
+        del samples, rate
+        self._audio = max(self._place(unit, arrival_us), self._audio + 1)
+        return self._audio
+
+    def _place(self, unit: StreamUnit, arrival_us: int) -> int:
+        arrival = _ticks(arrival_us)
+        if unit.pts is None:
+            return arrival
+        if self._offset is None:
+            self._offset = arrival - unit.pts
+        return unit.pts + self._offset
+
+
+class PlaybackStamps:
+    """The device's time as long as it plays at real speed, else that of arrival.
+
+    Devices that play faster often do not say so in their times (§8.4).
+
+    Args:
+        speed: what it plays at.
+
+    Attributes:
+        speed: see above.
+    """
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self.speed = speed
+        self._offset: int | None = None
+        self._zero: int | None = None
+        self._video = self._audio = -1
+
+    def jump(self) -> None:
+        """What comes next follows at once, whatever its time."""
+        self._offset = self._zero = None
+
+    def video(self, unit: StreamUnit, arrival_us: int, *, keyframe: bool) -> int:
+        """The time of a picture."""
+        del keyframe
+        self._video = max(self._place(unit, arrival_us), self._video + 1)
+        return self._video
+
+    def audio(self, unit: StreamUnit, arrival_us: int, *, samples: int, rate: int) -> int:
+        """The time of a piece of sound."""
+        del samples, rate
+        self._audio = max(self._place(unit, arrival_us), self._audio + 1)
+        return self._audio
+
+    def _place(self, unit: StreamUnit, arrival_us: int) -> int:
+        following = self._video + FRAME if self._video >= 0 else 0
+        if self.speed == 1 and unit.pts is not None:
+            self._zero = None
+            if self._offset is None:
+                self._offset = following - unit.pts
+            return unit.pts + self._offset
+        self._offset = None
+        arrival = _ticks(arrival_us)
+        if self._zero is None:
+            self._zero = arrival - following
+        return arrival - self._zero
+
+
+class FileStamps:
+    """Times that depend on what a recording holds, not on when it came: the same recording gives the same bytes."""
+
+    def __init__(self) -> None:
+        self._first: int | None = None
+        self._video = -1
+        self._sound: int | None = None
+        self._audio = -1
+
+    def video(self, unit: StreamUnit, arrival_us: int, *, keyframe: bool) -> int:
+        """The time of a picture, from that of the first."""
+        del arrival_us
+        pts = self._video + FRAME
+        if unit.pts is not None:
+            if self._first is None:
+                self._first = unit.pts
+            pts = unit.pts - self._first
+        self._video = max(pts, self._video + 1)
+        if keyframe and self._sound is not None and abs(self._sound - self._video) > SLACK:
+            self._sound = None
+        return self._video
+
+    def audio(self, unit: StreamUnit, arrival_us: int, *, samples: int, rate: int) -> int:
+        """The time of a piece of sound: samples are counted."""
+        del unit, arrival_us
+        at = max(self._video, 0) if self._sound is None or not samples else self._sound
+        self._sound = at + samples * TICKS // max(rate, 1)
+        self._audio = max(at, self._audio + 1)
+        return self._audio
+
+
+def _ticks(time_us: int) -> int:
+    return time_us * 9 // 100
