@@ -11,6 +11,7 @@ from cambus.connector_gb28181.channels import ChannelTable
 from cambus.connector_gb28181.link import GbLink
 from cambus.connector_gb28181.mapping.device import description_of
 from cambus.connector_gb28181.mapping.errors import command_error
+from cambus.connector_gb28181.motion import Motions
 from cambus.connector_gb28181.reports import Reports
 from cambus.connector_gb28181.stream import open_live
 from cambus.connector_gb28181.survey import Survey
@@ -46,6 +47,7 @@ class GbSession:
         channels: what is behind it.
         survey: asks it what it is.
         reports: deals with what it says on its own.
+        motions: what moves on its cameras.
         taps: keyframes of its live streams, for whoever waits for one.
     """
 
@@ -58,6 +60,7 @@ class GbSession:
         self.remote: RemoteDevice = device.hub.signalling.platform.device(self.code)
         self.survey = Survey(self)
         self.reports = Reports(self)
+        self.motions = Motions(self)
         self.taps = KeyframeTaps()
         self._description = description_of(self.known, channels, link)
         device.hub.signalling.listen(self.code, self)
@@ -86,7 +89,8 @@ class GbSession:
             raise _first(ends) from None
 
     async def close(self) -> None:
-        """Stop listening; streams were closed before."""
+        """Stop what moves, and listening; streams were closed before."""
+        await self.motions.close()
         self.device.hub.signalling.listen(self.code, None)
         if self.device.session is self:
             self.device.session = None

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from cambus.connector.handlers import HandlerTable
-from cambus.connector_gb28181.handlers import device
+from cambus.connector_gb28181.handlers import device, ptz
 
 if TYPE_CHECKING:
     from cambus.connector_gb28181.session import GbSession
@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 def all_handlers() -> "HandlerTable[GbSession]":
     """Return the table of all commands."""
     table: HandlerTable[GbSession] = HandlerTable()
-    for family in (device,):
+    for family in (device, ptz):
         family.register(table)
     return table
