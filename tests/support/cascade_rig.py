@@ -12,9 +12,12 @@ from cambus.bus.metrics import Metrics
 from cambus.bus.tasks import end
 from cambus.connector_gb28181.cascade.links import CascadeLinks
 from cambus.connector_gb28181.cascade.settings import CascadeSettings
+from cambus.gb28181 import sdp
 from cambus.gb28181.catalog_assembly import AssemblyTimes
 from cambus.gb28181.record_assembly import RecordTimes
+from cambus.gb28181.sdp import Description
 from cambus.gb28181.times import Times
+from cambus.media.rtp_input import parse_rtp
 from cambus.schemas import keys
 from cambus.schemas.assets import KV_DEVICES, KV_POLICIES, KV_PRESENCE
 from cambus.schemas.channels import ChannelInfo
@@ -242,3 +245,58 @@ def refuse(text="no"):
         raise NotFound(text)
 
     return answer
+
+
+SSRC = 123_456_789
+
+
+class Packets:
+    """A port of the platform that keeps the RTP packets of one session as they come."""
+
+    def __init__(self):
+        self.heard = []
+        self._arrived = asyncio.Event()
+        self._dialog = self._upper = None
+
+    async def __aenter__(self):
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
+        return self
+
+    async def __aexit__(self, *_):
+        if self._dialog is not None:
+            await self._upper.platform.endpoint.request(
+                self._dialog.request("BYE"), self._dialog.peer, timeout_s=8.0
+            )
+        self._transport.close()
+
+    def connection_made(self, transport):
+        pass
+
+    def connection_lost(self, error):
+        pass
+
+    def datagram_received(self, data, address):
+        self.heard.append(parse_rtp(data))
+        self._arrived.set()
+
+    async def offer(self, upper, code, **fields):
+        """INVITE a channel over UDP; the answer."""
+        port = self._transport.get_extra_info("sockname")[1]
+        platform = upper.platform
+        values = {"formats": (sdp.PS,), "direction": "recvonly", "ssrc": SSRC, **fields}
+        offer = Description(platform.settings.code, "127.0.0.1", port, **values)
+        peer = platform.registrar.binding(OURS).peer
+        request = platform.compose("INVITE", code, peer, sequence=20)
+        request.headers.add("Content-Type", sdp.CONTENT_TYPE)
+        request.body = offer.serialize()
+        invitation = await platform.endpoint.invite(request, peer, timeout_s=20.0)
+        platform.endpoint.acknowledge(invitation)
+        self._dialog, self._upper = invitation.dialog, upper
+        return Description.parse(invitation.response.body)
+
+    async def until(self, count):
+        async with asyncio.timeout(30):
+            while len(self.heard) < count:
+                self._arrived.clear()
+                await self._arrived.wait()
