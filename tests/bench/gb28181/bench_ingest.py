@@ -22,7 +22,7 @@ from cambus.gb28181.media_port import MediaPort, PortRange
 from cambus.media.frame import Codec
 from cambus.media.mpegps_writer import ProgramStreamMuxer
 
-RUNS = 1
+RUNS = 3
 SETTLE_S = 2.0
 WINDOW_S = 6.0
 FPS = 25
@@ -109,8 +109,10 @@ async def count_bytes(transport, count):
     def drain(receiver):
         nonlocal octets
         try:
-            while True:
-                octets += receiver.recv_into(buffer)
+            while size := receiver.recv_into(buffer):
+                octets += size
+            loop.remove_reader(receiver)  # the sender is done
+            receiver.close()
         except BlockingIOError:
             pass
 
