@@ -7,12 +7,12 @@ import contextlib
 import socket
 
 import pytest
-from sip_peer import TcpDevice, UdpDevice, black_hole, request_text
+from sip_peer import TcpDevice, UdpDevice, answer_text, black_hole, request_text
 from sip_platform import Platform, outgoing
 
 from cambus.sip.connections import MAX_UNSENT_BYTES, Limits
 from cambus.sip.errors import TransportError
-from cambus.sip.message import Response
+from cambus.sip.message import Request, Response
 from cambus.sip.peer import Peer
 
 
@@ -45,6 +45,20 @@ async def test_a_peer_that_does_not_read_is_dropped_and_delays_nobody() -> None:
             assert sum(len(b"x" * 100_000) for _ in asking) > 10 * MAX_UNSENT_BYTES
         finally:
             silent.close()
+
+
+async def test_who_reads_is_sent_a_message_of_any_length() -> None:
+    async with Platform() as platform, await TcpDevice.open(platform.port) as device:
+        device.say(request_text("REGISTER"))
+        peer = (await platform.hears_request()).peer
+        await device.hears()
+        body = b"x" * (3 * MAX_UNSENT_BYTES)
+        asking = asyncio.create_task(platform.endpoint.request(outgoing("MESSAGE", body=body), peer))
+        heard = await device.hears()
+        assert isinstance(heard, Request)
+        assert heard.body == body
+        device.say(answer_text(heard, 200))
+        assert (await asking).status == 200
 
 
 async def test_a_connection_nobody_takes_delays_nobody() -> None:

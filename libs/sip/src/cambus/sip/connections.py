@@ -184,10 +184,11 @@ class Connection(asyncio.Protocol):
             self._receiver.left(self.peer)
 
     def write(self, data: bytes) -> None:
-        """Write, or drop the peer that does not read."""
+        """Write, or drop the peer that does not read; who has read everything is sent a message of any length."""
         if self.transport.is_closing():
             return
-        if self.transport.get_write_buffer_size() + len(data) > MAX_UNSENT_BYTES:
+        unread = self.transport.get_write_buffer_size()
+        if unread and unread + len(data) > MAX_UNSENT_BYTES:
             self._receiver.counts["peer-does-not-read"] += 1
             self.transport.abort()
         else:
