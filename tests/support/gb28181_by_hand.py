@@ -180,12 +180,14 @@ class HandDevice:
 
 
 @asynccontextmanager
-async def hand_device(platform, code=DEVICE, *, tcp=False, register=True, host="127.0.0.1", **options):
+async def hand_device(
+    platform, code=DEVICE, *, tcp=False, tls=None, register=True, host="127.0.0.1", **options
+):
     """A device by hand, registered by default."""
     async with AsyncExitStack() as stack:
         port = platform.gb.port
         wire = await stack.enter_async_context(
-            await TcpDevice.open(port, host) if tcp else UdpDevice(host=host)
+            await TcpDevice.open(port, host, ssl=tls) if tcp or tls else UdpDevice(host=host)
         )
         device = HandDevice(wire, port, code)
         if register:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from gb28181_by_hand import CHANNEL, DEVICE, DOMAIN, OTHER, PASSWORD, SERVER, Accounts, Platform, hand_device
 from sip_peer import UdpDevice, request_text
+from tls_contexts import tls_contexts
 
 from cambus.gb28181.accounts import Account
 from cambus.gb28181.binding import Binding
@@ -286,3 +287,11 @@ async def test_a_device_may_write_its_addresses_as_it_likes(host):
         )
         assert (await wire.hears()).status == 200
         assert platform.gb.registrar.online(DEVICE)
+
+
+async def test_a_device_registers_and_is_commanded_over_tls(tmp_path):
+    server, client = tls_contexts(tmp_path)
+    async with Platform(tls=server) as platform, hand_device(platform, tls=client) as device:
+        assert platform.gb.registrar.binding(DEVICE).peer.transport == "tls"
+        assert await device.keepalive() == 200
+        assert await commanded(platform, device)

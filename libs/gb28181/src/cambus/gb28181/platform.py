@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -82,6 +83,7 @@ class PlatformSettings:
         charset: what to write to every device and to read from it; None writes what its edition has, and reads what
             its bytes show.
         admission: how much is let in at a time.
+        tls: with it, the port speaks TLS, and neither UDP nor plain TCP (GB-029).
     """
 
     registrar: RegistrarSettings
@@ -94,6 +96,7 @@ class PlatformSettings:
     times: Times = field(default_factory=Times)
     charset: str | None = None
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
+    tls: ssl.SSLContext | None = None
 
     @property
     def code(self) -> str:
@@ -159,6 +162,7 @@ class Gb28181Platform:
             on_lost=self._connection_lost,
             timers=timers,
             limits=self.admission.limits,
+            tls=settings.tls,
         )
         self._devices: dict[str, RemoteDevice] = {}
         self._charsets: dict[str, str] = {}
