@@ -15,6 +15,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from cambus.gb28181.accounts import Account
@@ -43,6 +44,16 @@ PACKET_S: Final = 0.02
 SILENCE: Final = b"\xd5" * 160
 
 
+@dataclass(frozen=True, slots=True)
+class _WantedOf(Wanted):
+    """A subscription to one node of a catalog."""
+
+    of: str | None = None
+
+    def body(self, sn: int, code: str, charset: str) -> bytes:
+        return Wanted.body(self, sn, self.of or code, charset)
+
+
 class UpperPlatform:
     """A platform that others are parts of.
 
@@ -59,6 +70,7 @@ class UpperPlatform:
         platform: the platform itself.
         told: what others told unasked, oldest first: by MESSAGE, or NOTIFY of a subscription.
         watchings: the media sessions, those that are over too.
+        on_state: called with the Subscription-State of every NOTIFY.
     """
 
     def __init__(
@@ -74,6 +86,7 @@ class UpperPlatform:
     ) -> None:
         self.told: list[Told] = []
         self.watchings: list[Watching] = []
+        self.on_state: Callable[[str], None] = lambda _: None
         self._accounts = dict(accounts)
         self._watch = Watch()
         domain = domain or code[:10]
@@ -189,10 +202,17 @@ class UpperPlatform:
 
     # --- being told -------------------------------------------------------------------------------------
 
-    def subscribe(self, code: str, topic: Topic, **wanted: Any) -> None:
-        """Subscribe, until `unsubscribe`; arguments as `Wanted`."""
+    def subscribe(self, code: str, topic: Topic, *, of: str | None = None, **wanted: Any) -> None:
+        """Subscribe, until `unsubscribe`; arguments as `Wanted`.
+
+        Args:
+            code: of who registered.
+            topic: what to.
+            of: a node of its catalog, by default all of it.
+            wanted: more, as `Wanted` has it.
+        """
         subscription = Subscription(
-            self.platform, code, Wanted(topic, **wanted), lambda event: self._notified(code, event)
+            self.platform, code, _WantedOf(topic, of=of, **wanted), lambda event: self._notified(code, event)
         )
         key = (code, topic)
         if key in self._subscriptions:
@@ -212,6 +232,7 @@ class UpperPlatform:
             envelope = Envelope.parse(event.request.body)
             self._take(Told(code, envelope, subscribed=True))
         state = (event.request.headers.get("Subscription-State") or "").lower()
+        self.on_state(state)
         if state.startswith("terminated"):
             for key in [each for each in self._subscriptions if each[0] == code]:
                 self._subscriptions.pop(key).cancel()

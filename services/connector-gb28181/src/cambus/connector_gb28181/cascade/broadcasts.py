@@ -71,9 +71,9 @@ class Broadcasts:
         )
         if refused:
             self._context.metrics.sessions("broadcast", "refused").inc()
-            self._context.own(self._answer(envelope, node, ok=False))
+            self._context.own(self._answer, envelope, node, ok=False)
             return 200
-        return 200 if self._context.own(self._speak(envelope, node, source)) else 503
+        return 200 if self._context.own(self._speak, envelope, node, source) else 503
 
     async def _answer(self, envelope: Envelope, node: Node, *, ok: bool) -> None:
         body = self._context.body(BroadcastAnswer(ok=ok), envelope.sn or 0, node.code)

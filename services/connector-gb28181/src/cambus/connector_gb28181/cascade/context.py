@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 MAX_TASKS = 1000
 """Answers, controls and sessions under way at a time, of one link."""
 
+P = ParamSpec("P")
 Req = TypeVar("Req", bound=Message)
 Rep = TypeVar("Rep", bound=Message)
 
@@ -80,7 +81,7 @@ class LinkContext:
         """Send a command to the device of a node. Raises CambusError."""
         return await self.client.call(spec, request, device=node.device)
 
-    def own(self, work: Coroutine[Any, Any, None]) -> bool:
+    def own(self, work: Callable[P, Coroutine[Any, Any, object]], *args: P.args, **kwargs: P.kwargs) -> bool:
         """Do something for as long as the link lives; False if too much is under way.
 
         What devices, the platform or the bus make fail is told in the log, and is no fault of ours.
@@ -88,11 +89,9 @@ class LinkContext:
 
         async def run() -> None:
             try:
-                await work
+                await work(*args, **kwargs)
             except (CambusError, GbError, SipError, OSError) as error:
                 logger.info("not done for an upper platform", extra={**self.facts, "reason": str(error)})
-            finally:
-                work.close()
 
         return self.tasks.spawn(run())
 

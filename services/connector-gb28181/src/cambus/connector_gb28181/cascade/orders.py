@@ -77,7 +77,7 @@ class Orders:
             except ProtocolError as error:
                 self._audit(node, name, "refused", who, str(error))
                 return 400
-        return 200 if self._context.own(self._carry_out(node, envelope, control, name, who)) else 503
+        return 200 if self._context.own(self._carry_out, node, envelope, control, name, who) else 503
 
     def _permitted(self, name: str) -> bool:
         needs = _NEEDS.get(name)
@@ -98,7 +98,7 @@ class Orders:
 
     def _result(self, body: ControlResult | ConfigResult, envelope: Envelope) -> None:
         context = self._context
-        context.own(context.agent.send(context.body(body, envelope.sn or 0, envelope.code)))
+        context.own(context.agent.send, context.body(body, envelope.sn or 0, envelope.code))
 
     async def _carry_out(
         self, node: Node, envelope: Envelope, control: DeviceControl, name: str, who: str

@@ -69,7 +69,7 @@ class Questions:
         handler = _HANDLERS.get(name)
         if handler is None:
             return 200
-        return 200 if self._context.own(self._answer(name, handler, node, envelope)) else 503
+        return 200 if self._context.own(self._answer, name, handler, node, envelope) else 503
 
     async def _answer(self, name: str, handler: Answering, node: Node, envelope: Envelope) -> None:
         """One part after the other, each once the one before was acknowledged (§4.1)."""

@@ -274,7 +274,7 @@ class Session:
         if method == "INVITE" and self._answered:
             self._respond(event)
         elif method == "INFO":
-            if not self._context.own(self._info(event)):
+            if not self._context.own(self._info, event):
                 endpoint.respond(event.transaction, 503)
         elif method == "BYE":
             self._said_bye = True

@@ -38,9 +38,8 @@ class Sessions:
         self.open: dict[str, Session] = {}
 
     def invite(self, event: RequestReceived) -> None:
-        """Somebody wants to watch (§12)."""
+        """Somebody wants to watch (§12); 100 has been answered by our sockets."""
         endpoint = self.context.agent.endpoint
-        endpoint.respond(event.transaction, 100)
         try:
             offer = Description.parse(event.request.body)
         except ProtocolError:
@@ -57,7 +56,7 @@ class Sessions:
             known.over("replaced")
         session = Session(self, event, node, offer)
         self.open[session.call_id] = session
-        if not self.context.own(self._run(session)):
+        if not self.context.own(self._run, session):
             self.open.pop(session.call_id)
             self.context.agent.in_dialog(session.dialog_key, None)
             endpoint.respond(event.transaction, 486)

@@ -66,6 +66,11 @@ class Watcher:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    @property
+    def left_s(self) -> float:
+        """For how long it is granted from now on."""
+        return max(self.expires_at - asyncio.get_running_loop().time(), 0.0)
+
 
 class Watchers:
     """All subscriptions of one upper platform.
@@ -106,7 +111,7 @@ class Watchers:
         self.active[dialog.call_id] = watcher
         self._context.agent.in_dialog(dialog.key, lambda incoming: self._again(watcher, incoming))
         self._grant(event, expires_s)
-        if not expires_s or not self._context.own(self._watch(watcher)):
+        if not expires_s or not self._context.own(self._watch, watcher):
             self._end(watcher)
 
     def _refusal(self, topic: str, code: str) -> int:
@@ -135,7 +140,7 @@ class Watchers:
         if expires_s:
             watcher.expires_at = self._now() + expires_s
             return
-        self._context.own(self._send(watcher, b"", "terminated;reason=timeout"))
+        self._context.own(self._send, watcher, b"", "terminated;reason=timeout")
         self._end(watcher)
 
     async def _watch(self, watcher: Watcher) -> None:
@@ -143,8 +148,8 @@ class Watchers:
         if watcher.topic == "catalog":
             await self._tell_first(watcher)
         while not watcher.ended.is_set():
-            left_s = watcher.expires_at - self._now()
-            if left_s <= 0:
+            left_s = watcher.left_s
+            if not left_s:
                 self._end(watcher)
                 return
             if watcher.topic == "ptzposition":
@@ -188,9 +193,9 @@ class Watchers:
         """The platform sees something else; what came and went meanwhile is not told (GB-247)."""
         for watcher in list(self.active.values()):
             if shared.node(watcher.code) is None:
-                self._context.own(self._withdraw(watcher))
+                self._context.own(self._withdraw, watcher)
             elif watcher.topic == "catalog":
-                self._context.own(self._tell_news(watcher))
+                self._context.own(self._tell_news, watcher)
 
     async def _withdraw(self, watcher: Watcher) -> None:
         if not watcher.ended.is_set():
@@ -278,10 +283,9 @@ class Watchers:
                 await self._send(watcher, self._context.body(notice, None, node.code))
 
     async def _send(self, watcher: Watcher, body: bytes, state: str = "") -> None:
-        left_s = max(int(watcher.expires_at - self._now()), 0)
         headers = [
             ("Event", watcher.event),
-            ("Subscription-State", state or f"active;expires={left_s}"),
+            ("Subscription-State", state or f"active;expires={int(watcher.left_s)}"),
         ]
         if body:
             headers.append(("Content-Type", CONTENT_TYPE))
