@@ -86,7 +86,15 @@ class Unconfirmed(GbError):
 
 
 class Unsupported(GbError):
-    """The device, or the edition of the standard it speaks, can not do this."""
+    """The device, or the edition of the standard it speaks, can not do this.
+
+    Attributes:
+        status: its SIP status; 0 where it was not asked, being of an older edition.
+    """
+
+    def __init__(self, text: str, *, status: int = 0) -> None:
+        self.status = status
+        super().__init__(text)
 
 
 class MediaError(GbError):

@@ -33,7 +33,7 @@ def failure_of(response: Response) -> GbError | None:
     if status == 486:
         return Busy(text, status=status)
     if status in {405, 489, 501}:
-        return Unsupported(text)
+        return Unsupported(text, status=status)
     if status in {408, 480}:
         return DeviceOffline(text)
     return Refused(text, status=status)

@@ -94,6 +94,11 @@ class RemoteDevice:
         return self._line.version
 
     @property
+    def charset(self) -> str:
+        """What is written to it in."""
+        return self._line.charset
+
+    @property
     def stray(self) -> int:
         """How many answers of it nobody had waited for."""
         return self._pending.stray
@@ -244,8 +249,16 @@ class RemoteDevice:
             self._learn_heartbeat(basic.element)
         return list(found.values())
 
-    async def configure(self, block: Element, code: str | None = None, *, force: bool = False) -> None:
+    async def configure(
+        self, block: Element, code: str | None = None, *, checked: bool = True, force: bool = False
+    ) -> None:
         """Set a block of its configuration.
+
+        Args:
+            block: the settings.
+            code: the channel they are of; by default the device itself.
+            checked: whether its values have to be within the ranges of the standard.
+            force: also a block of 2022 to an older device.
 
         Raises:
             OutOfRange: a value no device takes; nothing was sent.
@@ -253,7 +266,8 @@ class RemoteDevice:
             Refused: the device said no.
             Unconfirmed: it took the block and did not tell the result.
         """
-        check_block(block)
+        if checked:
+            check_block(block)
         self._accepts_block(block.name, force=force)
         sn = self._pending.next_sn()
         body = configs.order(sn, code or self.code, block, charset=self._line.charset)
@@ -319,6 +333,32 @@ class RemoteDevice:
         """Send a body made with a fresh number, and return what comes under it."""
         sn = self._pending.next_sn()
         return await self._result(command, sn, compose(sn), timeout_s)
+
+    async def answers(
+        self,
+        command: str,
+        compose: Callable[[int], bytes],
+        timeout_s: float,
+        *,
+        whole: Callable[[Sequence[Envelope]], bool],
+    ) -> list[Envelope]:
+        """Send a body made with a fresh number, and return all that comes under it until that is whole.
+
+        Raises:
+            Unconfirmed: nothing came in the time there was.
+        """
+        sn, parts, found = self._pending.next_sn(), Parts(), list[Envelope]()
+        until = self._now() + timeout_s
+        with self._pending.waiting(command, sn, parts.put):
+            await self._deliver(compose(sn))
+            while not (found and whole(found)):
+                part = await self._until_gone(parts.next(until))
+                if part is None:
+                    break
+                found.append(part)
+        if not found:
+            raise Unconfirmed(f"the device took {command} and never told the result")
+        return found
 
     async def _ask(self, query: Body, answer: type[BodyT], code: str) -> BodyT:
         sn = self._pending.next_sn()

@@ -166,7 +166,9 @@ class Subscription:
         finally:
             platform.in_dialog(key, None)
         if response.status in _REFUSED_FOR_GOOD:
-            raise Unsupported(f"the device refuses the subscription (SIP {response.status})")
+            raise Unsupported(
+                f"the device refuses the subscription (SIP {response.status})", status=response.status
+            )
         failure = failure_of(response)
         if failure is not None:
             raise failure

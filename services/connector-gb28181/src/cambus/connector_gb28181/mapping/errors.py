@@ -7,8 +7,10 @@ from cambus.gb28181 import errors as gb
 from cambus.schemas import errors as bus
 
 _BY_STATUS: Final[dict[int, tuple[Callable[..., bus.CambusError], str]]] = {
+    401: (bus.Unauthorized, "credentials-refused"),
     403: (bus.DeviceRefused, "forbidden"),
     404: (bus.NotFound, "no-such-channel"),
+    407: (bus.Unauthorized, "credentials-refused"),
     480: (bus.Offline, "channel-offline"),
     486: (bus.Overloaded, "busy"),
     488: (bus.DeviceRefused, "media-not-acceptable"),
@@ -29,6 +31,8 @@ def command_error(error: gb.GbError) -> bus.CambusError:
     """What a caller is told."""
     if isinstance(error, gb.Refused):
         return _refused(error)
+    if isinstance(error, gb.Unsupported) and error.status:
+        return bus.Unsupported(error.text, reason="not-implemented", device_code=str(error.status))
     if isinstance(error, gb.MediaError):
         return _MEDIA.get(error.reason, bus.DeviceProtocolError)(error.text, reason=error.reason)
     for kind, make, more in _KINDS:
