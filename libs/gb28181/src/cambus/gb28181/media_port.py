@@ -77,6 +77,7 @@ class MediaPort:
         self._tcp: asyncio.Server | None = None
         self._poll: DatagramPoll | None = None
         self._connections: dict[_Connection, None] = {}
+        self._held = False
 
     async def open(self, ports: Iterable[int]) -> None:
         """Take the first port that is free. Raises MediaError `no-port`."""
@@ -124,6 +125,12 @@ class MediaPort:
             return True
         return False
 
+    def hold(self, *, held: bool) -> None:
+        """Read connections no more, or go on: whoever sends on one waits meanwhile. Datagrams come all the same."""
+        self._held = held
+        for connection in self._connections:
+            connection.hold(held=held)
+
     def close(self) -> None:
         """Give the port back."""
         if self._udp is not None and self._poll is not None:
@@ -147,6 +154,7 @@ class MediaPort:
             self._sink.counts["connections"] += 1
             return False
         self._connections[connection] = None
+        connection.hold(held=self._held)
         return True
 
     def left(self, connection: _Connection) -> None:
@@ -215,6 +223,15 @@ class _Connection(asyncio.BufferedProtocol):
             return False
         transport.write(len(packet).to_bytes(2, "big") + packet)
         return True
+
+    def hold(self, *, held: bool) -> None:
+        """Read no more, or go on."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if held:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
     def abort(self) -> None:
         """Close at once."""

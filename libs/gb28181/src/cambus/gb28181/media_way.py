@@ -53,6 +53,11 @@ class MediaWay:
         """Send a packet to the other side; whether it left."""
         return self._port.send(packet, address)
 
+    def hold(self, *, held: bool) -> None:
+        """Read its connection no more, or go on; a port of all sessions is read all the time."""
+        if self._shared is None:
+            self._port.hold(held=held)
+
     def close(self) -> None:
         """Give port and number back."""
         self.media.close()

