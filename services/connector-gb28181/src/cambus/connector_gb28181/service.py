@@ -10,6 +10,7 @@ from cambus.connector_gb28181.hub import Hub
 from cambus.connector_gb28181.known import KnownDevices
 from cambus.connector_gb28181.orphans import OpenDialogs
 from cambus.connector_gb28181.registrations import Registrations
+from cambus.connector_gb28181.session_numbers import SessionNumbers
 from cambus.connector_gb28181.settings import Gb28181Settings
 from cambus.connector_gb28181.signalling import Signalling
 
@@ -22,6 +23,7 @@ class Gb28181Connector(ConnectorService[Gb28181Settings]):
 
     Attributes:
         signalling: the platform devices register with; there once the service has started.
+        numbers: of media sessions, likewise.
     """
 
     name = "connector-gb28181"
@@ -29,6 +31,7 @@ class Gb28181Connector(ConnectorService[Gb28181Settings]):
     driver: Gb28181Driver
     hub: Hub
     signalling: Signalling
+    numbers: SessionNumbers
 
     def make_driver(self) -> Gb28181Driver:
         """Return the driver."""
@@ -64,6 +67,14 @@ class Gb28181Connector(ConnectorService[Gb28181Settings]):
             "advertised": f"sip:{code}@{self.signalling.platform.address}",
             "media": settings.media_advertised,
         }
+        self.numbers = SessionNumbers(
+            self.leases,
+            self.signalling.media,
+            settings.domain,
+            shares=settings.gb28181_ssrc_shares,
+            wide=settings.gb28181_ssrc_wide,
+        )
+        runtime.spawn(self.numbers.run(), name="session numbers")
         runtime.spawn(registrations.run(), name="registrations")
         runtime.spawn(enrolments.run(), name="enrolments")
         runtime.spawn(self.signalling.run(), name="signalling")
@@ -73,6 +84,7 @@ class Gb28181Connector(ConnectorService[Gb28181Settings]):
         """Hand over the devices; who is registered with us stays so for our next start."""
         self.signalling.stop()
         await super().release()
+        await self.numbers.release()
 
     def _nonce_key(self) -> bytes:
         """What all replicas make and judge nonces with: a device may be challenged by one and answer another."""

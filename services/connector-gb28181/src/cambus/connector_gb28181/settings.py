@@ -61,6 +61,16 @@ class Gb28181Settings(ConnectorSettings):
     gb28181_media_allow_loopback: bool = Field(
         default=False, description="Connect to devices on this host for media as well; for tests."
     )
+    gb28181_ssrc_shares: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=16,
+        description="Into how many shares the 10,000 session numbers (SSRC) of the domain are divided; each replica "
+        "uses one. All replicas have to have the same number.",
+    )
+    gb28181_ssrc_wide: bool = Field(
+        default=False,
+        description="Use all digits of session numbers: more than 10,000 sessions at a time, and no longer the digits "
+        "of the domain in them, as the standard wants.",
+    )
     gb28181_unknown: Literal["refuse", "pending", "enrol"] = Field(
         default="refuse",
         description="What becomes of a device without a record: it is refused; or, if it shows the common password, "
