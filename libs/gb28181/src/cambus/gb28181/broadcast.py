@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import secrets
-import struct
-from collections.abc import Callable, Iterable
-from typing import Final, cast
+from collections.abc import Callable, Mapping
+from typing import Final
 
-from cambus.gb28181 import sdp
-from cambus.gb28181.errors import MediaError, Refused, Unconfirmed
+from cambus.gb28181.errors import DeviceOffline, Refused, Unconfirmed
+from cambus.gb28181.loudspeaker import Loudspeaker
 from cambus.gb28181.manscdp.notices import Broadcast, BroadcastAnswer
-from cambus.gb28181.media_settings import MediaSettings, may_connect
+from cambus.gb28181.media_settings import MediaSettings
 from cambus.gb28181.platform import Gb28181Platform
-from cambus.gb28181.sdp import Description
-from cambus.media.frame import Codec
-from cambus.media.mpegps_writer import ProgramStreamMuxer
-from cambus.sip.dialog import Dialog
-from cambus.sip.errors import SipError
+from cambus.gb28181.sound_packets import PACKET_SAMPLES
+from cambus.gb28181.ssrc import SsrcPool
 from cambus.sip.events import RequestReceived
-from cambus.sip.fields import readable
 from cambus.sip.uri import SipUri
 
-logger = logging.getLogger(__name__)
+__all__ = ["MAX_LOUDSPEAKERS", "PACKET_SAMPLES", "Broadcasts", "Speech", "target_of"]
 
-PACKET_SAMPLES: Final = 160
-"""20 ms of G.711."""
-_HEADER = struct.Struct(">BBHII")
-_CONNECT_TIMEOUT_S: Final = 3.0
+MAX_LOUDSPEAKERS: Final = 32
+
+
+def target_of(device: str, channel: str | None, outputs: Mapping[str, str | None]) -> str:
+    """Who is told to fetch sound: an audio output, else the channel, else the device (GB-195).
+
+    Args:
+        device: its code.
+        channel: that of the camera that is to speak; None for the device itself.
+        outputs: the audio outputs of its catalog (137), each with the code it belongs to.
+    """
+    for parent in (channel, device):
+        found = next((code for code, owner in outputs.items() if parent and owner == parent), None)
+        if found is not None:
+            return found
+    return channel or device
 
 
 class Broadcasts:
@@ -37,38 +42,66 @@ class Broadcasts:
     Args:
         platform: whose devices.
         settings: where sound is sent from.
+        ssrcs: gives out the numbers of those whose offer has none.
     """
 
-    def __init__(self, platform: Gb28181Platform, settings: MediaSettings) -> None:
+    def __init__(
+        self, platform: Gb28181Platform, settings: MediaSettings, ssrcs: SsrcPool | None = None
+    ) -> None:
         self._platform = platform
         self._settings = settings
-        self._waiting: dict[str, Speech] = {}
+        self._ssrcs = ssrcs or SsrcPool(platform.settings.domain)
+        self._speeches: dict[str, Speech] = {}
         platform.on_invite(self._invited)
+
+    @property
+    def open_speeches(self) -> list[Speech]:
+        """Those under way."""
+        return list(self._speeches.values())
 
     async def open(self, device: str, target: str) -> Speech:
         """Have a device fetch our sound.
 
         Args:
             device: its code.
-            target: who is to be heard: an audio output, a channel or the device.
+            target: who is to be heard: an audio output, a channel or the device; see `target_of`.
 
         Raises:
-            Refused: the device does not want to.
-            Unconfirmed: it did not say, or did not invite us in time.
+            DeviceOffline: it is not there, or went meanwhile.
+            Refused: the device does not want to, or is spoken to already.
+            Unconfirmed: it did not say, or did not fetch the sound in time.
+            MediaError: no number is free.
         """
-        if device in self._waiting:
-            raise Refused("somebody else is about to speak through the device", status=486)
-        speech = Speech(self._platform, self._settings, device)
-        self._waiting[device] = speech
+        if device in self._speeches:
+            raise Refused("somebody else speaks through the device", status=486)
+        now = asyncio.get_running_loop().time
+        ssrc = self._ssrcs.take(now(), history=False)
+        speech = Speech(self._platform, self._settings, device, target, ssrc)
+        self._speeches[device] = speech
+        speech.on_closed(lambda: self._over(speech))
         try:
             await self._order(device, target)
             await self._fetched(speech)
         except BaseException:
             await speech.close()
             raise
-        finally:
-            self._waiting.pop(device, None)
         return speech
+
+    def offline(self, device: str) -> None:
+        """The device went offline: nobody listens any more."""
+        speech = self._speeches.get(device)
+        if speech is not None:
+            speech.gone()
+
+    async def close(self) -> None:
+        """Hang up everywhere."""
+        await asyncio.gather(*(speech.close() for speech in self.open_speeches))
+        self._platform.on_invite(None)
+
+    def _over(self, speech: Speech) -> None:
+        if self._speeches.get(speech.device) is speech:
+            del self._speeches[speech.device]
+            self._ssrcs.give_back(speech.ssrc, asyncio.get_running_loop().time())
 
     async def _order(self, device: str, target: str) -> None:
         order = Broadcast(self._platform.settings.code, target)
@@ -87,238 +120,103 @@ class Broadcasts:
                 await speech.ready.wait()
         except TimeoutError:
             raise Unconfirmed("the device took the broadcast and never fetched it") from None
+        if speech.is_gone:
+            raise DeviceOffline("the device went offline meanwhile")
 
     def _invited(self, event: RequestReceived) -> None:
-        """The INVITE of a device; one nobody waits for is refused (GB-193)."""
+        """The INVITE of a device; one that was not told to, or is not where it registered, is refused (GB-193)."""
         code = SipUri.parse(event.request.from_.uri).user
-        speech = self._waiting.get(code)
-        if speech is None:
-            speech = next((each for each in self._waiting.values() if each.is_from(event)), None)
-        if speech is None:
+        here = [each for each in self._speeches.values() if each.is_from(event)]
+        named = [each for each in here if code in {each.device, each.target}]
+        found = next(iter(named or here), None) if named or len(here) == 1 else None
+        if found is None:
             self._platform.endpoint.respond(event.transaction, 403)
-            return
-        speech.invited(event)
+        elif not found.invited(event):
+            self._platform.endpoint.respond(event.transaction, 486)
 
 
 class Speech:
-    """Our sound on its way to one device.
+    """Our sound on its way to one device, which may have several loudspeakers.
 
     Args:
         platform: whose device.
         settings: where sound is sent from.
         device: its code.
+        target: who was told to fetch it.
+        ssrc: of our packets, where an offer has none.
 
     Attributes:
         ready: set once the device can hear.
         ended: set once it has hung up.
+        is_gone: whether the device went offline.
     """
 
-    def __init__(self, platform: Gb28181Platform, settings: MediaSettings, device: str) -> None:
+    def __init__(
+        self, platform: Gb28181Platform, settings: MediaSettings, device: str, target: str, ssrc: int
+    ) -> None:
         self.ready = asyncio.Event()
         self.ended = asyncio.Event()
+        self.device = device
+        self.target = target
+        self.ssrc = ssrc
+        self.is_gone = False
         self._platform = platform
         self._settings = settings
-        self._device = device
-        self._listeners: list[_Listener] = []
+        self._loudspeakers: dict[asyncio.Task[None], Loudspeaker] = {}
+        self._on_closed: Callable[[], None] | None = None
+        self._closed = False
+
+    @property
+    def loudspeakers(self) -> int:
+        """How many hear it."""
+        return len(self._loudspeakers)
+
+    def on_closed(self, call: Callable[[], None]) -> None:
+        """Whom to tell that it is over."""
+        self._on_closed = call
 
     def is_from(self, event: RequestReceived) -> bool:
-        """Whether a request comes from where the device is."""
-        binding = self._platform.registrar.binding(self._device)
-        return binding is not None and binding.peer.host == event.peer.host
+        """Whether a request comes from where the device is registered."""
+        binding = self._platform.registrar.binding(self.device)
+        return binding is not None and binding.peer == event.peer
 
-    def invited(self, event: RequestReceived) -> None:
-        """The device fetches the sound; a host may do so once for each of its loudspeakers."""
-        offer = Description.parse(event.request.body)
-        listener = _Listener(self._platform, self._settings, self._device, offer, event, self._left)
-        self._listeners.append(listener)
-        listener.start(self.ready)
+    def invited(self, event: RequestReceived) -> bool:
+        """The device fetches the sound; a host may do so once for each of its loudspeakers. Whether it may."""
+        if self._closed or len(self._loudspeakers) >= MAX_LOUDSPEAKERS:
+            return False
+        loudspeaker = Loudspeaker(self._platform, self._settings, self.device, event, self.ssrc)
+        task = asyncio.create_task(loudspeaker.start(self.ready.set), name="gb28181 broadcast")
+        self._loudspeakers[task] = loudspeaker
+        task.add_done_callback(self._left)
+        return True
 
     def send(self, samples: bytes) -> None:
-        """Send G.711 A-law, 20 ms at a time, at the pace it is to be heard."""
-        for listener in self._listeners:
-            listener.send(samples)
+        """Send G.711 A-law, at the pace it is to be heard; it leaves in packets of 20 ms."""
+        for loudspeaker in self._loudspeakers.values():
+            if loudspeaker.ready.is_set():
+                loudspeaker.send(samples)
+
+    def gone(self) -> None:
+        """The device went offline."""
+        self.is_gone = True
+        self.ready.set()
+        self.ended.set()
 
     async def close(self) -> None:
-        """Hang up."""
-        await asyncio.gather(*(listener.close() for listener in self._listeners))
-        self._listeners.clear()
-
-    def _left(self, listener: _Listener) -> None:
-        if listener in self._listeners:
-            self._listeners.remove(listener)
-        if not self._listeners:
-            self.ended.set()
-
-
-class _Listener:
-    """One loudspeaker."""
-
-    def __init__(
-        self,
-        platform: Gb28181Platform,
-        settings: MediaSettings,
-        device: str,
-        offer: Description,
-        event: RequestReceived,
-        on_left: Callable[[_Listener], None],
-    ) -> None:
-        self._platform = platform
-        self._settings = settings
-        self._device = device
-        self._offer = offer
-        self._event = event
-        self._on_left = on_left
-        self._ssrc = offer.ssrc or secrets.randbits(32) or 1
-        self._sequence = secrets.randbits(16)
-        self._timestamp = secrets.randbits(32)
-        self._ps = _only_ps(offer.formats)
-        self._muxer = ProgramStreamMuxer(audio=Codec.PCMA)
-        self._udp: asyncio.DatagramTransport | None = None
-        self._tcp: asyncio.Transport | None = None
-        self._server: asyncio.Server | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._dialog: Dialog | None = None
-        self._sent_first = False
-        self._ready: asyncio.Event | None = None
-
-    def start(self, ready: asyncio.Event) -> None:
-        """Answer the INVITE, and get through to the device."""
-        self._task = asyncio.create_task(self._start(ready), name="gb28181 broadcast")
-
-    async def _start(self, ready: asyncio.Event) -> None:
-        loop = asyncio.get_running_loop()
-        event, offer = self._event, self._offer
-        try:
-            port = await self._open()
-        except (OSError, MediaError) as error:
-            logger.info("a broadcast found no way", extra={"reason": str(error)})
-            self._platform.endpoint.respond(event.transaction, 488)
+        """Hang up; may be called twice."""
+        if self._closed:
             return
-        setup: sdp.Setup | None = None
-        if offer.tcp:
-            setup = "active" if offer.setup == "passive" else "passive"
-        answer = Description(
-            self._platform.settings.code,
-            self._settings.advertised,
-            port,
-            media="audio",
-            tcp=offer.tcp,
-            formats=(sdp.PS,) if self._ps else (sdp.PCMA,),
-            direction="sendonly",
-            setup=setup,
-            ssrc=self._ssrc,
-            wanted="v/////a/1/8/1",
-        )
-        contact = f"<sip:{self._platform.settings.code}@{self._platform.address}>"
-        response = self._platform.endpoint.respond(
-            event.transaction,
-            200,
-            headers=[("Contact", contact), ("Content-Type", sdp.CONTENT_TYPE)],
-            body=answer.serialize(),
-        )
-        self._dialog = Dialog.taken(event.request, response.to_tag, event.peer)
-        self._platform.in_dialog(self._dialog.key, self._request, device=self._device)
-        if offer.tcp and setup == "active":
-            await self._connect(loop)
-        if self._udp is not None or self._tcp is not None:
-            ready.set()
-        else:
-            self._ready = ready
+        self._closed = True
+        tasks = list(self._loudspeakers)
+        for loudspeaker in self._loudspeakers.values():
+            loudspeaker.hang_up()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.ended.set()
+        if self._on_closed is not None:
+            self._on_closed()
 
-    async def _open(self) -> int:
-        """A socket for the sound: the port the device is told."""
-        loop = asyncio.get_running_loop()
-        if not self._offer.tcp:
-            host = self._offer.address or self._event.peer.host
-            if host.startswith("0.") or not self._offer.port:
-                raise MediaError("no-address", "the device does not say where it listens")
-            self._udp, _ = await loop.create_datagram_endpoint(
-                asyncio.DatagramProtocol,
-                local_addr=(self._settings.host, 0),
-                remote_addr=(host, self._offer.port),
-            )
-            return int(self._udp.get_extra_info("sockname")[1])
-        if self._offer.setup == "passive":
-            return 9  # we connect; nothing listens here (RFC 4145 §4.1)
-        self._server = await loop.create_server(lambda: _Sink(self), self._settings.host, 0)
-        return int(self._server.sockets[0].getsockname()[1])
-
-    async def _connect(self, loop: asyncio.AbstractEventLoop) -> None:
-        host, bound = self._offer.address, self._event.peer.host
-        settings = self._settings
-        if not may_connect(host, bound, settings.allowed_hosts, loopback=settings.allow_loopback):
-            host = bound
-        async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-            await loop.create_connection(lambda: _Sink(self), host, self._offer.port)
-
-    def connected(self, transport: asyncio.Transport) -> None:
-        """The device is on the line."""
-        self._tcp = transport
-        if self._ready is not None:
-            self._ready.set()
-
-    def send(self, samples: bytes) -> None:
-        """Send one packet."""
-        marker = 0 if self._sent_first else 0x80
-        self._sent_first = True
-        type_ = sdp.PS.number if self._ps else sdp.PCMA.number
-        payload = samples
-        timestamp = self._timestamp & 0xFFFFFFFF
-        if self._ps:
-            timestamp = self._timestamp * 90 // 8 & 0xFFFFFFFF
-            payload = self._muxer.sound(samples, timestamp)
-            marker = 0x80
-        packet = _HEADER.pack(0x80, marker | type_, self._sequence, timestamp, self._ssrc) + payload
-        self._sequence = self._sequence + 1 & 0xFFFF
-        self._timestamp += len(samples)
-        if self._udp is not None:
-            self._udp.sendto(packet)
-        elif self._tcp is not None and not self._tcp.is_closing():
-            self._tcp.write(len(packet).to_bytes(2, "big") + packet)
-
-    def _request(self, event: RequestReceived) -> None:
-        endpoint = self._platform.endpoint
-        endpoint.respond(event.transaction, 200)
-        if event.request.method == "BYE":
-            self._release()
-            self._on_left(self)
-
-    async def close(self) -> None:
-        """Hang up."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        dialog = self._dialog
-        self._release()
-        if dialog is not None:
-            try:
-                await self._platform.endpoint.request(dialog.request("BYE"), dialog.peer, timeout_s=4.0)
-            except SipError:
-                logger.debug(
-                    "a broadcast was not ended by the device", extra={"peer": readable(str(dialog.peer))}
-                )
-
-    def _release(self) -> None:
-        if self._dialog is not None:
-            self._platform.in_dialog(self._dialog.key, None)
-            self._dialog = None
-        for transport in (self._udp, self._tcp):
-            if transport is not None:
-                transport.close()
-        if self._server is not None:
-            self._server.close()
-
-
-class _Sink(asyncio.Protocol):
-    """A connection sound goes out on; what comes in on it is not listened to."""
-
-    def __init__(self, listener: _Listener) -> None:
-        self._listener = listener
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._listener.connected(cast("asyncio.Transport", transport))
-
-
-def _only_ps(formats: Iterable[sdp.PayloadFormat]) -> bool:
-    numbers = {each.number for each in formats}
-    return sdp.PS.number in numbers and sdp.PCMA.number not in numbers
+    def _left(self, task: asyncio.Task[None]) -> None:
+        """One hears no more; with the last, it is over."""
+        self._loudspeakers.pop(task, None)
+        if not self._loudspeakers and self.ready.is_set():
+            self.ended.set()

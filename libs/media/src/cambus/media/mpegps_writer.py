@@ -54,10 +54,17 @@ class ProgramStreamMuxer:
         ]
         return b"".join(parts)
 
-    def sound(self, payload: bytes, pts: int, *, pack: bool = True) -> bytes:
-        """A piece of sound, in a pack of its own or to be put behind a picture."""
+    def sound(self, payload: bytes, pts: int, *, pack: bool = True, mapped: bool = False) -> bytes:
+        """A piece of sound, in a pack of its own or to be put behind a picture.
+
+        Args:
+            payload: as its codec has it.
+            pts: in 90 kHz.
+            pack: whether it has a pack of its own.
+            mapped: whether that has system header and map, which a stream without pictures needs now and then.
+        """
         packet = _pes(AUDIO_ID, payload, pts)
-        return _pack_header(pts) + packet if pack else packet
+        return _pack_header(pts) + (self._head if mapped else b"") + packet if pack else packet
 
 
 def _pack_header(scr: int) -> bytes:

@@ -40,6 +40,7 @@ class Listening:
         target: the code of what is heard through.
         transport: how sound is fetched.
         ps: whether it is wanted in PS.
+        y: whether the offer says which SSRC.
 
     Attributes:
         heard: the samples, as they came.
@@ -48,7 +49,9 @@ class Listening:
         over: set once either side has hung up.
     """
 
-    def __init__(self, agent: Agent, source: str, target: str, transport: Transport, *, ps: bool) -> None:
+    def __init__(
+        self, agent: Agent, source: str, target: str, transport: Transport, *, ps: bool, y: bool = True
+    ) -> None:
         self.heard = bytearray()
         self.packets: list[RtpPacket] = []
         self.answer: Description | None = None
@@ -57,6 +60,7 @@ class Listening:
         self._agent = agent
         self._source = source
         self._transport = transport
+        self._y = y
         self._demuxer = ProgramStreamDemuxer() if ps else None
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Transport | None = None
@@ -105,7 +109,7 @@ class Listening:
             formats=(sdp.PS,) if self._demuxer is not None else (sdp.PCMA,),
             direction="recvonly",
             setup=setup if tcp else None,
-            ssrc=200_000_000 + port,
+            ssrc=200_000_000 + port if self._y else None,
             wanted="v/////a/1/8/1",
         )
         request = agent.compose("INVITE", source=self.target)
@@ -193,10 +197,11 @@ class Loudspeakers:
     async def _fetch(self, answer: bytes, source: str, target: str, *, invite: bool) -> None:
         sim = self._sim
         await sim.agent.send(answer)
-        if invite:
-            quirks = sim.quirks
+        quirks = sim.quirks
+        for _ in range(quirks.loudspeakers if invite else 0):
+            transport = quirks.broadcast_transport
             listening = Listening(
-                sim.agent, source, target, quirks.broadcast_transport, ps=quirks.broadcast_ps
+                sim.agent, source, target, transport, ps=quirks.broadcast_ps, y=quirks.broadcast_y
             )
             self.listenings.append(listening)
             await listening.start()

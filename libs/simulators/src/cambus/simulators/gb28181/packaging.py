@@ -14,7 +14,10 @@ from cambus.simulators.gb28181.quirks import Quirks
 from cambus.simulators.gb28181.source import Piece
 from cambus.simulators.gb28181.transport_stream import TransportStreamMuxer
 
-_SOUND_TYPES: Final = {Codec.PCMA: 8, Codec.PCMU: 0}
+_SOUND_TYPES: Final = {Codec.PCMA: 8, Codec.PCMU: 0, Codec.AAC: 102}
+_SOUND_RATE: Final = 8000
+_ADTS_BYTES: Final = 7
+_JUMP: Final = 20 * 90_000
 _RAW_TYPES: Final = {Codec.H264: 98, Codec.H265: 99}
 _TS_TYPE: Final = 33
 _SYSTEM: Final = b"\x00\x00\x01\xbb"
@@ -88,8 +91,11 @@ class Packager:
 
     def _sound(self, piece: Piece) -> list[bytes]:
         if self.beside:
-            stamp = round(piece.at_s * 8000)
-            return self.output.packets(piece.data, stamp, payload_type=_SOUND_TYPES[piece.codec])
+            stamp, data = round(piece.at_s * _SOUND_RATE), piece.data
+            if piece.codec is Codec.AAC:  # RFC 3640, mode AAC-hbr
+                data = data[_ADTS_BYTES:]
+                data = b"\x00\x10" + (len(data) << 3).to_bytes(2, "big") + data
+            return self.output.packets(data, stamp, payload_type=_SOUND_TYPES[piece.codec])
         return self.output.packets(self._ps.sound(piece.data, piece.pts), piece.pts)
 
     def _unit(self, piece: Piece) -> bytes:
@@ -100,7 +106,7 @@ class Packager:
 
     def _program(self, unit: bytes, piece: Piece) -> bytes:
         quirks = self.quirks
-        pack = self._ps.picture(unit, piece.pts, keyframe=piece.keyframe)
+        pack = self._ps.picture(unit, self._pts(piece), keyframe=piece.keyframe)
         at = pack.index(_VIDEO)
         head, rest = pack[:at], pack[at:]
         if quirks.psm == "none" and _SYSTEM in head:
@@ -110,4 +116,11 @@ class Packager:
             head = head[:spot] + b"\xff\xff" + head[spot + 2 :]
         if quirks.pes_zero:
             rest = rest[:4] + b"\x00\x00" + rest[6:]
+        if quirks.pts == "none":  # the time is there, and said not to be
+            rest = rest[:7] + b"\x00" + rest[8:]
         return head + (_PRIVATE if self._private else b"") + rest
+
+    def _pts(self, piece: Piece) -> int:
+        if self.quirks.pts == "constant":
+            return 0
+        return piece.pts + (_JUMP if self.quirks.pts == "jumps" and int(piece.at_s) % 2 else 0)

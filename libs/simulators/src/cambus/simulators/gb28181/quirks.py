@@ -60,14 +60,26 @@ class Quirks(Switches):
         default_factory=set, metadata={"doc": "blocks of settings that are never sent"}
     )
 
+    invite_status: int = quirk(0, "an INVITE gets this status; 0: what `invite` says")
     invite: Literal["accept", "busy", "unacceptable", "no_tcp", "never", "late"] = quirk(
         "accept", "an INVITE gets 200, 486, 488, 488 if over TCP, no final response, or 200 after its CANCEL"
     )
     y: Literal["echo", "absent", "long", "other", "too_large"] = quirk("echo", "y= of answers")
     ssrc: Literal["agreed", "other"] = quirk("agreed", "SSRC of packets")
-    answer: Literal["full", "port_0", "recvonly", "empty", "udp_for_tcp", "same_setup", "any_host"] = quirk(
-        "full", "what is odd about the SDP of answers"
-    )
+    answer: Literal[
+        "full",
+        "port_0",
+        "recvonly",
+        "empty",
+        "udp_for_tcp",
+        "tcp_for_udp",
+        "same_setup",
+        "both_passive",
+        "no_setup",
+        "any_host",
+        "private_rtpmap",
+        "strange_lines",
+    ] = quirk("full", "what is odd about the SDP of answers, and what the device does then")
     never_bye: bool = quirk(False, "a session that breaks off or ends is never ended by BYE")
     info: Literal["ok", "empty", "rtsp_error", "sip_error", "never"] = quirk("ok", "answers to INFO")
     scale_limit: float = quirk(0.0, "fastest speed of a playback, which the answer says; 0: none")
@@ -76,17 +88,24 @@ class Quirks(Switches):
     stop_at_s: float = quirk(1.0, "seconds into a session at which media stops or a device hangs up")
     hang_up: bool = quirk(False, "the device sends BYE in mid-way")
     pace: float = quirk(1.0, "speed of media: 1 real time, n times as fast, 0 as fast as possible")
-    audio: Literal["profile", "none", "pcma", "pcmu"] = quirk("profile", "sound of streams")
+    audio: Literal["profile", "none", "pcma", "pcmu", "aac"] = quirk("profile", "sound of streams")
     audio_beside: Literal["profile", "yes", "no"] = quirk("profile", "sound is raw beside PS, not in it")
     payload: Literal["ps", "ts", "ts_33", "raw", "dhav"] = quirk(
         "ps", "PS, TS in type 96 or 33, H.264 or H.265 without a container, or a private format"
     )
     psm: Literal["right", "none", "bad"] = quirk("right", "the map of PS")
+    pts: Literal["right", "none", "constant", "jumps"] = quirk(
+        "right", "times of pictures in PS: missing, always the same, or off by 20 s in every other second"
+    )
     pes_zero: bool = quirk(False, "PES of pictures with length 0")
     private_pes: Literal["profile", "yes", "no"] = quirk("profile", "private PES (0xBD) before pictures")
     large_frames: bool = quirk(False, "every key frame is larger than 64 KiB")
     loss_percent: float = quirk(0.0, "per cent of packets that are lost")
     disorder_packets: bool = quirk(False, "every tenth packet comes after the next, every fifteenth twice")
+    framing: Literal["length", "interleaved", "private"] = quirk(
+        "length",
+        "what stands before packets on TCP: their length, `$`, or once a private header and then `$`",
+    )
     garbage_every: int = quirk(0, "64 bytes of garbage inside the TCP stream every so many frames; 0: never")
     move_at_s: float = quirk(0.0, "seconds into a session at which packets come from another port; 0: never")
     rtcp: bool = quirk(False, "an RTCP report every second")
@@ -107,6 +126,8 @@ class Quirks(Switches):
         "udp", "how the sound of a broadcast is fetched"
     )
     broadcast_ps: bool = quirk(False, "the sound of a broadcast is wanted in PS")
+    broadcast_y: bool = quirk(True, "the offer for a broadcast has a y=")
+    loudspeakers: int = quirk(1, "so many INVITEs fetch one broadcast")
     alarm_copies: int = quirk(1, "how often an alarm is told")
     alarm_type_at_root: bool = quirk(False, "AlarmType stands at the root")
     alarm_needs_guard: bool = quirk(False, "no alarm is told before SetGuard")

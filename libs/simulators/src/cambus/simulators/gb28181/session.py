@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from cambus.gb28181 import sdp
@@ -17,6 +18,7 @@ from cambus.gb28181.subject import Subject
 from cambus.media.frame import Codec
 from cambus.simulators.gb28181.device import Channel
 from cambus.simulators.gb28181.packaging import Packager
+from cambus.simulators.gb28181.quirks import Quirks
 from cambus.simulators.gb28181.source import Piece, Source
 from cambus.sip.dialog import Dialog
 from cambus.sip.endpoint import Incoming
@@ -39,6 +41,11 @@ _RAW_FORMATS: Final = {
     Codec.H264: PayloadFormat(98, "H264", 90_000),
     Codec.H265: PayloadFormat(99, "H265", 90_000),
 }
+
+
+_AAC_FORMAT: Final = PayloadFormat(102, "MPEG4-GENERIC", 8_000)
+_PRIVATE_HEADER: Final = b"\x01\x00\x01" + bytes(253)
+_STRANGE_LINES: Final = ("a=x-unheard-of:1", "b=AS:4000", "k=none", "nonsense", "a=range:npt=0-")
 
 
 class Session:
@@ -94,8 +101,8 @@ class Session:
         self._swapped: bytes | None = None
         self._count = 0
         self._reported_s = 0.0
-        if self._quirks.answer == "udp_for_tcp" and offer.tcp:
-            offer = Description(offer.origin, offer.address, offer.port, ssrc=offer.ssrc)
+        self._framed = False
+        offer = _understood(offer, self._quirks)
         usable = offer.address and not offer.address.startswith("0.")
         self.output = MediaOutput(
             offer, self._ssrc(), host=self._host, receiver=None if usable else event.peer.host
@@ -162,17 +169,18 @@ class Session:
         quirks, offer = self._quirks, self.offer
         if quirks.answer == "empty":
             return b""
-        udp = quirks.answer == "udp_for_tcp"
+        tcp = quirks.answer == "tcp_for_udp" or (offer.tcp and quirks.answer != "udp_for_tcp")
         setup: Setup | None = offer.setup if quirks.answer == "same_setup" else self.output.setup
+        if quirks.answer == "no_setup":
+            setup = None
         history = self.purpose in {Purpose.PLAYBACK, Purpose.DOWNLOAD}
         shift = self._profile.time_shift_s if history else 0
-        raw = quirks.payload == "raw"
         described = Description(
             self.channel.code if not history else self._streams.device.code,
             "0.0.0.0" if quirks.answer == "any_host" else self._host,  # noqa: S104 - what some devices say
             0 if quirks.answer == "port_0" else self.output.port,
-            tcp=offer.tcp and not udp,
-            formats=(_RAW_FORMATS[self._source.codec] if raw else sdp.PS,),
+            tcp=tcp,
+            formats=self._formats(),
             direction="recvonly" if quirks.answer == "recvonly" else "sendonly",
             setup=setup,
             purpose=self.purpose,
@@ -185,6 +193,14 @@ class Session:
         )
         return self._dressed(described.serialize(), history=history)
 
+    def _formats(self) -> tuple[PayloadFormat, ...]:
+        quirks = self._quirks
+        if quirks.answer == "private_rtpmap":
+            return (PayloadFormat(sdp.PS.number, "DAHUA", sdp.PS.rate),)
+        video = _RAW_FORMATS[self._source.codec] if quirks.payload == "raw" else sdp.PS
+        beside = self._source.sound is Codec.AAC and self.packager.beside
+        return (video, _AAC_FORMAT) if beside else (video,)
+
     def _y(self) -> int | None:
         if self._quirks.y in {"absent", "long", "too_large"}:
             return None
@@ -194,6 +210,8 @@ class Session:
         lines = self._profile.lines
         if self._profile.secrets and history:
             lines += (f"a=username:{self._streams.device.code}", "a=password:zzgd1234")
+        if self._quirks.answer == "strange_lines":
+            lines += _STRANGE_LINES
         odd = {"long": "y=" + "12345" * 4, "too_large": "y=9999999999"}.get(self._quirks.y)
         return (*lines, odd) if odd is not None else lines
 
@@ -330,9 +348,20 @@ class Session:
             self.output.write_raw(random.randbytes(_GARBAGE_BYTES))
         if quirks.rtcp and piece.at_s >= self._reported_s:
             self._reported_s = piece.at_s + 1.0
-            self.output.write([_RECEIVER_REPORT + self.output.ssrc.to_bytes(4, "big")])
-        self.output.write(packets)
+            self._write([_RECEIVER_REPORT + self.output.ssrc.to_bytes(4, "big")])
+        self._write(packets)
         self._streams.host.changed()
+
+    def _write(self, packets: list[bytes]) -> None:
+        """Send packets in the framing of the make."""
+        framing = self._quirks.framing
+        if framing == "length" or self.output.setup is None:
+            self.output.write(packets)
+            return
+        head = b"" if framing == "interleaved" or self._framed else _PRIVATE_HEADER
+        framed = [b"$\x00" + len(each).to_bytes(2, "big") + each for each in packets]
+        self._framed = True
+        self.output.write_raw(head + b"".join(framed))
 
     def _disordered(self, packets: list[bytes]) -> list[bytes]:
         out: list[bytes] = []
@@ -389,3 +418,14 @@ class Session:
         if self.dialog is not None:
             self._streams.host.agent.in_dialog(self.dialog.key, None)
         self.output.close()
+
+
+def _understood(offer: Description, quirks: Quirks) -> Description:
+    """The offer as a device takes it that does something else about it."""
+    if quirks.answer == "udp_for_tcp" and offer.tcp:
+        return Description(offer.origin, offer.address, offer.port, ssrc=offer.ssrc)
+    if quirks.answer == "tcp_for_udp":
+        return replace(offer, tcp=True, setup="passive")
+    if quirks.answer == "both_passive" and offer.tcp:
+        return replace(offer, setup="active")
+    return offer

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
+import av
+import numpy as np
+
+from cambus.gb28181.media_tracks import adts
 from cambus.media.frame import Codec
 from cambus.media.g711 import decode_alaw, encode_ulaw
-from cambus.simulators.tone import PACKETS_PER_S, channel_tone
+from cambus.simulators.tone import PACKETS_PER_S, SAMPLE_RATE, channel_tone
 from cambus.simulators.video_loop import VideoLoop, VideoSpec
 
 TICKS: Final = 90_000
+AAC_SAMPLES: Final = 1024
+_AAC_SECONDS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ class Piece:
 
     Attributes:
         at_s: when it is due, in seconds from the start.
-        data: Annex-B, or samples of G.711.
+        data: Annex-B, samples of G.711, or a frame of AAC in ADTS.
         codec: of the data.
         keyframe: whether a picture can be shown without those before it.
     """
@@ -72,6 +79,7 @@ class Source:
         self._loop = loop
         self.sound = sound
         self._tone = tone(loop.spec.channel, sound) if sound is not None else ()
+        self._sound_s = AAC_SAMPLES / SAMPLE_RATE if sound is Codec.AAC else 1 / PACKETS_PER_S
         self._picture = 0
         self._packet = 0
 
@@ -93,13 +101,13 @@ class Source:
         """Go on with the key frame at or before a point."""
         spec = self._loop.spec
         self._picture = int(max(position_s, 0.0) * spec.fps) // spec.gop_frames * spec.gop_frames
-        self._packet = round(self.position_s * PACKETS_PER_S)
+        self._packet = round(self.position_s / self._sound_s)
 
     def next(self) -> Piece | None:
         """The next piece; None at the end."""
         if self.backwards:
             return self._previous_key()
-        picture_s, sound_s = self._picture / self._loop.spec.fps, self._packet / PACKETS_PER_S
+        picture_s, sound_s = self._picture / self._loop.spec.fps, self._packet * self._sound_s
         if self.sound is not None and sound_s < picture_s:
             packet = self._tone[self._packet % len(self._tone)]
             self._packet += 1
@@ -120,8 +128,26 @@ class Source:
 
 
 def tone(channel: int, codec: Codec) -> tuple[bytes, ...]:
-    """One second of a channel's sound."""
+    """The sound of a channel, to be repeated: a second of G.711, or sixteen of AAC in ADTS."""
     packets = channel_tone(channel)
     if codec is Codec.PCMU:
         return tuple(encode_ulaw(decode_alaw(packet)) for packet in packets)
+    if codec is Codec.AAC:
+        return _aac(b"".join(decode_alaw(packet) for packet in packets))
     return packets
+
+
+@lru_cache(maxsize=64)
+def _aac(second: bytes) -> tuple[bytes, ...]:
+    """A whole number of frames out of a whole number of seconds."""
+    encoder = av.CodecContext.create("aac", "w")
+    assert isinstance(encoder, av.AudioCodecContext)  # noqa: S101 - it is one of sound
+    encoder.sample_rate, encoder.layout, encoder.format = SAMPLE_RATE, "mono", "fltp"
+    samples = np.frombuffer(second * _AAC_SECONDS, "<i2").astype(np.float32) / 32768
+    packets = []
+    for at in range(0, len(samples), AAC_SAMPLES):
+        frame = av.AudioFrame.from_ndarray(samples[None, at : at + AAC_SAMPLES], format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = SAMPLE_RATE, at
+        packets += encoder.encode(frame)
+    packets += encoder.encode(None)
+    return tuple(adts(len(data), SAMPLE_RATE, 1) + data for data in map(bytes, packets))

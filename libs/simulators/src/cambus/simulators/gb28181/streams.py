@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from random import Random
@@ -20,6 +21,7 @@ from cambus.simulators.gb28181.device import Channel, SimulatedDevice
 from cambus.simulators.gb28181.quirks import Quirks
 from cambus.simulators.gb28181.session import Ending, Session
 from cambus.simulators.gb28181.source import MediaPlan, Source
+from cambus.simulators.gb28181.talking import Conversation
 from cambus.simulators.video_loop import LoopStore
 from cambus.sip.dialog import Dialog
 from cambus.sip.endpoint import Incoming
@@ -30,6 +32,7 @@ from cambus.sip.uri import SipUri
 logger = logging.getLogger(__name__)
 
 MAX_SESSIONS: Final = 32
+MAX_ENDED: Final = 100
 _SUB_LINES: Final = ("a=streamprofile:1", "a=stream:1", "a=streammode:sub")
 _FOREIGN_END: Final = "200"
 
@@ -61,7 +64,8 @@ class Streams:
 
     Attributes:
         open: sessions under way, by Call-ID.
-        ended: those that are over.
+        ended: the last of those that are over.
+        conversations: the last that were called for, under way or over.
     """
 
     host: Host
@@ -72,7 +76,8 @@ class Streams:
 
     def __post_init__(self) -> None:
         self.open: dict[str, Session] = {}
-        self.ended: list[Session] = []
+        self.ended: deque[Session] = deque(maxlen=MAX_ENDED)
+        self.conversations: deque[Conversation] = deque(maxlen=MAX_ENDED)
 
     async def prepare(self) -> None:
         """Encode the pictures of the first camera."""
@@ -92,6 +97,10 @@ class Streams:
         refusal = self._refusal(channel, offer)
         if refusal:
             endpoint.respond(event.transaction, refusal)
+        elif channel is not None and offer.purpose is Purpose.TALK:
+            conversation = Conversation(self, event, offer, channel.number)
+            self.conversations.append(conversation)
+            self.host.own(conversation.accept())
         elif channel is not None and self.quirks.invite not in {"never", "late"}:
             self.host.own(self._accept(event, channel, offer))
         elif self.quirks.invite == "late":
@@ -102,6 +111,8 @@ class Streams:
         quirks = self.quirks
         if channel is None:
             return 404
+        if quirks.invite_status:
+            return quirks.invite_status
         if quirks.invite == "busy" or len(self.open) >= MAX_SESSIONS:
             return 486
         if quirks.invite == "unacceptable" or (quirks.invite == "no_tcp" and offer.tcp):
@@ -132,7 +143,7 @@ class Streams:
         wanted = self.quirks.audio
         if wanted == "profile":
             return self.plan.sound
-        return {"none": None, "pcma": Codec.PCMA, "pcmu": Codec.PCMU}[wanted]
+        return {"none": None, "pcma": Codec.PCMA, "pcmu": Codec.PCMU, "aac": Codec.AAC}[wanted]
 
     def _replace(self, event: RequestReceived, session: Session) -> None:
         """The same sender tag again from the same platform replaces what it had (§8.2)."""
@@ -171,6 +182,8 @@ class Streams:
         """All sessions are over."""
         for session in list(self.open.values()):
             self.over(session, ending)
+        for conversation in self.conversations:
+            conversation.close()
 
     async def tell_end(self, session: Session) -> None:
         """The recording has come to its end (§8.4)."""
