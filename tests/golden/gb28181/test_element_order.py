@@ -141,8 +141,8 @@ ITEM = CatalogItem(
         (
             "34020000001310000001",
             (
-                "DeviceID Name Manufacturer Model CivilCode Block Address Parental ParentID RegisterWay SecurityLevelCode"
-                " Secrecy IPAddress Port Status Longitude Latitude BusinessGroupID Info(PTZType)"
+                "DeviceID Name Manufacturer Model CivilCode Block Address Parental ParentID RegisterWay"
+                " SecurityLevelCode Secrecy IPAddress Port Status Longitude Latitude BusinessGroupID Info(PTZType)"
             ),
         ),
         ("340200", "DeviceID Name"),
