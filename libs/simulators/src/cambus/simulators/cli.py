@@ -18,6 +18,7 @@ from cambus.simulators.dvrip.media_plan import MediaPlan
 from cambus.simulators.dvrip.quirks import Quirks
 from cambus.simulators.dvrip.simulator import DvripSimulator
 from cambus.simulators.gb28181.command import gb28181, read_password
+from cambus.simulators.gb28181.upper_command import gb28181_upper
 from cambus.simulators.video_file import load_video
 from cambus.simulators.video_loop import VideoSpec
 
@@ -105,6 +106,7 @@ def dvrip(
 
 
 app.command()(gb28181)
+app.command("gb28181-upper")(gb28181_upper)
 
 
 def main() -> None:

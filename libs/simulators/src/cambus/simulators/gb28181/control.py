@@ -53,12 +53,12 @@ class ControlServer:
 
     def _post(self, action: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
-            body = await _read(request)
+            body = await read_json(request)
             device = self._device(body.pop("device", request.query.get("device", 0)))
             try:
                 result = await action(device, body)
             except (ValueError, KeyError, TypeError, GbError) as error:
-                raise _bad(str(error)) from None
+                raise bad_request(str(error)) from None
             return web.json_response(result)
 
         return handle
@@ -67,9 +67,9 @@ class ControlServer:
         try:
             index = int(str(number))
         except ValueError:
-            raise _bad(f"device {number!r} is no number") from None
+            raise bad_request(f"device {number!r} is no number") from None
         if not 0 <= index < len(self._devices):
-            raise _bad(f"device {index}: there are 0 to {len(self._devices) - 1}")
+            raise bad_request(f"device {index}: there are 0 to {len(self._devices) - 1}")
         return self._devices[index]
 
     async def _state(self, request: web.Request) -> web.Response:
@@ -95,18 +95,20 @@ class ControlServer:
         )
 
 
-async def _read(request: web.Request) -> Body:
+async def read_json(request: web.Request) -> Body:
+    """The JSON object in a request; nothing is an empty one. Raises HTTPBadRequest."""
     text = await request.text()
     try:
         body = json.loads(text) if text.strip() else {}
     except ValueError:
-        raise _bad("the body is no JSON") from None
+        raise bad_request("the body is no JSON") from None
     if not isinstance(body, dict):
-        raise _bad("the body is no JSON object")
+        raise bad_request("the body is no JSON object")
     return body
 
 
-def _bad(reason: str) -> web.HTTPBadRequest:
+def bad_request(reason: str) -> web.HTTPBadRequest:
+    """A refusal with its reason."""
     return web.HTTPBadRequest(text=json.dumps({"error": reason}), content_type="application/json")
 
 

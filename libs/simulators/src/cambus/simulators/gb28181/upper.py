@@ -24,6 +24,7 @@ from cambus.gb28181.manscdp.alarms import is_alarm
 from cambus.gb28181.manscdp.catalog import CatalogItem
 from cambus.gb28181.manscdp.control import DeviceControl
 from cambus.gb28181.manscdp.envelope import CONTENT_TYPES, Envelope
+from cambus.gb28181.manscdp.records import RecordItem, RecordQuery
 from cambus.gb28181.media_order import SessionOrder
 from cambus.gb28181.media_session import MediaSessions
 from cambus.gb28181.media_settings import MediaSettings
@@ -183,6 +184,11 @@ class UpperPlatform:
         """The catalog of a part, or of one node of it. Raises GbError."""
         result = await self.remote(code).catalog(of, now=asyncio.get_running_loop().time)
         return list(result.items.values())
+
+    async def records(self, code: str, channel: str, query: RecordQuery) -> list[RecordItem]:
+        """What a channel has recorded. Raises GbError."""
+        result = await self.remote(code).records(query, channel, now=asyncio.get_running_loop().time)
+        return list(result.records)
 
     async def control(self, code: str, channel: str, control: DeviceControl) -> None:
         """Have something done. Raises GbError."""
