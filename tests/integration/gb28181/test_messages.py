@@ -9,6 +9,7 @@ from cambus.gb28181.errors import Refused, Unreachable
 from cambus.gb28181.manscdp.envelope import Envelope, Root, compose
 from cambus.gb28181.manscdp.presence import DeviceInfo
 from cambus.gb28181.platform import Told
+from cambus.gb28181.subscriptions import Subscription, Topic, Wanted
 from cambus.gb28181.times import Times
 from cambus.gb28181.xml import Element
 from cambus.sip.digest import Credentials
@@ -318,3 +319,43 @@ async def test_a_large_hostile_body_holds_up_nobody():
             beats += 1
         assert await reading == 200
         assert beats > 3
+
+
+@pytest.mark.parametrize("method", ["SUBSCRIBE", "INVITE"])
+async def test_calls_and_subscriptions_are_proven_as_well(method):
+    async with Platform() as platform, hand_device(platform) as device:
+        peer, endpoint = platform.gb.registrar.binding(DEVICE).peer, platform.gb.endpoint
+        asked = platform.gb.compose(method, CHANNEL, peer, sequence=20)
+        asking = asyncio.create_task(
+            endpoint.invite(asked, peer) if method == "INVITE" else endpoint.request(asked, peer)
+        )
+        device.answer(await device.request(), 401, headers=['WWW-Authenticate: Digest realm="d", nonce="n"'])
+        again = await device.request()
+        if again.method == "ACK":
+            again = await device.request()
+        assert (again.method, again.cseq.number) == (method, 21)
+        assert Credentials.parse(again.headers.get("Authorization")).username == DEVICE
+        device.answer(again, 200, headers=["Contact: <sip:x@127.0.0.1>"])
+        done = await asking
+        if method == "INVITE":
+            assert done.dialog.request("BYE").cseq.number == 22
+            endpoint.acknowledge(done)
+            assert (await device.request()).cseq.number == 21
+
+
+async def test_subscriptions_have_numbers_of_their_own_too():
+    async with Platform() as platform, hand_device(platform) as device:
+        seen = []
+        for topic in (Topic.ALARMS, Topic.CATALOG, Topic.POSITIONS):
+            task = asyncio.create_task(Subscription(platform.gb, DEVICE, Wanted(topic), lambda _: None).run())
+            request = await device.request()
+            device.answer(request, 489)
+            seen.append(Envelope.parse(request.body).sn)
+            asking = asyncio.create_task(platform.gb.device(DEVICE).info())
+            asked = await device.asked()
+            seen.append(asked.sn)
+            await device.tell(response_body(asked, NAME))
+            await asking
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        assert len(set(seen)) == 6

@@ -2,46 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cambus.gb28181.versions import HEADER as VERSION_HEADER
 from cambus.gb28181.versions import Version
-from cambus.sip.digest import Challenge, answer
-from cambus.sip.fields import CSeq
 from cambus.sip.message import Request, Response
 from cambus.sip.peer import Peer
 
 if TYPE_CHECKING:
     from cambus.gb28181.platform import Gb28181Platform
-
-_CHALLENGES: Final = {
-    401: ("WWW-Authenticate", "Authorization"),
-    407: ("Proxy-Authenticate", "Proxy-Authorization"),
-}
-
-
-def proven_request(request: Request, response: Response, login: tuple[str, str] | None) -> Request | None:
-    """The request again, with a proof of who sends it; None where the response asks for none that we have (GB-026).
-
-    Args:
-        request: what was sent.
-        response: what came back.
-        login: name and password, None where there are none.
-    """
-    names = _CHALLENGES.get(response.status)
-    if names is None or login is None:
-        return None
-    texts = response.headers.all(names[0])
-    offered = [each for text in texts if (each := Challenge.parse(text)) is not None]
-    chosen = next((each for each in offered if each.algorithm.available), None)
-    if chosen is None or names[1] in request.headers:
-        return None
-    headers = request.headers.copy()
-    for name in ("Via", "Max-Forwards"):
-        headers.remove(name)
-    headers.set("CSeq", str(CSeq(request.cseq.number + 1, request.method)))
-    headers.add(names[1], str(answer(chosen, *login, request.method, request.uri)))
-    return Request(method=request.method, uri=request.uri, headers=headers, body=request.body)
 
 
 class PlatformLine:
@@ -77,11 +46,8 @@ class PlatformLine:
         return request
 
     async def send(self, request: Request, peer: Peer, timeout_s: float) -> Response:
-        """Send it; once more with a proof, where the device wants one."""
-        endpoint = self._platform.endpoint
-        response = await endpoint.request(request, peer, timeout_s=timeout_s)
-        proven = proven_request(request, response, self._platform.registrar.login(self._code))
-        return response if proven is None else await endpoint.request(proven, peer, timeout_s=timeout_s)
+        """Send it."""
+        return await self._platform.endpoint.request(request, peer, timeout_s=timeout_s)
 
     def beats(self, interval_s: int | None, count: int | None) -> None:
         """The device says that it is there this often (GB-221)."""

@@ -50,9 +50,10 @@ from cambus.sip.dialog import DialogKey, key_of_request
 from cambus.sip.endpoint import Incoming, SipEndpoint
 from cambus.sip.errors import ProtocolError as SipProtocolError
 from cambus.sip.events import AckReceived, Cancelled, RequestReceived, TransactionFailed
-from cambus.sip.message import Request
+from cambus.sip.message import Request, Response
 from cambus.sip.nonces import NonceBook
 from cambus.sip.peer import Peer
+from cambus.sip.proof import proven
 from cambus.sip.timers import Timers
 from cambus.sip.transactions import ServerTransaction
 from cambus.sip.uri import SipUri
@@ -163,6 +164,7 @@ class Gb28181Platform:
             timers=timers,
             limits=self.admission.limits,
             tls=settings.tls,
+            prove=self._prove,
         )
         self._devices: dict[str, RemoteDevice] = {}
         self._charsets: dict[str, str] = {}
@@ -284,6 +286,12 @@ class Gb28181Platform:
             known = self._charsets.setdefault(code, shown)
             return known if known == "GB18030" else None
         return fixed
+
+    def _prove(self, request: Request, response: Response, peer: Peer) -> Request | None:
+        """A request again, for a device that wants to know who asks (GB-026)."""
+        code = self._sources.only_one_at(peer)
+        login = self.registrar.login(code) if code is not None else None
+        return proven(request, response, *login) if login is not None else None
 
     # --- requests of devices ----------------------------------------------------------------------------
 

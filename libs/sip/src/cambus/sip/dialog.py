@@ -50,7 +50,7 @@ class Dialog:
             response.to_tag,
             _target(response, request.uri),
             peer,
-            request.cseq.number,
+            max(request.cseq.number, response.cseq.number),  # the response may answer it with credentials
         )
 
     @classmethod

@@ -80,6 +80,8 @@ class SipEndpoint:
         limits: what a peer may do.
         tls: with it, the port speaks TLS, and neither UDP nor plain TCP.
         wire: sees all messages, and may change them.
+        prove: makes a request again for a peer that asked for credentials, see `cambus.sip.proof`; None where it
+            cannot, and then the response stands.
 
     Attributes:
         layer: the transactions.
@@ -98,6 +100,7 @@ class SipEndpoint:
         limits: Limits | None = None,
         tls: ssl.SSLContext | None = None,
         wire: Wire | None = None,
+        prove: Callable[[Request, Response, Peer], Request | None] | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -112,6 +115,7 @@ class SipEndpoint:
         )
         self._handler = handler
         self._wire = wire
+        self._prove = prove if prove is not None else lambda _request, _response, _peer: None
         self._on_lost = on_lost
         self._transports = Transports(
             take=self._take,
@@ -161,12 +165,17 @@ class SipEndpoint:
             TransactionTimeout: none came in time.
             TransportError: it cannot be sent there, or the connection is gone.
         """
-        transaction = self._send(request, peer)
-        try:
-            return await self._answer(transaction, timeout_s)
-        except (TransactionTimeout, asyncio.CancelledError):
-            self._give_up(transaction)
-            raise
+        while True:
+            transaction = self._send(request, peer)
+            try:
+                response = await self._answer(transaction, timeout_s)
+            except (TransactionTimeout, asyncio.CancelledError):
+                self._give_up(transaction)
+                raise
+            again = self._prove(request, response, peer)
+            if again is None:
+                return response
+            request = again
 
     async def invite(self, request: Request, peer: Peer, *, timeout_s: float = 15.0) -> Invitation:
         """Send an INVITE and wait for its final response; a 2xx is to be acknowledged with `acknowledge`.
@@ -177,16 +186,20 @@ class SipEndpoint:
             TransactionTimeout: no final response in time.
             TransportError: it cannot be sent there, or the connection is gone.
         """
-        transaction = self._send(request, peer)
-        future = self._waiting[transaction]
-        try:
-            response = await self._answer(transaction, timeout_s)
-        except (TransactionTimeout, asyncio.CancelledError):
-            if future.done() and not future.cancelled() and future.exception() is None:
-                self._end_session(transaction, future.result())  # it came while we were giving up
-            self._give_up(transaction)
-            raise
-        return Invitation(transaction, response)
+        while True:
+            transaction = self._send(request, peer)
+            future = self._waiting[transaction]
+            try:
+                response = await self._answer(transaction, timeout_s)
+            except (TransactionTimeout, asyncio.CancelledError):
+                if future.done() and not future.cancelled() and future.exception() is None:
+                    self._end_session(transaction, future.result())  # it came while we were giving up
+                self._give_up(transaction)
+                raise
+            again = self._prove(request, response, peer)
+            if again is None:
+                return Invitation(transaction, response)
+            request = again
 
     def acknowledge(self, invitation: Invitation, *, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Send the ACK of a 2xx, now and whenever it is repeated."""
