@@ -3,7 +3,18 @@
 from typing import TYPE_CHECKING
 
 from cambus.connector.handlers import HandlerTable
-from cambus.connector_gb28181.handlers import device, ptz
+from cambus.connector_gb28181.handlers import (
+    absent,
+    alarm,
+    config,
+    device,
+    native,
+    playback,
+    ptz,
+    recording,
+    storage,
+    video,
+)
 
 if TYPE_CHECKING:
     from cambus.connector_gb28181.session import GbSession
@@ -12,6 +23,17 @@ if TYPE_CHECKING:
 def all_handlers() -> "HandlerTable[GbSession]":
     """Return the table of all commands."""
     table: HandlerTable[GbSession] = HandlerTable()
-    for family in (device, ptz):
+    for family in (
+        absent,
+        alarm,
+        config,
+        device,
+        native,
+        playback,
+        ptz,
+        recording,
+        storage,
+        video,
+    ):
         family.register(table)
     return table
