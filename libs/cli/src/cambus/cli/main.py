@@ -38,6 +38,7 @@ COMMANDS: Final = (
     ("secret", UPKEEP, "Store a secret, such as the key webhooks are signed with."),
     ("firmware", UPKEEP, "Keep firmware images."),
     ("upgrade", UPKEEP, "Upgrade devices, one or a thousand."),
+    ("cascade", UPKEEP, "Be a part of larger GB/T 28181 platforms, and say what they see."),
     ("services", UPKEEP, "List the services that run."),
     ("doctor", UPKEEP, "Find out what is wrong, and what to do about it."),
 )

@@ -159,12 +159,13 @@ def agent_settings(context: LinkContext, credentials: Credentials) -> AgentSetti
     link, settings = context.link, context.settings
     host, _, port = link.server_address.rpartition(":")
     version = Version(link.version)
+    secret = credentials.password or credentials.token
     return AgentSettings(
         code=link.code,
         server_code=link.server_code,
         domain=link.server_domain or link.server_code[:10],
         server=(host.strip("[]"), int(port)),
-        password=credentials.password.get_secret_value() if credentials.password is not None else "",
+        password=secret.get_secret_value() if secret is not None else "",
         username=link.username or credentials.username,
         tcp=link.transport == "tcp",
         host=settings.host,
