@@ -13,7 +13,8 @@ import time
 
 from cambus.gb28181.accounts import Account
 from cambus.gb28181.manscdp.presence import Keepalive
-from cambus.gb28181.platform import Gb28181Platform, PlatformSettings
+from cambus.gb28181.platform import Gb28181Platform
+from cambus.gb28181.platform_settings import PlatformSettings
 from cambus.gb28181.registrar import Online, RegistrarSettings
 from cambus.simulators.gb28181.quirks import Quirks
 from cambus.simulators.gb28181.simulator import Gb28181Simulator

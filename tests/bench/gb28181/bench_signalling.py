@@ -19,7 +19,8 @@ from pathlib import Path
 
 from cambus.gb28181.accounts import Account
 from cambus.gb28181.admission import AdmissionSettings
-from cambus.gb28181.platform import Gb28181Platform, PlatformSettings
+from cambus.gb28181.platform import Gb28181Platform
+from cambus.gb28181.platform_settings import PlatformSettings
 from cambus.gb28181.registrar import RegistrarSettings
 from cambus.simulators.gb28181.storm import numbered
 from cambus.sip.digest import Challenge, answer
@@ -32,6 +33,8 @@ REGISTRATIONS_PER_S = 1_500
 KEEPALIVES_PER_S = DEVICES / 60.0
 CORE_SHARE = 0.10
 KIB_PER_DEVICE = 20.0
+DELAY_MS = 100.0
+PACED_S = 10.0
 SERVER, DOMAIN, FIRST, PASSWORD = "34020000002000000001", "3402000000", "34020000001320000001", "a password"
 URI = f"sip:{SERVER}@{DOMAIN}"
 QUICK = Timers(t1=0.05)  # what is remembered of an answered request is gone after 3.2 s instead of 32
@@ -78,10 +81,15 @@ def client(port: int, kinds: list[str]) -> None:
         peer.settimeout(30)
         for run, kind in enumerate(kinds):
             first = [
-                keepalive(number, 2 * run) if kind == "keepalive" else register(number, 2 * run, None)
+                keepalive(number, 2 * run)
+                if kind in {"keepalive", "paced"}
+                else register(number, 2 * run, None)
                 for number in range(DEVICES)
             ]
             sys.stdin.readline()
+            if kind == "paced":
+                print(json.dumps(paced(peer, 2 * run)), flush=True)
+                continue
             sent = done = 0
             while done < DEVICES:
                 while sent < DEVICES and sent - done < WINDOW:
@@ -96,6 +104,18 @@ def client(port: int, kinds: list[str]) -> None:
                 assert kind == "echo" or b" 200 " in data[:20], data
                 done += 1
             print("done", flush=True)
+
+
+def paced(peer: socket.socket, sequence: int) -> list[float]:
+    """The milliseconds keepalives take at the rate of all devices together."""
+    taken, begun = [], time.monotonic()
+    for number in range(int(PACED_S * KEEPALIVES_PER_S)):
+        time.sleep(max(begun + number / KEEPALIVES_PER_S - time.monotonic(), 0.0))
+        asked = time.monotonic()
+        peer.send(keepalive(number, sequence))
+        assert b" 200 " in peer.recv(65_536)[:20]
+        taken.append((time.monotonic() - asked) * 1e3)
+    return sorted(taken)
 
 
 class Client:
@@ -113,6 +133,12 @@ class Client:
     async def __aexit__(self, *_):
         self._process.stdin.close()
         assert await self._process.wait() == 0
+
+    async def paced(self) -> list[float]:
+        """The milliseconds keepalives took, shortest first."""
+        self._process.stdin.write(b"\n")
+        taken: list[float] = json.loads(await self._process.stdout.readline())
+        return taken
 
     async def step(self) -> float:
         """Processor time of this process while the next step is served, in microseconds a device."""
@@ -156,8 +182,8 @@ def rss_kib() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1024
 
 
-async def measure() -> tuple[list[float], list[float], list[float], float]:
-    """Costs of an echo, a registration and a keepalive, and KiB a device."""
+async def measure() -> tuple[list[float], list[float], list[float], float, list[float]]:
+    """Costs of an echo, a registration and a keepalive, KiB a device, and how long keepalives take."""
     settings = PlatformSettings(
         RegistrarSettings(DOMAIN, SERVER),
         DOMAIN,
@@ -166,20 +192,21 @@ async def measure() -> tuple[list[float], list[float], list[float], float]:
     echoes, registrations, keepalives = [await echo()], [], []
     async with Gb28181Platform(settings, AnyAccount(), lambda _: None, timers=QUICK) as platform:
         empty = rss_kib()
-        async with Client(platform.port, ["register", "keepalive"] * RUNS) as one:
+        async with Client(platform.port, [*["register", "keepalive"] * RUNS, "paced"]) as one:
             for _ in range(RUNS):
                 registrations.append(await one.step())
                 keepalives.append(await one.step())
                 echoes.append(await echo())
+            delays = await one.paced()
         await asyncio.sleep(QUICK.timeout_s + 1.0)
         assert sum(platform.registrar.online(numbered(FIRST, number)) for number in range(DEVICES)) == DEVICES
         memory = (rss_kib() - empty) / DEVICES
-    return echoes, registrations, keepalives, memory
+    return echoes, registrations, keepalives, memory, delays
 
 
 async def main() -> None:
     """Measure, and print the rows."""
-    echoes, registrations, keepalives, memory = await measure()
+    echoes, registrations, keepalives, memory, delays = await measure()
     at_least = statistics.median(echoes)
     ours = statistics.median(registrations)
     facts = {"runs": RUNS, "us of an echo": round(at_least, 1)}
@@ -215,6 +242,16 @@ async def main() -> None:
             "ratio": round(memory / KIB_PER_DEVICE, 2),
             "limit": 1,
             "kib": round(memory, 2),
+        }
+    )
+    p99 = delays[int(len(delays) * 0.99)]
+    rows.append(
+        {
+            "row": "GB28181 keepalives at the rate of 10,000 devices: p99 / 100 ms",
+            "ratio": round(p99 / DELAY_MS, 3),
+            "limit": 1,
+            "p50 ms": round(statistics.median(delays), 2),
+            "p99 ms": round(p99, 2),
         }
     )
     for row in rows:
