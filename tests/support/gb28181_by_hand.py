@@ -11,7 +11,8 @@ from sip_peer import TcpDevice, UdpDevice, answer_text, request_text
 
 from cambus.gb28181.accounts import Account
 from cambus.gb28181.manscdp.envelope import CONTENT_TYPE, Envelope, Root, compose
-from cambus.gb28181.platform import Gb28181Platform, PlatformSettings, Told
+from cambus.gb28181.platform import Gb28181Platform, Told
+from cambus.gb28181.platform_settings import PlatformSettings
 from cambus.gb28181.registrar import RegistrarSettings
 from cambus.gb28181.times import Times
 from cambus.simulators.watch import Watch

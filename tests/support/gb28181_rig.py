@@ -5,9 +5,10 @@ from contextlib import AsyncExitStack
 from cambus.gb28181.accounts import Account
 from cambus.gb28181.catalog_assembly import AssemblyTimes
 from cambus.gb28181.media_session import MediaSessions, MediaSettings, SessionOrder
-from cambus.gb28181.platform import Gb28181Platform, PlatformSettings, Told
+from cambus.gb28181.platform import Gb28181Platform, Told
+from cambus.gb28181.platform_settings import PlatformSettings
 from cambus.gb28181.record_assembly import RecordTimes
-from cambus.gb28181.registrar import Online, RegistrarSettings
+from cambus.gb28181.registrar import Offline, Online, RegistrarSettings
 from cambus.gb28181.times import Times
 from cambus.media.frame import Codec
 from cambus.simulators.gb28181.archive import ArchivePlan
@@ -42,6 +43,8 @@ TIMES = Times(
     records=RecordTimes(first_s=5.0, gap_s=1.0, total_s=20.0),
 )
 
+MEDIA = MediaSettings(allow_loopback=True, active_after_s=0.2, connect_pause_s=0.05)
+
 
 class AnyAccount:
     """Every device has the same password."""
@@ -53,18 +56,20 @@ class AnyAccount:
 class Rig:
     """A platform, what it told, and the devices of a test."""
 
-    def __init__(self, times=TIMES):
+    def __init__(self, times=TIMES, media=None, ssrcs=None):
         self.events = []
         self._watch = Watch()
         settings = PlatformSettings(RegistrarSettings(DOMAIN, SERVER), DOMAIN, times=times)
         self.platform = Gb28181Platform(settings, AnyAccount(), self._happened)
-        self.sessions = MediaSessions(self.platform, MediaSettings(allow_loopback=True))
+        self.sessions = MediaSessions(self.platform, media or MEDIA, ssrcs)
         self._stack = AsyncExitStack()
 
     def _happened(self, event):
         self.events.append(event)
         if isinstance(event, Told):
             self.sessions.told(event.device, event.envelope)
+        elif isinstance(event, Offline):
+            self.sessions.offline(event.code)
         self._watch.changed()
 
     async def __aenter__(self):
@@ -141,7 +146,7 @@ class Units:
 
     @property
     def sound(self):
-        return [each for each in self.all if each.codec in {Codec.PCMA, Codec.PCMU}]
+        return [each for each in self.all if each.codec.is_audio]
 
     async def until(self, predicate, timeout_s=30.0):
         await self._watch.until(predicate, timeout_s, look_s=LOOK_S)

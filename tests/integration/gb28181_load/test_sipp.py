@@ -13,7 +13,8 @@ import pytest
 
 from cambus.gb28181.accounts import Account
 from cambus.gb28181.admission import AdmissionSettings
-from cambus.gb28181.platform import Gb28181Platform, PlatformSettings
+from cambus.gb28181.platform import Gb28181Platform
+from cambus.gb28181.platform_settings import PlatformSettings
 from cambus.gb28181.registrar import Online, RegistrarSettings
 from cambus.simulators.gb28181.storm import numbered
 from cambus.sip.peer import Peer

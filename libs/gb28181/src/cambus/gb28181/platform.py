@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -21,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from cambus.gb28181.accounts import Accounts
-from cambus.gb28181.admission import Admission, AdmissionSettings
+from cambus.gb28181.admission import Admission
 from cambus.gb28181.binding import Binding
 from cambus.gb28181.charset import shown_charset
 from cambus.gb28181.errors import ProtocolError
@@ -29,6 +28,7 @@ from cambus.gb28181.line import PlatformLine
 from cambus.gb28181.manscdp.alarms import AlarmAnswer, is_alarm
 from cambus.gb28181.manscdp.envelope import CONTENT_TYPES, Envelope, Root
 from cambus.gb28181.manscdp.presence import Keepalive
+from cambus.gb28181.platform_settings import PlatformSettings
 from cambus.gb28181.registrar import (
     Bound,
     Denied,
@@ -38,12 +38,10 @@ from cambus.gb28181.registrar import (
     OfflineReason,
     Online,
     Registrar,
-    RegistrarSettings,
     Source,
 )
 from cambus.gb28181.remote_device import RemoteDevice
 from cambus.gb28181.sources import Sources
-from cambus.gb28181.times import Times
 from cambus.gb28181.versions import Version
 from cambus.gb28181.xml import parse
 from cambus.sip.dialog import DialogKey, key_of_request
@@ -69,43 +67,6 @@ _MAX_LARGE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class PlatformSettings:
-    """Who we are, and how we behave.
-
-    Attributes:
-        registrar: how devices register.
-        domain: our SIP domain, ten digits.
-        host: address to listen on.
-        port: UDP and TCP; 0 takes one that is free.
-        advertised: host and port as devices reach us; empty for where we listen. Never a wildcard (GB-023).
-        user_agent: what we call ourselves.
-        nonce_key: shared by the replicas; random if empty.
-        times: how long things may take.
-        charset: what to write to every device and to read from it; None writes what its edition has, and reads what
-            its bytes show.
-        admission: how much is let in at a time.
-        tls: with it, the port speaks TLS, and neither UDP nor plain TCP (GB-029).
-    """
-
-    registrar: RegistrarSettings
-    domain: str
-    host: str = "127.0.0.1"
-    port: int = 0
-    advertised: str = ""
-    user_agent: str = "Cambus"
-    nonce_key: bytes = field(default=b"", repr=False)
-    times: Times = field(default_factory=Times)
-    charset: str | None = None
-    admission: AdmissionSettings = field(default_factory=AdmissionSettings)
-    tls: ssl.SSLContext | None = None
-
-    @property
-    def code(self) -> str:
-        """Our code."""
-        return self.registrar.server_code
-
-
-@dataclass(frozen=True, slots=True)
 class Told:
     """A device has told something, on its own or because it was subscribed to.
 
@@ -113,11 +74,13 @@ class Told:
         device: its code.
         envelope: what it told.
         subscribed: whether by NOTIFY.
+        taken: to be called with whether it is kept, where the device waits for that; None where it does not.
     """
 
     device: str
     envelope: Envelope
     subscribed: bool
+    taken: Callable[[bool], None] | None = field(default=None, compare=False, repr=False)
 
 
 PlatformEvent = Online | Offline | Bound | Knocked | Denied | DuplicateCode | Told
@@ -246,6 +209,16 @@ class Gb28181Platform:
         else:
             self._dialogs[key] = (device, handler)
 
+    def notified(self, event: RequestReceived, code: str) -> None:
+        """A body of a device for sure, as in the dialog of a subscription. Raises ProtocolError: it is unreadable."""
+        body = event.request.body
+        if event.request.content_type not in CONTENT_TYPES or not body:
+            self._answer(event.transaction, 415 if body else 200)
+        elif len(body) > LARGE_BODY_BYTES:
+            self._read_later(event, code)
+        else:
+            self._body(event, code, Envelope.parse(body, self._read_in(code, body)))
+
     def on_invite(self, handler: Handler | None) -> None:
         """Have the INVITEs of devices handled, which fetch the sound of a broadcast; others are refused."""
         self._invited = handler
@@ -358,15 +331,7 @@ class Gb28181Platform:
         source = self.registrar.source(known, event.peer, self._now(), time.time())
         if source is not Source.BOUND and not self._has_moved(event, known, source):
             return
-        if request.content_type not in CONTENT_TYPES:
-            self._answer(event.transaction, 200 if not request.body else 415)
-            return
-        if not request.body:
-            self._answer(event.transaction, 200)
-        elif len(request.body) > LARGE_BODY_BYTES:
-            self._read_later(event, known)
-        else:
-            self._body(event, known, Envelope.parse(request.body, self._read_in(known, request.body)))
+        self.notified(event, known)
 
     def _has_moved(self, event: RequestReceived, code: str, source: Source) -> bool:
         """Whether a message from elsewhere has proved to be the device's; if not, it has got what it deserves."""
@@ -388,7 +353,11 @@ class Gb28181Platform:
         return self._sources.only_one_at(peer) or code
 
     def _body(self, event: RequestReceived, code: str, envelope: Envelope) -> None:
-        """Acknowledge a body, then deal with it."""
+        """Acknowledge a body, then deal with it; an alarm that has to be kept the other way round."""
+        subscribed = event.request.method == "NOTIFY"
+        if is_alarm(envelope):
+            self._alarm(event, code, envelope, subscribed=subscribed)
+            return
         self._answer(event.transaction, 200)
         device = self.device(code)
         if envelope.root is Root.RESPONSE and envelope.command.lower() != "alarm":
@@ -396,7 +365,6 @@ class Gb28181Platform:
                 self.counts["stray-answer"] += 1
                 self._on_event(Told(code, envelope, subscribed=False))  # a part that came late
             return
-        subscribed = event.request.method == "NOTIFY"
         if envelope.command.lower() == "keepalive":
             self.registrar.kept_alive(code, self._now())
             well = _is_well(Keepalive.parse(envelope))
@@ -404,9 +372,23 @@ class Gb28181Platform:
                 self._on_event(Told(code, envelope, subscribed))
             (self._faulty.discard if well else self._faulty.add)(code)
             return
-        if is_alarm(envelope) and not subscribed:
-            self._acknowledge_alarm(device, envelope)
         self._on_event(Told(code, envelope, subscribed))
+
+    def _alarm(self, event: RequestReceived, code: str, envelope: Envelope, *, subscribed: bool) -> None:
+        """Tell an alarm; a device that has sent it as a MESSAGE hears of that in one as well (GB-203)."""
+
+        def taken(kept: bool) -> None:
+            if event.transaction.answered:  # too late: the device has given up
+                return
+            self._answer(event.transaction, 200 if kept else 503, () if kept else [("Retry-After", "5")])
+            if kept and not subscribed:
+                self._acknowledge_alarm(self.device(code), envelope)
+
+        if self.settings.keeps_alarms:
+            self._on_event(Told(code, envelope, subscribed, taken))
+        else:
+            taken(True)
+            self._on_event(Told(code, envelope, subscribed))
 
     def _acknowledge_alarm(self, device: RemoteDevice, envelope: Envelope) -> None:
         body = AlarmAnswer(ok=True).serialize(

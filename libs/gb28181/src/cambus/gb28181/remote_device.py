@@ -146,6 +146,7 @@ class RemoteDevice:
         start: str | None = None,
         end: str | None = None,
         on_late: Callable[[CatalogResult], None] | None = None,
+        retry: bool = True,
     ) -> CatalogResult:
         """What is behind it, as far as it tells; asked again twice if nothing comes at all.
 
@@ -155,10 +156,11 @@ class RemoteDevice:
             start: only what was added since, in the device's time.
             end: only what was added until.
             on_late: called with the catalog anew when a part of it comes after the end.
+            retry: whether to ask again; False for those who do so themselves.
         """
         ask = catalogs.CatalogQuery(start, end)
         result = await self._catalog_once(ask, code or self.code, now, on_late)
-        for delay_s in self._times.catalog.retries_s:
+        for delay_s in self._times.catalog.retries_s if retry else ():
             if result.outcome is not Outcome.FAILED:
                 break
             await self._until_gone(asyncio.sleep(delay_s))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from cambus.gb28181.errors import DeviceOffline, GbError, Unreachable, Unsupported
+from cambus.gb28181.errors import DeviceOffline, GbError, Refused, Unreachable, Unsupported
 from cambus.gb28181.manscdp import catalog as catalogs
 from cambus.gb28181.manscdp.alarms import AlarmQuery
 from cambus.gb28181.manscdp.envelope import CONTENT_TYPE
@@ -28,6 +28,8 @@ REFRESH_AT: Final = 2 / 3
 UNSUPPORTED_S: Final = 24 * 3600.0
 RETRY_S: Final = 60.0
 _LEAST_REFRESH_S: Final = 5.0
+_AT_ONCE: Final = ("timeout", "deactivated")
+"""Why a device ends a subscription that may be made anew at once (RFC 6665 §4.1.3)."""
 _REFUSED_FOR_GOOD: Final = frozenset({405, 489, 501})
 
 
@@ -79,6 +81,11 @@ class Subscription:
         on_message: called with a NOTIFY in the dialog, which has to be answered.
         poll: called instead, now and then, where the device cannot be subscribed to; None for nothing.
         poll_s: how often.
+        unsupported: until when a topic is not asked for again, by the clock of the event loop; kept by whoever wants
+            that to outlive this subscription.
+
+    Attributes:
+        active: whether the device has granted it.
     """
 
     def __init__(
@@ -90,6 +97,7 @@ class Subscription:
         *,
         poll: Callable[[], None] | None = None,
         poll_s: float = 600.0,
+        unsupported: MutableMapping[Topic, float] | None = None,
     ) -> None:
         self.active = False
         self._platform = platform
@@ -98,31 +106,59 @@ class Subscription:
         self._on_message = on_message
         self._poll = poll
         self._poll_s = poll_s
+        self._unsupported = {} if unsupported is None else unsupported
+        self._ended = asyncio.Event()
+        self._at_once = False
         self._dialog: Dialog | None = None
         self._number = 0
 
     async def run(self) -> None:
         """Subscribe and refresh until cancelled; then end it."""
-        loop = asyncio.get_running_loop()
-        unsupported_until = 0.0
+        loop, topic = asyncio.get_running_loop(), self._wanted.topic
         try:
             while True:
-                if loop.time() < unsupported_until:
+                if loop.time() < self._unsupported.get(topic, 0.0):
                     await self._poll_once()
-                    continue
-                try:
-                    granted_s = await self._refresh()
-                except Unsupported:
-                    unsupported_until = loop.time() + UNSUPPORTED_S
-                    logger.info("a device knows no such subscription", extra=self._facts)
-                except GbError as error:
-                    self._drop()
-                    logger.info("a subscription failed", extra={**self._facts, "reason": error.text})
-                    await asyncio.sleep(RETRY_S)
                 else:
-                    await asyncio.sleep(max(granted_s * REFRESH_AT, _LEAST_REFRESH_S))
+                    await self._rest(await self._turn())
         finally:
             await self._end()
+
+    async def _turn(self) -> float:
+        """Subscribe, or go on; returns after how many seconds it is time again."""
+        known = self._dialog is not None
+        self._ended.clear()
+        try:
+            granted_s = await self._refresh()
+        except Unsupported:
+            self._drop()
+            now = asyncio.get_running_loop().time()
+            self._unsupported[self._wanted.topic] = now + UNSUPPORTED_S
+            logger.info("a device knows no such subscription", extra=self._facts)
+            return 0.0
+        except GbError as error:
+            self._drop()
+            logger.info("a subscription failed", extra={**self._facts, "reason": error.text})
+            return 0.0 if known and isinstance(error, Refused) else RETRY_S  # at once, in a dialog of its own
+        return max(granted_s * REFRESH_AT, _LEAST_REFRESH_S)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait; less if the device ends the subscription meanwhile."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            return
+        await asyncio.sleep(_LEAST_REFRESH_S if self._at_once else RETRY_S)
+
+    def _notified(self, event: RequestReceived) -> None:
+        """The device tells something, perhaps that the subscription is over."""
+        state = (event.request.headers.get("Subscription-State") or "").lower().replace(" ", "")
+        if state.startswith("terminated"):
+            self._drop()
+            self._at_once = any(f"reason={reason}" in state for reason in _AT_ONCE)
+            self._ended.set()
+        self._on_message(event)
 
     async def _poll_once(self) -> None:
         if self._poll is not None:
@@ -154,7 +190,7 @@ class Subscription:
         sn = platform.device(self._device).next_sn()
         request.body = self._wanted.body(sn, self._device, platform.charset_of(self._device))
         key = (request.call_id, request.from_tag, "")
-        platform.in_dialog(key, self._on_message, device=self._device)  # a NOTIFY may come before the 200
+        platform.in_dialog(key, self._notified, device=self._device)  # a NOTIFY may come before the 200
         try:
             response = await platform.endpoint.request(
                 request, binding.peer, timeout_s=platform.settings.times.query_s
@@ -174,7 +210,7 @@ class Subscription:
             raise failure
         if dialog is None:
             self._dialog = Dialog.called(request, response, binding.peer)
-            platform.in_dialog(self._dialog.key, self._on_message, device=self._device)
+            platform.in_dialog(self._dialog.key, self._notified, device=self._device)
         text = response.headers.get("Expires") or ""
         return float(text) if text.isdigit() and len(text) < 9 and int(text) else float(expires_s)
 

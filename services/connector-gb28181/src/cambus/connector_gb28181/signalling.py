@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from typing import Final, Protocol
 
 from cambus.bus.errors import BusError
@@ -18,7 +19,8 @@ from cambus.connector_gb28181.settings import Gb28181Settings
 from cambus.gb28181.accounts import Account, Enrolment
 from cambus.gb28181.binding import Binding
 from cambus.gb28181.media_session import MediaSessions, MediaSettings
-from cambus.gb28181.platform import Gb28181Platform, PlatformEvent, PlatformSettings, Told
+from cambus.gb28181.platform import Gb28181Platform, PlatformEvent, Told
+from cambus.gb28181.platform_settings import PlatformSettings
 from cambus.gb28181.registrar import (
     Bound,
     Denied,
@@ -37,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_S: Final = 1.0
 MAX_ACCOUNTS: Final = 65_536
+MAX_UNHEARD: Final = 64
+"""Reports of a device whose session is not up yet that are kept for it."""
 _ENROLMENTS: Final = {
     "refuse": Enrolment.DENY,
     "pending": Enrolment.PENDING,
@@ -95,6 +99,7 @@ class Signalling:
         self._enrolments = enrolments
         self._links: dict[str, GbLink] = {}
         self._listeners: dict[str, Listener] = {}
+        self._unheard: dict[str, deque[Told]] = {}
         self._accounts: dict[str, tuple[DeviceRecord, Credentials | None, Account]] = {}
         self._stopping = False
         self._registered = metrics.gauge("gb28181_registered", "Devices registered here")()
@@ -130,6 +135,7 @@ class Signalling:
             port=settings.gb28181_port,
             advertised=settings.gb28181_advertised,
             nonce_key=nonce_key,
+            keeps_alarms=True,
         )
 
     # --- life -------------------------------------------------------------------------------------------
@@ -168,8 +174,10 @@ class Signalling:
         """Have a session hear what its device says; None ends that."""
         if listener is None:
             self._listeners.pop(code, None)
-        else:
-            self._listeners[code] = listener
+            return
+        self._listeners[code] = listener
+        for told in self._unheard.pop(code, ()):
+            listener.told(told)
 
     # --- who may register -------------------------------------------------------------------------------
 
@@ -218,6 +226,8 @@ class Signalling:
         listener = self._listeners.get(told.device)
         if listener is not None:
             listener.told(told)
+        elif told.device in self._links:  # its session is about to be there
+            self._unheard.setdefault(told.device, deque(maxlen=MAX_UNHEARD)).append(told)
 
     def _online(self, event: Online) -> None:
         code = event.binding.code
@@ -254,6 +264,7 @@ class Signalling:
 
     def _offline(self, event: Offline) -> None:
         self.media.offline(event.code)
+        self._unheard.pop(event.code, None)
         link = self._links.pop(event.code, None)
         if link is not None:
             link.offline(event.reason)
@@ -286,6 +297,7 @@ class Signalling:
         """A session ended for a reason of ours: the device is to register anew, perhaps elsewhere."""
         if self._links.get(link.code) is link:
             del self._links[link.code]
+            self._unheard.pop(link.code, None)
             if not self._stopping:
                 self.platform.forget(link.code)
 

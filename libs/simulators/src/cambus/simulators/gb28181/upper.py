@@ -28,7 +28,8 @@ from cambus.gb28181.manscdp.records import RecordItem, RecordQuery
 from cambus.gb28181.media_order import SessionOrder
 from cambus.gb28181.media_session import MediaSessions
 from cambus.gb28181.media_settings import MediaSettings
-from cambus.gb28181.platform import Gb28181Platform, PlatformEvent, PlatformSettings, Told
+from cambus.gb28181.platform import Gb28181Platform, PlatformEvent, Told
+from cambus.gb28181.platform_settings import PlatformSettings
 from cambus.gb28181.registrar import RegistrarSettings
 from cambus.gb28181.remote_device import RemoteDevice
 from cambus.gb28181.subscriptions import Subscription, Topic, Wanted
