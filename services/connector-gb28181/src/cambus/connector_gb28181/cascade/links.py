@@ -182,6 +182,7 @@ class CascadeLinks:
                 task.result()
         finally:
             run.upper = None
+            upper.unregisters = not lease.lost.is_set()
             await end(*work)
             self._count()
             with suppress(BusError):

@@ -44,6 +44,7 @@ class UpperLink:
 
     Attributes:
         planned: set once it is known what the platform sees.
+        unregisters: whether it does when it ends; not where another replica may be registered by then.
         since: since when it is registered, or not.
         last_error: why it is not.
     """
@@ -55,6 +56,7 @@ class UpperLink:
         self.since = datetime.now(UTC)
         self.last_error = ""
         self.planned = asyncio.Event()
+        self.unregisters = True
         self._replica = replica
         self._on_change = on_change
         context.agent = Agent(
@@ -84,13 +86,13 @@ class UpperLink:
             await self._alarms.run()
         finally:
             self.sessions.end_all("withdrawn")
-            if self.registered:
+            if self.registered and self.unregisters:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LEAVE_S):
                         await self.watchers.end_all()
             context.tasks.cancel()
             await context.tasks.wait(LEAVE_S)
-            await context.agent.close()
+            await context.agent.close(unregister=self.unregisters)
 
     @property
     def registered(self) -> bool:

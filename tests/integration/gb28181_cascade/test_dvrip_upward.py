@@ -1,0 +1,121 @@
+"""A recorder of another protocol, through its real connector, as a part of a GB/T 28181 platform."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cascade_rig import OURS, Rig
+
+from cambus.bus.assets import ensure_assets
+from cambus.bus.connection import Bus
+from cambus.bus.kv import KeyValue
+from cambus.bus.sealing import KeyRing
+from cambus.bus.testing import NatsServer
+from cambus.connector.testing import RunningConnector
+from cambus.connector_dvrip.service import DvripConnector
+from cambus.connector_dvrip.settings import DvripSettings
+from cambus.gb28181 import ptz
+from cambus.gb28181.manscdp.control import DeviceControl
+from cambus.gb28181.manscdp.records import RecordQuery
+from cambus.gb28181.ptz import Move
+from cambus.gb28181.sdp import Purpose
+from cambus.gb28181.values import read_time, write_time
+from cambus.schemas.assets import KV_CREDENTIALS, KV_DEVICES
+from cambus.schemas.state.credentials import Credentials, SealedCredentials
+from cambus.schemas.state.devices import CredentialsRef, DeviceRecord
+from cambus.simulators.dvrip import ArchivePlan, DvripSimulator
+
+USER, PASSWORD, KEY = "admin", "c4nary-passw0rd", b"k" * 32
+
+
+@pytest.fixture(scope="module")
+def own_nats():
+    """A connector takes every device there is: these tests have a server of their own."""
+    with NatsServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def bus(own_nats, bus_settings):
+    settings = bus_settings.model_copy(update={"nats_url": own_nats.url})
+    async with await Bus.connect(settings, name="test") as made:
+        await ensure_assets(made)
+        yield made
+
+
+@pytest.fixture
+async def recorder(bus, own_nats, tmp_path, unique):
+    """A simulated recorder with two cameras, on the bus by its connector."""
+    key_file = tmp_path / "key"
+    key_file.write_bytes(KEY)
+    key_file.chmod(0o600)
+    plan = ArchivePlan(files=6, file_s=4)
+    settings = DvripSettings(
+        nats_url=own_nats.url,
+        instance="replica-1",
+        data_dir=tmp_path,
+        credentials_key_file=key_file,
+        reconnect_first_s=0.05,
+        live_linger_s=0.3,
+    )
+    async with DvripSimulator(user=USER, password=PASSWORD, channels=2, archive=plan, seed=1) as made:
+        await made.prepare()
+        sealed = KeyRing(KEY).seal(Credentials(username=USER, password=PASSWORD), "c")
+        await KeyValue(bus, KV_CREDENTIALS, SealedCredentials).put("c", sealed)
+        connector = RunningConnector(DvripConnector, settings)
+        await connector.start()
+        record = DeviceRecord(
+            id=f"nvr-{unique}",
+            protocol="dvrip",
+            address=f"127.0.0.1:{made.port}",
+            name="Yard",
+            credentials=CredentialsRef(name="c"),
+        )
+        await KeyValue(bus, KV_DEVICES, DeviceRecord).put(record.id, record)
+        made.id = record.id
+        yield made
+        await KeyValue(bus, KV_DEVICES, DeviceRecord).delete(record.id)
+        await connector.stop()
+
+
+@pytest.fixture
+async def rig(bus, unique):
+    made = Rig(bus, unique)
+    yield made
+    await made.close()
+
+
+async def test_a_recorder_of_another_make_is_seen_watched_moved_and_searched_from_above(rig, recorder):
+    upper = await rig.upper()
+    link = await rig.linked(upper)
+    codes = [await rig.code_of(link, recorder.id, number) for number in (None, 0, 1)]
+    assert [item.code for item in await upper.catalog(OURS)] == [OURS, *codes]
+
+    pictures = [await upper.play(OURS, code, transport="tcp-passive") for code in codes[1:]]
+    for watching in pictures:
+        await watching.wait_for(lambda watching=watching: watching.pictures >= 30, 60.0)
+        assert len(set(watching.decode())) == 1
+
+    looked_at = recorder.ptz(0)
+    turning = ptz.move(Move.RIGHT, pan_speed=128)
+    await upper.control(OURS, codes[1], DeviceControl(ptz=turning.hex()))
+    await rig.until(lambda: recorder.ptz(0) != looked_at)
+
+    now = datetime.now(UTC)
+    query = RecordQuery(write_time(now - timedelta(days=3)), write_time(now + timedelta(days=2)), type="all")
+    found = await upper.records(OURS, codes[1], query)
+    assert len(found) == 6
+
+
+async def test_its_recordings_are_played_above(rig, recorder):
+    upper = await rig.upper()
+    link = await rig.linked(upper)
+    code = await rig.code_of(link, recorder.id, 0)
+    now = datetime.now(UTC)
+    query = RecordQuery(write_time(now - timedelta(days=3)), write_time(now + timedelta(days=2)), type="all")
+    first = (await upper.records(OURS, code, query))[0]
+    start, end = (int(read_time(text).timestamp()) for text in (first.start, first.end))
+    watching = await upper.play(OURS, code, purpose=Purpose.PLAYBACK, transport="udp", start=start, end=end)
+    await watching.wait_for(lambda: watching.ending is not None, 60.0)
+    assert watching.ending == "finished"
+    assert watching.pictures >= 50
+    assert len(set(watching.decode())) == 1
