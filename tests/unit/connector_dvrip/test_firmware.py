@@ -6,7 +6,8 @@ import zipfile
 
 import pytest
 
-from cambus.connector_dvrip.firmware import FirmwareError, FirmwareFile
+from cambus.connector.firmware import FirmwareError
+from cambus.connector_dvrip.firmware import FirmwareFile
 
 
 class Store:

@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from cambus.bus.objects import ObjectStore
 from cambus.connector.context import DeviceContext
 from cambus.connector.errors import EndReason, SessionEnd
+from cambus.connector.upgrades import MarkBegun, OnState, Upgrades
 from cambus.connector_dvrip.address import parse_address
 from cambus.connector_dvrip.alarm_pump import AlarmPump
 from cambus.connector_dvrip.alarms import DeviceAlarms
@@ -22,7 +24,7 @@ from cambus.connector_dvrip.metrics import DvripMetrics
 from cambus.connector_dvrip.options import DvripOptions
 from cambus.connector_dvrip.session import DvripSession
 from cambus.connector_dvrip.survey import read_clock, survey
-from cambus.connector_dvrip.upgrades import Upgrades
+from cambus.connector_dvrip.upgrade_run import UpgradeRun
 from cambus.connector_dvrip.whereabouts import Claimed, Whereabouts
 from cambus.dvrip.errors import ConnectionLimit, DeviceError, DvripError
 from cambus.dvrip.events import EventStream
@@ -32,6 +34,8 @@ from cambus.dvrip.messages.system import Disk
 from cambus.dvrip.profile import Credentials as NativeCredentials
 from cambus.dvrip.profile import Topology
 from cambus.schemas.alarms import Severity
+from cambus.schemas.commands.upgrade import UpgradeStartRequest
+from cambus.schemas.errors import Conflict
 from cambus.schemas.state.credentials import Credentials
 from cambus.schemas.state.devices import DeviceRecord
 
@@ -114,7 +118,7 @@ class DvripDevice:
             zone=lambda: UTC_ZONE if self.session is None else self.session.zone,
             channels=lambda: 1 if self.session is None else self.session.facts.channels,
         )
-        self.upgrades = Upgrades(self)
+        self.upgrades = Upgrades(context, self._upgrade_run, may_begin=self._not_downloading)
 
     # --- sessions ---------------------------------------------------------------------------------------
 
@@ -320,6 +324,18 @@ class DvripDevice:
             self._up_since = None  # how long it is up says nothing about the one before
             text = f"another device answers: its serial number is {shown(serial, 64)}, it was {shown(before, 64)}"
             await self.context.events.exception("serial-changed", text)
+
+    # --- upgrades ---------------------------------------------------------------------------------------
+
+    def _upgrade_run(
+        self, request: UpgradeStartRequest, on_state: OnState, mark_begun: MarkBegun
+    ) -> UpgradeRun:
+        store = ObjectStore(self.context.bus, request.bucket)
+        return UpgradeRun(self, request, store, on_state=on_state, mark_begun=mark_begun)
+
+    def _not_downloading(self) -> None:
+        if self.session is not None and self.session.slot.holder is not None:
+            raise Conflict("the device is sending a download", reason="download-under-way")
 
     # --- restarts ---------------------------------------------------------------------------------------
 

@@ -6,13 +6,14 @@ the end packet on nothing is ever sent again: what the device says, and at last 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cambus.bus.errors import BusError
 from cambus.bus.objects import ObjectStore
-from cambus.connector_dvrip.firmware import FirmwareError, FirmwareFile
+from cambus.connector.firmware import FirmwareError
+from cambus.connector.upgrades import MarkBegun, OnState, UpgradeEnd
+from cambus.connector_dvrip.firmware import FirmwareFile
 from cambus.dvrip.errors import DvripError, Refused, RequestTimeout
 from cambus.dvrip.messages.upgrade import UpgradeResult
 from cambus.dvrip.operations.upgrade import UpgradeError, UpgradePhase, UpgradeProgress
@@ -34,21 +35,6 @@ _REASONS: Final = {
     UpgradeResult.FAILED: "device-failed",
 }
 
-OnState = Callable[[UpgradeState, float | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class UpgradeEnd:
-    """How an upgrade ended; the fields of `upgrade.finished`."""
-
-    state: UpgradeState
-    version_before: str
-    version_after: str | None = None
-    reason: str = ""
-    text: str = ""
-    device_code: str | None = None
-    image_sent: bool = False
-
 
 class UpgradeRun:
     """Carries one upgrade out.
@@ -61,6 +47,8 @@ class UpgradeRun:
         mark_begun: writes down that the image is about to go out; raises if that can not be written.
     """
 
+    resumable = False  # the device takes the image over the session: without that it is gone
+
     def __init__(
         self,
         device: "DvripDevice",
@@ -68,7 +56,7 @@ class UpgradeRun:
         store: ObjectStore,
         *,
         on_state: OnState,
-        mark_begun: Callable[[], Awaitable[None]],
+        mark_begun: MarkBegun,
     ) -> None:
         self._device = device
         self._request = request
