@@ -24,6 +24,7 @@ from cambus.schemas.state.devices import DeviceRecord
 logger = logging.getLogger(__name__)
 
 AT_A_TIME: Final = 32
+RETRY_S: Final = 1.0
 MAX_REFUSED: Final = 1024
 STOPPING: Final = "this replica stops"
 REFUSED_AGAIN_S: Final = 60.0
@@ -44,9 +45,12 @@ class Inbound:
         fleet: has the units.
         holds: says who has which device.
         around: what all devices share.
+        patient: while NATS is away, keep those that come until they can be held; else hang up, for there may be another
+            replica that can.
     """
 
-    def __init__(self, fleet: Fleet, holds: Holds, around: Surroundings) -> None:
+    def __init__(self, fleet: Fleet, holds: Holds, around: Surroundings, *, patient: bool = False) -> None:
+        self._patient = patient
         self._fleet = fleet
         self._holds = holds
         self._around = around
@@ -144,7 +148,11 @@ class Inbound:
             return
         except BusError as error:
             logger.warning("device not taken in", extra={"device": device, "reason": str(error)})
-            arrival.link.end("the device could not be held")
+            if not self._patient:
+                arrival.link.end("the device could not be held")
+            elif not self._closed:
+                await asyncio.sleep(RETRY_S)
+                self._arrivals.setdefault(device, arrival)
             return
         visit = Visit(arrival.link, arrival.credentials, arrival.at, epoch, replaces)
         if self._closed or not await self._fleet.visited(device, visit):

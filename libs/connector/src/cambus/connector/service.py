@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from abc import abstractmethod
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from cambus.bus.errors import BusError
 from cambus.bus.events import EventPublisher
@@ -38,7 +38,13 @@ SYNCED: Final = "device records"
 
 
 class ConnectorService(Service[SettingsT]):
-    """A connector. Derive it, name it (`connector-<protocol>`), and give it a driver."""
+    """A connector. Derive it, name it (`connector-<protocol>`), and give it a driver.
+
+    Attributes:
+        patient: whether devices that come while NATS is away are kept until it is back.
+    """
+
+    patient: ClassVar[bool] = False
 
     def __init__(self, runtime: Runtime[SettingsT]) -> None:
         super().__init__(runtime)
@@ -81,7 +87,7 @@ class ConnectorService(Service[SettingsT]):
         )
         self.holds = Holds(bus, self.leases, protocol, self._hold_changed)
         self.fleet = Fleet(self.driver, self.around, self.holds, valid=self._valid, on_shards=self._wake)
-        self.inbound = Inbound(self.fleet, self.holds, self.around)
+        self.inbound = Inbound(self.fleet, self.holds, self.around, patient=self.patient)
         self.knocks = Knocks(bus, protocol, settings.instance, metrics)
         self.ownership = Ownership(
             self.leases, self.members, protocol, self.fleet, ttl_s=settings.lease_ttl_s

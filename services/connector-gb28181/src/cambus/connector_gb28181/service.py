@@ -28,6 +28,7 @@ class Gb28181Connector(ConnectorService[Gb28181Settings]):
 
     name = "connector-gb28181"
     summary = "Puts GB/T 28181 cameras and recorders on the Cambus bus."
+    patient = True
     driver: Gb28181Driver
     hub: Hub
     signalling: Signalling
