@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[3]
 README = (ROOT / "libs/simulators/README.md").read_text(encoding="utf-8")
 TESTS = "\n".join(
     each.read_text(encoding="utf-8")
-    for each in (ROOT / "tests/integration/simulators_gb28181").glob("test_*.py")
+    for folder in ("simulators_gb28181", "gb28181_media")
+    for each in (ROOT / "tests/integration" / folder).glob("test_*.py")
 )
 NAMES = [name for name, *_ in Quirks.describe()]
 

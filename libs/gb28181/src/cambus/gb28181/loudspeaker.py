@@ -12,6 +12,7 @@ from cambus.gb28181.errors import MediaError
 from cambus.gb28181.invitation import follow
 from cambus.gb28181.media_port import CONNECT_TRIES, connect_media
 from cambus.gb28181.media_settings import MediaSettings, usable
+from cambus.gb28181.media_wish import G711
 from cambus.gb28181.open_dialog import say_bye
 from cambus.gb28181.platform import Gb28181Platform
 from cambus.gb28181.sdp import Description, Setup
@@ -160,7 +161,7 @@ class Loudspeaker:
             direction="sendonly",
             setup=self._setup,
             ssrc=self._packets.ssrc,
-            wanted="v/////a/1/8/1",
+            wanted=str(G711),
         )
         headers = [("Contact", platform.contact(self._event.peer)), ("Content-Type", sdp.CONTENT_TYPE)]
         response = platform.endpoint.respond(transaction, 200, headers=headers, body=answer.serialize())

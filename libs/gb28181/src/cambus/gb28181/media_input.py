@@ -18,6 +18,11 @@ from cambus.media.rtp_receiver import RtpReceiver, RtpRun
 SILENT_S: Final = 2.0
 """A sender that has been silent for so long may go on under another SSRC."""
 
+SETTLE_S: Final = 0.15
+"""Longer than a packet is waited for: what has not come then does not come."""
+_MOST_ROUNDS: Final = 400
+"""A device that goes on sending after the end is waited for no longer than a minute."""
+
 
 @dataclass(slots=True)
 class Latch:
@@ -68,12 +73,14 @@ class MediaInput:
     Attributes:
         last_at: when something of the session last came, by the event loop's clock; None before the first.
         failure: why nothing more will come; None while it may.
+        held: whether its connection is not read for now.
         order: counts of packets that came twice, late or not at all.
     """
 
     def __init__(self, on_units: Callable[[list[StreamUnit]], None], latch: Latch) -> None:
         self.last_at: float | None = None
         self.failure: MediaError | None = None
+        self.held = False
         self.latch = latch
         self._on_units = on_units
         self._receiver = RtpReceiver(self._takes)
@@ -121,6 +128,15 @@ class MediaInput:
     async def started(self) -> None:
         """Wait for the first packet of the session."""
         await self._started.wait()
+
+    async def settle(self) -> None:
+        """The device says that this was all: wait for what is still on its way, and give out what is left."""
+        seen, rounds = -1, 0
+        while self.held or (seen != self.packets and rounds < _MOST_ROUNDS):
+            seen, rounds = self.packets, rounds + 1
+            await asyncio.sleep(SETTLE_S)
+        if not self._closed and (units := self._router.flush(self._loop.time())):
+            self._on_units(units)
 
     def close(self) -> None:
         """Take nothing more."""

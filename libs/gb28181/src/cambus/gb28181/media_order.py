@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal
+from typing import Literal
 
 from cambus.gb28181 import sdp
 from cambus.gb28181.errors import OutOfRange
+from cambus.gb28181.media_wish import G711
 from cambus.gb28181.sdp import Description, Purpose
 from cambus.gb28181.ssrc import write_y
 from cambus.gb28181.subject import Subject
 from cambus.gb28181.versions import Version
 
 Transport = Literal["udp", "tcp-passive", "tcp-active"]
-_TALK_FORMAT: Final = "v/////a/1/8/1"
 
 
 class StreamDialect(Enum):
@@ -147,7 +147,7 @@ class SessionOrder:
             start=self.start,
             end=self.end,
             ssrc=ssrc,
-            wanted=_TALK_FORMAT if talk else "",
+            wanted=str(G711) if talk else "",
             download_speed=self.speed if self.purpose is Purpose.DOWNLOAD else None,
             extra=(*((line,) if line is not None else ()), *self.attributes),
         )

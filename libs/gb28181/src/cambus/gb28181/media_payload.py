@@ -104,6 +104,10 @@ class PayloadRouter:
         for track in self._tracks.values():
             track.lost()
 
+    def flush(self, now: float) -> list[StreamUnit]:
+        """The stream has ended: what is left of it."""
+        return [unit for track in self._tracks.values() for unit in track.flush(now)]
+
     def _find_track(self, run: RtpRun) -> Track | None:
         """What reads a payload type; None while one cannot tell: we may have come in the middle of a frame."""
         number, payload = run.payload_type, next(filter(None, run.payloads), b"")

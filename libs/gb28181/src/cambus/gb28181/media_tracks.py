@@ -9,8 +9,8 @@ from cambus.gb28181.media_clock import TICKS, MediaClock, TimeBase, TrackClock
 from cambus.media.frame import Codec
 from cambus.media.mpegps import ProgramStreamDemuxer, StreamUnit, Unwrapper
 from cambus.media.mpegts import TransportStreamDemuxer
-from cambus.media.nal_depacketizer import NalDepacketizer
-from cambus.media.rtp_frames import FrameJoiner
+from cambus.media.nal_depacketizer import AccessUnit, NalDepacketizer
+from cambus.media.rtp_frames import FrameJoiner, RtpFrame
 from cambus.media.rtp_input import RtpPacket
 from cambus.media.rtp_receiver import RtpRun
 
@@ -30,6 +30,9 @@ class Track(Protocol):
     def lost(self) -> None:
         """Packets are missing here."""
 
+    def flush(self, now: float) -> list[StreamUnit]:
+        """The stream has ended: what is left of it."""
+
 
 class ProgramTrack:
     """A program stream, or a transport stream in its place.
@@ -46,6 +49,7 @@ class ProgramTrack:
         self._session = session
         self._joiner = FrameJoiner()
         self._unwrap = Unwrapper(32)
+        self._timestamp = 0
         base = TimeBase(session)
         self._pictures = TrackClock(base)
         self._sound = TrackClock(base)
@@ -54,11 +58,23 @@ class ProgramTrack:
         """Take packets; work is done once for each frame."""
         found: list[StreamUnit] = []
         for frame in self._joiner.push(run):
-            units = self.demuxer.feed(frame.payload, frame.timestamp, complete=frame.complete)
-            if units:
-                rtp = self._unwrap(frame.timestamp)
-                found += [self._timed(unit, rtp, now) for unit in units]
+            found += self._fed(frame, now)
         return found
+
+    def flush(self, now: float) -> list[StreamUnit]:
+        """What is left."""
+        found: list[StreamUnit] = []
+        for frame in self._joiner.flush():
+            found += self._fed(frame, now)
+        return found + self._fed(RtpFrame(self._timestamp, b"", complete=True), now)
+
+    def _fed(self, frame: RtpFrame, now: float) -> list[StreamUnit]:
+        self._timestamp = frame.timestamp
+        units = self.demuxer.feed(frame.payload, frame.timestamp, complete=frame.complete)
+        if not units:
+            return units
+        rtp = self._unwrap(frame.timestamp)
+        return [self._timed(unit, rtp, now) for unit in units]
 
     def _timed(self, unit: StreamUnit, rtp: int, now: float) -> StreamUnit:
         if unit.codec.is_audio:
@@ -97,13 +113,18 @@ class PictureTrack:
         for number, payload in enumerate(run.payloads):
             marker = run.marker and number == last
             packet = RtpPacket(run.payload_type, marker, 0, run.timestamp, 0, payload)
-            for unit in self._depacketizer.push(packet):
-                rtp = self._unwrap(unit.timestamp)
-                self._session.saw(rtp)
-                time = self._clock(None, rtp, now)
-                codec = self._depacketizer.codec
-                found.append(StreamUnit(codec, 0, unit.payload, time, unit.discontinuity))
+            found += [self._timed(unit, now) for unit in self._depacketizer.push(packet)]
         return found
+
+    def flush(self, now: float) -> list[StreamUnit]:
+        """What is left."""
+        return [self._timed(unit, now) for unit in self._depacketizer.flush()]
+
+    def _timed(self, unit: AccessUnit, now: float) -> StreamUnit:
+        rtp = self._unwrap(unit.timestamp)
+        self._session.saw(rtp)
+        time = self._clock(None, rtp, now)
+        return StreamUnit(self._depacketizer.codec, 0, unit.payload, time, unit.discontinuity)
 
     def lost(self) -> None:
         """The picture under way is dropped."""
@@ -128,8 +149,15 @@ class ElementaryTrack:
 
     def push(self, run: RtpRun, now: float) -> list[StreamUnit]:
         """Take packets; a frame of them is a picture."""
+        return self._timed(self._joiner.push(run), now)
+
+    def flush(self, now: float) -> list[StreamUnit]:
+        """What is left."""
+        return self._timed(self._joiner.flush(), now)
+
+    def _timed(self, frames: list[RtpFrame], now: float) -> list[StreamUnit]:
         found = []
-        for frame in self._joiner.push(run):
+        for frame in frames:
             if not frame.payload.startswith(b"\x00\x00"):
                 continue  # the rest of a picture whose beginning was lost
             rtp = self._unwrap(frame.timestamp)
@@ -174,6 +202,10 @@ class SoundTrack:
 
     def lost(self) -> None:
         """What is missing is silence."""
+
+    def flush(self, now: float) -> list[StreamUnit]:  # noqa: ARG002 - nothing is ever held back
+        """Nothing is left."""
+        return []
 
 
 class AacTrack(SoundTrack):

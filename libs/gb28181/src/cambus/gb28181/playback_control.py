@@ -43,7 +43,7 @@ class PlaybackControl:
         self._device = device
         self._dialog = dialog
         self._order = order
-        self._cseq = FIRST_CSEQ if order.legacy_control else 0
+        self._cseq = FIRST_CSEQ - 1 if order.legacy_control else 0
         self._in_turn = asyncio.Lock()
 
     async def pause(self) -> None:

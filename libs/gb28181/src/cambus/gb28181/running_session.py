@@ -67,7 +67,6 @@ class MediaSession:
         media: what comes in, and counts of it.
         ssrc: what we gave it.
         control: commands to a playback.
-        held: whether its connection is not read for now.
     """
 
     def __init__(
@@ -85,7 +84,6 @@ class MediaSession:
         self.media = way.media
         self.answer = answer
         self.ssrc = way.ssrc
-        self.held = False
         self._owner = owner
         self._platform = owner.platform
         self._way = way
@@ -139,13 +137,14 @@ class MediaSession:
         while not self._ended.is_set():
             if self.media.failure is not None:
                 raise self.media.failure
-            if self.paused or self.held:
+            if self.paused or self.media.held:
                 since = loop.time()
             last, now = self.media.last_at, loop.time()
             if last is None and now - since > times.first_media_s:
                 raise MediaError("no-media", f"no media came within {times.first_media_s:g} s")
             if last is not None and now - max(last, since) > times.media_loss_s:
                 if self.order.history:
+                    await self.media.settle()
                     self._came_to_an_end()
                     return
                 raise MediaError("media-lost", f"no media came for {times.media_loss_s:g} s")
@@ -154,6 +153,8 @@ class MediaSession:
                     await self._ended.wait()
             except TimeoutError:
                 continue
+        if self.order.history and self._reason in {"bye", "finished"}:
+            await self.media.settle()
         if self.order.history and self._reason == "bye":
             self._came_to_an_end()
         elif self._reason != "finished":
@@ -223,7 +224,7 @@ class MediaSession:
 
     def hold(self, *, held: bool) -> None:
         """Take no more of what comes over TCP, or go on: a device that sends faster than is read has to wait."""
-        self.held = held
+        self.media.held = held
         self._way.hold(held=held)
 
     def send(self, packet: bytes) -> bool:

@@ -79,10 +79,11 @@ class SsrcPool:
         """
         fresh = self._fresh[history]
         resting = self._resting[history]
-        if fresh < self._size:
+        rested = bool(resting) and now - resting[0][0] >= self._quarantine_s
+        if fresh < self._size and not (rested and len(resting) >= POOL):
             self._fresh[history] = fresh + self._step
             number = fresh
-        elif resting and now - resting[0][0] >= self._quarantine_s:
+        elif rested:
             number = resting.popleft()[1]
         else:
             raise MediaError("ssrc-exhausted", f"all {self._size // self._step} session numbers are in use")

@@ -78,6 +78,13 @@ class NalDepacketizer:
         self._damaged = True
         self._open = False
 
+    def flush(self) -> list[AccessUnit]:
+        """The stream has ended: what is left of it."""
+        found: list[AccessUnit] = []
+        if self._parts and not self._open:
+            self._end(found)
+        return found
+
     def _h264(self, payload: bytes) -> None:
         if not payload:
             return

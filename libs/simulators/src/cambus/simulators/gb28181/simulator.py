@@ -231,9 +231,9 @@ class Gb28181Simulator:
             finally:
                 self.changed()
 
-        task = asyncio.get_running_loop().create_task(run())
-        self._tasks.add(task)
+        self._tasks.add(task := asyncio.get_running_loop().create_task(run()))
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # of one cancelled before its first step, nobody would
         return task
 
     # --- looking into it --------------------------------------------------------------------------------
