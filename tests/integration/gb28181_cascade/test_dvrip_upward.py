@@ -19,6 +19,7 @@ from cambus.gb28181.manscdp.records import RecordQuery
 from cambus.gb28181.ptz import Move
 from cambus.gb28181.sdp import Purpose
 from cambus.gb28181.values import read_time, write_time
+from cambus.media.nal import iter_nal_units
 from cambus.schemas.assets import KV_CREDENTIALS, KV_DEVICES
 from cambus.schemas.state.credentials import Credentials, SealedCredentials
 from cambus.schemas.state.devices import CredentialsRef, DeviceRecord
@@ -106,16 +107,48 @@ async def test_a_recorder_of_another_make_is_seen_watched_moved_and_searched_fro
     assert len(found) == 6
 
 
+async def first_recording(upper, code):
+    """From when until when it is, UNIX seconds."""
+    now = datetime.now(UTC)
+    query = RecordQuery(write_time(now - timedelta(days=3)), write_time(now + timedelta(days=2)), type="all")
+    first = (await upper.records(OURS, code, query))[0]
+    return {name: int(read_time(getattr(first, name)).timestamp()) for name in ("start", "end")}
+
+
 async def test_its_recordings_are_played_above(rig, recorder):
     upper = await rig.upper()
     link = await rig.linked(upper)
     code = await rig.code_of(link, recorder.id, 0)
-    now = datetime.now(UTC)
-    query = RecordQuery(write_time(now - timedelta(days=3)), write_time(now + timedelta(days=2)), type="all")
-    first = (await upper.records(OURS, code, query))[0]
-    start, end = (int(read_time(text).timestamp()) for text in (first.start, first.end))
-    watching = await upper.play(OURS, code, purpose=Purpose.PLAYBACK, transport="udp", start=start, end=end)
+    span = await first_recording(upper, code)
+    watching = await upper.play(OURS, code, purpose=Purpose.PLAYBACK, transport="udp", **span)
     await watching.wait_for(lambda: watching.ending is not None, 60.0)
     assert watching.ending == "finished"
     assert watching.pictures >= 50
     assert len(set(watching.decode())) == 1
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp-passive"])
+async def test_its_recordings_are_fetched_above_and_nothing_is_lost(rig, recorder, transport):
+    upper = await rig.upper()
+    link = await rig.linked(upper)
+    code = await rig.code_of(link, recorder.id, 0)
+    span = await first_recording(upper, code)
+    watching = await upper.play(
+        OURS, code, purpose=Purpose.DOWNLOAD, transport=transport, download_speed=8, **span
+    )
+    await watching.wait_for(lambda: watching.ending is not None, 60.0)
+    loop = recorder.device.loop_of(recorder.device.recordings(0, 0, "h264")[0])
+    sent = [loop.unit(index).data for index in range(4 * 25)]
+    assert watching.ending == "finished"
+    assert watching.gaps == 0
+    assert [slices(unit.payload) for unit in watching.units if not unit.codec.is_audio] == [
+        slices(unit) for unit in sent
+    ]
+    assert len(watching.decode()) == len(sent)
+    await watching.close()
+    await rig.until(lambda: not rig.held(link).sessions.open)
+
+
+def slices(access_unit):
+    """The NAL units of a picture but its parameter sets, which may be repeated anywhere."""
+    return [unit for unit in iter_nal_units(access_unit) if unit[0] & 0x1F in {1, 5}]

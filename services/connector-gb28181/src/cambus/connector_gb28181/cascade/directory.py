@@ -103,7 +103,8 @@ class Directory:
             seen.more = []
         elif presence.online and (before is None or before.session != presence.session or not seen.more):
             self._asking.spawn(self._ask(device, seen, presence))
-        self._changed(device)
+        if _shown(before) != _shown(presence):
+            self._changed(device)
 
     async def _ask(self, device: str, seen: Seen, presence: Presence) -> None:
         """Fetch the channels a presence has no room for."""
@@ -129,3 +130,11 @@ class Directory:
             del self.devices[device]
         if self.synced.is_set():
             self._on_change()
+
+
+def _shown(presence: Presence | None) -> tuple[object, ...]:
+    """What of a presence a platform sees; when a device was last heard changes all the time."""
+    if presence is None:
+        return ()
+    facts = (presence.online, presence.protocol, presence.vendor, presence.model, presence.software_version)
+    return (*facts, presence.channels_total, presence.channels)

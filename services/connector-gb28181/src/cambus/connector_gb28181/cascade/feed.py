@@ -64,13 +64,25 @@ class Feed:
             return
         if frame is None:
             return
-        self.last_at = asyncio.get_running_loop().time()
         if frame.end:
             self._on_end()
         elif self._gate.accept(frame):
-            self._take(frame)
+            self.take(frame)
+        else:
+            self.last_at = asyncio.get_running_loop().time()
 
-    def _take(self, frame: Frame) -> None:
+    @property
+    def congested(self) -> bool:
+        """Whether the receiver reads too slowly for more to be sent now."""
+        return self._output.congested
+
+    def end(self) -> None:
+        """There are no more frames."""
+        self._on_end()
+
+    def take(self, frame: Frame) -> None:
+        """Send a frame, nothing before it being missing."""
+        self.last_at = asyncio.get_running_loop().time()
         if frame.kind is Kind.AUDIO_CONFIG:
             self._configure(frame.payload)
         elif frame.kind is Kind.VIDEO and self._sending:

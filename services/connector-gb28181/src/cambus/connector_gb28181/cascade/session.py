@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 BYE_TIMEOUT_S: Final = 4.0
 SAY_TIMEOUT_S: Final = 8.0
 LOOK_S: Final = 0.5
+DRAIN_S: Final = 10.0
+"""How long what was sent may take to leave, before its end is told: that hangs up."""
+DRAIN_LOOK_S: Final = 0.02
 _STATUS: Final = {
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.OFFLINE: 480,
@@ -119,7 +122,8 @@ class Session:
         try:
             subject = await source.open()
             await output.open()
-            close = (await self._context.bus.subscribe(subject, feed.receive)).close
+            if subject is not None:
+                close = (await self._context.bus.subscribe(subject, feed.receive)).close
             if self.ending is None:
                 self._accept(output)
                 await self._send(output, feed, source)
@@ -198,10 +202,10 @@ class Session:
         await output.connect()
         feed.start()
         feed.last_at = asyncio.get_running_loop().time()
-        await source.begin()
+        await source.begin(feed)
         while not self._over.is_set():
             if self._finished.is_set():
-                await self._end_of_recording()
+                await self._end_of_recording(output)
                 return
             idle_s = asyncio.get_running_loop().time() - (feed.last_at or 0.0)
             if feed.unsupported is not None or (
@@ -223,11 +227,15 @@ class Session:
                 task.cancel()
         return not self._over.is_set()
 
-    async def _end_of_recording(self) -> None:
+    async def _end_of_recording(self, output: MediaOutput) -> None:
         """Say so, and give the platform time to hang up (GB-245); a live stream just ends."""
         if self.purpose is Purpose.PLAY:
             self.over("source-lost")
             return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                while not output.drained:  # noqa: ASYNC110 - a transport tells nobody but its protocol
+                    await asyncio.sleep(DRAIN_LOOK_S)
         body = self._context.body(MediaStatus(MEDIA_END), None, self.node.code)
         request = self._dialog.request("MESSAGE", headers=[("Content-Type", CONTENT_TYPE)], body=body)
         with suppress(SipError):

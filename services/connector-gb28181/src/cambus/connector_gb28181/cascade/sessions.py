@@ -8,6 +8,7 @@ import secrets
 from typing import Final
 
 from cambus.connector_gb28181.cascade.context import LinkContext
+from cambus.connector_gb28181.cascade.downloads import DownloadSource
 from cambus.connector_gb28181.cascade.nodes import Node
 from cambus.connector_gb28181.cascade.session import Session, may_receive
 from cambus.connector_gb28181.cascade.sources import LiveSource, RecordingSource, Source, stream_of
@@ -111,6 +112,8 @@ class Sessions:
             return LiveSource(
                 context, node, stream_of(offer, node), claimant, lambda: session.over("source-lost")
             )
+        if session.purpose is Purpose.DOWNLOAD:
+            return DownloadSource(context, node, offer, claimant, lambda: session.over("source-lost"))
         return RecordingSource(context, node, offer, claimant)
 
     # --- which replace which ----------------------------------------------------------------------------

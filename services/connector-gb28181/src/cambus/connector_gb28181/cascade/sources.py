@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from cambus.bus.live_claim import LiveClaim
 from cambus.bus.tasks import end
 from cambus.connector_gb28181.cascade.context import LinkContext
+from cambus.connector_gb28181.cascade.feed import Feed
 from cambus.connector_gb28181.cascade.nodes import Node
 from cambus.gb28181.mansrtsp import Answer, Control
 from cambus.gb28181.sdp import Description
@@ -25,7 +26,7 @@ TOUCH_S: Final = 1.5
 """Between touches of a playback: a third of the shortest life one can have."""
 STOP_TIMEOUT_S: Final = 3.0
 MAX_SPAN_S: Final = 7 * 86_400
-_REFUSED: Final = Answer(451, "Parameter Not Understood")
+REFUSED: Final = Answer(451, "Parameter Not Understood")
 _FAILED: Final = Answer(500, "Internal Server Error")
 _SUB_LINES: Final = ("a=streamprofile:1", "a=stream:1", "a=streammode:sub", "a=streamnumber:1")
 
@@ -37,10 +38,10 @@ class Source(Protocol):
     def paused(self) -> bool:
         """Whether no frames are to be expected."""
 
-    async def open(self) -> str:
-        """Get it ready; the subject its frames will come on. Raises CambusError."""
+    async def open(self) -> str | None:
+        """Get it ready; the subject its frames will come on, None if it feeds them itself. Raises CambusError."""
 
-    async def begin(self) -> None:
+    async def begin(self, feed: Feed) -> None:
         """The receiver is there."""
 
     async def obey(self, control: Control) -> Answer:
@@ -103,7 +104,7 @@ class LiveSource:
         node = self._node
         return subjects.media_subject(node.device or "", node.channel or 0, self._stream)
 
-    async def begin(self) -> None:
+    async def begin(self, feed: Feed) -> None:  # noqa: ARG002 - it is fed by the bus
         """Pictures begin with a keyframe: have one made."""
         request = live.LiveKeyframeRequest(channel=self._node.channel or 0, stream=self._stream)
         with suppress(CambusError):  # the next one comes by itself
@@ -111,7 +112,7 @@ class LiveSource:
 
     async def obey(self, control: Control) -> Answer:  # noqa: ARG002 - there is nothing to control
         """Live is live."""
-        return _REFUSED
+        return REFUSED
 
     async def close(self) -> None:
         """Give the claim up."""
@@ -162,7 +163,7 @@ class RecordingSource:
         self._session = await self._context.call(self._node, recording.PLAY, request)
         return self._session.subject
 
-    async def begin(self) -> None:
+    async def begin(self, feed: Feed) -> None:  # noqa: ARG002 - it is fed by the bus
         """The first touch begins it, and more keep it."""
         await self._call(recording.TOUCH, self._name())
         self._touching = asyncio.create_task(self._touch(), name="cascade playback")
@@ -189,7 +190,7 @@ class RecordingSource:
                 return Answer()
             return await self._play(control)
         except CambusError as error:
-            return _FAILED if error.retryable else _REFUSED
+            return _FAILED if error.retryable else REFUSED
 
     async def _play(self, control: Control) -> Answer:
         start, scale, told = control.start_s, control.scale, None
@@ -203,7 +204,7 @@ class RecordingSource:
             await self._call(recording.SEEK, recording.RecordingSeekRequest(session=name, at=at))
         if scale:
             if abs(scale) > 16:
-                return _REFUSED
+                return REFUSED
             request = recording.RecordingSpeedRequest(session=self._name().session, speed=scale)
             reply: recording.RecordingSpeedReply = await self._call(recording.SPEED, request)
             told = reply.speed if reply.speed != scale else None

@@ -233,11 +233,11 @@ class Watchers:
 
     def wanting(self, topic: str, node: Node) -> list[Watcher]:
         """The subscriptions to something of a node."""
-        return [
-            each
-            for each in self.active.values()
-            if each.topic == topic and any(node.code == one.code for one in self._below(each))
-        ]
+        return [each for each in self.active.values() if each.topic == topic and self._covers(each, node)]
+
+    def _covers(self, watcher: Watcher, node: Node) -> bool:
+        everything = watcher.code == self._context.link.code
+        return everything or any(node.code == each.code for each in self._below(watcher))
 
     def _below(self, watcher: Watcher) -> list[Node]:
         if watcher.code == self._context.link.code:
