@@ -97,13 +97,13 @@ def test_limits_can_be_set():
     assert (door.admitted(100, "REGISTER"), door.admitted(100)) == (7, 3)
 
 
-def test_registrations_and_signs_of_life_overtake_everything_else():
+def test_signs_of_life_overtake_registrations_and_both_everything_else():
     backlog = Backlog(AdmissionSettings())
-    kinds = [("MESSAGE", PART), ("NOTIFY", PART), ("MESSAGE", ALIVE), ("BYE", b""), ("REGISTER", b"")]
+    kinds = [("MESSAGE", PART), ("NOTIFY", PART), ("REGISTER", b""), ("BYE", b""), ("MESSAGE", ALIVE)]
     events = [waiting(method, number, body=body) for number, (method, body) in enumerate(kinds)]
     for event in events:
         backlog.put(event)
-    assert [backlog.take() for _ in range(6)] == [events[2], events[4], events[0], events[1], events[3], None]
+    assert [backlog.take() for _ in range(6)] == [events[4], events[2], events[0], events[1], events[3], None]
     assert len(backlog) == 0
 
 
@@ -125,8 +125,10 @@ def test_the_line_is_closed_first_to_those_who_have_yet_to_prove_themselves():
     for number in range(2):
         backlog.put(waiting("REGISTER", number))
         backlog.put(waiting("MESSAGE", number, body=PART))
+        backlog.put(waiting("MESSAGE", number, body=ALIVE))
+        backlog.put(waiting("MESSAGE", number, body=ALIVE))
     assert [backlog.has_room(each) for each in (new, proven, alive, part)] == [False] * 4
-    for _ in range(3):
+    for _ in range(4 + 3):
         backlog.take()
     assert [backlog.has_room(each) for each in (new, proven, alive, part)] == [True, True, True, False]
 

@@ -1,8 +1,8 @@
 """What is let in, in which order, and what is turned away, without sockets (GB-260 to GB-262, GB-272, GB-275).
 
-A source may register, and before it has, say little else. What is let in waits in one line, in which registrations
-and signs of life overtake all other work; a line that is too long is closed, first to those who have yet to prove
-themselves. Those it is closed to hear 503 and when to come back.
+A source may register, and before it has, say little else. What is let in waits in one line, in which signs of life
+overtake registrations, and both all other work; a line that is too long is closed, first to those who have yet to
+prove themselves. Those it is closed to hear 503 and when to come back.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
 
 from cambus.sip.connections import MAX_CONNECTIONS_PER_HOST, MESSAGE_TIMEOUT_S, Limits
@@ -33,9 +34,9 @@ class AdmissionSettings:
     Attributes:
         registers_per_s: REGISTER requests of one address: whole sites stand behind one NAT.
         others_per_s: all other requests of one address that come from where no device is registered.
-        waiting: requests of either rank that may wait; for registrations that prove themselves, and for signs of
-            life, there is room for twice as many.
-        waiting_bytes: bodies of those that may wait.
+        waiting: requests of each rank that may wait; for registrations that prove themselves, and for signs of life,
+            there is room for twice as many.
+        waiting_bytes: bodies of those of the last rank.
         slice_s: how long requests are worked on before sockets are read again.
         connections_per_source: TCP connections of one address.
         message_timeout_s: how long a TCP peer may take for a head.
@@ -78,8 +79,25 @@ class RateLimiter:
         return allowed
 
 
+class Rank(IntEnum):
+    """What goes first."""
+
+    ALIVE = 0
+    """A sign of life: it costs next to nothing, and a device that waits for its answer in vain goes away."""
+    REGISTER = 1
+    OTHER = 2
+
+    @classmethod
+    def of(cls, request: Request) -> Rank:
+        """The rank of a request."""
+        if request.method == "REGISTER":
+            return cls.REGISTER
+        short = len(request.body) <= _SHORT_BODY
+        return cls.ALIVE if short and b"keepalive" in request.body.lower() else cls.OTHER
+
+
 class Backlog:
-    """Requests that wait for their turn, urgent ones ahead of all others, each kind in the order it came.
+    """Requests that wait for their turn, by rank, and each rank in the order it came.
 
     Args:
         settings: how many.
@@ -87,37 +105,36 @@ class Backlog:
 
     def __init__(self, settings: AdmissionSettings) -> None:
         self._settings = settings
-        self._urgent: deque[RequestReceived] = deque()
-        self._others: deque[RequestReceived] = deque()
+        self._lines: tuple[deque[RequestReceived], ...] = tuple(deque() for _ in Rank)
         self._bytes = 0
 
     def __len__(self) -> int:
-        return len(self._urgent) + len(self._others)
+        return sum(map(len, self._lines))
 
     def has_room(self, request: Request) -> bool:
         """Whether one more may wait."""
-        most = self._settings.waiting
-        if is_urgent(request):
-            is_new = request.method == "REGISTER" and "Authorization" not in request.headers
-            return len(self._urgent) < (most if is_new else 2 * most)
-        return len(self._others) < most and self._bytes + len(request.body) <= self._settings.waiting_bytes
+        rank = Rank.of(request)
+        waiting, most = len(self._lines[rank]), self._settings.waiting
+        if rank is Rank.OTHER:
+            return waiting < most and self._bytes + len(request.body) <= self._settings.waiting_bytes
+        is_new = rank is Rank.REGISTER and "Authorization" not in request.headers
+        return waiting < (most if is_new else 2 * most)
 
     def put(self, event: RequestReceived) -> None:
         """Have a request wait."""
-        if is_urgent(event.request):
-            self._urgent.append(event)
-        else:
-            self._others.append(event)
+        rank = Rank.of(event.request)
+        self._lines[rank].append(event)
+        if rank is Rank.OTHER:
             self._bytes += len(event.request.body)
 
     def take(self) -> RequestReceived | None:
         """The next one; None if nothing waits."""
-        if self._urgent:
-            return self._urgent.popleft()
-        if not self._others:
+        line = next((each for each in self._lines if each), None)
+        if line is None:
             return None
-        event = self._others.popleft()
-        self._bytes -= len(event.request.body)
+        event = line.popleft()
+        if line is self._lines[Rank.OTHER]:
+            self._bytes -= len(event.request.body)
         return event
 
 
@@ -191,10 +208,3 @@ class Admission:
     def body_bytes(self, peer: Peer) -> int:
         """How long a body may be (GB-011)."""
         return BOUND_BODY_BYTES if self._is_bound(peer) else UNBOUND_BODY_BYTES
-
-
-def is_urgent(request: Request) -> bool:
-    """Whether it is a registration or a sign of life: cheap, and a device that waits for it in vain goes away."""
-    if request.method == "REGISTER":
-        return True
-    return len(request.body) <= _SHORT_BODY and b"keepalive" in request.body.lower()
