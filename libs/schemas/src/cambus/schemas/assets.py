@@ -9,7 +9,7 @@
 | `cambus-policies` | `RecordingPolicy`, `AlarmRule`, `CascadeLink` and its like | `cambus.schemas.keys` |
 | `cambus-upgrades` | `UpgradeCampaign`, `UpgradeAttempt` | `cambus.schemas.keys` |
 | `cambus-alarms` | `ActiveAlarm`: alarms that are raised and not cleared | `cambus.schemas.keys` |
-| `cambus-registrations` | `Registration`, `KnownDevice`, `OpenDialog` | `cambus.schemas.keys` |
+| `cambus-registrations` | `Registration`, `KnownDevice`, `KnownChannels`, `OpenDialog` | `cambus.schemas.keys` |
 | `cambus-deliveries` | `DeliveryProgress`: alarms that a sink did not take at once | event id |
 | `CAMBUS_EVENTS` | every event | subject `cambus.v1.evt.>` |
 | `CAMBUS_DEAD_LETTERS` | what a consumer gave up on | subject `cambus.v1.dead.>` |

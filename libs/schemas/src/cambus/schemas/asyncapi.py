@@ -33,7 +33,7 @@ from cambus.schemas.state.inbound import InboundHold, Knock
 from cambus.schemas.state.leases import Lease, Replica
 from cambus.schemas.state.presence import Presence
 from cambus.schemas.state.recording_policy import RecordingPolicy
-from cambus.schemas.state.registrations import KnownDevice, OpenDialog, Registration
+from cambus.schemas.state.registrations import KnownChannels, KnownDevice, OpenDialog, Registration
 from cambus.schemas.state.upgrades import UpgradeAttempt, UpgradeCampaign
 from cambus.schemas.transfer import TransferEnd, TransferReadRequest
 
@@ -58,6 +58,7 @@ KEY_VALUES: tuple[tuple[str, str, type[Message]], ...] = (
     (assets.KV_LEASES, f"{keys.INBOUND_HOLDS}<protocol>.<device>", InboundHold),
     (assets.KV_REGISTRATIONS, f"{keys.REGISTRATIONS}<protocol>.<identity>", Registration),
     (assets.KV_REGISTRATIONS, f"{keys.KNOWN_DEVICES}<protocol>.<device>", KnownDevice),
+    (assets.KV_REGISTRATIONS, f"{keys.KNOWN_CHANNELS}<protocol>.<device>.<page>", KnownChannels),
     (assets.KV_REGISTRATIONS, f"{keys.OPEN_DIALOGS}<protocol>.<identity>.<hash>", OpenDialog),
     (assets.KV_LEASES, f"{keys.KNOCKS}<protocol>.<hash>", Knock),
     (assets.KV_POLICIES, f"{keys.RECORDING_POLICIES}<policy>", RecordingPolicy),

@@ -21,6 +21,7 @@
     cambus-registrations
                       bound.<protocol>.<identity>           Registration
                       known.<protocol>.<device>             KnownDevice
+                      channels.<protocol>.<device>.<page>   KnownChannels
                       dialog.<protocol>.<identity>.<hash>   OpenDialog
 
 In `cambus-devices` and `cambus-presence` the key is the device id, in `cambus-credentials` the name of the
@@ -52,6 +53,7 @@ ATTEMPTS: Final = "attempt."
 UPGRADE_JOBS: Final = "job."
 REGISTRATIONS: Final = "bound."
 KNOWN_DEVICES: Final = "known."
+KNOWN_CHANNELS: Final = "channels."
 OPEN_DIALOGS: Final = "dialog."
 
 
@@ -140,6 +142,11 @@ def registration(protocol: str, identity: str) -> str:
 def known_device(protocol: str, device: str) -> str:
     """Return the key of what a device that registers has said of itself."""
     return KNOWN_DEVICES + _tokens(protocol, device)
+
+
+def known_channels(protocol: str, device: str, page: int) -> str:
+    """Return the key of some of the channels such a device had last."""
+    return KNOWN_CHANNELS + _tokens(protocol, device, str(page))
 
 
 def open_dialog(protocol: str, identity: str, call_id: str) -> str:

@@ -5,22 +5,20 @@ has ever had, in the order of the catalog, and keeps it when the catalog changes
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Final
 
 from cambus.connector_gb28181.mapping.channels import channel_info
+from cambus.connector_gb28181.mapping.text import text
+from cambus.gb28181.catalog_changes import apply
 from cambus.gb28181.catalog_tree import CatalogTree
 from cambus.gb28181.codes import NodeKind
 from cambus.gb28181.manscdp.catalog import CatalogChange, CatalogEvent, CatalogItem
 from cambus.schemas.channels import ChannelInfo
 
 MAX_CHANNELS: Final = 20_000
-_STATES: Final = {
-    CatalogEvent.ON: True,
-    CatalogEvent.OFF: False,
-    CatalogEvent.VLOST: False,
-    CatalogEvent.DEFECT: False,
-}
+_STATES: Final = frozenset({CatalogEvent.ON, CatalogEvent.OFF, CatalogEvent.VLOST, CatalogEvent.DEFECT})
+
+_Made = tuple[CatalogItem, str | None, bool | None, ChannelInfo]
 
 
 class ChannelTable:
@@ -29,7 +27,7 @@ class ChannelTable:
     Args:
         code: of the device.
         numbers: the channel of each code, as it was given out before.
-        channels: those there were last.
+        channels: those there were last; they count until the catalog was asked for anew.
 
     Attributes:
         numbers: the channel of each code there ever was.
@@ -38,22 +36,29 @@ class ChannelTable:
 
     def __init__(self, code: str, numbers: Mapping[str, int], channels: Iterable[ChannelInfo]) -> None:
         self.code = code
-        self.numbers = dict(numbers)
-        self._infos = {info.channel: info for info in channels}
+        self._before = {info.channel: info for info in channels}
+        of_channels = {info.native_id: number for number, info in self._before.items() if info.native_id}
+        self.numbers = {**of_channels, **numbers}
         self.tree = CatalogTree.of("", {})
         self._codes = {number: code for code, number in self.numbers.items()}
+        self._items: dict[str, CatalogItem] = {}
+        self._made: dict[str, _Made] = {}
+        self._synced = False
         self._faulty: frozenset[str] = frozenset()
+        self._shown: dict[int, ChannelInfo] = {}
+        self._inputs: dict[str, int] = {}
+        self._list()
 
     # --- asking -----------------------------------------------------------------------------------------
 
     @property
     def channels(self) -> tuple[ChannelInfo, ...]:
         """What there is now, ascending."""
-        return tuple(self._infos[number] for number in sorted(self._infos))
+        return tuple(self._shown.values())
 
     def code_of(self, channel: int) -> str | None:
         """The code of a channel that is there now, None for none."""
-        return self._codes.get(channel) if channel in self._infos else None
+        return self._codes.get(channel) if channel in self._shown else None
 
     def number_of(self, code: str) -> int | None:
         """The channel of a code, None for what is none."""
@@ -77,20 +82,45 @@ class ChannelTable:
             code = item.parents[-1]
         return None
 
+    def input_of(self, code: str) -> int | None:
+        """The number of an alarm input, from 0 in the order of the catalog; None for what the catalog has not."""
+        return self._inputs.get(code)
+
     # --- news -------------------------------------------------------------------------------------------
 
     def synced(self, items: Mapping[str, CatalogItem], *, complete: bool) -> bool:
         """A catalog came. Only a complete one says what is gone (GB-105). Returns whether anything is different."""
-        known = dict(items) if complete else {**self.tree.items, **items}
-        return self._list(known, kept={} if complete else self._infos)
+        self._items = dict(items) if complete else {**self._items, **items}
+        if complete:
+            self._synced, self._before = True, {}
+        return self._list()
 
     def changed(self, changes: Iterable[CatalogChange], *, believe_status: bool) -> bool:
         """The device has notified changes (GB-110); returns whether anything is different."""
-        items = dict(self.tree.items)
-        infos = dict(self._infos)
         for change in changes:
-            self._apply(items, infos, change, believe_status=believe_status)
-        return self._list(items, kept=infos)
+            code, event = change.item.code, change.event
+            number = self.numbers.get(code, -1)
+            remembered = self._before.get(number) if code not in self._items else None
+            if remembered is None:
+                apply(self._items, [change], ignore_status=not believe_status)
+            elif event is CatalogEvent.DEL:
+                del self._before[number]
+            elif event in _STATES:
+                if believe_status:
+                    self._before[number] = _in_state(remembered, event)
+            else:
+                self._items[code] = _item_of(remembered)
+                apply(self._items, [change], ignore_status=not believe_status)
+            if event is CatalogEvent.DEL:
+                self._before.pop(number, None)
+        return self._list()
+
+    def unheard_of(self, changes: Iterable[CatalogChange]) -> bool:
+        """Whether some change is the state of something nobody has described: then its catalog is to be asked for."""
+        return any(
+            change.event in _STATES and not change.item.name and not self._knows(change.item.code)
+            for change in changes
+        )
 
     def faulty(self, codes: Iterable[str]) -> bool:
         """The sub-devices its keepalive names as broken (GB-052); returns whether that is news."""
@@ -98,50 +128,32 @@ class ChannelTable:
         if faulty == self._faulty:
             return False
         self._faulty = faulty
-        return self._list(dict(self.tree.items), kept=self._infos)
+        return self._list()
 
-    def _apply(
-        self,
-        items: dict[str, CatalogItem],
-        infos: dict[int, ChannelInfo],
-        change: CatalogChange,
-        *,
-        believe_status: bool,
-    ) -> None:
-        item, event = change.item, change.event
-        before = items.get(item.code) or self._remembered(item.code)
-        if event is CatalogEvent.DEL:
-            items.pop(item.code, None)
-            infos.pop(self.numbers.get(item.code, -1), None)
-        elif event in _STATES:
-            if believe_status or before is None:
-                items[item.code] = replace(before or item, on=_STATES[event], status=event.value)
-        elif before is None or believe_status:
-            items[item.code] = item
-        else:
-            items[item.code] = replace(item, on=before.on, status=before.status)
+    # --- inside -----------------------------------------------------------------------------------------
 
-    def _remembered(self, code: str) -> CatalogItem | None:
-        """What was known of a channel before the catalog was asked for."""
-        info = self._infos.get(self.numbers.get(code, -1))
-        if info is None:
-            return None
-        return CatalogItem(
-            code, info.name, on=info.online, manufacturer=info.vendor or "", model=info.model or ""
-        )
+    def _knows(self, code: str) -> bool:
+        return code in self._items or self.numbers.get(code, -1) in self._before
 
-    def _list(self, items: dict[str, CatalogItem], *, kept: Mapping[int, ChannelInfo]) -> bool:
-        """Number and list what is a channel; `kept` are those of before that stay unless the catalog has them."""
-        self.tree = CatalogTree.of(self.code, items)
-        infos = dict(kept)
+    def _list(self) -> bool:
+        """Number and list what is a channel; those of before stay unless the catalog has them."""
+        own = self.code if self._items or self._synced else ""  # what was not asked for is not empty
+        self.tree = CatalogTree.of(own, self._items)
+        listed = dict(self._before)
         for item in self.tree.channels()[:MAX_CHANNELS]:
             number = self._number(item.code)
-            on = item.on and item.code not in self._faulty
-            infos[number] = channel_info(
-                number, item, online=on, parent=self._parent(item), audio=self._audio(item)
-            )
-        before, self._infos = self._infos, infos
-        return before != infos
+            listed[number] = self._info(number, item)
+        self._made = {code: made for code, made in self._made.items() if code in self.tree.items}
+        inputs = (code for code, item in self.tree.items.items() if item.kind is NodeKind.ALARM_INPUT)
+        self._inputs = {code: number for number, code in enumerate(inputs)}
+        before = self._shown
+        self._shown = {number: self._with_faults(listed[number]) for number in sorted(listed)}
+        return before != self._shown
+
+    def _with_faults(self, info: ChannelInfo) -> ChannelInfo:
+        if info.native_id not in self._faulty:
+            return info
+        return info.model_copy(update={"online": False, "native": {**info.native, "faulty": True}})
 
     def _number(self, code: str) -> int:
         number = self.numbers.get(code)
@@ -153,6 +165,16 @@ class ChannelTable:
             self._codes[number] = code
         return number
 
+    def _info(self, number: int, item: CatalogItem) -> ChannelInfo:
+        """What is shown of a node; made anew only if that is something else."""
+        parent, audio = self._parent(item), self._audio(item)
+        made = self._made.get(item.code)
+        if made is not None and made[0] is item and made[1:3] == (parent, audio):
+            return made[3]
+        info = channel_info(number, item, online=item.on, parent=parent, audio=audio)
+        self._made[item.code] = (item, parent, audio, info)
+        return info
+
     def _parent(self, item: CatalogItem) -> str | None:
         parents = [parent for parent in item.parents if parent != self.code]
         return parents[0] if parents else None
@@ -162,3 +184,26 @@ class ChannelTable:
         below = self.tree.children.get(item.code, ())
         kinds = {self.tree.items[code].kind for code in below if code in self.tree.items}
         return True if NodeKind.AUDIO_OUTPUT in kinds else None
+
+
+def _in_state(info: ChannelInfo, event: CatalogEvent) -> ChannelInfo:
+    """A channel that was known from before, with what is told of it now."""
+    state = {"online": event is CatalogEvent.ON, "native": {**info.native, "status": text(event.value, 32)}}
+    return info.model_copy(update=state)
+
+
+def _item_of(info: ChannelInfo) -> CatalogItem:
+    """What was known of a channel before the catalog was asked for, as the catalog had it."""
+    place = info.location
+    status = info.native.get("status")
+    return CatalogItem(
+        info.native_id or "",
+        info.name,
+        (info.parent,) if info.parent is not None else (),
+        info.online,
+        status if isinstance(status, str) else None,
+        manufacturer=info.vendor or "",
+        model=info.model or "",
+        longitude=None if place is None else place.longitude,
+        latitude=None if place is None else place.latitude,
+    )

@@ -1,16 +1,24 @@
 """One GB/T 28181 device, over all its registrations."""
 
+import asyncio
 import logging
+from datetime import UTC, datetime
 
 from cambus.bus.errors import BusError
 from cambus.connector.context import DeviceContext
 from cambus.connector.errors import EndReason, SessionEnd
+from cambus.connector.upgrades import MarkBegun, OnState, Upgrades
 from cambus.connector_gb28181.channels import ChannelTable
 from cambus.connector_gb28181.hub import Hub
+from cambus.connector_gb28181.known import Known
 from cambus.connector_gb28181.link import GbLink
 from cambus.connector_gb28181.options import Gb28181Options
 from cambus.connector_gb28181.session import GbSession
-from cambus.schemas.errors import CambusError
+from cambus.connector_gb28181.upgrade_run import UpgradeRun
+from cambus.connector_gb28181.upgrade_steps import UpgradeSteps
+from cambus.gb28181.manscdp.notices import UpgradeResult
+from cambus.schemas.commands.upgrade import UpgradeStartRequest
+from cambus.schemas.errors import CambusError, Conflict
 from cambus.schemas.state.credentials import Credentials
 from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.registrations import KnownDevice
@@ -32,8 +40,10 @@ class GbDevice:
         options: of its record.
         known: what it has said of itself, None before it was read.
         channels: what is behind it, None before that was read.
-        synced_at: loop time of its last complete catalog, None before one came.
+        memory: what of that is kept.
         session: the present one, None without one.
+        upgrades: its firmware upgrades.
+        upgrade: the one that is watched now.
 
     Raises:
         InvalidRecord: the record can not work.
@@ -47,8 +57,11 @@ class GbDevice:
         self.hub = hub
         self.known: KnownDevice | None = None
         self.channels: ChannelTable | None = None
-        self.synced_at: float | None = None
+        self.memory = hub.known.of(self.id)
         self.session: GbSession | None = None
+        self.upgrades = Upgrades(context, self._upgrade_run, may_begin=self._not_downloading)
+        self.upgrade: UpgradeRun | None = None
+        self._looked_for_upgrade = False
 
     async def connect(self, credentials: Credentials | None) -> GbSession:  # noqa: ARG002 - the contract's
         """Nobody can be called: devices register."""
@@ -58,24 +71,94 @@ class GbDevice:
         """Make a session of a registration; what the device is, is asked once it is up."""
         if link.over.done():
             raise link.over.result()
-        if self.known is None:
-            await self._remember()
-        assert self.known is not None and self.channels is not None  # noqa: S101, PT018 - read just now
+        await self._remember()
+        assert self.known is not None and self.channels is not None  # noqa: S101, PT018 - read by now
         self.session = GbSession(self, link, self.known, self.channels)
+        if self.upgrade is not None:
+            self.upgrade.came()
+        elif not self._looked_for_upgrade:
+            self._looked_for_upgrade = True
+            self.context.hooks.spawn(self._take_up_upgrade(), "take up upgrade")
         return self.session
+
+    def upgrade_told(self, result: UpgradeResult) -> None:
+        """The device has told how an upgrade went; one we know nothing of changes nothing."""
+        if self.upgrade is None or not self.upgrade.told(result):
+            logger.info("a result of an upgrade nobody waits for", extra={"device": self.id})
+
+    def left(self, session: GbSession) -> None:
+        """A session is over."""
+        if self.session is session:
+            self.session = None
+            if self.upgrade is not None:
+                self.upgrade.left()
 
     async def close(self) -> None:
         """Nothing of it outlives its sessions."""
 
-    async def _remember(self) -> None:
-        """Read what it has said before: without that its channels would get other numbers."""
+    def known_now(self) -> Known:
+        """What is known of it, to be kept."""
+        assert self.known is not None and self.channels is not None  # noqa: S101, PT018 - read before a session
+        known = self.known if self.session is None else self.session.known
+        self.known = known.model_copy(update={"numbers": dict(self.channels.numbers)})
+        return self.known, self.channels.channels
+
+    # --- upgrades ---------------------------------------------------------------------------------------
+
+    def _upgrade_run(
+        self, request: UpgradeStartRequest, on_state: OnState, _mark_begun: MarkBegun
+    ) -> UpgradeRun:
+        before = self.known.software_version if self.known is not None else ""
+        steps = self._upgrade_steps(before, request.expected_version, self.options.upgrade_timeout_s)
+        return UpgradeRun(self, request.job, request, steps, on_state)
+
+    def _upgrade_steps(
+        self, before: str, expected: str | None, left_s: float, *, image_sent: bool = False
+    ) -> UpgradeSteps:
+        return UpgradeSteps(
+            version_before=before,
+            expected=expected,
+            deadline=asyncio.get_running_loop().time() + left_s,
+            return_s=self.options.upgrade_return_s,
+            image_sent=image_sent,
+        )
+
+    def _not_downloading(self) -> None:
+        if self.session is not None and self.session.slot.holder is not None:
+            raise Conflict("the device is sending a download", reason="download-under-way")
+
+    async def _take_up_upgrade(self) -> None:
+        """Go on watching an upgrade that was begun before this process, or by another replica."""
         try:
-            self.known = await self.hub.known.load(self.id)
+            last = await self.upgrades.begun.last()
         except BusError as error:
-            raise SessionEnd(
-                EndReason.INTERNAL, f"what is known of the device was not read: {error}"
-            ) from None
+            self._looked_for_upgrade = False
+            logger.warning(
+                "not known whether an upgrade is under way", extra={"device": self.id, "reason": str(error)}
+            )
+            return
+        if last is None or last.state.final or last.job is None or last.started_at is None:
+            return
+        job, began_s = last.job, (datetime.now(UTC) - last.started_at).total_seconds()
+        left_s = max(self.options.upgrade_timeout_s - began_s, 0.0)
+        steps = self._upgrade_steps(
+            last.version_before, last.expected_version, left_s, image_sent=last.image_sent
+        )
+        self.upgrades.take_up(job, lambda on_state: UpgradeRun(self, job, None, steps, on_state))
+
+    async def _remember(self) -> None:
+        """Read what it has said before, perhaps to another replica: its channels would get other numbers without."""
+        try:
+            news = await self.memory.read()
+        except BusError as error:
+            if self.known is None:
+                raise SessionEnd(
+                    EndReason.INTERNAL, f"what is known of the device was not read: {error}"
+                ) from None
+            return
         except CambusError as error:
             logger.error("what was known is unreadable", extra={"device": self.id, "reason": error.text})
-            self.known = KnownDevice(device=self.id)
-        self.channels = ChannelTable(self.code, self.known.numbers, self.known.channels)
+            news = KnownDevice(device=self.id), ()
+        if news is not None:
+            self.known, channels = news
+            self.channels = ChannelTable(self.code, self.known.numbers, channels)

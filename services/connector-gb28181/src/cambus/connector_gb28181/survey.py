@@ -1,4 +1,4 @@
-"""Finding out what a device is, after it registered and once a day: DeviceInfo, then its catalog (GB-044, §3.2)."""
+"""Finding out what a device is, whenever it comes and once a day: DeviceInfo, then its catalog (GB-044, §3.2)."""
 
 import asyncio
 import logging
@@ -20,7 +20,10 @@ logger = logging.getLogger(__name__)
 SPREAD: Final = 0.1
 """The next catalog is asked for so much earlier or later, by chance: not all on one second."""
 AGAIN_S: Final = 600.0
-"""When a catalog that failed is asked for again."""
+"""When a catalog that did not come whole is asked for again; each time later."""
+AT_MOST_EVERY_S: Final = 30.0
+"""A device that makes one wish for its catalog again and again is asked so often."""
+LATE_S: Final = 0.2
 
 
 class Survey:
@@ -33,30 +36,70 @@ class Survey:
     def __init__(self, session: "GbSession") -> None:
         self._session = session
         self._wanted = asyncio.Event()
-        self._done = asyncio.Event()
+        self._number = 0
+        self._late: CatalogResult | None = None
 
     def again(self) -> None:
         """The catalog is to be asked for soon: the device told of something that is not in it."""
         self._wanted.set()
 
     async def run(self) -> None:
-        """Ask when it is due, until cancelled."""
-        device = self._session.device
-        loop = asyncio.get_running_loop()
-        most_s = device.hub.settings.gb28181_catalog_max_age_s
+        """Ask now, and when it is due, until cancelled."""
+        most_s = self._session.device.hub.settings.gb28181_catalog_max_age_s
+        again_s = AGAIN_S
         while True:
-            synced_at = device.synced_at
-            due_s = 0.0 if synced_at is None else synced_at + most_s - loop.time()
-            if due_s > 0:
-                await self._wait(due_s * (1 + random.uniform(-SPREAD, SPREAD)))  # noqa: S311 - spreads load
             self._wanted.clear()
-            async with device.hub.syncs:
-                complete = await self.sync()
-            if not complete:
-                await self._wait(AGAIN_S)
+            if await self.sync():
+                due_s, again_s = most_s * (1 + random.uniform(-SPREAD, SPREAD)), AGAIN_S  # noqa: S311 - spreads
+            else:
+                due_s, again_s = again_s, min(2 * again_s, most_s)
+            await asyncio.sleep(min(AT_MOST_EVERY_S, due_s))
+            await self._wait(due_s - AT_MOST_EVERY_S)
 
     async def sync(self) -> bool:
-        """Ask what it is and what is behind it; whether its catalog came whole."""
+        """Ask what it is and what is behind it; whether its catalog came whole.
+
+        Of those that are asked at a time there are only so many; one that waits to be asked again is none of them.
+        """
+        device = self._session.device
+        async with device.hub.syncs:
+            await self._ask_info()
+            result = await self._ask_catalog()
+        for delay_s in device.hub.signalling.platform.settings.times.catalog.retries_s:
+            if result.outcome is not Outcome.FAILED:
+                break
+            await asyncio.sleep(delay_s)
+            async with device.hub.syncs:
+                result = await self._ask_catalog()
+        await self.learn(result)
+        if result.outcome is Outcome.COMPLETE:
+            return True
+        facts = {"device": device.id, "received": len(result.items), "announced": result.announced}
+        logger.warning("the catalog of a device is not complete", extra=facts)
+        return False
+
+    async def learn(self, result: CatalogResult) -> None:
+        """Take a catalog in, as far as it came."""
+        session = self._session
+        complete = result.outcome is Outcome.COMPLETE
+        if result.outcome is not Outcome.FAILED:
+            session.channels.synced(result.items, complete=complete)
+        session.described()
+        await self.remember(synced=complete)
+
+    async def remember(self, *, synced: bool = False) -> None:
+        """Keep what is known for the next start."""
+        session, device = self._session, self._session.device
+        if synced:
+            session.known = session.known.model_copy(update={"synced_at": datetime.now(UTC)})
+        try:
+            await device.memory.write(device.known_now)
+        except (BusError, CambusError) as error:
+            logger.warning("what is known of a device is not kept", extra=self._extra(error))
+
+    # --- asking -----------------------------------------------------------------------------------------
+
+    async def _ask_info(self) -> None:
         session = self._session
         try:
             info = await session.remote.info()
@@ -64,43 +107,36 @@ class Survey:
             logger.info("a device does not say what it is", extra=self._extra(error))
         else:
             session.known = with_info(session.known, info)
+            session.described()
+
+    async def _ask_catalog(self) -> CatalogResult:
+        self._number += 1
+        number = self._number
+
+        def late(result: CatalogResult) -> None:
+            """More of it came; of one that was asked for again meanwhile that is no news (GB-104)."""
+            if number == self._number:
+                self._came_late(result)
+
         try:
-            result = await session.remote.catalog(now=asyncio.get_running_loop().time)
+            return await self._session.remote.catalog(
+                now=asyncio.get_running_loop().time, on_late=late, retry=False
+            )
         except GbError as error:
             logger.info("a device gives no catalog", extra=self._extra(error))
-            result = CatalogResult(Outcome.FAILED, {}, None)
-        await self.learn(result)
-        return result.outcome is Outcome.COMPLETE
+            return CatalogResult(Outcome.FAILED, {}, None)
 
-    async def learn(self, result: CatalogResult) -> None:
-        """Take a catalog in, as far as it came."""
-        session, device = self._session, self._session.device
-        complete = result.outcome is Outcome.COMPLETE
-        if result.outcome is not Outcome.FAILED:
-            session.channels.synced(result.items, complete=complete)
-        if complete:
-            device.synced_at = asyncio.get_running_loop().time()
-        else:
-            facts = {"device": device.id, "received": len(result.items), "announced": result.announced}
-            logger.warning("the catalog of a device is not complete", extra=facts)
-        await self.remember(synced=complete)
-        session.described()
+    def _came_late(self, result: CatalogResult) -> None:
+        begun, self._late = self._late is not None, result
+        if not begun:
+            self._session.device.context.hooks.spawn(self._learn_late(), "late catalog")
 
-    async def remember(self, *, synced: bool = False) -> None:
-        """Keep what is known for the next start."""
-        session, device = self._session, self._session.device
-        known = session.known.model_copy(
-            update={
-                "numbers": dict(session.channels.numbers),
-                "channels": list(session.channels.channels),
-                "synced_at": datetime.now(UTC) if synced else session.known.synced_at,
-            }
-        )
-        session.known = device.known = known
-        try:
-            await device.hub.known.save(known)
-        except (BusError, CambusError) as error:
-            logger.warning("what is known of a device is not kept", extra=self._extra(error))
+    async def _learn_late(self) -> None:
+        """Take in what came after the end; parts come in numbers, so some time is given to them."""
+        await asyncio.sleep(LATE_S)
+        result, self._late = self._late, None
+        if result is not None and self._session.device.session is self._session:
+            await self.learn(result)
 
     async def _wait(self, seconds: float) -> None:
         try:

@@ -91,7 +91,9 @@ class CascadeLink(Message):
         max_length=256,
         description="Name in the digest; empty for that of the credentials, else our code.",
     )
-    credentials: CredentialsRef | None = Field(default=None, description="Where the password is: that of the credentials, else their token.")
+    credentials: CredentialsRef | None = Field(
+        default=None, description="Where the password is: that of the credentials, else their token."
+    )
     transport: Literal["udp", "tcp"] = Field(default="udp", description="How it is spoken to.")
     local_port: int = Field(default=0, ge=0, le=65535, description="Our SIP port; 0 takes a free one.")
     expires_s: int = Field(default=3600, ge=60, le=604_800, description="Seconds a registration lasts.")

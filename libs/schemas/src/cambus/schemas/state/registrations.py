@@ -56,7 +56,21 @@ class KnownDevice(Message):
     numbers: dict[str, ChannelNo] = Field(
         default_factory=dict, description="The channel of each code; a number is never given to another code."
     )
-    channels: list[ChannelInfo] = Field(default_factory=list, description="The channels there were last.")
+    pages: int = Field(
+        default=0, ge=0, description="How many keys the channels there were last are kept under."
+    )
     synced_at: Instant | None = Field(
         default=None, description="When the list of channels was last complete; None if never."
     )
+
+
+class KnownChannels(Message):
+    """Some of the channels a device that registers had last: all of them may be more than one message holds."""
+
+    model_config = example(
+        device="gate", page=0, channels=[{"channel": 0, "name": "North gate", "online": True}]
+    )
+
+    device: DeviceId = Field(description="The device.")
+    page: int = Field(ge=0, description="Which part of the list this is, from 0.")
+    channels: list[ChannelInfo] = Field(default_factory=list, description="The channels.")
