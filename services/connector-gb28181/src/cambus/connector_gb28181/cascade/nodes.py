@@ -34,6 +34,7 @@ class Node:
         channel: its channel; None for a device as a whole.
         info: what is known of the channel.
         vendor, model, software: of the device.
+        protocol: it speaks.
         inner: whether something hangs under it.
     """
 
@@ -48,6 +49,7 @@ class Node:
     vendor: str = ""
     model: str = ""
     software: str = ""
+    protocol: str = ""
     inner: bool = False
 
 
@@ -193,6 +195,7 @@ class Planner:
             vendor=presence.vendor,
             model=presence.model,
             software=presence.software_version,
+            protocol=presence.protocol,
             inner=True,
         )
 
@@ -209,6 +212,7 @@ class Planner:
             vendor=info.vendor or presence.vendor,
             model=info.model or presence.model,
             software=presence.software_version,
+            protocol=presence.protocol,
         )
 
     # --- codes ------------------------------------------------------------------------------------------

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.heads import Call, Head
 from cambus.connector_gb28181.cascade.nodes import Node
+from cambus.connector_gb28181.cascade.relay import relay
 from cambus.gb28181.errors import OutOfRange, ProtocolError
 from cambus.gb28181.manscdp.config import ConfigResult
 from cambus.gb28181.manscdp.control import Area, ControlResult, DeviceControl
 from cambus.gb28181.manscdp.envelope import Envelope
 from cambus.gb28181.ptz import PtzCommand
 from cambus.schemas.commands import alarm, device, live, ptz, recording, storage
-from cambus.schemas.errors import BadRequest, CambusError, Unsupported
+from cambus.schemas.errors import BadRequest, CambusError, DeviceRefused
 from cambus.schemas.model import Message
 from cambus.schemas.spec import CommandSpec
 from cambus.sip.fields import readable
@@ -45,6 +47,32 @@ _NEEDS: Final = {
 """The permission of each control; a key frame needs none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One control.
+
+    Attributes:
+        node: what it is about.
+        envelope: as it came.
+        name: of the command, by its field of `DeviceControl`, or `config`.
+        who: who gives it, as the platform says.
+        control: what to do; None for settings.
+        result: how it is answered; None where nothing but the status says so.
+    """
+
+    node: Node
+    envelope: Envelope
+    name: str
+    who: str
+    control: DeviceControl | None
+    result: type[ControlResult | ConfigResult] | None
+
+    @property
+    def wanted(self) -> DeviceControl:
+        """What to do."""
+        return self.control or DeviceControl()
+
+
 class Orders:
     """Carries out the controls of one upper platform.
 
@@ -60,74 +88,72 @@ class Orders:
         """A control of a node; the status it is answered with. Its result, where it has one, follows."""
         who = readable(request.headers.get(MONITOR_HEADER) or "")[:200]
         if envelope.command.lower() == "deviceconfig":
-            return self._configure(node, envelope, who)
-        control = DeviceControl.parse(envelope)
-        name = control.command
-        if name is None:
-            return 400
-        if not self._permitted(name):
-            self._audit(node, name, "denied", who)
-            return self._denied(envelope, control)
-        if node.device is None:
-            self._audit(node, name, "refused", who, "no device")
-            return self._denied(envelope, control)
-        if control.ptz is not None:
-            try:
-                PtzCommand.parse(control.ptz)
-            except ProtocolError as error:
-                self._audit(node, name, "refused", who, str(error))
+            order = Order(node, envelope, "config", who, None, ConfigResult)
+        else:
+            control = DeviceControl.parse(envelope)
+            if control.command is None:
                 return 400
-        return 200 if self._context.own(self._carry_out, node, envelope, control, name, who) else 503
+            result = ControlResult if control.is_answered else None
+            order = Order(node, envelope, control.command, who, control, result)
+        reason = self._objection(order)
+        if reason is not None:
+            return self._refuse(order, *reason)
+        return 200 if self._context.own(self._carry_out, order) else 503
+
+    def _objection(self, order: Order) -> tuple[str, str, int] | None:
+        """Why an order is not even tried: outcome, reason, and the status that says so; None if it is."""
+        if not self._permitted(order.name):
+            return "denied", "", 403
+        if order.node.device is None:
+            return "refused", "no device", 403
+        if order.control is not None and order.control.ptz is not None:
+            try:
+                PtzCommand.parse(order.control.ptz)
+            except ProtocolError as error:
+                return "refused", str(error), 400
+        return None
 
     def _permitted(self, name: str) -> bool:
         needs = _NEEDS.get(name)
         return needs is None or bool(getattr(self._context.link.permissions, needs))
 
-    def _denied(self, envelope: Envelope, control: DeviceControl) -> int:
+    def _refuse(self, order: Order, outcome: str, reason: str, status: int) -> int:
         """A Result where one is awaited, else the answer to the MESSAGE says it (§12)."""
-        if not control.is_answered:
-            return 403
-        self._result(ControlResult(ok=False), envelope)
+        self._audit(order, outcome, reason)
+        if order.result is None:
+            return status
+        self._context.own(self._answer, order, ok=False)
         return 200
 
-    def _configure(self, node: Node, envelope: Envelope, who: str) -> int:
-        """Settings of devices are not written from above: no two protocols have the same (§10)."""
-        self._audit(node, "config", "denied" if not self._permitted("config") else "refused", who)
-        self._result(ConfigResult(ok=False), envelope)
-        return 200
+    async def _answer(self, order: Order, *, ok: bool) -> None:
+        if order.result is not None:
+            body = self._context.body(order.result(ok=ok), order.envelope.sn or 0, order.envelope.code)
+            await self._context.agent.send(body)
 
-    def _result(self, body: ControlResult | ConfigResult, envelope: Envelope) -> None:
-        context = self._context
-        context.own(context.agent.send, context.body(body, envelope.sn or 0, envelope.code))
-
-    async def _carry_out(
-        self, node: Node, envelope: Envelope, control: DeviceControl, name: str, who: str
-    ) -> None:
+    async def _carry_out(self, order: Order) -> None:
         """One control of a device after the other, in the order they came (GB-025)."""
-        context, outcome, reason = self._context, "done", ""
-        async with context.lane(node.device or ""):
+        outcome, reason = "done", ""
+        async with self._context.lane(order.node.device or ""):
             try:
-                await _HANDLERS[name](self, node, control)
-            except (CambusError, OutOfRange) as error:
+                await _HANDLERS[order.name](self, order)
+            except (CambusError, OutOfRange, ProtocolError) as error:
                 outcome, reason = "refused", str(error)
-        self._audit(node, name, outcome, who, reason)
-        if control.is_answered:
-            body = ControlResult(ok=outcome == "done")
-            await context.agent.send(context.body(body, envelope.sn or 0, envelope.code))
+        self._audit(order, outcome, reason)
+        await self._answer(order, ok=outcome == "done")
 
-    def _audit(self, node: Node, name: str, outcome: str, who: str, reason: str = "") -> None:
+    def _audit(self, order: Order, outcome: str, reason: str = "") -> None:
         """One line for each control: who, what, on which device, and what came of it."""
-        context = self._context
-        context.metrics.controls(name, outcome).inc()
+        context, node = self._context, order.node
+        context.metrics.controls(order.name, outcome).inc()
         facts = {
             **context.facts,
             "platform": context.link.server_code,
             "peer": str(context.agent.peer),
-            "user": who,
+            "user": order.who,
             "code": node.code,
             "device": node.device,
             "channel": node.channel,
-            "command": name,
+            "command": order.name,
             "outcome": outcome,
             "reason": reason,
         }
@@ -141,19 +167,22 @@ class Orders:
     async def _call(self, node: Node, spec: CommandSpec[Any, Any], request: Message) -> Any:
         return await self._context.call(node, spec, request)
 
-    async def ptz(self, node: Node, control: DeviceControl) -> None:
+    async def ptz(self, order: Order) -> None:
         """The eight bytes."""
+        node, control = order.node, order.wanted
         if len(self._heads) >= MAX_HEADS:
             self._heads.clear()
         head = self._heads.setdefault(node.code, Head(node.channel or 0))
         await head.obey(PtzCommand.parse(control.ptz or ""), self._to(node))
 
-    async def boot(self, node: Node, _: DeviceControl) -> None:
+    async def boot(self, order: Order) -> None:
         """Restart."""
+        node = order.node
         await self._call(node, device.REBOOT, device.DeviceRebootRequest(confirm=True))
 
-    async def record(self, node: Node, control: DeviceControl) -> None:
+    async def record(self, order: Order) -> None:
         """Record now, or by the device's own schedule again."""
+        node, control = order.node, order.wanted
         on = (control.record or "").lower() == "record"
         stream = "sub" if control.stream_number == 1 else "main"
         request = recording.RecordingManualRequest.model_validate(
@@ -161,26 +190,31 @@ class Orders:
         )
         await self._call(node, recording.MANUAL, request)
 
-    async def guard(self, node: Node, control: DeviceControl) -> None:
+    async def guard(self, order: Order) -> None:
         """Arm or disarm."""
+        node, control = order.node, order.wanted
         spec = alarm.ARM if (control.guard or "").lower() == "setguard" else alarm.DISARM
         await self._call(node, spec, alarm.AlarmArmRequest(channel=node.channel))
 
-    async def alarm(self, node: Node, _: DeviceControl) -> None:
+    async def alarm(self, order: Order) -> None:
         """Reset alarms."""
+        node = order.node
         await self._call(node, alarm.RESET, alarm.AlarmResetRequest(channel=node.channel))
 
-    async def keyframe(self, node: Node, _: DeviceControl) -> None:
+    async def keyframe(self, order: Order) -> None:
         """A key frame now."""
+        node = order.node
         await self._call(node, live.KEYFRAME, live.LiveKeyframeRequest(channel=node.channel or 0))
 
-    async def drag(self, node: Node, control: DeviceControl) -> None:
+    async def drag(self, order: Order) -> None:
         """Bring a rectangle of the picture to fill it, or the other way round."""
+        node, control = order.node, order.wanted
         area = control.drag_in or control.drag_out or Area()
         await self._call(node, ptz.ZOOM_AREA, zoom_of(area, node.channel or 0, out=control.drag_in is None))
 
-    async def home(self, node: Node, control: DeviceControl) -> None:
+    async def home(self, order: Order) -> None:
         """The home position."""
+        node, control = order.node, order.wanted
         home = control.home
         if home is None:
             return
@@ -192,8 +226,9 @@ class Orders:
         )
         await self._call(node, ptz.HOME_SET, request)
 
-    async def precise(self, node: Node, control: DeviceControl) -> None:
+    async def precise(self, order: Order) -> None:
         """A position in degrees; down is positive there (A.2.3.1.11)."""
+        node, control = order.node, order.wanted
         at = control.precise
         if at is None or any(value is not None and abs(value) > 360 for value in (at.pan, at.tilt)):
             raise BadRequest("no position in degrees")
@@ -205,15 +240,18 @@ class Orders:
         )
         await self._call(node, ptz.POSITION_SET, request)
 
-    async def format_card(self, node: Node, control: DeviceControl) -> None:
+    async def format_card(self, order: Order) -> None:
         """Format a card; 0 means all of them, ours count from 0."""
+        node, control = order.node, order.wanted
         number = control.format_card or 0
         request = storage.StorageFormatRequest(disk=number - 1 if number > 0 else None, confirm=True)
         await self._call(node, storage.FORMAT, request)
 
-    async def nothing(self, node: Node, control: DeviceControl) -> None:  # noqa: ARG002 - it is not done
-        """What the bus has no command for."""
-        raise Unsupported(f"{control.command} from above is not passed on")
+    async def passed_on(self, order: Order) -> None:
+        """What the bus has no command for, and a device of this very protocol may have."""
+        answer = await relay(self._context, order.node, order.envelope)
+        if answer is not None and answer.result is False:
+            raise DeviceRefused(f"the device does not take {order.name}")
 
 
 def zoom_of(area: Area, channel: int, *, out: bool) -> ptz.PtzZoomAreaRequest:
@@ -233,7 +271,7 @@ def zoom_of(area: Area, channel: int, *, out: bool) -> ptz.PtzZoomAreaRequest:
     )
 
 
-_HANDLERS: Final[dict[str, Callable[[Orders, Node, DeviceControl], Awaitable[None]]]] = {
+_HANDLERS: Final[dict[str, Callable[[Orders, Order], Awaitable[None]]]] = {
     "ptz": Orders.ptz,
     "boot": Orders.boot,
     "record": Orders.record,
@@ -245,7 +283,8 @@ _HANDLERS: Final[dict[str, Callable[[Orders, Node, DeviceControl], Awaitable[Non
     "drag_out": Orders.drag,
     "home": Orders.home,
     "precise": Orders.precise,
-    "upgrade": Orders.nothing,
+    "upgrade": Orders.passed_on,
     "format_card": Orders.format_card,
-    "track": Orders.nothing,
+    "track": Orders.passed_on,
+    "config": Orders.passed_on,
 }

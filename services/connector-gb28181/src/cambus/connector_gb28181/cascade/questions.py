@@ -10,10 +10,12 @@ from typing import Any, Final
 from cambus.connector_gb28181.cascade.catalog import item_of, part_size, parts
 from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.nodes import Node
+from cambus.connector_gb28181.cascade.relay import PROTOCOL, relay
+from cambus.gb28181.errors import ProtocolError
 from cambus.gb28181.manscdp import catalog as catalogs
 from cambus.gb28181.manscdp import config as configs
 from cambus.gb28181.manscdp.config import BasicParam, ConfigQuery, VideoParamOpt
-from cambus.gb28181.manscdp.envelope import Envelope
+from cambus.gb28181.manscdp.envelope import Envelope, Root, compose
 from cambus.gb28181.manscdp.layout import Part
 from cambus.gb28181.manscdp.presence import DeviceInfo, DeviceStatus
 from cambus.gb28181.manscdp.ptz_state import (
@@ -30,7 +32,7 @@ from cambus.gb28181.manscdp.records import RecordItem, RecordPart, RecordQuery
 from cambus.gb28181.manscdp.storage import Card, CardList
 from cambus.gb28181.values import read_time, write_time
 from cambus.gb28181.xml import Element
-from cambus.schemas.commands import device, native, ptz, recording, storage
+from cambus.schemas.commands import device, ptz, recording, storage
 from cambus.schemas.commands.recording import DeviceRecording, RecordingCause
 from cambus.schemas.errors import CambusError, NotFound
 from cambus.schemas.model import Empty
@@ -50,6 +52,7 @@ _CAUSES: Final = {
     "manual": {RecordingCause.MANUAL},
 }
 
+_HEADER: Final = frozenset({"cmdtype", "sn", "deviceid"})
 Answering = Callable[["Questions", Node, Envelope], Awaitable[list[bytes]]]
 
 
@@ -247,18 +250,32 @@ class Questions:
         return Element(name, children=block.elements()) if block is not None else None
 
     async def _device_block(self, name: str, node: Node) -> Element | None:
-        """A block of a device below that speaks GB/T 28181 itself: its question and answer are passed on."""
-        if node.device is None or name not in configs.BLOCKS:
+        """A block of a device below that speaks GB/T 28181 itself: the question is passed on."""
+        if node.protocol != PROTOCOL or name not in configs.BLOCKS:
             return None
-        code = (node.info.native_id if node.info is not None else None) or node.device
-        question = configs.query(0, code, [name], charset="UTF-8").decode()
-        request = native.NativeCallRequest(protocol="gb28181", message=question)
+        question = Envelope.parse(configs.query(0, node.code, [name]))
         try:
-            reply = await self._context.call(node, native.CALL, request)
-            answer = configs.ConfigAnswer.parse(Envelope.parse(str(reply.native).encode()))
-        except (CambusError, ValueError):
+            answer = await relay(self._context, node, question)
+        except (CambusError, ProtocolError):
             return None
-        return answer.element
+        return configs.ConfigAnswer.parse(answer).element if answer is not None else None
+
+    async def passed_on(self, node: Node, envelope: Envelope) -> list[bytes]:
+        """What only a device that speaks GB/T 28181 itself can answer."""
+        answer = await relay(self._context, node, envelope)
+        if answer is None:
+            return []
+        content = [each for each in answer.element.children if each.name.lower() not in _HEADER]
+        return [
+            compose(
+                Root.RESPONSE,
+                envelope.command,
+                envelope.sn or 0,
+                envelope.code,
+                content,
+                charset=self._charset,
+            )
+        ]
 
 
 def position_of(at: ptz.PtzPositionReply) -> PtzPosition:
@@ -293,6 +310,7 @@ _HANDLERS: Final[dict[str, Answering]] = {
     "recordinfo": Questions.records,
     "presetquery": Questions.presets,
     "configdownload": Questions.settings,
+    "homepositionquery": Questions.passed_on,
     "cruisetracklistquery": Questions.cruises,
     "cruisetrackquery": Questions.cruise,
     "ptzposition": Questions.position,
