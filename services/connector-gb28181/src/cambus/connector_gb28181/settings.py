@@ -54,6 +54,20 @@ class Gb28181Settings(ConnectorSettings):
         description="How media comes unless a device's record says otherwise: udp, tcp-passive (the device connects to "
         "us) or tcp-active (we connect to the device).",
     )
+    gb28181_web_host: str = Field(
+        default="",
+        description="Address listened on for what devices upload and fetch over HTTP, pictures and firmware (2022); by "
+        "default that of CAMBUS_GB28181_HOST.",
+    )
+    gb28181_web_port: Annotated[int, Field(ge=0, le=MAX_PORT)] = Field(
+        default=0,
+        description="Port for that; 0 takes one that is free: set one where devices reach only certain ports.",
+    )
+    gb28181_web_advertised: str = Field(
+        default="",
+        description="HOST[:PORT] devices are given for that; by default the host of CAMBUS_GB28181_ADVERTISED, else "
+        "the address listened on and the port of the listener.",
+    )
     gb28181_media_allowed_hosts: str = Field(
         default="",
         description="Addresses beside a device's own we may connect to for tcp-active media, with commas between.",
@@ -87,6 +101,17 @@ class Gb28181Settings(ConnectorSettings):
         default=5.0,
         description="Seconds a device may be without its TCP connection before it counts as offline.",
     )
+    gb28181_registers_per_s: Annotated[float, Field(gt=0)] = Field(
+        default=500.0,
+        description="REGISTER requests of one address in a second; more are dropped. Whole sites stand behind one NAT.",
+    )
+    gb28181_requests_per_s: Annotated[float, Field(gt=0)] = Field(
+        default=50.0,
+        description="Other requests in a second of an address where no device is registered; more are dropped.",
+    )
+    gb28181_connections_per_address: Annotated[int, Field(ge=1)] = Field(
+        default=2000, description="TCP connections one address may hold for SIP."
+    )
     gb28181_syncs: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=20, description="Devices asked for their catalog at a time."
     )
@@ -113,6 +138,24 @@ class Gb28181Settings(ConnectorSettings):
     def media_advertised(self) -> str:
         """Where devices send media."""
         return self.gb28181_media_advertised or self.advertised_host or self.gb28181_media_host
+
+    @property
+    def web_host(self) -> str:
+        """The address listened on for HTTP."""
+        return self.gb28181_web_host or self.gb28181_host
+
+    def web_address(self, port: int, own_host: str) -> str:
+        """What a device reaches our web server at.
+
+        Args:
+            port: listened on.
+            own_host: the address of ours on the way to the device, for where we listen on a wildcard.
+        """
+        host, told = "", None
+        if self.gb28181_web_advertised:
+            host, told = split_address(self.gb28181_web_advertised)
+        host = host or self.advertised_host or (own_host if self.web_host in WILDCARDS else self.web_host)
+        return f"http://[{host}]:{told or port}" if ":" in host else f"http://{host}:{told or port}"
 
     @property
     def media_ports(self) -> tuple[int, ...]:
@@ -147,7 +190,7 @@ class Gb28181Settings(ConnectorSettings):
             raise ValueError("wanted 10 digits")
         return value
 
-    @field_validator("gb28181_advertised")
+    @field_validator("gb28181_advertised", "gb28181_web_advertised")
     @classmethod
     def _address(cls, value: str) -> str:
         if value:

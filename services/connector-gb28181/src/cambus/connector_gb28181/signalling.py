@@ -17,6 +17,7 @@ from cambus.connector_gb28181.options import Gb28181Options
 from cambus.connector_gb28181.registrations import Registrations
 from cambus.connector_gb28181.settings import Gb28181Settings
 from cambus.gb28181.accounts import Account, Enrolment
+from cambus.gb28181.admission import AdmissionSettings
 from cambus.gb28181.binding import Binding
 from cambus.gb28181.media_session import MediaSessions, MediaSettings
 from cambus.gb28181.platform import Gb28181Platform, PlatformEvent, Told
@@ -136,6 +137,11 @@ class Signalling:
             advertised=settings.gb28181_advertised,
             nonce_key=nonce_key,
             keeps_alarms=True,
+            admission=AdmissionSettings(
+                registers_per_s=settings.gb28181_registers_per_s,
+                others_per_s=settings.gb28181_requests_per_s,
+                connections_per_source=settings.gb28181_connections_per_address,
+            ),
         )
 
     # --- life -------------------------------------------------------------------------------------------
