@@ -294,13 +294,16 @@ class RemoteDevice:
 
     # --- control ----------------------------------------------------------------------------------------
 
-    async def control(self, control: DeviceControl, channel: str, *, force: bool = False) -> None:
+    async def control(
+        self, control: DeviceControl, channel: str, *, force: bool = False, timeout_s: float | None = None
+    ) -> None:
         """Have it do something. Those of one channel are carried out in the order of the calls (GB-025).
 
         Args:
             control: what.
             channel: the code it concerns; the device's own for what concerns all of it.
             force: also what only a newer edition than the device's has.
+            timeout_s: how long its result may take; by default as long as any.
 
         Raises:
             Unsupported: a command of 2022, and an older device.
@@ -321,7 +324,7 @@ class RemoteDevice:
             ):  # not until the result: a stop must not wait for that
                 await self._deliver(body)
             if control.is_answered:
-                result = await self._part(ControlResult.COMMAND, parts, self._times.control_s)
+                result = await self._part(ControlResult.COMMAND, parts, timeout_s or self._times.control_s)
                 if result.result is False:
                     raise Refused("the device could not carry the command out")
 

@@ -7,6 +7,7 @@ from cambus.connector_gb28181.known import KnownDevices
 from cambus.connector_gb28181.orphans import OpenDialogs
 from cambus.connector_gb28181.settings import Gb28181Settings
 from cambus.connector_gb28181.signalling import Signalling
+from cambus.connector_gb28181.web_site import WebSite
 
 
 @dataclass(slots=True)
@@ -17,11 +18,13 @@ class Hub:
         settings: of the connector.
         known: what devices have said of themselves.
         syncs: how many are asked for their catalog at a time.
+        web: what devices reach over HTTP.
     """
 
     settings: Gb28181Settings
     known: KnownDevices
     syncs: asyncio.Semaphore
+    web: WebSite
     _signalling: Signalling | None = field(default=None)
     _dialogs: OpenDialogs | None = field(default=None)
 

@@ -1,5 +1,6 @@
 """What the record of a GB/T 28181 device may say under `options`: its code, and what its firmware makes necessary."""
 
+from datetime import tzinfo
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
@@ -87,12 +88,35 @@ class Gb28181Options(BaseModel):
     control_priority: Annotated[int, Field(ge=1, le=255)] | None = Field(
         default=None, description="A priority sent with PTZ commands, for devices that want one."
     )
+    snapshots: Literal["auto", "upload", "stream"] = Field(
+        default="auto",
+        description="Where pictures come from: the device uploads them (2022), or they are taken out of its stream; "
+        "auto: the stream where it uploads none.",
+    )
+    upgrade_timeout_s: Annotated[float, Field(ge=1, le=7200)] = Field(
+        default=1800.0, description="Seconds an upgrade may take in all, and new firmware can be fetched."
+    )
+    upgrade_return_s: Annotated[float, Field(ge=0.1, le=7200)] = Field(
+        default=300.0,
+        description="Seconds after it reported success in which it has to be back with the new version.",
+    )
     subscribe: list[Subscribed] = Field(
         default_factory=list,
         description="What it is asked to report on its own: catalog, alarms, positions, ptz-position.",
     )
     subscribe_event: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9.;=-]{0,63}$")] | None = (
         Field(default=None, description="The Event header of those requests, where the usual one is refused.")
+    )
+    alarm_methods: list[Annotated[int, Field(ge=1, le=7)]] = Field(
+        default_factory=list,
+        description="Alarms it is asked to report: 1 phone, 2 device, 3 SMS, 4 GPS, 5 video, 6 fault, 7 other; empty "
+        "for all.",
+    )
+    alarm_priorities: Annotated[
+        list[Annotated[int, Field(ge=0, le=4)]], Field(min_length=2, max_length=2)
+    ] = Field(
+        default=[0, 0],
+        description="The first and the last priority of alarms it is asked to report, 1 the highest; 0 for all.",
     )
     position_interval_s: Annotated[int, Field(ge=1, le=3600)] = Field(
         default=5, description="Seconds between the positions it reports."
@@ -148,6 +172,11 @@ class Gb28181Options(BaseModel):
         if not is_code(code):
             raise InvalidRecord("options.code: wanted the 20 digits the device registers with")
         return code
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of its clock."""
+        return zone(self.time_zone)
 
     @property
     def digest_algorithms(self) -> tuple[Algorithm, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from cambus.gb28181.errors import GbError
 from cambus.gb28181.manscdp import catalog as catalogs
 from cambus.gb28181.manscdp.envelope import Envelope
+from cambus.gb28181.manscdp.notices import SnapshotsFinished, UpgradeResult
 from cambus.gb28181.manscdp.presence import Keepalive
 from cambus.gb28181.platform import Told
 
@@ -55,6 +56,10 @@ class Reports:
             await self._catalog(envelope)
         elif command == "keepalive":
             await self._keepalive(envelope)
+        elif command == "uploadsnapshotfinished":
+            self._session.pictures.finished(SnapshotsFinished.parse(envelope))
+        elif command == "deviceupgraderesult":
+            self._session.device.upgrade_told(UpgradeResult.parse(envelope))
         else:
             extra = {"device": self._session.device.id, "command": envelope.command}
             logger.debug("a report nobody deals with", extra=extra)

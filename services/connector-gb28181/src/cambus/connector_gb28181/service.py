@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 
 from cambus.connector.service import ConnectorService
 from cambus.connector_gb28181.driver import PROTOCOL, Gb28181Driver
@@ -11,8 +12,9 @@ from cambus.connector_gb28181.known import KnownDevices
 from cambus.connector_gb28181.orphans import OpenDialogs
 from cambus.connector_gb28181.registrations import Registrations
 from cambus.connector_gb28181.session_numbers import SessionNumbers
-from cambus.connector_gb28181.settings import Gb28181Settings
+from cambus.connector_gb28181.settings import Gb28181Settings, split_address
 from cambus.connector_gb28181.signalling import Signalling
+from cambus.connector_gb28181.web_site import WebSite
 
 NONCES = "gb28181-nonces"
 NONCE_KEY_BYTES = 32
@@ -41,6 +43,7 @@ class Gb28181Connector(ConnectorService[Gb28181Settings]):
             runtime.settings,
             KnownDevices(runtime.bus, PROTOCOL),
             asyncio.Semaphore(runtime.settings.gb28181_syncs),
+            WebSite(runtime.settings, runtime.metrics, time.monotonic),
         )
         return Gb28181Driver(self.hub)
 
@@ -61,12 +64,14 @@ class Gb28181Connector(ConnectorService[Gb28181Settings]):
         )
         dialogs = OpenDialogs(runtime.bus, PROTOCOL, settings.instance, self.signalling.media)
         self.hub.attach(self.signalling, dialogs)
+        await runtime.enter(self.hub.web)
         await self.signalling.start()
         port, code = self.signalling.platform.port, settings.gb28181_server_code
         runtime.endpoints.metadata |= {
             "registration": f"sip:{code}@{settings.gb28181_host}:{port}",
             "advertised": f"sip:{code}@{self.signalling.platform.address}",
             "media": settings.media_advertised,
+            "web": self.hub.web.address(split_address(self.signalling.platform.address)[0]),
         }
         self.numbers = SessionNumbers(
             self.leases,

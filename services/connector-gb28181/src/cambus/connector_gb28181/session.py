@@ -13,16 +13,19 @@ from cambus.connector_gb28181.mapping.device import description_of
 from cambus.connector_gb28181.mapping.errors import command_error
 from cambus.connector_gb28181.motion import Motions
 from cambus.connector_gb28181.reports import Reports
+from cambus.connector_gb28181.settings import split_address
+from cambus.connector_gb28181.snapshot_upload import PictureOrders
 from cambus.connector_gb28181.stream import open_live
 from cambus.connector_gb28181.survey import Survey
 from cambus.gb28181.binding import Binding
-from cambus.gb28181.errors import GbError
+from cambus.gb28181.errors import GbError, Unreachable
 from cambus.gb28181.media_session import MediaSessions
 from cambus.gb28181.platform import Told
 from cambus.gb28181.remote_device import RemoteDevice
 from cambus.schemas.alarms import Severity
 from cambus.schemas.errors import CambusError, NotFound
 from cambus.schemas.state.registrations import KnownDevice
+from cambus.sip.errors import TransportError
 from cambus.sip.peer import Peer
 
 if TYPE_CHECKING:
@@ -49,6 +52,7 @@ class GbSession:
         reports: deals with what it says on its own.
         motions: what moves on its cameras.
         taps: keyframes of its live streams, for whoever waits for one.
+        pictures: those it uploads itself.
     """
 
     def __init__(self, device: "GbDevice", link: GbLink, known: KnownDevice, channels: ChannelTable) -> None:
@@ -62,6 +66,7 @@ class GbSession:
         self.reports = Reports(self)
         self.motions = Motions(self)
         self.taps = KeyframeTaps()
+        self.pictures = PictureOrders(self)
         self._description = description_of(self.known, channels, link)
         device.hub.signalling.listen(self.code, self)
 
@@ -92,8 +97,7 @@ class GbSession:
         """Stop what moves, and listening; streams were closed before."""
         await self.motions.close()
         self.device.hub.signalling.listen(self.code, None)
-        if self.device.session is self:
-            self.device.session = None
+        self.device.left(self)
 
     # --- what the platform tells ------------------------------------------------------------------------
 
@@ -124,6 +128,15 @@ class GbSession:
         if description != self._description:
             self._description = description
             self.device.context.hooks.described()
+
+    @property
+    def own_host(self) -> str:
+        """Our address on the way to the device. Raises Unreachable if no way leads there."""
+        endpoint = self.device.hub.signalling.platform.endpoint
+        try:
+            return split_address(endpoint.address_towards(self.link.binding.peer))[0]
+        except TransportError as error:
+            raise Unreachable(str(error)) from None
 
     # --- channels ---------------------------------------------------------------------------------------
 

@@ -119,6 +119,10 @@ class UpgradeAttempt(Message):
         "answered. While it is not, and the session lasts, a connector that does not know the job never got it.",
     )
     version_before: Version = Field(default="", description="The version before.")
+    expected_version: Version | None = Field(
+        default=None,
+        description="The version that was ordered, where a connector wrote this down to go on with it.",
+    )
     version_after: Version | None = Field(default=None, description="The version afterwards.")
     reason: str = Field(default="", description="A short slug if it failed.")
     text: str = Field(default="", description="One sentence for a human.")

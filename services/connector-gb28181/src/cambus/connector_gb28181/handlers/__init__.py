@@ -13,6 +13,7 @@ from cambus.connector_gb28181.handlers import (
     ptz,
     recording,
     storage,
+    upgrade,
     video,
 )
 
@@ -33,6 +34,7 @@ def all_handlers() -> "HandlerTable[GbSession]":
         ptz,
         recording,
         storage,
+        upgrade,
         video,
     ):
         family.register(table)

@@ -1,4 +1,4 @@
-"""What surrounds every handler: errors of the protocol become errors of the bus."""
+"""What surrounds every handler: errors of the protocol become errors of the bus, and an upgrade is not disturbed."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -7,6 +7,7 @@ from cambus.bus.calls import CallContext
 from cambus.connector.handlers import HandlerTable
 from cambus.connector_gb28181.session import GbSession
 from cambus.gb28181.errors import GbError
+from cambus.schemas.errors import Conflict
 from cambus.schemas.model import Message
 from cambus.schemas.spec import CommandSpec
 
@@ -23,6 +24,7 @@ def add(
     handle: Handle[Req, Rep],
     *,
     exclusive: bool = True,
+    destructive: bool | None = None,
 ) -> None:
     """Register a handler.
 
@@ -31,9 +33,13 @@ def add(
         spec: the command.
         handle: carries it out.
         exclusive: it takes its turn at the device's gate.
+        destructive: it is refused during an upgrade; by default every command that needs a confirmation.
     """
+    forbidden = spec.confirm if destructive is None else destructive
 
     async def guarded(session: GbSession, _context: CallContext, request: Req) -> Rep:
+        if forbidden and session.device.upgrades.busy:
+            raise Conflict("an upgrade is under way", reason="upgrade-under-way")
         try:
             return await handle(session, request)
         except GbError as error:
