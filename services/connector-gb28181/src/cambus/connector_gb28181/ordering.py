@@ -1,11 +1,12 @@
 """What a channel is asked for: its encoders, how media comes, in which dialect (§8.1, GB-154, GB-155)."""
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from cambus.gb28181.errors import GbError
+from cambus.gb28181.errors import GbError, Refused
 from cambus.gb28181.media_session import MediaSession, OnUnits, SessionOrder, StreamDialect
 from cambus.gb28181.sdp import Purpose
-from cambus.schemas.errors import NotFound, Unsupported
+from cambus.schemas.errors import NotFound
 
 if TYPE_CHECKING:
     from cambus.connector_gb28181.session import GbSession
@@ -19,6 +20,8 @@ async def open_media(session: "GbSession", order: SessionOrder, on_units: OnUnit
         await session.device.hub.dialogs.end_orphans(session)
         return await session.media.open(session.code, order, on_units)
     except GbError as error:
+        if order.history and isinstance(error, Refused) and error.status == HTTPStatus.NOT_FOUND:
+            raise NotFound("the device has nothing recorded in that time", reason="no-recording") from error
         raise session.failed(error) from error
 
 
@@ -72,12 +75,6 @@ def order_of(
 def download_speeds(session: "GbSession", channel: int) -> tuple[int, ...]:
     """The speeds the catalog says a channel can be fetched at; none where it does not say."""
     return _numbers(session, session.code_of(channel), "DownloadSpeed")
-
-
-def check_forwards(speed: float) -> None:
-    """Raises Unsupported where nothing but forwards can be had."""
-    if speed <= 0:
-        raise Unsupported("a playback begins forwards; recording.speed turns it round")
 
 
 def _says_main(session: "GbSession") -> bool:

@@ -1,0 +1,82 @@
+"""Recordings of the device, played onto the bus: each playback has a media subject of its own."""
+
+from typing import TYPE_CHECKING
+
+from cambus.connector.session_tasks import SessionTasks
+from cambus.connector_gb28181.ordering import open_media, order_of
+from cambus.connector_gb28181.playback_session import PlaybackSession, Show
+from cambus.connector_gb28181.unit_queue import UnitQueue
+from cambus.gb28181.errors import GbError
+from cambus.gb28181.sdp import Purpose
+from cambus.schemas.errors import NotFound
+from cambus.schemas.ids import SESSION_PREFIX, new_ulid
+
+if TYPE_CHECKING:
+    from cambus.connector_gb28181.session import GbSession
+
+
+class Playbacks:
+    """The playbacks of one session.
+
+    Args:
+        session: the device's session.
+    """
+
+    def __init__(self, session: "GbSession") -> None:
+        self._session = session
+        self._running: dict[str, PlaybackSession] = {}
+        self._tasks = SessionTasks()
+
+    async def start(self, show: Show, speed: float) -> tuple[str, str]:
+        """Have the device play; return the session and the subject of the frames.
+
+        Raises:
+            CambusError: the device refused, or does not play at that speed.
+        """
+        session, name, units = self._session, f"pb-{new_ulid()}", UnitQueue()
+        order = order_of(
+            session,
+            show.channel,
+            show.stream,
+            Purpose.PLAYBACK,
+            start=show.span.start,
+            end=show.span.end,
+            source_type=show.span.source_type,
+        )
+        media = await open_media(session, order, units.put)
+        publisher = session.device.context.publisher(show.channel, SESSION_PREFIX + name)
+        running = PlaybackSession(session, name, show, media, units, publisher)
+        try:
+            if speed != 1:
+                await running.set_speed(speed)
+        except GbError as error:
+            await media.close()
+            raise session.failed(error) from error
+        except BaseException:
+            await media.close()
+            raise
+        self._running[name] = running
+        self._tasks.start("playback session", name, running.run(), lambda: self._forget(name))
+        return name, publisher.subject
+
+    def get(self, name: str) -> PlaybackSession:
+        """Return a playback by its session.
+
+        Raises:
+            NotFound: there is none, or it is over.
+        """
+        running = self._running.get(name)
+        if running is None:
+            raise NotFound("there is no such playback, or it is over", reason="no-such-session")
+        return running
+
+    async def stop(self, name: str) -> None:
+        """End a playback; one that is over is no error."""
+        await self._tasks.stop(name)
+
+    async def close(self) -> None:
+        """End all of them, bounded in time."""
+        await self._tasks.close()
+
+    def _forget(self, name: str) -> None:
+        self._running.pop(name, None)
