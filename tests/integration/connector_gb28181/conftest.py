@@ -1,6 +1,7 @@
 """The real connector, a real NATS server and simulated GB/T 28181 devices, all in the test's own process."""
 
 import asyncio
+import secrets
 from types import MappingProxyType
 
 import pytest
@@ -70,6 +71,12 @@ def gb28181_nats():
     """A server of these tests' own: every connector on it takes every device there is."""
     with NatsServer() as server:
         yield server
+
+
+@pytest.fixture
+def gate():
+    """The id of a device no other test has: events of all tests are in one stream."""
+    return f"gate-{secrets.token_hex(4)}"
 
 
 @pytest.fixture

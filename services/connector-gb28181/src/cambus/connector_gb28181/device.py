@@ -8,6 +8,7 @@ from cambus.bus.errors import BusError
 from cambus.connector.context import DeviceContext
 from cambus.connector.errors import EndReason, SessionEnd
 from cambus.connector.upgrades import MarkBegun, OnState, Upgrades
+from cambus.connector_gb28181.alarms import DeviceAlarms
 from cambus.connector_gb28181.channels import ChannelTable
 from cambus.connector_gb28181.hub import Hub
 from cambus.connector_gb28181.known import Known
@@ -17,6 +18,7 @@ from cambus.connector_gb28181.session import GbSession
 from cambus.connector_gb28181.upgrade_run import UpgradeRun
 from cambus.connector_gb28181.upgrade_steps import UpgradeSteps
 from cambus.gb28181.manscdp.notices import UpgradeResult
+from cambus.gb28181.subscriptions import Topic
 from cambus.schemas.commands.upgrade import UpgradeStartRequest
 from cambus.schemas.errors import CambusError, Conflict
 from cambus.schemas.state.credentials import Credentials
@@ -41,6 +43,8 @@ class GbDevice:
         known: what it has said of itself, None before it was read.
         channels: what is behind it, None before that was read.
         memory: what of that is kept.
+        alarms: its alarms.
+        unsupported: until when it is not asked to report something again, by the clock of the event loop.
         session: the present one, None without one.
         upgrades: its firmware upgrades.
         upgrade: the one that is watched now.
@@ -58,6 +62,8 @@ class GbDevice:
         self.known: KnownDevice | None = None
         self.channels: ChannelTable | None = None
         self.memory = hub.known.of(self.id)
+        self.alarms = DeviceAlarms(self)
+        self.unsupported: dict[Topic, float] = {}
         self.session: GbSession | None = None
         self.upgrades = Upgrades(context, self._upgrade_run, may_begin=self._not_downloading)
         self.upgrade: UpgradeRun | None = None

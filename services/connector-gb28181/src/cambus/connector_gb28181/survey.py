@@ -31,10 +31,14 @@ class Survey:
 
     Args:
         session: of the device.
+
+    Attributes:
+        asked: set once the device was asked for the first time, whatever came of it.
     """
 
     def __init__(self, session: "GbSession") -> None:
         self._session = session
+        self.asked = asyncio.Event()
         self._wanted = asyncio.Event()
         self._number = 0
         self._late: CatalogResult | None = None
@@ -65,6 +69,7 @@ class Survey:
         async with device.hub.syncs:
             await self._ask_info()
             result = await self._ask_catalog()
+        self.asked.set()
         for delay_s in device.hub.signalling.platform.settings.times.catalog.retries_s:
             if result.outcome is not Outcome.FAILED:
                 break
