@@ -96,7 +96,7 @@ class RtpReceiver:
             size = len(data)
             if size < HEADER_BYTES:
                 if data or now is not None:
-                    self.counts["not-rtp"] += 1
+                    self.counts["rtcp" if is_rtcp(data) else "not-rtp"] += 1
                     continue
                 payloads = None
                 found.append(None)

@@ -14,7 +14,7 @@ from typing import Final
 
 MAX_RESYNC_BYTES: Final = 4 * 1024 * 1024
 PRIVATE_HEADER_BYTES: Final = 256
-_LEAST: Final = 12
+_LEAST, _LEAST_RTCP = 12, 8
 _BEFORE_RTCP, _AFTER_RTCP = 199, 205
 _LOOK = struct.Struct(">HBB6xI")
 """The length before a packet, its first two bytes, and its SSRC."""
@@ -97,7 +97,12 @@ class RtpStreamReader:
             if self._ssrc is None and not rtcp:
                 self._ssrc = ssrc
             strange = ssrc != self._ssrc and not rtcp
-            if length < _LEAST or first >> 6 != 2 or strange or (dollar and buffer[at] != _DOLLAR):
+            if (
+                length < (_LEAST_RTCP if rtcp else _LEAST)
+                or first >> 6 != 2
+                or strange
+                or (dollar and buffer[at] != _DOLLAR)
+            ):
                 self._lose()
                 return at
             start = at + head

@@ -46,7 +46,8 @@ class Conversation:
         self._event = event
         self._sound = cycle(channel_tone(channel))
         self._rtp = SoundPackets(offer.ssrc or 1)
-        self._transport: asyncio.Transport | asyncio.DatagramTransport | None = None
+        self._udp: asyncio.DatagramTransport | None = None
+        self._tcp: asyncio.Transport | None = None
         self._speaking: asyncio.Task[None] | None = None
         self._dialog: Dialog | None = None
 
@@ -55,10 +56,10 @@ class Conversation:
         loop, agent, offer = asyncio.get_running_loop(), self._streams.host.agent, self.offer
         host, port = agent.settings.host, 9
         if not offer.tcp:
-            self._transport, _ = await loop.create_datagram_endpoint(
+            self._udp, _ = await loop.create_datagram_endpoint(
                 lambda: _Datagrams(self), local_addr=(host, 0), remote_addr=(offer.address, offer.port)
             )
-            port = int(self._transport.get_extra_info("sockname")[1])
+            port = int(self._udp.get_extra_info("sockname")[1])
         answer = Description(
             self._streams.device.code,
             host,
@@ -93,15 +94,13 @@ class Conversation:
     async def _speak(self) -> None:
         loop, offer = asyncio.get_running_loop(), self.offer
         if offer.tcp:
-            self._transport, _ = await loop.create_connection(
-                lambda: _Stream(self), offer.address, offer.port
-            )
+            self._tcp, _ = await loop.create_connection(lambda: _Stream(self), offer.address, offer.port)
         while True:
             for packet in self._rtp.cut(next(self._sound)):
-                if isinstance(self._transport, asyncio.DatagramTransport):
-                    self._transport.sendto(packet)
-                elif self._transport is not None:
-                    self._transport.write(len(packet).to_bytes(2, "big") + packet)
+                if self._udp is not None:
+                    self._udp.sendto(packet)
+                elif self._tcp is not None:
+                    self._tcp.write(len(packet).to_bytes(2, "big") + packet)
             await asyncio.sleep(1 / PACKETS_PER_S / (self._streams.quirks.pace or 1.0))
 
     def take(self, data: bytes) -> None:
@@ -120,8 +119,9 @@ class Conversation:
         if self._dialog is not None:
             self._streams.host.agent.in_dialog(self._dialog.key, None)
             self._dialog = None
-        if self._transport is not None:
-            self._transport.close()
+        for transport in (self._udp, self._tcp):
+            if transport is not None:
+                transport.close()
 
 
 class _Datagrams(asyncio.DatagramProtocol):
