@@ -56,18 +56,22 @@ class Offer:
     Args:
         image: the image, checked.
         on_sent: told when some of it has gone out: percent, and whether all of it has.
+
+    Attributes:
+        image: the image.
+        fetches: those under way.
     """
 
     def __init__(self, image: FirmwareFile, on_sent: Callable[[float, bool], None]) -> None:
         self.image = image
         self._on_sent = on_sent
         self._coverage = Coverage(image.size_bytes)
-        self._fetches: set[asyncio.Task[None]] = set()
+        self.fetches: set[asyncio.Task[None]] = set()
 
     @property
     def has_room(self) -> bool:
         """Whether it may be fetched once more at this moment."""
-        return len(self._fetches) < MAX_FETCHES
+        return len(self.fetches) < MAX_FETCHES
 
     def sent(self, start: int, stop: int) -> None:
         """These bytes are about to go out; noted before, so that an image counts as sent rather too early."""
@@ -76,12 +80,12 @@ class Offer:
 
     def fetching(self, task: asyncio.Task[None]) -> None:
         """A fetch that ends with the offer."""
-        self._fetches.add(task)
-        task.add_done_callback(self._fetches.discard)
+        self.fetches.add(task)
+        task.add_done_callback(self.fetches.discard)
 
     async def close(self) -> None:
         """Break off what is under way."""
-        await end(*self._fetches)
+        await end(*self.fetches)
 
 
 class FirmwareOffers:
