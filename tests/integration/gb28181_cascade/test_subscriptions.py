@@ -84,16 +84,17 @@ async def test_a_device_that_goes_takes_its_channels_and_comes_back_with_them(ri
     assert [event for _, event in news(upper)[3]] == [CatalogEvent.DEL]
 
 
-async def test_a_notify_holds_a_hundred_items_at_most(rig):
+@pytest.mark.parametrize(("transport", "sizes"), [("tcp", [100, 100, 31]), ("udp", [20] * 11 + [11])])
+async def test_a_notify_holds_a_hundred_items_at_most_and_fits_a_datagram(rig, transport, sizes):
     upper = await rig.upper()
     recorder = await rig.enter(await rig.device("nvr", channels=230))
-    link = await rig.linked(upper)
+    link = await rig.linked(upper, transport=transport)
     await rig.code_of(link, recorder.device, 229)
     await recorder.go_offline()
     await rig.until(lambda: not rig.held(link).context.shared.at(recorder.device, 0).online)
     await subscribed(rig, upper, link)
     await upper.wait_for(lambda: sum(len(each) for each in news(upper)) == 231)
-    assert [len(each) for each in news(upper)] == [100, 100, 31]
+    assert [len(each) for each in news(upper)] == sizes
 
 
 async def test_a_subscription_that_is_not_refreshed_ends(rig):

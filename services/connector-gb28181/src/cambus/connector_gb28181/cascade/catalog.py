@@ -11,6 +11,8 @@ from cambus.schemas.state.cascade import CascadeLink
 
 UDP_PART: Final = 4
 TCP_PART: Final = 100
+MAX_NAME: Final = 128
+"""Characters; names of devices are as long as they like."""
 _STREAMS: Final = ("main", "sub", "third")
 T = TypeVar("T")
 
@@ -20,13 +22,13 @@ def item_of(node: Node, link: CascadeLink) -> CatalogItem:
     place = node.info.location if node.info is not None else None
     return CatalogItem(
         node.code,
-        node.name,
+        node.name[:MAX_NAME],
         node.parents,
         node.online,
         manufacturer=node.vendor or "Cambus",
         model=node.model,
         civil_code=link.civil_code or link.code[:6],
-        address=node.name,
+        address=node.name[:MAX_NAME],
         business_group=node.group,
         parental=node.inner,
         register_way=1,

@@ -151,6 +151,8 @@ class CascadeLinks:
                     )
                 except BusError as error:
                     logger.warning("a link is interrupted", extra={"link": link.id, "reason": str(error)})
+                except Exception:
+                    logger.exception("a link failed, and begins anew", extra={"link": link.id})
                 finally:
                     await self._leases.release(key)
             with suppress(TimeoutError):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.heads import Call, Head
 from cambus.connector_gb28181.cascade.nodes import Node
@@ -136,8 +138,8 @@ class Orders:
         async with self._context.lane(order.node.device or ""):
             try:
                 await _HANDLERS[order.name](self, order)
-            except (CambusError, OutOfRange, ProtocolError) as error:
-                outcome, reason = "refused", str(error)
+            except (CambusError, OutOfRange, ProtocolError, ValidationError) as error:
+                outcome, reason = "refused", str(error)[:500]
         self._audit(order, outcome, reason)
         await self._answer(order, ok=outcome == "done")
 

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from cambus.connector_gb28181.cascade.catalog import item_of, part_size, parts
 from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.nodes import Node
@@ -79,9 +81,11 @@ class Questions:
         count = self._context.metrics.questions
         try:
             bodies = await handler(self, node, envelope)
-        except CambusError:
+        except (CambusError, ProtocolError, ValidationError) as error:
             count(name, "refused").inc()
-            raise
+            facts = {**self._context.facts, "code": node.code, "command": name, "reason": str(error)[:500]}
+            logger.info("a question of an upper platform has no answer", extra=facts)
+            return
         try:
             for body in bodies:
                 await self._context.agent.send(body)

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 MAX_WATCHERS: Final = 256
 BATCH: Final = 100
+UDP_BATCH: Final = 20
+"""What fits a datagram whatever things are called."""
 NOTIFY_TIMEOUT_S: Final = 8.0
 HEAD_LOOK_S: Final = 2.0
 LONGEST_S: Final = 604_800
@@ -223,7 +225,8 @@ class Watchers:
         if not changes and not always:
             return
         agent = self._context.agent
-        for batch in parts(changes, BATCH):
+        size = self._context.link.part_items or (BATCH if agent.settings.tcp else UDP_BATCH)
+        for batch in parts(changes, min(size, BATCH)):
             if watcher.ended.is_set():
                 return
             body = catalogs.notify(agent.next_sn(), watcher.code, list(batch), charset=agent.settings.charset)
