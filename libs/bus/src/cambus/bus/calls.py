@@ -29,6 +29,7 @@ Req = TypeVar("Req", bound=Message)
 Rep = TypeVar("Rep", bound=Message)
 
 MAX_DEADLINE_S = 24 * 3600.0
+MAX_CALLER = 128
 NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -51,9 +52,19 @@ class CallContext:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def caller(self) -> str:
+        """Who says to be asking; empty where nobody does."""
+        return caller_name(self.headers.get(header.CALLER, ""))
+
+    @property
     def remaining_s(self) -> float:
         """Seconds until the deadline, never negative."""
         return max(0.0, self.deadline - asyncio.get_running_loop().time())
+
+
+def caller_name(text: str) -> str:
+    """Return the name of a caller as it fits a header and a line of a log."""
+    return "".join(character for character in text if " " <= character <= "~")[:MAX_CALLER].strip()
 
 
 CallHandler = Callable[[CallContext, Req], Awaitable[Rep]]

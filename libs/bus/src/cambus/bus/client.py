@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from nats.aio.msg import Msg
 
+from cambus.bus.calls import caller_name
 from cambus.bus.connection import Bus
 from cambus.bus.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge
 from cambus.bus.trace import TRACEPARENT
@@ -37,11 +38,14 @@ class BusClient:
     Args:
         bus: the connection.
         content_type: what to send and to be answered in, `MSGPACK` or `JSON`.
+        caller: who asks, for the audit log of whoever answers; by default the NATS user, else the name of the
+            connection.
     """
 
-    def __init__(self, bus: Bus, content_type: str = MSGPACK) -> None:
+    def __init__(self, bus: Bus, content_type: str = MSGPACK, *, caller: str = "") -> None:
         self._bus = bus
         self._content_type = content_type
+        self._caller = caller_name(caller or bus.settings.nats_user or f"{bus.name}:{bus.settings.instance}")
 
     async def call(
         self,
@@ -163,6 +167,7 @@ class BusClient:
         headers = {
             header.CONTENT_TYPE: self._content_type,
             header.DEADLINE_MS: str(max(0, int(budget_s * 1000))),
+            header.CALLER: self._caller,
         }
         trace = TRACEPARENT.get()
         if trace is not None:

@@ -24,7 +24,7 @@ from cambus.schemas.model import Done, Message
 logger = logging.getLogger("cambus.audit")
 
 AUDITED: Final = frozenset({native_commands.CALL.name, upgrade_commands.CANCEL.name})
-"""Commands that leave a line in the log beside all that need a confirmation."""
+"""Commands that leave a line in the log beside all that need a confirmation, and what the driver wants there."""
 
 
 class Commands:
@@ -101,7 +101,8 @@ class _Route:
         """Check, carry out, leave a trace where it matters."""
         unit, session = held(self._fleet, context)
         check_channel(session, request)
-        if not (self._entry.spec.confirm or self._entry.spec.name in AUDITED):
+        entry = self._entry
+        if not (entry.audited or entry.spec.confirm or entry.spec.name in AUDITED):
             return await self._handle(session, context, request)
         try:
             reply = await self._handle(session, context, request)
@@ -125,6 +126,7 @@ class _Route:
         extra = {
             "device": unit.id,
             "command": self._entry.spec.name,
+            "caller": context.caller,
             "outcome": outcome,
             "epoch": unit.epoch,
             "traceparent": context.traceparent,

@@ -25,11 +25,13 @@ class Entry(Generic[S]):
         handler: answers it.
         exclusive: it talks to the device and takes its turn at the device's gate; False for what is answered
             from memory or runs on a connection of its own.
+        audited: it leaves a line in the audit log.
     """
 
     spec: CommandSpec[Any, Any]
     handler: Handler[S, Any, Any]
     exclusive: bool
+    audited: bool = False
 
 
 class HandlerTable(Generic[S]):
@@ -40,15 +42,20 @@ class HandlerTable(Generic[S]):
         self._refused: dict[str, tuple[CommandSpec[Any, Any], str]] = {}
 
     def add(
-        self, spec: CommandSpec[Req, Rep], handler: Handler[S, Req, Rep], *, exclusive: bool = True
+        self,
+        spec: CommandSpec[Req, Rep],
+        handler: Handler[S, Req, Rep],
+        *,
+        exclusive: bool = True,
+        audited: bool = False,
     ) -> None:
-        """Answer `spec` with `handler`.
+        """Answer `spec` with `handler`; what needs a confirmation is audited in any case.
 
         Raises:
             ValueError: the command has a handler already, or goes to a service.
         """
         self._check_free(spec)
-        self._entries[spec.name] = Entry(spec, handler, exclusive)
+        self._entries[spec.name] = Entry(spec, handler, exclusive, audited)
 
     def refuse(self, spec: CommandSpec[Any, Any], text: str) -> None:
         """Answer `spec` with 501 and a reason of its own: what the protocol lacks, and what to use instead.

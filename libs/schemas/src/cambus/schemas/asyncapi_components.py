@@ -136,7 +136,12 @@ def header_schemas() -> Document:
     }
     return {
         "RequestHeaders": schema(
-            **kind, **trace, **{headers.DEADLINE_MS: "Milliseconds the caller still waits."}
+            **kind,
+            **trace,
+            **{
+                headers.DEADLINE_MS: "Milliseconds the caller still waits.",
+                headers.CALLER: "Who asks, in the caller's own words; stands in the audit log.",
+            },
         ),
         "ReplyHeaders": schema(**kind, **owner),
         "ErrorHeaders": schema(

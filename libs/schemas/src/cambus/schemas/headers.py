@@ -14,6 +14,9 @@ TRACEPARENT: Final = "traceparent"
 DEADLINE_MS: Final = "Cambus-Deadline-Ms"
 """The remaining budget of a command in milliseconds, at the moment of sending."""
 
+CALLER: Final = "Cambus-Caller"
+"""Who asks, in the caller's own words: for the audit log, and no proof of anything."""
+
 OWNER: Final = "Cambus-Owner"
 """On a reply: the replica that holds the device."""
 

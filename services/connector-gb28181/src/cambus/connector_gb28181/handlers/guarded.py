@@ -1,7 +1,7 @@
 """What surrounds every handler: errors of the protocol become errors of the bus, and an upgrade is not disturbed."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from cambus.bus.calls import CallContext
 from cambus.connector.handlers import HandlerTable
@@ -16,6 +16,12 @@ Rep = TypeVar("Rep", bound=Message)
 
 Handle = Callable[[GbSession, Req], Awaitable[Rep]]
 """`async (session, request) -> reply`; may raise errors of the protocol library."""
+
+
+READS: Final = frozenset(
+    {"info", "status", "capabilities", "get", "list", "find", "calendar", "touch", "download", "take"}
+)
+"""The verbs of what changes nothing on a device; every other command is audited (GB-276)."""
 
 
 def add(
@@ -45,4 +51,4 @@ def add(
         except GbError as error:
             raise session.failed(error) from error
 
-    table.add(spec, guarded, exclusive=exclusive)
+    table.add(spec, guarded, exclusive=exclusive, audited=spec.verb.rpartition(".")[2] not in READS)
