@@ -4,18 +4,25 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from cambus.connector.download_slot import DownloadSlot
 from cambus.connector.driver import DeviceDescription, DeviceStream, FrameSink
 from cambus.connector.errors import SessionEnd
+from cambus.connector.talk import Talks
 from cambus.connector.taps import KeyframeTaps
+from cambus.connector_gb28181.alarms import arm
 from cambus.connector_gb28181.channels import ChannelTable
+from cambus.connector_gb28181.downloads import Downloads
 from cambus.connector_gb28181.link import GbLink
 from cambus.connector_gb28181.mapping.device import description_of
 from cambus.connector_gb28181.mapping.errors import command_error
+from cambus.connector_gb28181.microphones import Microphones
 from cambus.connector_gb28181.motion import Motions
+from cambus.connector_gb28181.playbacks import Playbacks
 from cambus.connector_gb28181.reports import Reports
 from cambus.connector_gb28181.settings import split_address
 from cambus.connector_gb28181.snapshot_upload import PictureOrders
 from cambus.connector_gb28181.stream import open_live
+from cambus.connector_gb28181.subscriptions import Subscriptions
 from cambus.connector_gb28181.survey import Survey
 from cambus.gb28181.binding import Binding
 from cambus.gb28181.errors import GbError, Unreachable
@@ -50,9 +57,16 @@ class GbSession:
         channels: what is behind it.
         survey: asks it what it is.
         reports: deals with what it says on its own.
+        subscriptions: what it is asked to say.
         motions: what moves on its cameras.
         taps: keyframes of its live streams, for whoever waits for one.
         pictures: those it uploads itself.
+        picture_turn: one picture at a time.
+        microphones: the sound of its live streams, for whoever talks through it.
+        talks: who does.
+        slot: its one download at a time.
+        playbacks: recordings that are played.
+        downloads: recordings that are fetched.
     """
 
     def __init__(self, device: "GbDevice", link: GbLink, known: KnownDevice, channels: ChannelTable) -> None:
@@ -64,8 +78,15 @@ class GbSession:
         self.remote: RemoteDevice = device.hub.signalling.platform.device(self.code)
         self.survey = Survey(self)
         self.reports = Reports(self)
+        self.subscriptions = Subscriptions(self)
         self.motions = Motions(self)
         self.taps = KeyframeTaps()
+        self.picture_turn = asyncio.Lock()
+        self.microphones = Microphones()
+        self.talks = Talks(device.context)
+        self.slot = DownloadSlot()
+        self.playbacks = Playbacks(self)
+        self.downloads = Downloads(self)
         self.pictures = PictureOrders(self)
         self._description = description_of(self.known, channels, link)
         device.hub.signalling.listen(self.code, self)
@@ -88,14 +109,18 @@ class GbSession:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.survey.run(), name=f"survey {self.device.id}")
                 tasks.create_task(self.reports.run(), name=f"reports {self.device.id}")
+                tasks.create_task(self.subscriptions.run(), name=f"subscriptions {self.device.id}")
+                tasks.create_task(arm(self), name=f"arm {self.device.id}")
                 tasks.create_task(self.media.end_orphans_of(self.code), name=f"orphans {self.device.id}")
                 raise await asyncio.shield(self.link.over)
         except* SessionEnd as ends:
             raise _first(ends) from None
 
     async def close(self) -> None:
-        """Stop what moves, and listening; streams were closed before."""
-        await self.motions.close()
+        """Stop what moves and plays, and listening; live streams were closed before."""
+        await asyncio.gather(
+            self.motions.close(), self.playbacks.close(), self.downloads.close(), self.talks.close()
+        )
         self.device.hub.signalling.listen(self.code, None)
         self.device.left(self)
 
