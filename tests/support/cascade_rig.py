@@ -280,7 +280,7 @@ class Packets:
         self.heard.append(parse_rtp(data))
         self._arrived.set()
 
-    async def offer(self, upper, code, **fields):
+    async def offer(self, upper, code, headers=(), **fields):
         """INVITE a channel over UDP; the answer."""
         port = self._transport.get_extra_info("sockname")[1]
         platform = upper.platform
@@ -289,8 +289,12 @@ class Packets:
         peer = platform.registrar.binding(OURS).peer
         request = platform.compose("INVITE", code, peer, sequence=20)
         request.headers.add("Content-Type", sdp.CONTENT_TYPE)
+        for name, value in headers:
+            request.headers.add(name, value)
         request.body = offer.serialize()
         invitation = await platform.endpoint.invite(request, peer, timeout_s=20.0)
+        self.response = invitation.response
+        assert self.response.status == 200, self.response.status
         platform.endpoint.acknowledge(invitation)
         self._dialog, self._upper = invitation.dialog, upper
         return Description.parse(invitation.response.body)

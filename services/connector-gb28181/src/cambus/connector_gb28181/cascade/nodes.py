@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Final
+from typing import Final, NamedTuple
 
 from cambus.connector_gb28181.cascade.directory import Seen
 from cambus.gb28181.codes import is_code
@@ -18,6 +18,14 @@ HOST_TYPE: Final = "118"
 CHANNEL_TYPE: Final = "131"
 GROUP_TYPE: Final = "215"
 ORGANISATION_TYPE: Final = "216"
+
+
+class Way(NamedTuple):
+    """One way to a camera: the device that shows it, and what it hangs under there."""
+
+    device: str
+    channel: int
+    via: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,7 @@ class Node:
         vendor, model, software: of the device.
         protocol: it speaks.
         inner: whether something hangs under it.
+        ways: to a channel; several where several lower platforms show one camera.
     """
 
     code: str
@@ -51,6 +60,19 @@ class Node:
     software: str = ""
     protocol: str = ""
     inner: bool = False
+    ways: tuple[Way, ...] = ()
+
+    def joined(self, other: Node) -> Node:
+        """One item for a camera that two devices show: under both, and there if one of them has it (§12)."""
+        shown = other if other.online and not self.online else self
+        parents = tuple(dict.fromkeys((*self.parents, *other.parents)))
+        group = self.group or other.group
+        return replace(shown, parents=parents, group=group, ways=(*self.ways, *other.ways))
+
+    def by(self, hop: str) -> Node:
+        """The item reached by a lower platform, by its code or its name on the bus; as it is where that has none."""
+        way = next((each for each in self.ways if hop in {each.via, each.device}), None)
+        return self if way is None else replace(self, device=way.device, channel=way.channel)
 
 
 class SharedSet:
@@ -62,7 +84,11 @@ class SharedSet:
 
     def __init__(self, nodes: list[Node]) -> None:
         self.nodes = {node.code: node for node in nodes}
-        self._places = {(node.device, node.channel): node for node in nodes if node.device is not None}
+        self._places: dict[tuple[str, int | None], Node] = {}
+        for node in nodes:
+            if node.device is not None:
+                self._places[node.device, node.channel] = node
+            self._places.update({(way.device, way.channel): node for way in node.ways})
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -112,9 +138,13 @@ class Planner:
         self._used = {link.code}
         self._used |= {each.code for each in link.shares if each.code is not None}
         self._used |= {each.code for each in link.groups if each.code is not None}
-        self._owners: dict[str, str] = {}
+        self._owners: dict[str, tuple[str, str]] = {}
+        self._natives: set[str] = set()
         self._taken = set(numbers.values())
         self._next = max(self._taken, default=0) + 1
+        self._given_out = {
+            self._made(CHANNEL_TYPE if "/" in key else HOST_TYPE, number) for key, number in numbers.items()
+        }
 
     def plan(self, devices: Mapping[str, Seen]) -> SharedSet:
         """The shared set of what there is now."""
@@ -122,9 +152,12 @@ class Planner:
         nodes = [Node(link.code, link.name or "Cambus", inner=True)]
         folders = dict(self._groups())
         nodes += folders.values()
+        self._natives = {
+            native for seen in devices.values() for info in seen.channels if (native := info.native_id)
+        } | devices.keys()
         for device, seen in sorted(devices.items()):
             nodes += self._device(device, seen, folders)
-        return SharedSet(nodes)
+        return SharedSet(_merged(nodes))
 
     # --- folders ----------------------------------------------------------------------------------------
 
@@ -181,13 +214,14 @@ class Planner:
             if folder is not None and folder.group:
                 parents += (folder.code,)
             group = (folder.group or folder.code) if folder is not None else ""
-            nodes.append(replace(node, parents=parents, group=group))
+            way = Way(device, info.channel, above)
+            nodes.append(replace(node, parents=parents, group=group, ways=(way,)))
         return nodes
 
     def _host(self, device: str, seen: Seen, presence: Presence) -> Node:
         """A device with several channels, as what they hang under."""
         return Node(
-            self._claimed(device, device) or self._code(device, HOST_TYPE),
+            self._claimed(device, device, device) or self._code(device, HOST_TYPE),
             _name(seen) or device,
             (self._link.code,),
             online=presence.online,
@@ -221,14 +255,19 @@ class Planner:
         if share.code is not None:
             return share.code
         key = f"{device}/{info.channel}"
-        return self._claimed(key, info.native_id) or self._code(key, CHANNEL_TYPE)
+        return self._claimed(key, info.native_id, device) or self._code(key, CHANNEL_TYPE)
 
-    def _claimed(self, key: str, native: str | None) -> str | None:
-        """A code of GB/T 28181 it has already, unless somebody else of this link has it."""
+    def _claimed(self, key: str, native: str | None, device: str) -> str | None:
+        """A code of GB/T 28181 it has already, unless another of this link has it.
+
+        A channel of another device with the same code is the same camera, seen over another way.
+        """
         if not self._link.keep_native_codes or native is None or not is_code(native):
             return None
-        owner = self._owners.setdefault(native, key) if native not in self._used else None
-        return native if owner == key else None
+        if native in self._used or native in self._given_out:
+            return None
+        owner, owning = self._owners.setdefault(native, (key, device))
+        return native if owner == key or owning != device else None
 
     def _code(self, key: str, kind: str) -> str:
         """A code of ours: our prefix, what it is, and a number that stays (GB-241)."""
@@ -237,18 +276,31 @@ class Planner:
             number = next(
                 each
                 for each in count(self._next)
-                if each not in self._taken and self._made(kind, each) not in self._used
+                if each not in self._taken and not self._is_used(self._made(kind, each))
             )
             if number > MAX_NUMBER:
                 raise ValueError(f"link {self._link.id}: no code is left for {key}")
             self._next = number + 1
             self._taken.add(number)
             self.numbers[key] = number
+            self._given_out.add(self._made(kind, number))
         return self._made(kind, number)
+
+    def _is_used(self, code: str) -> bool:
+        return code in self._used or code in self._natives
 
     def _made(self, kind: str, number: int) -> str:
         code = self._link.code
         return f"{code[:10]}{kind}{code[13]}{number:06d}"
+
+
+def _merged(nodes: list[Node]) -> list[Node]:
+    """One node for each code, where it came first."""
+    found: dict[str, Node] = {}
+    for node in nodes:
+        known = found.get(node.code)
+        found[node.code] = node if known is None else known.joined(node)
+    return list(found.values())
 
 
 def _name(seen: Seen) -> str | None:

@@ -47,7 +47,7 @@ class Sessions:
             endpoint.respond(event.transaction, 488)
             return
         code = SipUri.parse(event.request.to.uri).user
-        node = self.context.shared.node(code)
+        node = self._by_preference(self.context.shared.node(code), event.request)
         refusal = self._refusal(node, offer, event)
         if refusal or node is None:
             self.context.metrics.sessions("play", "refused").inc()
@@ -61,6 +61,12 @@ class Sessions:
             self.open.pop(session.call_id)
             self.context.agent.in_dialog(session.dialog_key, None)
             endpoint.respond(event.transaction, 486)
+
+    def _by_preference(self, node: Node | None, request: Request) -> Node | None:
+        """The way the platform prefers, where there are several: what follows us in its path (§12)."""
+        path, own = _path(request, PREFERRED_HEADER), self.context.link.code
+        after = path[path.index(own) + 1 :] if own in path else []
+        return node.by(after[0]) if node is not None and after else node
 
     def _refusal(self, node: Node | None, offer: Description, event: RequestReceived) -> int:
         """With what an INVITE is refused; 0 for not at all."""
@@ -132,7 +138,8 @@ class Sessions:
         """What the platform sees is another: what is withdrawn or gone ends."""
         for session in list(self.open.values()):
             now = self.context.shared.node(session.node.code)
-            if now is None or (now.device, now.channel) != (session.node.device, session.node.channel):
+            place = (session.node.device, session.node.channel)
+            if now is None or place not in {(way.device, way.channel) for way in now.ways}:
                 session.over("withdrawn")
             elif not now.online:
                 session.over("source-lost")
