@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
 from cambus.bus.errors import BusError
 from cambus.connector.context import DeviceContext
@@ -16,7 +17,7 @@ from cambus.connector_gb28181.link import GbLink
 from cambus.connector_gb28181.options import Gb28181Options
 from cambus.connector_gb28181.session import GbSession
 from cambus.connector_gb28181.upgrade_run import UpgradeRun
-from cambus.connector_gb28181.upgrade_steps import UpgradeSteps
+from cambus.connector_gb28181.upgrade_steps import Step, UpgradeSteps
 from cambus.gb28181.manscdp.notices import UpgradeResult
 from cambus.gb28181.subscriptions import Topic
 from cambus.schemas.commands.upgrade import UpgradeStartRequest
@@ -119,14 +120,14 @@ class GbDevice:
         return UpgradeRun(self, request.job, request, steps, on_state)
 
     def _upgrade_steps(
-        self, before: str, expected: str | None, left_s: float, *, image_sent: bool = False
+        self, before: str, expected: str | None, left_s: float, **already: Any
     ) -> UpgradeSteps:
         return UpgradeSteps(
             version_before=before,
             expected=expected,
             deadline=asyncio.get_running_loop().time() + left_s,
             return_s=self.options.upgrade_return_s,
-            image_sent=image_sent,
+            **already,
         )
 
     def _not_downloading(self) -> None:
@@ -148,7 +149,11 @@ class GbDevice:
         job, began_s = last.job, (datetime.now(UTC) - last.started_at).total_seconds()
         left_s = max(self.options.upgrade_timeout_s - began_s, 0.0)
         steps = self._upgrade_steps(
-            last.version_before, last.expected_version, left_s, image_sent=last.image_sent
+            last.version_before,
+            last.expected_version,
+            left_s,
+            step=Step.FETCHING,
+            image_sent=last.image_sent,
         )
         self.upgrades.take_up(job, lambda on_state: UpgradeRun(self, job, None, steps, on_state))
 

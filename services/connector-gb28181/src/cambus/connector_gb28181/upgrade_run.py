@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from cambus.bus.errors import BusError
 from cambus.bus.objects import ObjectStore
+from cambus.connector.ending import end
 from cambus.connector.firmware import FirmwareError, FirmwareFile
 from cambus.connector.upgrades import OnState, UpgradeEnd
 from cambus.connector_gb28181.firmware import Offer
@@ -228,15 +229,21 @@ class UpgradeRun:
         session = self._device.session
         if session is None:
             return
+        asking, news = asyncio.ensure_future(session.remote.info()), asyncio.ensure_future(self._news.wait())
         try:
-            async with asyncio.timeout(ANSWER_S):
-                info = await session.remote.info()
-        except (GbError, TimeoutError):
+            patience_s = min(ANSWER_S, max(self.steps.due - _now(), 0.0))
+            await asyncio.wait({asking, news}, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+            if asking.done():
+                info = asking.result()
+                session.known = with_info(session.known, info)
+                session.described()
+                self.steps.seen(text(info.firmware)[:MAX_VERSION])
+            elif not news.done():
+                self.steps.away()
+        except GbError:
             self.steps.away()
-            return
-        session.known = with_info(session.known, info)
-        session.described()
-        self.steps.seen(text(info.firmware)[:MAX_VERSION])
+        finally:
+            await end(asking, news)
 
     async def _note_sent(self) -> None:
         """Write down that the image is out: nobody may send it again."""
@@ -248,17 +255,17 @@ class UpgradeRun:
                 extra = {"device": self._device.id, "reason": str(error)}
                 logger.warning("an upgrade is not written down", extra=extra)
 
-    async def _settled(self, end: UpgradeEnd) -> UpgradeEnd | None:
+    async def _settled(self, over: UpgradeEnd) -> UpgradeEnd | None:
         """Write the end down; who does tells it, if two replicas have watched."""
         if not self._begun:
-            return end
+            return over
         try:
             first = await self._device.upgrades.begun.note(
-                self._job, state=end.state, image_sent=end.image_sent, reason=end.reason
+                self._job, state=over.state, image_sent=over.image_sent, reason=over.reason
             )
         except BusError:
             first = True
-        return end if first else None
+        return over if first else None
 
     @staticmethod
     def _version_of(session: "GbSession") -> str:

@@ -41,6 +41,7 @@ class UpgradeSteps:
         expected: what it is to run, None for any other.
         deadline: when it is given up; on any clock, as all times here.
         return_s: how long after it reported success the new version may take to show.
+        step: where it is already.
         image_sent: the image went out already.
 
     Attributes:
@@ -57,9 +58,10 @@ class UpgradeSteps:
         expected: str | None,
         deadline: float,
         return_s: float,
+        step: Step = Step.REQUESTED,
         image_sent: bool = False,
     ) -> None:
-        self.step = Step.REQUESTED
+        self.step = step
         self.percent = 0.0
         self.image_sent = image_sent
         self.end: UpgradeEnd | None = None
