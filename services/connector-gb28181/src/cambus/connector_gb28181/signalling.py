@@ -13,6 +13,7 @@ from cambus.connector.knocks import Knocks
 from cambus.connector_gb28181.enrolment import Enrolments
 from cambus.connector_gb28181.link import GbLink
 from cambus.connector_gb28181.mapping.text import text
+from cambus.connector_gb28181.metrics import Gb28181Metrics
 from cambus.connector_gb28181.options import Gb28181Options
 from cambus.connector_gb28181.registrations import Registrations
 from cambus.connector_gb28181.settings import Gb28181Settings
@@ -103,7 +104,7 @@ class Signalling:
         self._unheard: dict[str, deque[Told]] = {}
         self._accounts: dict[str, tuple[DeviceRecord, Credentials | None, Account]] = {}
         self._stopping = False
-        self._registered = metrics.gauge("gb28181_registered", "Devices registered here")()
+        self._metrics = Gb28181Metrics(metrics)
         self.platform = Gb28181Platform(
             self._platform_settings(settings, nonce_key, enrolments), self, self._happened
         )
@@ -163,7 +164,7 @@ class Signalling:
         """Count until cancelled; then close."""
         try:
             while True:
-                self._registered.set(len(self._links))
+                self._metrics.look(self.platform, self.media, len(self._links))
                 self._look_at_enrolled()
                 await asyncio.sleep(LOOK_S)
         finally:
