@@ -8,7 +8,7 @@ import av
 import pytest
 
 from cambus.media.frame import Codec
-from cambus.media.mpegps import ProgramStreamDemuxer, StreamUnit, Unwrapper
+from cambus.media.mpegps import ProgramStreamDemuxer, StreamUnit, Unwrapper, sniff_audio, sniff_video
 from cambus.media.mpegps_writer import ProgramStreamMuxer
 
 SIZE = (320, 192)
@@ -172,6 +172,128 @@ def test_stuffing_mpeg_1_packs_private_packets_and_an_end_are_passed_over(encode
     found, demuxer = fed([old + private + stuffed + b"\x00\x00\x01\xb9"])
     assert [unit.payload for unit in found] == [units[0][0]]
     assert not demuxer.counts
+
+
+@pytest.mark.parametrize("size", [1000, 2048, 1 << 20])
+def test_mpeg_1_as_ffmpeg_writes_it_is_read_to_the_byte(encoded, size):
+    """Its packets have another header: stuffing, the size of a buffer, and times in other places."""
+    codec, units = encoded
+    file = io.BytesIO()
+    with av.open(file, "w", format="mpeg") as container:
+        stream = container.add_stream(ENCODERS[codec], rate=25)
+        stream.width, stream.height = SIZE
+        stream.pix_fmt = "yuv420p"
+        for number, (unit, keyframe) in enumerate(units):
+            packet = av.Packet(unit)
+            packet.stream, packet.pts, packet.dts = stream, number, number
+            packet.time_base, packet.is_keyframe = Fraction(1, 25), keyframe
+            container.mux(packet)
+    data = file.getvalue()
+    assert data[4] >> 4 == 2  # a pack of MPEG-1
+    found, _ = fed(data[at : at + size] for at in range(0, len(data), size))
+    assert b"".join(unit.payload for unit in found) == b"".join(unit for unit, _ in units)
+    assert {unit.codec for unit in found} == {codec}
+    stamps = [unit.pts for unit in found if unit.pts is not None]
+    assert stamps == sorted(stamps)
+    assert stamps[-1] - stamps[0] >= (len(units) - 2) * 3600
+
+
+@pytest.mark.parametrize("code", [0xBB, 0xBC, 0xBD])
+@pytest.mark.parametrize("length", [0, 3, 0x7F, 0xFFFF])
+def test_a_wrong_length_before_a_picture_costs_no_picture(encoded, code, length):
+    codec, units = encoded
+    chunks = packs(codec, units)
+    odd = b"\x00\x00\x01" + bytes((code,)) + struct.pack(">H", length) + b"\xe0\xff\x00\x04abcd"
+    demuxer = ProgramStreamDemuxer()
+    found = []
+    for number, chunk in enumerate(chunks[::2]):
+        at = chunk.index(b"\x00\x00\x01\xe0")
+        found += demuxer.feed(chunk[:at] + odd + chunk[at:], number * 3600, complete=True)
+    assert [unit.payload for unit in found] == [unit for unit, _ in units]
+    assert {unit.codec for unit in found} == {codec}
+
+
+def test_a_map_that_comes_later_corrects_what_was_guessed():
+    picture = b"\x00\x00\x00\x01\x67picture"
+    before = ProgramStreamMuxer(Codec.H264, Codec.PCMA)
+    muxer = ProgramStreamMuxer(Codec.H264, Codec.PCMU)
+    chunks = [
+        _without(before.picture(picture, 0, keyframe=True), 0xBC),
+        muxer.sound(b"sound", 0),
+        muxer.picture(picture, 3600, keyframe=True),
+        muxer.sound(b"sound", 3600),
+    ]
+    found, _ = fed(chunks)
+    assert [unit.codec for unit in found if unit.payload == b"sound"] == [Codec.PCMA, Codec.PCMU]
+
+
+@pytest.mark.parametrize(
+    ("type_", "codec"),
+    [
+        (0x10, Codec.MPEG4),
+        (0x1B, Codec.H264),
+        (0x24, Codec.H265),
+        (0x80, Codec.OPAQUE),
+        (0x42, Codec.OPAQUE),
+    ],
+)
+def test_every_type_of_pictures_is_named_or_passed_on(type_, codec):
+    head = ProgramStreamMuxer(Codec.H264, Codec.PCMA).picture(b"\x00\x00\x01picture", 0, keyframe=True)
+    (found,) = fed([head.replace(b"\x1b\xe0", bytes((type_, 0xE0)))])[0]
+    assert (found.codec, found.stream_type) == (codec, type_)
+
+
+@pytest.mark.parametrize(
+    ("type_", "codec"),
+    [
+        (0x0F, Codec.AAC),
+        (0x90, Codec.PCMA),
+        (0x91, Codec.PCMU),
+        (0x92, Codec.OPAQUE),
+        (0x93, Codec.OPAQUE),
+        (0x99, Codec.OPAQUE),
+        (0x9B, Codec.OPAQUE),
+    ],
+)
+def test_every_type_of_sound_is_named_or_passed_on(type_, codec):
+    muxer = ProgramStreamMuxer(Codec.H264, Codec.PCMA)
+    head = muxer.picture(b"\x00\x00\x01\x67", 0, keyframe=True).replace(b"\x90\xc0", bytes((type_, 0xC0)))
+    found = [unit for unit in fed([head, muxer.sound(b"sound", 9)])[0] if unit.payload == b"sound"]
+    assert [(unit.codec, unit.stream_type) for unit in found] == [(codec, type_)]
+
+
+@pytest.mark.parametrize(
+    ("payload", "codec"),
+    [
+        (b"\x00\x00\x01\x67x", Codec.H264),
+        (b"\x00\x00\x01\x27x", Codec.H264),
+        (b"\x00\x00\x01\x47x", Codec.H264),
+        (b"\x00\x00\x01\x09x\x00\x00\x01\x68x", Codec.H264),
+        (b"\x00\x00\x01\x40\x01x", Codec.H265),
+        (b"\x00\x00\x01\x42\x01x", Codec.H265),
+        (b"\x00\x00\x01\xb0x", Codec.MPEG4),
+        (b"\x00\x00\x01\xb6x", Codec.MPEG4),
+        (b"\x00\x00\x01\x41x", None),
+        (b"", None),
+    ],
+)
+def test_pictures_are_known_by_what_they_begin_with(payload, codec):
+    assert sniff_video(payload) is codec
+
+
+@pytest.mark.parametrize(
+    ("payload", "codec"), [(b"\xff\xf1xx", Codec.AAC), (b"\xff\xf9xx", Codec.AAC), (b"\xd5" * 9, Codec.PCMA)]
+)
+def test_sound_is_known_by_what_it_begins_with(payload, codec):
+    assert sniff_audio(payload) is codec
+
+
+def test_times_go_on_over_the_wrap_of_33_bits():
+    muxer, top = ProgramStreamMuxer(Codec.H264, Codec.PCMA), 1 << 33
+    chunks = [
+        muxer.picture(b"\x00\x00\x01\x67x", top - 7200 + number * 3600, keyframe=True) for number in range(5)
+    ]
+    assert [unit.pts for unit in fed(chunks)[0]] == [top - 7200 + number * 3600 for number in range(5)]
 
 
 def test_a_packet_without_a_length_lasts_until_the_next_thing(encoded):

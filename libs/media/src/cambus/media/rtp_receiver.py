@@ -119,7 +119,7 @@ class RtpReceiver:
             packets += 1
             octets += len(payload)
             if now is not None:
-                if sequence != expected:
+                if sequence != expected and (expected is not None or order.expected is not None):
                     if expected is not None:
                         order.expected = expected
                     packet = RtpPacket(type_, second >= _MARKER, sequence, timestamp, ssrc, payload)
