@@ -72,7 +72,7 @@ async def test_devices_that_come_and_go_leave_nothing_behind():
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-async def test_a_hundred_thousand_comings_and_goings_leave_nothing_behind():
+async def test_fifty_thousand_comings_and_goings_leave_nothing_behind():
     await churn(rounds=50, count=1000)
 
 
