@@ -192,8 +192,7 @@ async def test_a_camera_with_an_empty_catalog_is_its_own_channel_a_recorder_has_
     await simulator.wait_for(lambda: queries(simulator, "Catalog"))
     heard = await bench.heard(gate)
     await heard.until("device.online")
-    while not bench.session(gate).survey.asked.is_set():
-        await bench.session(gate).survey.asked.wait()
+    await bench.session(gate).survey.asked.wait()
     presence = await bench.shown(gate, lambda presence: presence.channels_total == expected)
     assert [each.native_id for each in presence.channels] == [simulator.code][:expected]
 

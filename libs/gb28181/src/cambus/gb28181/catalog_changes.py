@@ -45,8 +45,9 @@ def _after(known: CatalogItem | None, told: CatalogChange, *, ignore_status: boo
     item = told.item if known is None else _merged(known, told.item)
     if told.event in _STATUS:
         item = replace(item, on=told.event is CatalogEvent.ON, status=told.event.value)
-    elif known is not None and told.item.status is None:
-        item = replace(item, on=known.on, status=known.status)
+    elif known is not None:
+        said = told.item if told.item.status is not None else known
+        item = replace(item, on=said.on, status=said.status)
     if ignore_status:
         on, status = (known.on, known.status) if known is not None else (True, None)
         item = replace(item, on=on, status=status)
