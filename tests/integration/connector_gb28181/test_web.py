@@ -307,3 +307,10 @@ async def test_requests_are_counted_without_telling_what_for(site, order, http, 
     assert 'cambus_gb28181_web_requests_total{kind="none",status="404"} 1.0' in shown
     assert order.url.rpartition("/")[2] not in shown
     assert "c4nary" not in shown
+
+
+async def test_the_bus_hears_where_devices_upload_and_fetch(bench):
+    connector = await bench.connector()
+    told = connector.runtime.endpoints.metadata["web"]
+    async with aiohttp.ClientSession() as http:
+        assert await status_of(http.get(told)) == 404

@@ -75,6 +75,15 @@ def test_signalling_is_looked_at_as_well_and_names_its_own_variable():
     assert finding.todo.startswith("set CAMBUS_GB28181_ADVERTISED ")
 
 
+def test_where_devices_upload_and_fetch_is_looked_at_as_well_and_names_its_own_variable():
+    devices = [device("gate", "udp:192.168.1.20:5060")]
+    (finding,) = check_advertised([connector(web="http://127.0.0.1:8080")], devices, nowhere)
+    assert finding.todo.startswith("set CAMBUS_GB28181_WEB_ADVERTISED ")
+    assert "HTTP requests to 127.0.0.1" in finding.text
+    (finding,) = check_advertised([connector(web="http://192.168.1.2:8080")], devices, nowhere)
+    assert finding.level is Level.OK
+
+
 def test_without_connectors_that_give_addresses_there_is_nothing_to_say():
     assert check_advertised([connector()], [device("gate", "udp:192.168.1.20:5060")], nowhere) == []
 

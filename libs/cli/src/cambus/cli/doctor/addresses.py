@@ -1,7 +1,7 @@
-"""The addresses a connector gives devices, for signalling and for media: the first cause of "it rings and no picture".
+"""The addresses a connector gives devices, for signalling, for media and for HTTP: why "it rings and no picture".
 
-A connector says on the bus where devices are told to go (`advertised` and `media` in its metadata); where the devices
-themselves are stands in their presence. One that is behind another network can not reach an address of this machine.
+A connector says on the bus where devices are told to go (`advertised`, `media`, `web` in its metadata); where
+the devices themselves are stands in their presence. One that is behind another network can not reach an address of this machine.
 """
 
 import ipaddress
@@ -23,14 +23,16 @@ Resolve = Callable[[str], Iterable[str]]
 CONNECTOR: Final = "connector-"
 MEDIA: Final = "media"
 SIGNALLING: Final = "advertised"
-_WHAT: Final = {SIGNALLING: "signalling", MEDIA: "media"}
+WEB: Final = "web"
+_WHAT: Final = {SIGNALLING: "signalling", MEDIA: "media", WEB: "HTTP requests"}
+_SETTING: Final = {SIGNALLING: "ADVERTISED", MEDIA: "MEDIA_ADVERTISED", WEB: "WEB_ADVERTISED"}
 _HOST: Final = re.compile(r"^(?:[a-z]+:)?(?://)?(?:[^@/]*@)?(\[[0-9a-fA-F:.]+\]|[^:/\[\]]+)(?::\d+)?$")
 
 
 def check_advertised(
     instances: Sequence[Instance], devices: Sequence[DeviceStatus], resolve: Resolve
 ) -> list[Finding]:
-    """Whether devices can reach where they are told to send signalling and media."""
+    """Whether devices can reach where they are told to send signalling, media and HTTP requests."""
     findings = []
     looked_at = 0
     for instance in instances:
@@ -38,10 +40,10 @@ def check_advertised(
         if protocol == instance.name:
             continue
         sources = _sources(devices, protocol)
-        for key, what in _WHAT.items():
+        for key in _WHAT:
             if key in instance.metadata:
                 looked_at += 1
-                findings += _check(instance, protocol, what, instance.metadata[key], sources, resolve)
+                findings += _check(instance, protocol, key, sources, resolve)
     return findings or (
         [ok("addresses", f"{looked_at} given to devices can be reached")] if looked_at else []
     )
@@ -50,13 +52,13 @@ def check_advertised(
 def _check(
     instance: Instance,
     protocol: str,
-    what: str,
-    advertised: str,
+    key: str,
     sources: dict[Address, list[str]],
     resolve: Resolve,
 ) -> list[Finding]:
+    advertised, what = instance.metadata[key], _WHAT[key]
     host = host_of(advertised)
-    variable = f"CAMBUS_{protocol.upper()}_{'MEDIA_' if what == 'media' else ''}ADVERTISED"
+    variable = f"CAMBUS_{protocol.upper()}_{_SETTING[key]}"
     if host is None:
         text = f"tells devices no address for {what}: {advertised[:80]}"
         return [problem(instance.id, text, f"set {variable} to one they can reach")]
