@@ -1,7 +1,8 @@
 """The addresses a connector gives devices, for signalling, for media and for HTTP: why "it rings and no picture".
 
 A connector says on the bus where devices are told to go (`advertised`, `media`, `web` in its metadata); where
-the devices themselves are stands in their presence. One that is behind another network can not reach an address of this machine.
+the devices themselves are stands in their presence. One that is behind another network can not reach an address of this
+machine.
 """
 
 import ipaddress
