@@ -92,6 +92,10 @@ class Directory:
             self._asking.cancel()
             await self._asking.wait(1.0)
 
+    def snapshot(self) -> dict[str, Seen]:
+        """All devices as they are now, for another thread."""
+        return {device: Seen(seen.presence, seen.record, seen.more) for device, seen in self.devices.items()}
+
     def _seen(self, device: str) -> Seen:
         return self.devices.setdefault(device, Seen())
 
@@ -100,7 +104,7 @@ class Directory:
         before, seen.presence = seen.presence, presence
         listed = len(presence.channels) if presence is not None else 0
         if presence is None or presence.channels_total <= listed:
-            seen.more = []
+            seen.more = seen.more and []
         elif presence.online and (before is None or before.session != presence.session or not seen.more):
             self._asking.spawn(self._ask(device, seen, presence))
         if _shown(before) != _shown(presence):

@@ -210,7 +210,7 @@ class CascadeLinks:
         link, known = upper.context.link, dict(planner.numbers)
         while True:
             changed = self._replanning
-            shared = planner.plan(self._directory.devices)
+            shared = await asyncio.to_thread(planner.plan, self._directory.snapshot())
             if planner.numbers != known:
                 await self.numbers.put(keys.cascade_numbers(link.id), CascadeNumbers(numbers=planner.numbers))
                 known = dict(planner.numbers)

@@ -12,6 +12,7 @@ from cambus.connector_gb28181.cascade.directory import Seen
 from cambus.gb28181.codes import is_code
 from cambus.schemas.channels import ChannelInfo
 from cambus.schemas.state.cascade import MAX_NUMBER, CascadeGroup, CascadeLink, CascadeShare
+from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.presence import Presence
 
 HOST_TYPE: Final = "118"
@@ -124,6 +125,15 @@ class SharedSet:
         return found
 
 
+class _Planned(NamedTuple):
+    """What became of a device, and what it was made of."""
+
+    presence: Presence | None
+    record: DeviceRecord | None
+    more: list[ChannelInfo]
+    nodes: list[Node]
+
+
 class Planner:
     """Makes the shared set of a link.
 
@@ -140,6 +150,7 @@ class Planner:
         self._used |= {each.code for each in link.groups if each.code is not None}
         self._owners: dict[str, tuple[str, str]] = {}
         self._natives: set[str] = set()
+        self._known: dict[str, _Planned] = {}
         self._taken = set(numbers.values())
         self._next = max(self._taken, default=0) + 1
         self._given_out = {
@@ -147,17 +158,30 @@ class Planner:
         }
 
     def plan(self, devices: Mapping[str, Seen]) -> SharedSet:
-        """The shared set of what there is now."""
+        """The shared set of what there is now; only what changed since the last time is thought over."""
         link = self._link
         nodes = [Node(link.code, link.name or "Cambus", inner=True)]
         folders = dict(self._groups())
         nodes += folders.values()
-        self._natives = {
-            native for seen in devices.values() for info in seen.channels if (native := info.native_id)
-        } | devices.keys()
+        changed = {device for device, seen in devices.items() if not self._knows(device, seen)}
+        for device in changed:
+            self._natives |= {native for info in devices[device].channels if (native := info.native_id)}
+        self._natives |= changed
+        known, self._known = self._known, {}
         for device, seen in sorted(devices.items()):
-            nodes += self._device(device, seen, folders)
+            found = self._device(device, seen, folders) if device in changed else known[device].nodes
+            self._known[device] = _Planned(seen.presence, seen.record, seen.more, found)
+            nodes += found
         return SharedSet(_merged(nodes))
+
+    def _knows(self, device: str, seen: Seen) -> bool:
+        known = self._known.get(device)
+        return (
+            known is not None
+            and known.presence is seen.presence
+            and known.record is seen.record
+            and known.more is seen.more
+        )
 
     # --- folders ----------------------------------------------------------------------------------------
 

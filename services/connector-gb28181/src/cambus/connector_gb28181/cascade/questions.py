@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -55,7 +55,7 @@ _CAUSES: Final = {
 }
 
 _HEADER: Final = frozenset({"cmdtype", "sn", "deviceid"})
-Answering = Callable[["Questions", Node, Envelope], Awaitable[list[bytes]]]
+Answering = Callable[["Questions", Node, Envelope], Awaitable[Iterable[bytes]]]
 
 
 class Questions:
@@ -103,14 +103,20 @@ class Questions:
 
     # --- lists ------------------------------------------------------------------------------------------
 
-    async def catalog(self, node: Node, envelope: Envelope) -> list[bytes]:
+    async def catalog(self, node: Node, envelope: Envelope) -> Iterable[bytes]:
         """The node and everything under it; of ourselves, all there is."""
         context = self._context
-        found = [item_of(each, context.link) for each in context.shared.below(node.code)]
-        return [
-            catalogs.response(envelope.sn or 0, envelope.code, len(found), list(part), charset=self._charset)
+        found = context.shared.below(node.code)
+        return (  # made as they leave: thousands of items at once would hold everything else up
+            catalogs.response(
+                envelope.sn or 0,
+                envelope.code,
+                len(found),
+                [item_of(each, context.link) for each in part],
+                charset=self._charset,
+            )
             for part in parts(found, part_size(context.link))
-        ]
+        )
 
     async def records(self, node: Node, envelope: Envelope) -> list[bytes]:
         """What the device has recorded."""
