@@ -245,11 +245,13 @@ class Talk:
         if self._released:
             return
         self._released = True
-        if self.subscription is not None:
-            await self.subscription.close()
-        if self._publisher is not None:
-            await self._publisher.end()  # before what may take long, and be cut short
-        await self._line.close()
+        try:
+            if self.subscription is not None:
+                await self.subscription.close()
+            if self._publisher is not None:
+                await self._publisher.end()  # before what may take long, and be cut short
+        finally:  # also if the session ends at this moment: a device would be talked to for ever
+            await self._line.close()
 
     async def _last_words(self) -> None:
         """What was on its way when the end was announced still counts."""

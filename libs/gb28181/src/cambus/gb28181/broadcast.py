@@ -210,10 +210,12 @@ class Speech:
         tasks = list(self._loudspeakers)
         for loudspeaker in self._loudspeakers.values():
             loudspeaker.hang_up()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self.ended.set()
-        if self._on_closed is not None:
-            self._on_closed()
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:  # whoever closes it may be cancelled: nobody else could speak ever after
+            self.ended.set()
+            if self._on_closed is not None:
+                self._on_closed()
 
     def _left(self, task: asyncio.Task[None]) -> None:
         """One hears no more; with the last, it is over."""

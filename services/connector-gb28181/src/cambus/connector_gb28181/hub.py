@@ -2,12 +2,15 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Final
 
 from cambus.connector_gb28181.known import KnownDevices
 from cambus.connector_gb28181.orphans import OpenDialogs
 from cambus.connector_gb28181.settings import Gb28181Settings
 from cambus.connector_gb28181.signalling import Signalling
 from cambus.connector_gb28181.web_site import WebSite
+
+DECODERS: Final = 2
 
 
 @dataclass(slots=True)
@@ -18,6 +21,7 @@ class Hub:
         settings: of the connector.
         known: what devices have said of themselves.
         syncs: how many are asked for their catalog at a time.
+        decoding: how many pictures are decoded at a time.
         web: what devices reach over HTTP.
     """
 
@@ -25,6 +29,7 @@ class Hub:
     known: KnownDevices
     syncs: asyncio.Semaphore
     web: WebSite
+    decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DECODERS))
     _signalling: Signalling | None = field(default=None)
     _dialogs: OpenDialogs | None = field(default=None)
 

@@ -72,6 +72,11 @@ class Gb28181Options(BaseModel):
     stream_template: Annotated[str, StringConstraints(pattern=r"^a=[ -~]{1,64}$")] | None = Field(
         default=None, description="The same as a line of SDP with {} for the number, where no dialect fits."
     )
+    talk: Literal["broadcast", "session"] = Field(
+        default="broadcast",
+        description="How people talk through it: it is told to fetch the sound, by the standard; or, with `session`, "
+        "in one session of sound both ways, which some devices want.",
+    )
     legacy_control: bool = Field(
         default=False, description="Playback control in the form devices before 2016 speak."
     )

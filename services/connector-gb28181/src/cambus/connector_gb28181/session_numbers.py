@@ -28,6 +28,32 @@ class NoNumbers(SsrcPool):
         raise MediaError("ssrc-exhausted", "this replica holds no share of the session numbers")
 
 
+class NumbersOf(SsrcPool):
+    """The numbers media sessions are given now, for what is none: our sound on its way to a device.
+
+    Args:
+        media: the media sessions.
+    """
+
+    def __init__(self, media: MediaSessions) -> None:
+        super().__init__(media.platform.settings.domain)
+        self._media = media
+        self._taken: dict[int, SsrcPool] = {}
+
+    def take(self, now: float, *, history: bool) -> int:
+        """A number nobody else has. Raises MediaError `ssrc-exhausted`."""
+        pool = self._media.ssrcs
+        ssrc = pool.take(now, history=history)
+        self._taken[ssrc] = pool
+        return ssrc
+
+    def give_back(self, ssrc: int, now: float) -> None:
+        """It is not needed any more."""
+        pool = self._taken.pop(ssrc, None)
+        if pool is not None:
+            pool.give_back(ssrc, now)
+
+
 class SessionNumbers:
     """Gives the media sessions of this replica the numbers of a share nobody else has.
 

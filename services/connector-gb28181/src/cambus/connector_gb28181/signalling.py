@@ -16,10 +16,12 @@ from cambus.connector_gb28181.mapping.text import text
 from cambus.connector_gb28181.metrics import Gb28181Metrics
 from cambus.connector_gb28181.options import Gb28181Options
 from cambus.connector_gb28181.registrations import Registrations
+from cambus.connector_gb28181.session_numbers import NumbersOf
 from cambus.connector_gb28181.settings import Gb28181Settings
 from cambus.gb28181.accounts import Account, Enrolment
 from cambus.gb28181.admission import AdmissionSettings
 from cambus.gb28181.binding import Binding
+from cambus.gb28181.broadcast import Broadcasts
 from cambus.gb28181.media_session import MediaSessions, MediaSettings
 from cambus.gb28181.platform import Gb28181Platform, PlatformEvent, Told
 from cambus.gb28181.platform_settings import PlatformSettings
@@ -82,6 +84,7 @@ class Signalling:
     Attributes:
         platform: the SIP side.
         media: the media sessions.
+        broadcasts: what is said through devices.
     """
 
     def __init__(
@@ -108,16 +111,15 @@ class Signalling:
         self.platform = Gb28181Platform(
             self._platform_settings(settings, nonce_key, enrolments), self, self._happened
         )
-        self.media = MediaSessions(
-            self.platform,
-            MediaSettings(
-                host=settings.gb28181_media_host,
-                advertised=settings.media_advertised,
-                ports=settings.media_ports,
-                allowed_hosts=settings.allowed_hosts,
-                allow_loopback=settings.gb28181_media_allow_loopback,
-            ),
+        where = MediaSettings(
+            host=settings.gb28181_media_host,
+            advertised=settings.media_advertised,
+            ports=settings.media_ports,
+            allowed_hosts=settings.allowed_hosts,
+            allow_loopback=settings.gb28181_media_allow_loopback,
         )
+        self.media = MediaSessions(self.platform, where)
+        self.broadcasts = Broadcasts(self.platform, where, NumbersOf(self.media))
 
     @staticmethod
     def _platform_settings(
@@ -168,6 +170,7 @@ class Signalling:
                 self._look_at_enrolled()
                 await asyncio.sleep(LOOK_S)
         finally:
+            await self.broadcasts.close()
             await self.media.close()
             await self.platform.close()
 
@@ -271,6 +274,7 @@ class Signalling:
 
     def _offline(self, event: Offline) -> None:
         self.media.offline(event.code)
+        self.broadcasts.offline(event.code)
         self._unheard.pop(event.code, None)
         link = self._links.pop(event.code, None)
         if link is not None:

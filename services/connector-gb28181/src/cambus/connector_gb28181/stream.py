@@ -135,6 +135,7 @@ class GbStream:
             unit = await self._units.get()
             for frame in self._maker.frames(unit, self._clock.now_us()):
                 await self._sink(frame)
+                self._session.microphones.offer(self._channel, frame)
                 if frame.kind is Kind.VIDEO:
                     self._seen(frame)
 

@@ -12,7 +12,9 @@ from cambus.connector_gb28181.handlers import (
     playback,
     ptz,
     recording,
+    snapshot,
     storage,
+    talk,
     upgrade,
     video,
 )
@@ -33,7 +35,9 @@ def all_handlers() -> "HandlerTable[GbSession]":
         playback,
         ptz,
         recording,
+        snapshot,
         storage,
+        talk,
         upgrade,
         video,
     ):
