@@ -68,6 +68,17 @@ async def test_a_device_that_wants_the_other_law_gets_it(rig):
     assert set(speaker.heard[0].payload) != {0xD5}
 
 
+async def test_a_device_that_wants_what_we_cannot_say_is_answered_with_error(rig):
+    upper = await rig.upper()
+    camera = await rig.device("cam")
+    await Loudspeaker(camera, codec="aac").listen(rig.bus)
+    await rig.enter(camera)
+    link = await rig.linked(upper)
+    with pytest.raises(Refused):
+        await upper.speak(OURS, await rig.code_of(link, camera.device))
+    await camera.until(lambda: camera.orders("talk.stop"))
+
+
 async def test_a_device_nobody_can_speak_through_is_answered_with_error(rig):
     upper = await rig.upper()
     camera = await rig.device("cam")

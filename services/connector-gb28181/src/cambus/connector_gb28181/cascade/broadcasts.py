@@ -99,7 +99,11 @@ class Broadcasts:
                 await self._answer(envelope, node, ok=False)
                 return
             try:
-                await self._answer(envelope, node, ok=True)
+                spoken = line.codec in SPOKEN
+                await self._answer(envelope, node, ok=spoken)
+                if not spoken:
+                    count("broadcast", "refused").inc()
+                    return
                 await _Listener(context, node, source, line).run()
             finally:
                 with suppress(CambusError):  # it ends by itself
@@ -121,7 +125,7 @@ class _Listener:
         self._node = node
         self._source = source
         self._line = line
-        self._codec = SPOKEN.get(line.codec, Codec.PCMA)
+        self._codec = SPOKEN[line.codec]
         self._over = asyncio.Event()
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue(MAX_UNSENT)
         self._seq = 0
@@ -135,7 +139,7 @@ class _Listener:
         peer = context.agent.peer
         hosts = frozenset({peer.host}) if peer is not None else frozenset()
         media = MediaInput(self._heard, Latch(ssrc, hosts))
-        port = MediaPort(media, host=context.settings.host)
+        port = MediaPort(media, host=context.settings.media_listens)
         try:
             await port.open(PortRange(context.settings.media_ports).next())
             dialog = await self._fetch(media, port, ssrc)
@@ -163,7 +167,7 @@ class _Listener:
         tcp = context.link.transport == "tcp"
         offer = Description(
             self._node.code,
-            context.settings.advertised,
+            context.settings.media_reached,
             port.port,
             media="audio",
             tcp=tcp,

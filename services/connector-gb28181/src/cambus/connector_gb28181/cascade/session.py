@@ -146,7 +146,7 @@ class Session:
         return MediaOutput(
             offer,
             ssrc,
-            host=settings.host,
+            host=settings.media_listens,
             receiver=receiver,
             ports=self._sessions.some_ports(),
             callers={receiver, peer.host},
@@ -159,7 +159,7 @@ class Session:
         history = self.purpose is not Purpose.PLAY
         described = Description(
             self.node.code,
-            context.settings.advertised,
+            context.settings.media_reached,
             output.port,
             tcp=offer.tcp,
             formats=(sdp.PS,),

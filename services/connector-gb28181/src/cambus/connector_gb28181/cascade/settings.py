@@ -13,8 +13,10 @@ class CascadeSettings:
     """Where we are, and how long things may take.
 
     Attributes:
-        host: address to listen on, for signalling and media.
+        host: address to listen on for signalling.
         advertised: our address as upper platforms reach it; never a wildcard.
+        media_host: address to listen on for media, and to send from; that of signalling where it is empty.
+        media_advertised: our address for media, where it is another.
         media_ports: ports to send media from and to listen on; any free ones if empty.
         allow_loopback: let platforms that are not on this host send media to it; for tests.
         times: how long things may take.
@@ -28,6 +30,8 @@ class CascadeSettings:
 
     host: str = "0.0.0.0"  # noqa: S104 - a server listens where it is told, by default everywhere
     advertised: str = "127.0.0.1"
+    media_host: str = ""
+    media_advertised: str = ""
     media_ports: tuple[int, ...] = ()
     allow_loopback: bool = False
     times: Times = field(default_factory=Times)
@@ -37,3 +41,13 @@ class CascadeSettings:
     linger_s: float = 10.0
     claim_ttl_s: float = 30.0
     answer_s: float = 10.0
+
+    @property
+    def media_listens(self) -> str:
+        """Where media is sent from and listened for."""
+        return self.media_host or self.host
+
+    @property
+    def media_reached(self) -> str:
+        """What a platform is told of that."""
+        return self.media_advertised or self.advertised
