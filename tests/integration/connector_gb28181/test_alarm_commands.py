@@ -55,6 +55,21 @@ async def test_alarms_are_acknowledged_all_or_of_one_kind(bench, call):
     ]
     with pytest.raises(Unsupported):
         await call(alarm.RESET, type="analytics.face")
+    sent = len(controls(simulator))
+    await call(alarm.RESET, type="temperature")  # over and under are of their own
+    found = [DeviceControl.parse(each).info.alarm_type for each in controls(simulator)[sent:]]
+    assert found == ["4", "5"]
+
+
+async def test_an_alarm_that_was_acknowledged_is_over(bench, call):
+    simulator = await bench.online(profile="hik_nvr")
+    await channels(bench)
+    heard = await bench.heard("gate")
+    simulator.raise_alarm(method=5, type_=2)
+    raised = await heard.until("alarm.raised")
+    await call(alarm.RESET, channel=0)
+    cleared = await heard.until("alarm.cleared")
+    assert cleared.key == raised.key
 
 
 async def test_a_device_that_says_no_and_one_that_says_nothing_are_told_apart(bench, call):

@@ -5,30 +5,22 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cambus.connector_gb28181.mapping.device import inputs_of, status_reply, time_reply
+from cambus.connector_gb28181.mapping.device import status_reply, time_reply
 from cambus.connector_gb28181.mapping.errors import command_error
 from cambus.connector_gb28181.mapping.storage import disk_of
 from cambus.gb28181 import errors as gb
-from cambus.gb28181.catalog_tree import CatalogTree
-from cambus.gb28181.manscdp.catalog import CatalogItem
 from cambus.gb28181.manscdp.presence import AlarmDuty, DeviceStatus
 from cambus.gb28181.manscdp.storage import Card
 from cambus.schemas.channels import ChannelInfo
 from cambus.schemas.errors import Unsupported
 
-NVR = "34020000001180000001"
-CAMERA = "34020000001310000001"
 INPUTS = ("34020000001340000009", "34020000001340000002")
+NUMBERS = {code: number for number, code in enumerate(INPUTS)}
 AT = datetime(2026, 2, 1, 12, 0, 0, tzinfo=UTC)
 
 
 def status_of(*duties, **fields):
     return DeviceStatus(alarms=tuple(AlarmDuty(code, duty) for code, duty in duties), **fields)
-
-
-def test_inputs_are_counted_in_the_order_of_the_catalog():
-    items = {code: CatalogItem(code, parents=(NVR,)) for code in (INPUTS[0], CAMERA, INPUTS[1])}
-    assert inputs_of(CatalogTree.of(NVR, items)) == INPUTS
 
 
 @pytest.mark.parametrize(
@@ -38,12 +30,12 @@ def test_inputs_are_counted_in_the_order_of_the_catalog():
         ([(INPUTS[0], "OFFDUTY")], False, []),
         ([(INPUTS[0], " onduty ")], True, []),
         ([(INPUTS[1], "ALARM"), (INPUTS[0], "OFFDUTY")], True, [1]),
-        ([("34020000001340000077", "ALARM")], True, [2]),
+        ([("34020000001340000077", "ALARM")], True, []),
         ([(None, "ALARM"), (INPUTS[0], None)], None, []),
     ],
 )
 def test_duties_say_whether_alarms_are_reported_and_which_ring(duties, armed, active):
-    reply = status_reply(status_of(*duties), [], {}, INPUTS, [])
+    reply = status_reply(status_of(*duties), [], {}, NUMBERS.get, [])
     assert reply.armed is armed
     assert reply.alarms.inputs == active
 
@@ -51,13 +43,13 @@ def test_duties_say_whether_alarms_are_reported_and_which_ring(duties, armed, ac
 def test_a_channel_that_told_nothing_is_as_the_catalog_has_it():
     channels = [ChannelInfo(channel=0, online=True), ChannelInfo(channel=4, online=False)]
     told = {0: status_of(online="OFFLINE", recording=True, encoding=False)}
-    first, second = status_reply(status_of(), channels, told, (), []).channels
+    first, second = status_reply(status_of(), channels, told, NUMBERS.get, []).channels
     assert (first.online, first.recording, first.signal) == (False, True, False)
     assert (second.channel, second.online, second.recording) == (4, False, None)
 
 
 def test_texts_of_devices_are_made_fit_to_be_shown():
-    reply = status_reply(status_of(reason="a\r\nb\x00" + "x" * 500), [], {}, (), [])
+    reply = status_reply(status_of(reason="a\r\nb\x00" + "x" * 500), [], {}, NUMBERS.get, [])
     assert reply.native["Reason"].startswith("abx")
     assert len(reply.native["Reason"]) == 100
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from cambus.connector.handlers import HandlerTable
 from cambus.connector_gb28181.handlers.guarded import add
+from cambus.connector_gb28181.mapping.alarms import DEVICE, TYPES
 from cambus.connector_gb28181.session import GbSession
 from cambus.gb28181.manscdp.control import ControlInfo, DeviceControl
 from cambus.schemas.alarms import AlarmType
@@ -12,27 +13,16 @@ from cambus.schemas.commands import alarm as commands
 from cambus.schemas.errors import Unsupported
 from cambus.schemas.model import Done
 
-METHODS_AND_TYPES: Final[Mapping[AlarmType, tuple[str, str | None]]] = {
-    AlarmType.IO: ("2", None),
-    AlarmType.VIDEO_LOSS: ("2", "1"),
-    AlarmType.TAMPER: ("2", "2"),
-    AlarmType.STORAGE_FULL: ("2", "3"),
-    AlarmType.MANUAL: ("5", "1"),
-    AlarmType.MOTION: ("5", "2"),
-    AlarmType.ANALYTICS_LEFT_OBJECT: ("5", "3"),
-    AlarmType.ANALYTICS_REMOVED_OBJECT: ("5", "4"),
-    AlarmType.TRIPWIRE: ("5", "5"),
-    AlarmType.INTRUSION: ("5", "6"),
-    AlarmType.ANALYTICS_WRONG_WAY: ("5", "7"),
-    AlarmType.ANALYTICS_LOITERING: ("5", "8"),
-    AlarmType.ANALYTICS_COUNT: ("5", "9"),
-    AlarmType.ANALYTICS_CROWD: ("5", "10"),
-    AlarmType.VIDEO_ABNORMAL: ("5", "11"),
-    AlarmType.ANALYTICS_FAST_MOTION: ("5", "12"),
-    AlarmType.STORAGE_ERROR: ("6", "1"),
-    AlarmType.HARDWARE: ("6", "2"),
-}
-"""Which alarms are meant when only those of one type are acknowledged (§9)."""
+
+def _orders() -> dict[AlarmType, list[ControlInfo]]:
+    """What is to be sent so that the alarms of one type are acknowledged, and no others (§9)."""
+    orders = {AlarmType.IO: [ControlInfo(alarm_method=str(DEVICE))]}
+    for (method, type_), alarm in TYPES.items():
+        orders.setdefault(alarm, []).append(ControlInfo(alarm_method=str(method), alarm_type=str(type_)))
+    return orders
+
+
+ORDERS: Final[Mapping[AlarmType, list[ControlInfo]]] = _orders()
 
 
 def register(table: HandlerTable[GbSession]) -> None:
@@ -65,14 +55,15 @@ async def _guard(session: GbSession, request: commands.AlarmArmRequest, command:
 
 async def reset(session: GbSession, request: commands.AlarmResetRequest) -> Done:
     """Acknowledge the alarms a device holds, all or those of one type."""
-    info = None
-    if request.type is not None:
-        if request.type not in METHODS_AND_TYPES:
-            raise Unsupported(f"the protocol has no alarm {request.type.value}; acknowledge all of them")
-        method, type_ = METHODS_AND_TYPES[request.type]
-        info = ControlInfo(alarm_method=method, alarm_type=type_)
-    control = DeviceControl(alarm="ResetAlarm", info=info)
-    await session.remote.control(control, _code(session, request.channel))
+    code = _code(session, request.channel)
+    if request.type is None:
+        await session.remote.control(DeviceControl(alarm="ResetAlarm"), code)
+        await session.device.alarms.reset(code)
+        return Done()
+    if request.type not in ORDERS:
+        raise Unsupported(f"the protocol has no alarm {request.type.value}; acknowledge all of them")
+    for info in ORDERS[request.type]:
+        await session.remote.control(DeviceControl(alarm="ResetAlarm", info=info), code)
     return Done()
 
 

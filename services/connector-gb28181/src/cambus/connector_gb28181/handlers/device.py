@@ -11,7 +11,6 @@ from cambus.connector_gb28181.handlers.storage import cards_of
 from cambus.connector_gb28181.mapping.device import (
     capabilities_reply,
     info_reply,
-    inputs_of,
     status_reply,
     time_reply,
     with_info,
@@ -74,7 +73,7 @@ async def status(session: GbSession, _request: Empty) -> commands.DeviceStatusRe
     answer = await session.remote.status()
     channels = session.description.channels
     told = await _channels(session, [channel.channel for channel in channels])
-    return status_reply(answer, channels, told, inputs_of(session.channels.tree), await _cards(session))
+    return status_reply(answer, channels, told, session.channels.input_of, await _cards(session))
 
 
 async def _channels(session: GbSession, numbers: list[int]) -> dict[int, DeviceStatus]:

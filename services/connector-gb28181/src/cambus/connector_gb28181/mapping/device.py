@@ -1,6 +1,6 @@
 """What a device has said of itself, as presence shows it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Final
 
@@ -68,16 +68,11 @@ def info_reply(info: DeviceInfo, description: DeviceDescription) -> DeviceInfoRe
     )
 
 
-def inputs_of(tree: CatalogTree) -> tuple[str, ...]:
-    """The alarm inputs of a device, in the order of its catalog: on the bus they are counted from 0."""
-    return tuple(code for code, item in tree.items.items() if item.kind is NodeKind.ALARM_INPUT)
-
-
 def status_reply(
     status: DeviceStatus,
     channels: Sequence[ChannelInfo],
     told: Mapping[int, DeviceStatus],
-    inputs: Sequence[str],
+    input_of: Callable[[str], int | None],
     disks: Sequence[Disk],
 ) -> DeviceStatusReply:
     """The answer to `device.status`.
@@ -86,18 +81,16 @@ def status_reply(
         status: of the device.
         channels: what there is behind it.
         told: the status of those channels that told theirs.
-        inputs: its alarm inputs.
+        input_of: gives the number of an alarm input.
         disks: its memory cards.
     """
     duties = {alarm.code: (alarm.duty or "").strip().upper() for alarm in status.alarms if alarm.code}
-    order = list(inputs) + [code for code in duties if code not in inputs]
+    ringing = (input_of(code) for code, duty in duties.items() if duty == "ALARM")
     return DeviceStatusReply(
         armed=_armed(set(duties.values())),
         disks=list(disks),
         channels=[_channel_status(channel, told.get(channel.channel)) for channel in channels[:MAX_LISTED]],
-        alarms=AlarmStatus(
-            inputs=sorted(order.index(code) for code, duty in duties.items() if duty == "ALARM")
-        ),
+        alarms=AlarmStatus(inputs=sorted(number for number in ringing if number is not None)),
         native={
             name: text(value, 100)
             for name, value in (
