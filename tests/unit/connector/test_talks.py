@@ -139,6 +139,27 @@ async def test_the_end_of_a_sentence_is_flushed(talks, bus, line):
     await talks.stop(reply.session)
 
 
+async def test_a_session_that_ends_while_a_talk_does_leaves_no_line_open(talks, bus, line):
+    leaving = asyncio.Event()
+    subscribe = bus.subscribe
+
+    async def slow(subject, handler):
+        subscription = await subscribe(subject, handler)
+
+        async def close():
+            leaving.set()
+            await asyncio.Event().wait()
+
+        return SimpleNamespace(close=close, drain=subscription.drain)
+
+    bus.subscribe = slow
+    await talks.start(TalkStartRequest(), opens(line))
+    line.dead.set_exception(SessionEnd(EndReason.CONNECTION_LOST, "gone"))
+    await leaving.wait()
+    await talks.close()
+    assert line.closed == 1
+
+
 async def test_who_says_nothing_for_a_while_has_left(talks, bus, line, loop):
     reply = await talks.start(TalkStartRequest(), opens(line))
     await asyncio.sleep(reply.idle_s - 0.1)
