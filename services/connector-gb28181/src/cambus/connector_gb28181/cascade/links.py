@@ -10,6 +10,7 @@ from typing import Protocol
 
 from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
+from cambus.bus.endpoints import Endpoints
 from cambus.bus.errors import BusError
 from cambus.bus.kv import KeyValue
 from cambus.bus.leases import HeldLease, LeaseKeeper
@@ -17,6 +18,7 @@ from cambus.bus.metrics import Metrics
 from cambus.bus.tasks import end
 from cambus.connector.errors import SessionEnd
 from cambus.connector_gb28181.cascade.alarms import forget_durable
+from cambus.connector_gb28181.cascade.commands import CascadeCommands
 from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.directory import Directory
 from cambus.connector_gb28181.cascade.metrics import CascadeMetrics
@@ -89,6 +91,10 @@ class CascadeLinks:
         self._released = False
 
     # --- life -------------------------------------------------------------------------------------------
+
+    def register(self, endpoints: Endpoints) -> None:
+        """Answer the commands about links, whoever serves them."""
+        CascadeCommands(self._bus).register(endpoints)
 
     async def run(self) -> None:
         """Serve the links until cancelled; then leave the platforms."""
