@@ -23,7 +23,7 @@ async def test_one_address_holds_so_many_connections_to_a_platform():
 
 async def test_who_writes_a_head_slowly_is_closed_and_a_device_that_is_silent_is_not():
     async with (
-        Platform(admission=AdmissionSettings(message_timeout_s=0.2)) as platform,
+        Platform(admission=AdmissionSettings(message_timeout_s=1.0)) as platform,
         hand_device(platform, tcp=True) as device,
         await TcpDevice.open(platform.gb.port) as slow,
         await TcpDevice.open(platform.gb.port) as mute,

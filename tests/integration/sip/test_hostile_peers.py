@@ -99,9 +99,10 @@ async def test_who_never_ends_a_message_is_closed(beginning: bytes) -> None:
 
 
 async def test_who_is_between_messages_may_be_silent() -> None:
-    async with Platform(limits=Limits(message_timeout_s=0.1)) as platform:
-        quiet = [await TcpDevice.open(platform.port) for _ in range(2)]
-        for number, device in enumerate(quiet):
+    async with Platform(limits=Limits(message_timeout_s=0.5)) as platform:
+        quiet = []
+        for number in range(2):
+            quiet.append(device := await TcpDevice.open(platform.port))
             device.say(request_text(via=[f"SIP/2.0/TCP a;branch=z9hG4bK-first-{number}"]))
             assert await status_of(device) == 200
         quiet[1].say(b"\r\n")  # half a ping
