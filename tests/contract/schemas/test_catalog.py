@@ -70,6 +70,7 @@ DEVICE = [
     "live.stop",
     "live.keyframe",
     "snapshot.take",
+    "snapshot.series",
     "video.get",
     "video.set",
     "recording.find",

@@ -1,5 +1,6 @@
 """Pictures that devices of 2022 take themselves and upload to us."""
 
+import asyncio
 import logging
 
 import aiohttp
@@ -10,8 +11,9 @@ from cambus.connector_gb28181 import snapshot_upload
 from cambus.gb28181.manscdp.notices import SnapshotFiles, SnapshotsFinished
 from cambus.schemas.assets import OBJECTS_PICTURES
 from cambus.schemas.commands import snapshot
-from cambus.schemas.errors import CambusError, DeadlineExceeded, DeviceProtocolError
+from cambus.schemas.errors import CambusError, Conflict, DeadlineExceeded, DeviceProtocolError, Unsupported
 from cambus.simulators.gb28181.quirks import Quirks
+from cambus.simulators.gb28181.transfers import upload_pictures
 
 UPLOADED = (640, 480)
 """What the simulated device uploads; its stream is smaller."""
@@ -26,6 +28,12 @@ async def device_of(bench, gate, *, options=None, **quirks):
     return await bench.online(
         gate, profile="std_2022", quirks=Quirks(**quirks), record={"options": options or {}}
     )
+
+
+async def upload_only(acting, code, order):
+    """A device that forgets to say that it is done."""
+    camera = acting._sim.device.camera(code)
+    await upload_pictures(order, camera.code, camera.number, acting._sim.quirks)
 
 
 async def take(bench, gate, **fields):
@@ -117,6 +125,50 @@ async def test_an_end_that_is_told_again_changes_nothing(bench, gate):
     picture = await take(bench, gate)
     assert (picture.width, picture.height) == UPLOADED
     assert len(orders(simulator)) == 2
+
+
+async def series(bench, gate, **fields):
+    request = snapshot.SnapshotSeriesRequest(channel=0, **fields)
+    return await bench.client.call(snapshot.SERIES, request, device=gate)
+
+
+@pytest.mark.parametrize(("form", "lost"), [("put", 0), ("multipart", 1)])
+async def test_a_series_is_kept_as_far_as_it_came_and_what_is_missing_is_told(bench, gate, form, lost):
+    simulator = await device_of(bench, gate, snapshot_form=form, snapshot_lost=lost)
+    heard = await bench.heard(gate)
+    reply = await series(bench, gate, count=3, interval_s=1)
+    assert (len(reply.pictures), reply.missing) == (3 - lost, lost)
+    assert len({picture.object for picture in reply.pictures}) == 3 - lost
+    for picture in reply.pictures:
+        assert (await heard.until("picture.stored")).picture == picture
+    (order,) = orders(simulator)
+    assert (between(order, "SnapNum"), between(order, "Interval")) == ("3", "1")
+
+
+async def test_a_series_that_is_not_finished_in_time_is_kept_as_far_as_it_came(bench, gate, monkeypatch):
+    monkeypatch.setattr(snapshot_upload, "SPARE_S", 3.0)
+    monkeypatch.setattr("cambus.simulators.gb28181.acting.Acting._take_pictures", upload_only)
+    await device_of(bench, gate, snapshot_lost=1)
+    reply = await series(bench, gate, count=2, interval_s=1)
+    assert (len(reply.pictures), reply.missing) == (1, 1)
+
+
+async def test_one_series_at_a_time_and_none_of_a_device_of_2016(bench, gate, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr("cambus.simulators.gb28181.acting.Acting.take_pictures", lambda *args: None)
+        simulator = await device_of(bench, gate)
+        first = asyncio.ensure_future(series(bench, gate, count=2))
+        await simulator.wait_for(lambda: orders(simulator))
+        with pytest.raises(Conflict):
+            await series(bench, gate, count=2)
+        session = between(orders(simulator)[0], "SessionID")
+        await simulator.agent.send(simulator.body(SnapshotsFinished(session), simulator.channels[0]))
+        with pytest.raises(DeviceProtocolError):
+            await first
+    old = f"{gate}-old"
+    await bench.online(old, "34020000001320000077", profile="hik_nvr")
+    with pytest.raises(Unsupported):
+        await series(bench, old)
 
 
 async def test_where_to_upload_is_told_to_the_device_alone(bench, gate, caplog, capfd):

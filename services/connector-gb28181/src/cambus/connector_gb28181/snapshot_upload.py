@@ -9,7 +9,7 @@ from cambus.connector_gb28181.uploads import SPARE_S, UploadedPicture
 from cambus.gb28181.errors import GbError, Unconfirmed
 from cambus.gb28181.manscdp import config
 from cambus.gb28181.manscdp.notices import SnapshotsFinished
-from cambus.schemas.errors import DeadlineExceeded, DeviceProtocolError, Overloaded
+from cambus.schemas.errors import Conflict, DeadlineExceeded, DeviceProtocolError, Overloaded
 
 if TYPE_CHECKING:
     from cambus.connector_gb28181.session import GbSession
@@ -32,6 +32,7 @@ class PictureOrders:
     def __init__(self, session: "GbSession") -> None:
         self._session = session
         self._not_before = 0.0
+        self._in_series = False
 
     @property
     def wanted(self) -> bool:
@@ -56,6 +57,16 @@ class PictureOrders:
             extra = {"device": self._session.device.id, "reason": str(error)}
             logger.info("a device uploads no pictures; its stream gives them", extra=extra)
             return None
+
+    async def series(self, channel: int, count: int, interval_s: int) -> list[UploadedPicture]:
+        """Several pictures, one series at a time. Raises Conflict, and what `pictures` raises."""
+        if self._in_series:
+            raise Conflict("the device is taking a series of pictures", reason="series-under-way")
+        self._in_series = True
+        try:
+            return await self.pictures(channel, count=count, interval_s=interval_s)
+        finally:
+            self._in_series = False
 
     async def pictures(
         self, channel: int, *, count: int = 1, interval_s: int = 1, patience_s: float | None = None

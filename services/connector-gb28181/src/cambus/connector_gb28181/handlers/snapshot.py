@@ -1,6 +1,7 @@
 """Still pictures: uploaded by devices of 2022 (§10), out of the video of all others (GB-226)."""
 
 import contextlib
+from functools import partial
 
 from cambus.connector.handlers import HandlerTable
 from cambus.connector.picture import Picture, picture_of, scaled
@@ -16,6 +17,7 @@ from cambus.schemas.objects import PictureRef
 def register(table: HandlerTable[GbSession]) -> None:
     """Add the commands of this noun."""
     add(table, commands.TAKE, take, exclusive=False)
+    add(table, commands.SERIES, series, exclusive=False)
 
 
 async def take(session: GbSession, request: commands.SnapshotTakeRequest) -> PictureRef:
@@ -54,3 +56,14 @@ async def _from_stream(session: GbSession, request: commands.SnapshotTakeRequest
     return await decoded(
         session.device.hub.decoding, lambda: picture_of(frame.codec, frame.payload, request.width)
     )
+
+
+async def series(session: GbSession, request: commands.SnapshotSeriesRequest) -> commands.SnapshotSeriesReply:
+    """Have the device take several pictures; those that came are kept, however many that are (GB-224)."""
+    context, gate = session.device.context, session.device.hub.decoding
+    uploaded = await session.pictures.series(request.channel, request.count, request.interval_s)
+    references = []
+    for each in uploaded:
+        picture = await decoded(gate, partial(scaled, each.data, None))
+        references.append(await stored(context, request.channel, picture))
+    return commands.SnapshotSeriesReply(pictures=references, missing=request.count - len(references))
