@@ -1,0 +1,116 @@
+"""A recorder of GB/T 28181 itself, through its real connector, seen from above: three levels of platforms."""
+
+import asyncio
+from types import MappingProxyType
+
+import pytest
+from cascade_rig import OURS, Rig
+from connector_bench import ConnectorBench
+from gb28181_rig import EPOCH, SMALL
+
+from cambus.bus.assets import ensure_assets
+from cambus.bus.connection import Bus
+from cambus.bus.kv import KeyValue
+from cambus.bus.testing import NatsServer
+from cambus.connector_gb28181.service import Gb28181Connector
+from cambus.connector_gb28181.settings import Gb28181Settings
+from cambus.gb28181 import ptz
+from cambus.gb28181.manscdp.control import DeviceControl
+from cambus.gb28181.ptz import Move
+from cambus.gb28181.sdp import Purpose
+from cambus.schemas.assets import KV_REGISTRATIONS
+from cambus.schemas.state.devices import DeviceRecord
+from cambus.schemas.state.registrations import Registration
+from cambus.simulators.gb28181.archive import ArchivePlan
+from cambus.simulators.gb28181.simulator import Gb28181Simulator
+
+SERVER, NVR, PASSWORD = "34020000002000000001", "34020000001180000002", "c4nary-passw0rd"
+
+
+class Bench(ConnectorBench):
+    defaults = MappingProxyType(
+        {**ConnectorBench.defaults, "gb28181_port": 0, "gb28181_media_allow_loopback": True}
+    )
+
+
+@pytest.fixture(scope="module")
+def own_nats():
+    """A connector takes every device there is: these tests have a server of their own."""
+    with NatsServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def bus(own_nats, bus_settings):
+    settings = bus_settings.model_copy(update={"nats_url": own_nats.url})
+    async with await Bus.connect(settings, name="test") as made:
+        await ensure_assets(made)
+        yield made
+
+
+@pytest.fixture
+async def recorder(bus, own_nats, tmp_path, unique):
+    """A simulated recorder with two cameras, registered with the connector."""
+    bench = Bench(bus, own_nats, tmp_path, Gb28181Connector, Gb28181Settings)
+    connector = await bench.connector()
+    credentials = await bench.credential("c", PASSWORD)
+    name = f"nvr-{unique}"
+    record = DeviceRecord(id=name, protocol="gb28181", credentials=credentials, options={"code": NVR})
+    await bench.devices.put(name, record)
+    while connector.service.inbound.record(NVR) is None:  # noqa: ASYNC110 - nobody sets an event
+        await asyncio.sleep(0.01)
+    made = Gb28181Simulator(
+        server=("127.0.0.1", connector.service.signalling.platform.port),
+        server_code=SERVER,
+        code=NVR,
+        password=PASSWORD,
+        channels=2,
+        media=SMALL,
+        archive=ArchivePlan(3, 3, EPOCH + 9),
+        seed=1,
+    )
+    await bench.enter(made)
+    await bench.shown(name, lambda presence: presence.online and len(presence.channels) >= 2)
+    made.id = name
+    yield made
+    await bench.close()
+    registrations = KeyValue(bus, KV_REGISTRATIONS, Registration)
+    for key in await registrations.keys():
+        await registrations.delete(key)
+
+
+@pytest.fixture
+async def rig(bus, unique):
+    made = Rig(bus, unique)
+    yield made
+    await made.close()
+
+
+async def test_cameras_keep_their_codes_and_are_watched_moved_and_asked_through_three_levels(rig, recorder):
+    upper = await rig.upper()
+    link = await rig.linked(upper, version="3.0")
+    first = recorder.channels[0]
+    await rig.until(lambda: rig.held(link).context.shared.node(first) is not None)
+    items = {item.code: item for item in await upper.catalog(OURS)}
+    assert set(recorder.channels) <= items.keys()
+    watching = await upper.play(OURS, first, transport="tcp-passive")
+    await watching.wait_for(lambda: watching.pictures > 15, 60.0)
+    assert set(watching.decode()) == {(176, 144)}
+    looked_at = recorder.head(first).position
+    await upper.control(OURS, first, DeviceControl(ptz=ptz.move(Move.RIGHT, pan_speed=200).hex()))
+    await recorder.wait_for(lambda: recorder.head(first).position != looked_at)
+    answers = await upper.remote(OURS).config(["OSDConfig"], first)
+    assert [each.block for each in answers] == ["OSDConfig"]
+    assert answers[0].values()["Width"] == "576"
+
+
+async def test_a_recording_is_played_through_three_levels(rig, recorder):
+    upper = await rig.upper()
+    link = await rig.linked(upper)
+    first = recorder.channels[0]
+    await rig.until(lambda: rig.held(link).context.shared.node(first) is not None)
+    span = {"start": EPOCH, "end": EPOCH + 3}
+    watching = await upper.play(OURS, first, purpose=Purpose.PLAYBACK, transport="udp", **span)
+    await watching.wait_for(lambda: watching.ending is not None, 60.0)
+    assert watching.ending == "finished"
+    assert watching.pictures >= 25
