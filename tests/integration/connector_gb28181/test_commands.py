@@ -130,6 +130,20 @@ async def test_what_the_protocol_can_not_do_is_refused_with_a_reason(bench, call
         await call(users.LIST, Empty())
 
 
+async def test_what_only_2022_has_is_refused_at_once_by_an_older_device(bench, call):
+    simulator = await bench.online(profile="hik_nvr")
+    await channels(bench)
+    before = [name for name in (each.name for each in simulator.messages) if name != "Keepalive"]
+    for name in sorted(ONLY_2022):
+        spec = DEVICE_COMMANDS[name]
+        request = spec.request(**spec.request.model_config["json_schema_extra"]["examples"][0])
+        with pytest.raises(Unsupported) as refused:
+            await call(spec, request=request)
+        assert refused.value.reason == "unsupported-version", name
+    after = [name for name in (each.name for each in simulator.messages) if name != "Keepalive"]
+    assert after == before
+
+
 def test_every_command_of_the_catalog_is_answered_refused_or_the_connectors():
     table = all_handlers()
     refused = {spec.name for spec, _ in table.refused}

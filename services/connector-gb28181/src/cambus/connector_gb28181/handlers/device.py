@@ -38,6 +38,7 @@ ONLY_2022: Final = frozenset(
         "ptz.position.get",
         "ptz.position.set",
         "ptz.tour.list",
+        "snapshot.series",
         "upgrade.start",
         "video.get",
         "video.set",
