@@ -81,7 +81,11 @@ class FakeDevice:
                 return answer(request)
             return answer if answer is not None else Done()
 
-        self._endpoints.add(spec, handle)
+        return self.handle(spec, handle)
+
+    def handle(self, spec, handler):
+        """Answer a command as services do."""
+        self._endpoints.add(spec, handler)
         return self
 
     async def __aenter__(self):
@@ -280,7 +284,7 @@ class Packets:
         self.heard.append(parse_rtp(data))
         self._arrived.set()
 
-    async def offer(self, upper, code, headers=(), **fields):
+    async def offer(self, upper, code, headers=(), *, acknowledge=True, timeout_s=20.0, **fields):
         """INVITE a channel over UDP; the answer."""
         port = self._transport.get_extra_info("sockname")[1]
         platform = upper.platform
@@ -292,11 +296,12 @@ class Packets:
         for name, value in headers:
             request.headers.add(name, value)
         request.body = offer.serialize()
-        invitation = await platform.endpoint.invite(request, peer, timeout_s=20.0)
+        invitation = await platform.endpoint.invite(request, peer, timeout_s=timeout_s)
         self.response = invitation.response
         assert self.response.status == 200, self.response.status
-        platform.endpoint.acknowledge(invitation)
-        self._dialog, self._upper = invitation.dialog, upper
+        if acknowledge:
+            platform.endpoint.acknowledge(invitation)
+            self._dialog, self._upper = invitation.dialog, upper
         return Description.parse(invitation.response.body)
 
     async def until(self, count):

@@ -1,5 +1,7 @@
 """Live pictures for the upper platform: decoded there, and shared with whoever watches here (GB-244, GB-246)."""
 
+import asyncio
+
 import pytest
 from camera import H264, H265, Camera
 from cascade_rig import OURS, SSRC, Packets
@@ -9,8 +11,10 @@ from cambus.gb28181.media_order import SessionOrder
 from cambus.gb28181.media_session import MediaSessions
 from cambus.gb28181.media_settings import MediaSettings
 from cambus.schemas.commands import live
+from cambus.schemas.commands.live import LiveStartReply
 from cambus.schemas.errors import Conflict, NotFound, Unsupported
 from cambus.simulators.gb28181.upper_watching import Watching
+from cambus.sip.errors import TransactionTimeout
 from cambus.sip.timers import Timers
 
 
@@ -158,3 +162,41 @@ async def test_nothing_is_sent_to_a_platform_that_is_gone(rig, unique):
     await camera.until(lambda: not camera.claims)
     await rig.until(lambda: not rig.held(link).sessions.open)
     assert not rig.held(link).registered
+
+
+async def test_a_session_that_is_never_acknowledged_ends(rig, unique):
+    await rig.replica(timers=Timers(t1=0.02, t2=0.1, t4=0.1))
+    upper = await rig.upper()
+    camera = await rig.enter(Camera(rig.bus, f"cam-{unique}", H264))
+    link = await rig.linked(upper)
+    code = await rig.code_of(link, camera.device)
+    async with Packets() as packets:
+        await packets.offer(upper, code, acknowledge=False)
+        await camera.until(lambda: camera.ever_claimed)
+        await camera.until(lambda: not camera.claims)
+        await rig.until(lambda: not rig.held(link).sessions.open)
+        assert packets.heard == []
+        assert rig.held(link).context.ssrcs.in_use == 0
+
+
+async def test_a_session_that_is_cancelled_before_the_device_has_answered_leaves_nothing(rig):
+    upper = await rig.upper()
+    camera = await rig.device("slow")
+    answered = asyncio.Event()
+
+    async def slow(context, request):
+        await answered.wait()
+        return LiveStartReply(subject=f"cambus.v1.media.{camera.device}.0.main", ttl_s=request.ttl_s)
+
+    camera.on(live.STOP)
+    camera.handle(live.START, slow)
+    await rig.enter(camera)
+    link = await rig.linked(upper)
+    code = await rig.code_of(link, camera.device)
+    async with Packets() as packets:
+        with pytest.raises(TransactionTimeout):
+            await packets.offer(upper, code, timeout_s=0.5)
+    await rig.until(lambda: all(each.ending == "cancelled" for each in rig.held(link).sessions.open.values()))
+    answered.set()
+    await camera.until(lambda: camera.orders("live.stop"))
+    await rig.until(lambda: not rig.held(link).sessions.open)
