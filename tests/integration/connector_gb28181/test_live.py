@@ -161,6 +161,11 @@ async def test_a_device_that_hangs_up_is_told_of_once_and_invited_again(bench, d
     await simulator.wait_for(lambda: len(invites(simulator)) >= 2)
     since = len(watched.frames)
     frames = await watched.until(lambda frames: len(pictures(frames[since:])) >= 15)
+    await unwatch(bench, device)
+    names = [(await heard.next())[0]]
+    while names[-1] != "live.stopped":
+        names.append((await heard.next())[0])
+    assert "exception.reported" not in names  # it was told of once
     opened_anew = [frame for frame in pictures(frames) if frame.discontinuity]
     assert len(opened_anew) >= 2
     assert all(before.pts < after.pts for before, after in pairwise(pictures(frames)))
@@ -218,8 +223,37 @@ async def test_what_is_lost_is_marked_and_a_keyframe_is_asked_for(bench, device)
     await simulator.wait_for(lambda: simulator.device.keyframes > 0)
 
 
-async def test_the_media_address_of_a_device_is_offered_to_it_alone(bench, device):
-    simulator = await bench.online(device, record={"options": {"media_address": "127.0.0.1"}})
+async def test_the_media_address_of_a_device_is_offered_to_it_alone(bench, device):  # GB-155
+    await bench.connector(gb28181_media_host="0.0.0.0", gb28181_media_advertised="127.0.0.1")
+    other, code = f"{device}-2", "34020000001320000002"
+    simulators = [
+        await bench.online(device, record={"options": {"media_address": "127.0.0.2"}}),
+        await bench.online(other, code),
+    ]
+    for name in (device, other):
+        watched = await bench.view(name)
+        await watched.until(lambda frames: len(pictures(frames)) >= 3)
+    offers = [each.heard("INVITE")[0].body.decode() for each in simulators]
+    assert "c=IN IP4 127.0.0.2" in offers[0]
+    assert "c=IN IP4 127.0.0.1" in offers[1]
+
+
+async def test_a_line_of_ones_own_names_the_stream_where_no_dialect_fits(bench, device):  # GB-154
+    record = {"options": {"stream_template": "a=x-encoder:{}"}}
+    simulator = await bench.online(device, profile="hik_nvr", record=record)
     await bench.view(device)
-    (offer,) = (message.body.decode() for message in simulator.heard("INVITE"))
-    assert "c=IN IP4 127.0.0.1" in offer
+    await bench.view(device, stream="third")
+    main, third = (message.body.decode() for message in simulator.heard("INVITE"))
+    assert "a=x-encoder:0" in main
+    assert "a=x-encoder:2" in third
+
+
+async def test_an_encoder_the_catalog_does_not_list_is_not_asked_for(bench, device):  # GB-154
+    simulator = await bench.online(device)
+    item = bench.session(device).channels.item(simulator.channels[0])
+    item.info["StreamNumberList"] = "0/2"
+    with pytest.raises(NotFound) as refused:
+        await bench.view(device, stream="sub")
+    assert refused.value.reason == "no-such-stream"
+    assert not simulator.heard("INVITE")
+    await bench.view(device, stream="third")

@@ -79,6 +79,7 @@ async def test_every_word_arrives_bit_for_bit_in_packets_of_20_ms(
     assert bytes(listening.heard) == WORDS
     assert {len(packet.payload) for packet in listening.packets} == {160}
     assert {packet.payload_type for packet in listening.packets} == {8}
+    assert {packet.ssrc for packet in listening.packets} == {listening.answer.ssrc}
     steps = {
         b.timestamp - a.timestamp for a, b in zip(listening.packets, listening.packets[1:], strict=False)
     }
