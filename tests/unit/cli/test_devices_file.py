@@ -104,3 +104,15 @@ def test_a_missing_and_a_binary_file_are_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DevicesFileError, match="not UTF-8"):
         load_devices(path)
+
+
+@pytest.mark.parametrize(("protocol", "told"), [("dvrip", "username is missing"), ("gb28181", None)])
+def test_only_devices_that_are_named_by_a_code_do_without_a_user(tmp_path, protocol, told):
+    path = tmp_path / "devices.yaml"
+    path.write_text(f'devices: [{{id: gate, protocol: {protocol}, credentials: {{password: "s3cret"}}}}]')
+    if told is None:
+        (entry,) = load_devices(path)
+        assert entry.credentials.username == ""
+    else:
+        with pytest.raises(DevicesFileError, match=told):
+            load_devices(path)

@@ -17,6 +17,7 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -31,6 +32,8 @@ MAX_PASSWORD_BYTES = 1024
 MAX_PROBLEMS_SHOWN = 20
 
 Location = tuple[str | int, ...]
+WITHOUT_USER: Final = frozenset({"gb28181"})
+"""Protocols whose devices log in with a code of their own where no name was given."""
 ShortText = Annotated[str, StringConstraints(max_length=256)]
 
 
@@ -63,11 +66,11 @@ class DevicesFileError(Exception):
 
 
 class CredentialsEntry(BaseModel):
-    """How to log in at a device; give `password` or `password_file`, not both."""
+    """How to log in at a device, or how it does with us; give `password` or `password_file`, not both."""
 
     model_config = ConfigDict(extra="forbid")
 
-    username: ShortText
+    username: ShortText = ""
     password: SecretStr | None = None
     password_file: Path | None = None
 
@@ -105,6 +108,14 @@ class DeviceEntry(BaseModel):
             host = value
         if not host or any(character.isspace() or character in "/@?#" for character in host):
             raise ValueError("wanted HOST or HOST:PORT")
+        return value
+
+
+    @field_validator("credentials")
+    @classmethod
+    def _user_named(cls, value: CredentialsEntry | None, info: ValidationInfo) -> CredentialsEntry | None:
+        if value is not None and not value.username and info.data.get("protocol") not in WITHOUT_USER:
+            raise ValueError("username is missing")
         return value
 
 
