@@ -5,49 +5,33 @@ device is meant (``GET /state``: all of them). Answers are JSON; a bad request i
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from aiohttp import web
 
 from cambus.dvrip.values import parse_time
+from cambus.simulators.control_port import Body, ControlPort, bad_request, read_json
 from cambus.simulators.dvrip.simulator import DvripSimulator
 
-_LOOPBACK: Final = "127.0.0.1"
-_MAX_BODY: Final = 1024 * 1024
 _MAX_WAIT_S: Final = 300.0
 
-Body = dict[str, Any]
 
-
-class ControlServer:
+class ControlServer(ControlPort):
     """The control API of a row of devices."""
 
     def __init__(self, devices: Sequence[DvripSimulator]) -> None:
+        super().__init__()
         self._devices = list(devices)
-        self._runner: web.AppRunner | None = None
-        self.port = 0
 
-    async def start(self, port: int = 0) -> None:
-        """Listen on loopback; port 0 takes any free one, see `port`."""
-        app = web.Application(client_max_size=_MAX_BODY)
-        app.router.add_get("/state", self._state)
-        app.router.add_get("/quirks", self._quirks)
-        app.router.add_get("/config", self._config)
-        app.router.add_get("/snapshot", self._snapshot)
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Say what can be asked."""
+        router.add_get("/state", self._state)
+        router.add_get("/quirks", self._quirks)
+        router.add_get("/config", self._config)
+        router.add_get("/snapshot", self._snapshot)
         for name, action in self._actions().items():
-            app.router.add_post(f"/{name}", self._post(action))
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, _LOOPBACK, port)
-        await site.start()
-        self.port = int(self._runner.addresses[0][1])
-
-    async def close(self) -> None:
-        """Stop listening."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+            router.add_post(f"/{name}", self._post(action))
 
     def _actions(self) -> dict[str, Callable[[DvripSimulator, Body], Awaitable[Any]]]:
         return {
@@ -69,12 +53,12 @@ class ControlServer:
         self, action: Callable[[DvripSimulator, Body], Awaitable[Any]]
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
-            body = await _read(request)
+            body = await read_json(request)
             device = self._device(body.pop("device", request.query.get("device", 0)))
             try:
                 result = await action(device, body)
             except (ValueError, KeyError, TypeError) as error:
-                raise _bad(str(error)) from None
+                raise bad_request(str(error)) from None
             return web.json_response(result)
 
         return handle
@@ -83,9 +67,9 @@ class ControlServer:
         try:
             index = int(str(number))
         except ValueError:
-            raise _bad(f"device {number!r} is no number") from None
+            raise bad_request(f"device {number!r} is no number") from None
         if not 0 <= index < len(self._devices):
-            raise _bad(f"device {index}: there are 0 to {len(self._devices) - 1}")
+            raise bad_request(f"device {index}: there are 0 to {len(self._devices) - 1}")
         return self._devices[index]
 
     async def _state(self, request: web.Request) -> web.Response:
@@ -106,7 +90,7 @@ class ControlServer:
         try:
             return web.json_response(device.device.config.get(request.query.get("name", "")))
         except KeyError as error:
-            raise _bad(f"no configuration {error}") from None
+            raise bad_request(f"no configuration {error}") from None
 
     async def _snapshot(self, request: web.Request) -> web.Response:
         device = self._device(request.query.get("device", 0))
@@ -114,24 +98,9 @@ class ControlServer:
             int(request.query.get("channel", "0")) if request.query.get("channel", "0").isdigit() else -1
         )
         if not 0 <= channel < device.device.channels:
-            raise _bad("no such channel")
+            raise bad_request("no such channel")
         picture = await asyncio.to_thread(device.device.picture, channel)
         return web.Response(body=picture, content_type="image/jpeg")
-
-
-async def _read(request: web.Request) -> Body:
-    text = await request.text()
-    try:
-        body = json.loads(text) if text.strip() else {}
-    except ValueError:
-        raise _bad("the body is no JSON") from None
-    if not isinstance(body, dict):
-        raise _bad("the body is no JSON object")
-    return body
-
-
-def _bad(reason: str) -> web.HTTPBadRequest:
-    return web.HTTPBadRequest(text=json.dumps({"error": reason}), content_type="application/json")
 
 
 async def _alarm(device: DvripSimulator, body: Body) -> Any:

@@ -6,7 +6,6 @@ device is meant (``GET /state``: all of them). Answers are JSON; a bad request i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -14,42 +13,28 @@ from aiohttp import web
 
 from cambus.gb28181.errors import GbError
 from cambus.gb28181.manscdp.catalog import CatalogEvent
+from cambus.simulators.control_port import Body, ControlPort, bad_request, read_json
 from cambus.simulators.gb28181.simulator import Gb28181Simulator
 
-_LOOPBACK: Final = "127.0.0.1"
-_MAX_BODY: Final = 1024 * 1024
 _MAX_STATES: Final = 100
 
-Body = dict[str, Any]
 Action = Callable[[Gb28181Simulator, Body], Awaitable[Any]]
 
 
-class ControlServer:
+class ControlServer(ControlPort):
     """The control API of a row of devices."""
 
     def __init__(self, devices: Sequence[Gb28181Simulator]) -> None:
+        super().__init__()
         self._devices = list(devices)
-        self._runner: web.AppRunner | None = None
-        self.port = 0
 
-    async def start(self, port: int = 0) -> None:
-        """Listen on loopback; port 0 takes any free one, see `port`."""
-        app = web.Application(client_max_size=_MAX_BODY)
-        app.router.add_get("/state", self._state)
-        app.router.add_get("/quirks", self._quirks)
-        app.router.add_get("/messages", self._messages)
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Say what can be asked."""
+        router.add_get("/state", self._state)
+        router.add_get("/quirks", self._quirks)
+        router.add_get("/messages", self._messages)
         for name, action in ACTIONS.items():
-            app.router.add_post(f"/{name}", self._post(action))
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, _LOOPBACK, port)
-        await site.start()
-        self.port = int(self._runner.addresses[0][1])
-
-    async def close(self) -> None:
-        """Stop listening."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+            router.add_post(f"/{name}", self._post(action))
 
     def _post(self, action: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
@@ -93,23 +78,6 @@ class ControlServer:
         return web.json_response(
             {"messages": [{"direction": each.direction, "name": each.name} for each in device.messages]}
         )
-
-
-async def read_json(request: web.Request) -> Body:
-    """The JSON object in a request; nothing is an empty one. Raises HTTPBadRequest."""
-    text = await request.text()
-    try:
-        body = json.loads(text) if text.strip() else {}
-    except ValueError:
-        raise bad_request("the body is no JSON") from None
-    if not isinstance(body, dict):
-        raise bad_request("the body is no JSON object")
-    return body
-
-
-def bad_request(reason: str) -> web.HTTPBadRequest:
-    """A refusal with its reason."""
-    return web.HTTPBadRequest(text=json.dumps({"error": reason}), content_type="application/json")
 
 
 def _channel(device: Gb28181Simulator, body: Body) -> str:

@@ -17,43 +17,28 @@ from cambus.gb28181.manscdp.control import DeviceControl
 from cambus.gb28181.manscdp.records import RecordQuery
 from cambus.gb28181.sdp import Purpose
 from cambus.gb28181.subscriptions import Topic
-from cambus.simulators.gb28181.control import bad_request, read_json
+from cambus.simulators.control_port import Body, ControlPort, bad_request, read_json
 from cambus.simulators.gb28181.upper import UpperPlatform
 from cambus.simulators.gb28181.upper_watching import Watching
 
-_LOOPBACK: Final = "127.0.0.1"
-_MAX_BODY: Final = 1024 * 1024
 _MAX_TOLD: Final = 1000
 
-Body = dict[str, Any]
 Action = Callable[[UpperPlatform, str, Body], Awaitable[Any]]
 
 
-class UpperControl:
+class UpperControl(ControlPort):
     """The control API of one platform."""
 
     def __init__(self, upper: UpperPlatform) -> None:
+        super().__init__()
         self._upper = upper
-        self._runner: web.AppRunner | None = None
-        self.port = 0
 
-    async def start(self, port: int = 0) -> None:
-        """Listen on loopback; port 0 takes any free one, see `port`."""
-        app = web.Application(client_max_size=_MAX_BODY)
-        app.router.add_get("/state", self._state)
-        app.router.add_get("/told", self._told)
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Say what can be asked."""
+        router.add_get("/state", self._state)
+        router.add_get("/told", self._told)
         for name, action in ACTIONS.items():
-            app.router.add_post(f"/{name}", self._post(action))
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, _LOOPBACK, port)
-        await site.start()
-        self.port = int(self._runner.addresses[0][1])
-
-    async def close(self) -> None:
-        """Stop listening."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+            router.add_post(f"/{name}", self._post(action))
 
     async def _state(self, _: web.Request) -> web.Response:
         return web.json_response(self._upper.state())
