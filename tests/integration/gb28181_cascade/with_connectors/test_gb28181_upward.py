@@ -4,14 +4,11 @@ import asyncio
 from types import MappingProxyType
 
 import pytest
-from cascade_rig import OURS, Rig
+from cascade_rig import OURS
 from connector_bench import ConnectorBench
 from gb28181_rig import EPOCH, SMALL
 
-from cambus.bus.assets import ensure_assets
-from cambus.bus.connection import Bus
 from cambus.bus.kv import KeyValue
-from cambus.bus.testing import NatsServer
 from cambus.connector_gb28181.service import Gb28181Connector
 from cambus.connector_gb28181.settings import Gb28181Settings
 from cambus.gb28181 import ptz
@@ -31,21 +28,6 @@ class Bench(ConnectorBench):
     defaults = MappingProxyType(
         {**ConnectorBench.defaults, "gb28181_port": 0, "gb28181_media_allow_loopback": True}
     )
-
-
-@pytest.fixture(scope="module")
-def own_nats():
-    """A connector takes every device there is: these tests have a server of their own."""
-    with NatsServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def bus(own_nats, bus_settings):
-    settings = bus_settings.model_copy(update={"nats_url": own_nats.url})
-    async with await Bus.connect(settings, name="test") as made:
-        await ensure_assets(made)
-        yield made
 
 
 @pytest.fixture
@@ -77,13 +59,6 @@ async def recorder(bus, own_nats, tmp_path, unique):
     registrations = KeyValue(bus, KV_REGISTRATIONS, Registration)
     for key in await registrations.keys():
         await registrations.delete(key)
-
-
-@pytest.fixture
-async def rig(bus, unique):
-    made = Rig(bus, unique)
-    yield made
-    await made.close()
 
 
 async def test_cameras_keep_their_codes_and_are_watched_moved_and_asked_through_three_levels(rig, recorder):

@@ -3,13 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cascade_rig import OURS, Rig
+from cascade_rig import OURS
 
-from cambus.bus.assets import ensure_assets
-from cambus.bus.connection import Bus
 from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
-from cambus.bus.testing import NatsServer
 from cambus.connector.testing import RunningConnector
 from cambus.connector_dvrip.service import DvripConnector
 from cambus.connector_dvrip.settings import DvripSettings
@@ -26,21 +23,6 @@ from cambus.schemas.state.devices import CredentialsRef, DeviceRecord
 from cambus.simulators.dvrip import ArchivePlan, DvripSimulator
 
 USER, PASSWORD, KEY = "admin", "c4nary-passw0rd", b"k" * 32
-
-
-@pytest.fixture(scope="module")
-def own_nats():
-    """A connector takes every device there is: these tests have a server of their own."""
-    with NatsServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def bus(own_nats, bus_settings):
-    settings = bus_settings.model_copy(update={"nats_url": own_nats.url})
-    async with await Bus.connect(settings, name="test") as made:
-        await ensure_assets(made)
-        yield made
 
 
 @pytest.fixture
@@ -76,13 +58,6 @@ async def recorder(bus, own_nats, tmp_path, unique):
         yield made
         await KeyValue(bus, KV_DEVICES, DeviceRecord).delete(record.id)
         await connector.stop()
-
-
-@pytest.fixture
-async def rig(bus, unique):
-    made = Rig(bus, unique)
-    yield made
-    await made.close()
 
 
 async def test_a_recorder_of_another_make_is_seen_watched_moved_and_searched_from_above(rig, recorder):
