@@ -54,7 +54,7 @@ def between(body, tag):
 
 @pytest.mark.parametrize("form", ["put", "post", "multipart"])
 async def test_a_picture_the_device_uploads_is_kept_and_told(bench, gate, form):
-    simulator = await device_of(bench, gate, snapshot_form=form)
+    simulator = await device_of(bench, gate, options={"snapshots": "upload"}, snapshot_form=form)
     heard = await bench.heard(gate)
     picture = await take(bench, gate)
     assert (picture.width, picture.height) == UPLOADED
@@ -69,7 +69,7 @@ async def test_a_picture_the_device_uploads_is_kept_and_told(bench, gate, form):
 
 
 async def test_a_picture_is_scaled_down_as_wanted(bench, gate):
-    await device_of(bench, gate)
+    await device_of(bench, gate, options={"snapshots": "upload"})
     picture = await take(bench, gate, width=320)
     assert (picture.width, picture.height) == (320, 240)
 
@@ -116,7 +116,7 @@ async def test_no_picture_in_time_is_told(bench, gate, monkeypatch):
 
 
 async def test_an_end_that_is_told_again_changes_nothing(bench, gate):
-    simulator = await device_of(bench, gate)
+    simulator = await device_of(bench, gate)  # left to itself, it is asked for pictures
     await take(bench, gate)
     session = between(orders(simulator)[0], "SessionID")
     for name in (session, "0" * 32, None):

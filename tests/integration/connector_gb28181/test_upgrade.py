@@ -67,7 +67,7 @@ async def device_of(bench, gate, *, options=None, **quirks):
         gate,
         profile="std_2022",
         quirks=Quirks(reboot_s=0.2, **quirks),
-        record={"options": {"upgrade_return_s": 2.0, **(options or {})}},
+        record={"options": {"upgrade_return_s": 60.0, **(options or {})}},
     )
     return simulator, await bench.heard(gate)
 
@@ -143,7 +143,7 @@ async def test_a_device_that_fails_says_why(bench, gate, order, code, reason):
 
 
 async def test_a_device_that_does_not_come_back_in_time_is_told(bench, gate, order):
-    simulator, heard = await device_of(bench, gate, options={"upgrade_timeout_s": 3.0}, upgrade="silent")
+    simulator, heard = await device_of(bench, gate, options={"upgrade_timeout_s": 6.0}, upgrade="silent")
     simulator.quirks.reboot_s = 600.0
     await order()
     event = await end_of(heard)

@@ -139,8 +139,9 @@ async def test_a_connection_that_says_nothing_is_cut(monkeypatch, metrics):
         assert await raw(site, b"PUT /pictures/") == b""
 
 
-async def test_connections_have_a_bound(monkeypatch, site, order, http):
-    monkeypatch.setattr(web, "MAX_CONNECTIONS", 1)
+@pytest.mark.parametrize("bound", ["MAX_CONNECTIONS", "MAX_OF_ADDRESS"])
+async def test_connections_have_a_bound(monkeypatch, site, order, http, bound):
+    monkeypatch.setattr(web, bound, 1)
     host, _, port = site.address("127.0.0.1").removeprefix("http://").partition(":")
     _, first = await asyncio.open_connection(host, int(port))
     try:
@@ -290,6 +291,20 @@ async def test_a_client_that_takes_nothing_is_cut(monkeypatch, metrics):
                 writer.close()
                 with contextlib.suppress(ConnectionError):
                     await writer.wait_closed()
+
+
+async def test_a_fetch_of_what_is_withdrawn_is_cut(site):
+    with ImageOf(bytes(64 << 20)) as image:
+        async with site.firmware.offered(Offer(image, lambda percent, whole: None), 60) as token:
+            host, _, port = site.address("127.0.0.1").removeprefix("http://").partition(":")
+            reader, writer = await asyncio.open_connection(host, int(port), limit=1 << 16)
+            writer.write(f"GET /firmware/{token} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            await reader.readuntil(b"\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            assert len(await reader.read()) < image.size_bytes
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 async def test_fetches_of_one_image_at_a_time_have_a_bound(site, offer, http):

@@ -91,10 +91,12 @@ class PictureOrders:
             with uploads.ordered(session.code, count, interval_s) as (order, token):
                 url = session.device.hub.web.upload_url(token, session.own_host)
                 block = config.snapshots(count, interval_s, url, order.session)
-                with contextlib.suppress(Unconfirmed):  # devices forget the result; a picture tells more
-                    await session.remote.configure(block, code)
                 try:
                     async with asyncio.timeout(patience_s or count * interval_s + SPARE_S):
+                        with contextlib.suppress(
+                            Unconfirmed
+                        ):  # devices forget the result; a picture tells more
+                            await session.remote.configure(block, code)
                         await order.wait()
                 except TimeoutError:
                     if not order.pictures:

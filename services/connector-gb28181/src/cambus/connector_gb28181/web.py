@@ -4,6 +4,7 @@ One request a connection; a client that dawdles is cut off. Addresses hold token
 an address: neither by us nor by the library.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Self
@@ -13,7 +14,9 @@ from aiohttp import web
 from cambus.bus.metrics import Metrics
 from cambus.connector_gb28181.settings import Gb28181Settings
 
-MAX_CONNECTIONS: Final = 256
+MAX_CONNECTIONS: Final = 512
+MAX_OF_ADDRESS: Final = 128
+"""Connections of one address; whole sites stand behind one."""
 HEAD_S: Final = 10.0
 """Until the head of a request has come."""
 LINGER_S: Final = 2.0
@@ -48,8 +51,15 @@ class _Server(web.Server):
 
     def connection_made(self, handler: web.RequestHandler, transport: Any) -> None:
         super().connection_made(handler, transport)
-        if len(self.connections) > MAX_CONNECTIONS:
+        host = _host(transport)
+        same = sum(1 for each in self.connections if _host(each.transport) == host)
+        if len(self.connections) > MAX_CONNECTIONS or same > MAX_OF_ADDRESS:
             transport.abort()
+
+
+def _host(transport: asyncio.BaseTransport | None) -> str | None:
+    peer = None if transport is None else transport.get_extra_info("peername")
+    return None if peer is None else str(peer[0])
 
 
 class WebServer:

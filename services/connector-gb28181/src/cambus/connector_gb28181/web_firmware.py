@@ -67,9 +67,16 @@ class FirmwareDownloads:
             async with asyncio.timeout(self._stall_s):
                 await response.write_eof()
         except TimeoutError:
-            if request.transport is not None:
-                request.transport.abort()
+            _cut(request)
             raise ConnectionResetError("the client takes nothing") from None
+        except asyncio.CancelledError:  # what was withdrawn is not sent to its end
+            _cut(request)
+            raise
+
+
+def _cut(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _head(piece: tuple[int, int] | None, size: int) -> web.StreamResponse:
