@@ -34,7 +34,7 @@ class Account:
         date_header: send it our clock in the answer; some firmware does not bear it.
         algorithms: what it is challenged with, MD5 first.
         version: the edition it speaks, whatever it announces; None believes it.
-        charset: what is written to it in; None for what its edition and its own messages suggest.
+        charset: what is written to it and read from it in; None writes what its edition has, and reads what it shows.
         challenge_strangers: a message of it from elsewhere is challenged instead of refused, and moves it if it is
             proven (GB-057).
         known: False for a device nobody configured, taken or shown by the enrolment.

@@ -51,7 +51,7 @@ class Gb28181Options(BaseModel):
     )
     charset: Literal["GB2312", "GB18030", "UTF-8"] | None = Field(
         default=None,
-        description="What is written to it in; by default what its edition and its messages suggest.",
+        description="What is written to it and read from it in; by default its edition and its bytes decide.",
     )
     time_zone: str = Field(default="Asia/Shanghai", description="The zone of its clock and its dates.")
     media_transport: MediaTransport | None = Field(

@@ -327,4 +327,5 @@ def _account(code: str, record: DeviceRecord, credentials: Credentials | None) -
         algorithms=options.digest_algorithms,
         version=options.edition,
         charset=options.charset,
+        challenge_strangers=options.challenge_strangers,
     )
