@@ -36,7 +36,7 @@ async def raised(rig, device, type_="motion", severity="info", channel=0, **fiel
             "channel": channel,
             "type": type_,
             "severity": severity,
-            "key": f"{type_}:{channel}",
+            "key": f"{type_}:{'-' if channel is None else channel}",
             "text": "Something moves",
             **fields,
         }
@@ -109,13 +109,25 @@ async def test_alarms_are_told_in_the_words_of_the_standard_and_in_order(rig, li
     assert [each[1:4] for each in told(upper)] == [expected for _, _, expected in KINDS]
 
 
-async def test_an_alarm_that_came_in_these_words_keeps_them(rig, linked):
+async def test_alarms_of_a_channel_that_is_not_shared_stay_here_and_those_of_the_device_do_not(rig):
+    upper = await rig.upper()
+    recorder = await rig.enter(await rig.device("nvr", channels=3))
+    link = await rig.linked(upper, shares=[{"devices": [recorder.device], "channels": [1]}])
+    codes = [await rig.code_of(link, recorder.device, number) for number in (None, 1)]
+    await forwarding(rig, link)
+    for channel in (2, None, 1):
+        await raised(rig, recorder, channel=channel)
+    await upper.wait_for(lambda: len(upper.alarms) == 2)
+    assert [each[0] for each in told(upper)] == codes
+
+
+@pytest.mark.parametrize(("native", "words"), [("5/12", (5, 12)), ("2/-", (2, None)), ("-/-", (7, None))])
+async def test_an_alarm_that_came_in_these_words_keeps_them(rig, linked, native, words):
     upper, camera, _, _ = await linked()
-    await raised(
-        rig, camera, "other", "minor", protocol="gb28181", native={"code": "5/12", "text": "", "detail": {}}
-    )
+    code = {"code": native, "text": "", "detail": {}}
+    await raised(rig, camera, "other", "minor", protocol="gb28181", native=code)
     await upper.wait_for(lambda: upper.alarms)
-    assert told(upper)[0][2:4] == (5, 12)
+    assert told(upper)[0][2:4] == words
 
 
 async def test_who_subscribed_is_notified_of_what_he_asked_for_and_gets_no_message(rig, linked):

@@ -14,6 +14,7 @@ from cambus.bus.received import ReceivedEvent
 from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.nodes import Node
 from cambus.connector_gb28181.cascade.watchers import Watcher, Watchers
+from cambus.connector_gb28181.mapping.alarms import DEVICE, FAULT, TYPES, VIDEO
 from cambus.gb28181.errors import Unreachable
 from cambus.gb28181.manscdp.alarms import (
     AlarmAnswer,
@@ -23,7 +24,7 @@ from cambus.gb28181.manscdp.alarms import (
     AlarmQuery,
 )
 from cambus.gb28181.manscdp.positions import FlatPositionNotice, Position, PositionNotice
-from cambus.gb28181.values import read_time, write_time
+from cambus.gb28181.values import read_int, read_time, write_time
 from cambus.schemas import subjects
 from cambus.schemas.alarms import AlarmType, Severity
 from cambus.schemas.assets import STREAM_EVENTS
@@ -36,36 +37,20 @@ logger = logging.getLogger(__name__)
 RETRY_S: Final = 5.0
 STALE_POSITION_S: Final = 30.0
 MAX_TEXT: Final = 500
-_DEVICE, _VIDEO, _FAULT, _OTHER = 2, 5, 6, 7
+_OTHER: Final = 7
 KINDS: Final[dict[AlarmType, tuple[int, int | None]]] = {
-    AlarmType.IO: (_DEVICE, None),
-    AlarmType.VIDEO_LOSS: (_DEVICE, 1),
-    AlarmType.TAMPER: (_DEVICE, 2),
-    AlarmType.STORAGE_FULL: (_DEVICE, 3),
-    AlarmType.STORAGE_LOW: (_DEVICE, 3),
-    AlarmType.TEMPERATURE: (_DEVICE, 4),
-    AlarmType.MANUAL: (_VIDEO, 1),
-    AlarmType.MOTION: (_VIDEO, 2),
-    AlarmType.ANALYTICS_LEFT_OBJECT: (_VIDEO, 3),
-    AlarmType.ANALYTICS_REMOVED_OBJECT: (_VIDEO, 4),
-    AlarmType.TRIPWIRE: (_VIDEO, 5),
-    AlarmType.INTRUSION: (_VIDEO, 6),
-    AlarmType.ANALYTICS_REGION_ENTRANCE: (_VIDEO, 6),
-    AlarmType.ANALYTICS_REGION_EXIT: (_VIDEO, 6),
-    AlarmType.ANALYTICS_WRONG_WAY: (_VIDEO, 7),
-    AlarmType.ANALYTICS_LOITERING: (_VIDEO, 8),
-    AlarmType.ANALYTICS_COUNT: (_VIDEO, 9),
-    AlarmType.ANALYTICS_CROWD: (_VIDEO, 10),
-    AlarmType.VIDEO_ABNORMAL: (_VIDEO, 11),
-    AlarmType.ANALYTICS_FAST_MOTION: (_VIDEO, 12),
-    AlarmType.STORAGE_MISSING: (_FAULT, 1),
-    AlarmType.STORAGE_ERROR: (_FAULT, 1),
-    AlarmType.STORAGE_UNFORMATTED: (_FAULT, 1),
+    **{type_: pair for pair, type_ in reversed(TYPES.items())},  # of two pairs the first
+    AlarmType.IO: (DEVICE, None),
+    AlarmType.STORAGE_LOW: (DEVICE, 3),
+    AlarmType.STORAGE_MISSING: (FAULT, 1),
+    AlarmType.STORAGE_UNFORMATTED: (FAULT, 1),
+    AlarmType.ANALYTICS_REGION_ENTRANCE: (VIDEO, 6),
+    AlarmType.ANALYTICS_REGION_EXIT: (VIDEO, 6),
 }
-"""The method and the type of an alarm, by the tables of the standard; 7 is `other`."""
+"""The method and the type of an alarm, by the tables of the standard; what has none is `other`."""
 _ZONES: Final = {AlarmType.ANALYTICS_REGION_ENTRANCE: 1, AlarmType.ANALYTICS_REGION_EXIT: 2}
 _PRIORITIES: Final = {Severity.CRITICAL: 1, Severity.MAJOR: 2, Severity.MINOR: 3, Severity.INFO: 4}
-_NATIVE = re.compile(r"([1-7])(?:/(\d{1,3}))?")
+_NATIVE = re.compile(r"([1-7])/(-|\d{1,3})")
 
 
 class Alarms:
@@ -96,7 +81,7 @@ class Alarms:
 
     async def _handle(self, received: ReceivedEvent) -> None:
         event, context = received.event, self._context
-        node = context.shared.at(event.device, event.channel) or context.shared.at(event.device, None)
+        node = context.shared.at(event.device, event.channel)
         if node is None:
             return
         age = datetime.now(UTC) - received.stored
@@ -164,7 +149,7 @@ def notice_of(event: AlarmRaised) -> AlarmNotice:
     method, kind = KINDS.get(event.type, (_OTHER, None))
     native = _NATIVE.fullmatch(event.native.code) if event.native is not None else None
     if event.protocol == "gb28181" and native is not None:
-        method, kind = int(native.group(1)), int(native.group(2)) if native.group(2) else None
+        method, kind = int(native.group(1)), read_int(native.group(2))
     zone = _ZONES.get(event.type)
     parameters = AlarmParameters(zone) if zone is not None else None
     details = AlarmDetails(kind, parameters) if kind is not None else None
