@@ -92,6 +92,20 @@ def test_a_device_whose_seconds_are_too_long_is_set_right_at_a_keyframe(loop):
     assert all(before.pts < after.pts for before, after in pairwise(made))
 
 
+@pytest.mark.parametrize("drift", [0.9995, 1.0005, 0.99, 1.01])
+def test_a_clock_that_drifts_is_followed_over_the_days(loop, drift):
+    maker, plain = FrameMaker(LiveStamps()), units(loop, 20)
+    made = []
+    for number in range(40_000):  # more than an hour of pictures
+        unit = plain[number % 20]
+        arrival_us = 10**9 + number * 100_000 + number * 7919 % 30_000
+        timed = StreamUnit(unit.codec, 0, unit.payload, round(number * STEP * drift))
+        made += [(frame.pts, arrival_us * 9 // 100) for frame in maker.frames(timed, arrival_us)]
+    assert all(before[0] < after[0] for before, after in pairwise(made))
+    most = 90_000 * (0.3 if abs(drift - 1) < 0.001 else 3)
+    assert max(abs(pts - arrival) for pts, arrival in made) < most
+
+
 def test_without_any_time_arrival_counts(loop):
     maker = FrameMaker(LiveStamps())
     plain = [StreamUnit(unit.codec, 0, unit.payload, None) for unit in units(loop, 3)]

@@ -11,6 +11,12 @@ from cambus.media.mpegps import StreamUnit
 TICKS: Final = 90_000
 BEHIND: Final = 10 * TICKS
 """A device whose time stays so far behind ours does not count seconds: its time is set."""
+WINDOW: Final = 10 * TICKS
+"""How long the earliest arrival is looked for before time is set a little."""
+STEADY: Final = TICKS // 10
+"""Time that is no further from that of arrival than this is left alone."""
+SLEW: Final = TICKS // 200
+"""So much it is set at a time: what the clocks of cameras are off by, and more."""
 FRAME: Final = TICKS // 25
 """What is put between two pictures nobody knows the distance of."""
 SLACK: Final = TICKS // 5
@@ -30,6 +36,8 @@ class Stamps(Protocol):
 class LiveStamps:
     """The device's own time, from when its first unit arrived; a stream that is opened anew goes on after it.
 
+    Clocks of devices drift: over the days time follows that of arrival, by the pictures that came the least late.
+
     Attributes:
         jumped: whether the time of the last picture does not continue that of the one before.
     """
@@ -38,30 +46,47 @@ class LiveStamps:
         self.jumped = False
         self._offset: int | None = None
         self._video = self._audio = -(1 << 62)
+        self._least_late: int | None = None
+        self._window_ends = 0
 
     def video(self, unit: StreamUnit, arrival_us: int, *, keyframe: bool) -> int:
         """The time of a picture."""
-        pts = self._place(unit, arrival_us)
-        self.jumped = keyframe and _ticks(arrival_us) - pts > BEHIND
+        arrival = _ticks(arrival_us)
+        pts = self._place(unit, arrival)
+        self.jumped = keyframe and arrival - pts > BEHIND
         if self.jumped:
-            self._offset = None
-            pts = self._place(unit, arrival_us)
+            self._offset = self._least_late = None
+            pts = self._place(unit, arrival)
+        self._follow(arrival, arrival - pts)
         self._video = max(pts, self._video + 1)
         return self._video
 
     def audio(self, unit: StreamUnit, arrival_us: int, *, samples: int, rate: int) -> int:
         """The time of a piece of sound."""
         del samples, rate
-        self._audio = max(self._place(unit, arrival_us), self._audio + 1)
+        self._audio = max(self._place(unit, _ticks(arrival_us)), self._audio + 1)
         return self._audio
 
-    def _place(self, unit: StreamUnit, arrival_us: int) -> int:
-        arrival = _ticks(arrival_us)
+    def _place(self, unit: StreamUnit, arrival: int) -> int:
         if unit.pts is None:
             return arrival
         if self._offset is None:
             self._offset = arrival - unit.pts
         return unit.pts + self._offset
+
+    def _follow(self, arrival: int, late: int) -> None:
+        """Once in a while, set what pictures and sound are offset by towards arrival, which is never early."""
+        if self._least_late is None:
+            self._least_late, self._window_ends = late, arrival + WINDOW
+            return
+        self._least_late = min(self._least_late, late)
+        if arrival < self._window_ends or self._offset is None:
+            return
+        off = self._least_late
+        self._least_late = None
+        if abs(off) > STEADY:
+            step = max(SLEW, abs(off) // 20)
+            self._offset += step if off > 0 else -step
 
 
 class PlaybackStamps:
