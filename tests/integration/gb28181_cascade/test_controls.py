@@ -6,14 +6,14 @@ import pytest
 from cascade_rig import OURS, refuse
 
 from cambus.gb28181 import ptz as wire
-from cambus.gb28181.errors import Refused
+from cambus.gb28181.errors import Refused, Unconfirmed
 from cambus.gb28181.manscdp.config import ConfigResult
 from cambus.gb28181.manscdp.control import Area, DeviceControl, PrecisePosition, home_position
 from cambus.gb28181.manscdp.envelope import Root, compose
 from cambus.gb28181.ptz import Lens, Move
 from cambus.gb28181.xml import Element
 from cambus.schemas.commands import alarm, device, live, ptz, recording, storage
-from cambus.schemas.commands.ptz import PtzTour, PtzTourListReply, PtzTourPoint
+from cambus.schemas.commands.ptz import PtzPresetListReply, PtzTour, PtzTourListReply, PtzTourPoint
 from cambus.schemas.commands.storage import StorageFormatReply
 
 EVERYTHING = (
@@ -206,3 +206,23 @@ async def test_what_is_not_shared_is_not_moved(made):
         await upper.control(OURS, "34020000001320009999", DeviceControl(ptz=wire.STOP.hex()))
     assert refusal.value.status == 404
     assert camera.told == []
+
+
+async def test_a_recorder_as_a_whole_is_no_way_to_a_camera_that_is_not_shared(rig):
+    upper = await rig.upper()
+    recorder = await rig.device("nvr", channels=2)
+    for spec in EVERYTHING:
+        recorder.on(spec)
+    recorder.on(ptz.PRESET_LIST, PtzPresetListReply(presets=[]))
+    await rig.enter(recorder)
+    link = await rig.linked(upper, shares=[{"devices": [recorder.device], "channels": [1]}])
+    host = await rig.code_of(link, recorder.device, None)
+    with pytest.raises(Refused):
+        await upper.control(OURS, host, DeviceControl(ptz=wire.STOP.hex()))
+    with pytest.raises(Refused):
+        await upper.control(OURS, host, DeviceControl(record="StopRecord"))
+    with pytest.raises(Unconfirmed):
+        await upper.remote(OURS).presets(host)
+    assert recorder.told == []
+    await upper.control(OURS, host, DeviceControl(guard="SetGuard"))  # that is of the recorder
+    assert recorder.orders("alarm.arm")[0].channel is None

@@ -47,6 +47,10 @@ _NEEDS: Final = {
     "config": "config",
 }
 """The permission of each control; a key frame needs none."""
+_OF_CHANNELS: Final = frozenset(
+    {"ptz", "drag_in", "drag_out", "home", "precise", "track", "record", "iframe", "iframe_2016"}
+)
+"""What a recorder as a whole can not be told: which of its cameras is meant may not be shared at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,8 @@ class Orders:
             return "denied", "", 403
         if order.node.device is None:
             return "refused", "no device", 403
+        if order.node.channel is None and order.name in _OF_CHANNELS:
+            return "refused", "no channel", 400
         if order.control is not None and order.control.ptz is not None:
             try:
                 PtzCommand.parse(order.control.ptz)

@@ -55,6 +55,9 @@ _CAUSES: Final = {
 }
 
 _HEADER: Final = frozenset({"cmdtype", "sn", "deviceid"})
+_OF_CHANNELS: Final = frozenset(
+    {"recordinfo", "presetquery", "cruisetracklistquery", "cruisetrackquery", "ptzposition"}
+)
 Answering = Callable[["Questions", Node, Envelope], Awaitable[Iterable[bytes]]]
 
 
@@ -80,6 +83,8 @@ class Questions:
         """One part after the other, each once the one before was acknowledged (§4.1)."""
         count = self._context.metrics.questions
         try:
+            if node.channel is None and name in _OF_CHANNELS:
+                raise NotFound("a recorder as a whole has none")
             bodies = await handler(self, node, envelope)
         except (CambusError, ProtocolError, ValidationError) as error:
             count(name, "refused").inc()
