@@ -123,6 +123,9 @@ def test_several_parents_have_the_node_each_and_it_is_there_once():
 def test_under_parents_nobody_knows_a_node_hangs_under_the_device():
     made = tree(NVR, CatalogItem(camera(1), parents=("34020000002160000077",)), CatalogItem(camera(2)))
     assert made.children == {NVR: (camera(1), camera(2))}
+    stranger = CatalogItem(camera(1), parents=("34020000002160000077",), civil_code="3402")
+    made = tree(NVR, CatalogItem("3402"), stranger)  # whatever region it is in
+    assert made.children == {NVR: ("3402", camera(1))}
 
 
 def test_one_parent_that_is_known_is_enough():
