@@ -160,6 +160,25 @@ def test_an_overwritten_length_costs_the_packets_around_it():
     assert [each for each in found if each] == SENT[:10] + SENT[11:]
 
 
+@pytest.mark.parametrize("framing", list(Framing))
+@pytest.mark.parametrize("lost", [1, 30, 77, 200])
+def test_lost_bytes_cost_the_packets_they_were_of(framing, lost):
+    data = framed(SENT, framing)
+    at = len(framed(SENT[:10], framing)) + 5
+    found, reader = read(data[:at] + data[at + lost :], 64)
+    packets = [each for each in found if each]
+    assert packets[:10] == SENT[:10]
+    assert set(packets[11:]) <= set(SENT)
+    assert packets[-20:] == SENT[-20:]
+    assert found.count(b"") == reader.counts["resync"] == 1
+
+
+def test_a_report_of_eight_bytes_is_a_packet():
+    report = bytes((0x80, 201, 0, 1)) + bytes(4)
+    data = [SENT[0], report, SENT[1], SENT[2]]
+    assert read(framed(data, Framing.LENGTH), 7)[0] == data
+
+
 def test_a_private_header_is_passed_over():
     header = b"\x01\x00\x01" + bytes(253)
     found, reader = read(header + framed(SENT, Framing.INTERLEAVED), 100)
