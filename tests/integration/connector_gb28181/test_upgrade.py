@@ -234,8 +234,10 @@ async def test_an_older_device_takes_no_upgrade(bench, gate, order):
     assert refused.value.reason == "unsupported-version"
 
 
-@pytest.mark.parametrize("told", [True, False])
-async def test_after_a_crash_the_upgrade_is_watched_to_its_end(bench, gate, order, monkeypatch, told):
+@pytest.mark.parametrize(("ending", "told"), [("crash", True), ("crash", False), ("stop", True)])
+async def test_after_a_crash_or_a_restart_the_upgrade_is_watched_to_its_end(
+    bench, gate, order, monkeypatch, ending, told
+):
     async def fetch(self, order):
         await fetch_firmware(order.url)
 
@@ -246,9 +248,9 @@ async def test_after_a_crash_the_upgrade_is_watched_to_its_end(bench, gate, orde
     async for key, entry in attempts.watch():
         if key == keys.upgrade_job(gate) and entry is not None and entry.value.image_sent:
             break
-    crashed = bench.connectors.pop("replica-1")
-    port = crashed.service.signalling.platform.port
-    await crashed.crash()
+    before = bench.connectors.pop("replica-1")
+    port = before.service.signalling.platform.port
+    await getattr(before, ending)()
     await bench.connector(gb28181_port=port)
     while True:
         try:
