@@ -195,6 +195,23 @@ async def test_no_more_connections_than_a_session_needs(rig):
         await asyncio.gather(each.wait_closed(), return_exceptions=True)
 
 
+async def test_strangers_cannot_keep_the_device_out(rig):
+    """They hold all the connections there may be, and say nothing."""
+    sim = await rig.device(quirks=Quirks(media="never"))
+    session, units = await rig.watch(sim, "udp")
+    port, local = session._way.number, (FOREIGN, 0)
+    strangers = [(await asyncio.open_connection("127.0.0.1", port, local_addr=local))[1] for _ in range(4)]
+    await units.until(lambda: len(session._way._port._connections) == 4)
+    _, own = await asyncio.open_connection("127.0.0.1", port)
+    pack = ProgramStreamMuxer(Codec.H264).picture(b"\x00\x00\x00\x01\x67own", 0, keyframe=True)
+    data = struct.pack(">BBHII", 0x80, 0xE0, 1, 0, session.ssrc) + pack
+    own.write(len(data).to_bytes(2, "big") + data)
+    await units.until(lambda: marks(units) == [b"own"])
+    for each in (*strangers, own):
+        each.close()
+        await asyncio.gather(each.wait_closed(), return_exceptions=True)
+
+
 async def test_strictness_can_be_the_rule():
     settings = type(MEDIA)(allow_loopback=True, strict_ssrc=True)
     async with Rig(media=settings) as rig:

@@ -25,8 +25,7 @@ _loops: WeakKeyDictionary[asyncio.AbstractEventLoop, DatagramPoll] = WeakKeyDict
 class DatagramPoll:
     """The sockets of one loop; it holds nothing while there are none."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self) -> None:
         self._selector: selectors.BaseSelector | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -35,7 +34,7 @@ class DatagramPoll:
         """That of a loop."""
         found = _loops.get(loop)
         if found is None:
-            found = _loops[loop] = cls(loop)
+            found = _loops[loop] = cls()
         return found
 
     def add(self, receiver: socket.socket, take: Callable[[Batch], None]) -> None:
@@ -58,13 +57,13 @@ class DatagramPoll:
         """Be woken by the next datagram; where a selector cannot be waited for, look again soon."""
         fileno = getattr(self._selector, "fileno", None)
         if fileno is None:
-            self._timer = self._loop.call_later(PAUSE_S, self._look)
+            self._timer = asyncio.get_running_loop().call_later(PAUSE_S, self._look)
         else:
-            self._loop.add_reader(fileno(), self._woken)
+            asyncio.get_running_loop().add_reader(fileno(), self._woken)
 
     def _woken(self) -> None:
         if self._selector is not None:
-            self._loop.remove_reader(self._selector.fileno())  # type: ignore[attr-defined]  # it was waited for
+            asyncio.get_running_loop().remove_reader(self._selector.fileno())  # type: ignore[attr-defined]  # it was waited for
             self._look()
 
     def _look(self) -> None:
@@ -78,7 +77,7 @@ class DatagramPoll:
         if self._selector is not selector:
             return  # the last one was removed meanwhile
         if ready:
-            self._timer = self._loop.call_later(PAUSE_S, self._look)
+            self._timer = asyncio.get_running_loop().call_later(PAUSE_S, self._look)
         else:
             self._wait()
 
@@ -88,7 +87,7 @@ class DatagramPoll:
             self._timer = None
         fileno = getattr(selector, "fileno", None)
         if fileno is not None:
-            self._loop.remove_reader(fileno())
+            asyncio.get_running_loop().remove_reader(fileno())
         selector.close()
         self._selector = None
 

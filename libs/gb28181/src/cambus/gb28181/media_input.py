@@ -152,6 +152,10 @@ class MediaInput:
 
     # --- packets ----------------------------------------------------------------------------------------
 
+    def knows(self, host: str) -> bool:
+        """Whether an address is the device's."""
+        return host in self.latch.hosts
+
     def datagrams(self, batch: Batch) -> None:
         """Take datagrams."""
         now = self._loop.time()

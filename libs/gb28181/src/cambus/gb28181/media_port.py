@@ -29,6 +29,9 @@ class MediaSink(Protocol):
     def counts(self) -> Counter[str]:
         """What was dropped, by reason."""
 
+    def knows(self, host: str) -> bool:
+        """Whether an address is one of a device: others give way to it."""
+
     def datagrams(self, batch: Batch) -> None:
         """Datagrams, and where they come from."""
 
@@ -150,6 +153,11 @@ class MediaPort:
 
     def joined(self, connection: _Connection) -> bool:
         """A connection is there; whether it may stay."""
+        if len(self._connections) >= self._most and self._sink.knows(connection.host):
+            stranger = next((each for each in self._connections if not self._sink.knows(each.host)), None)
+            if stranger is not None:
+                self.left(stranger)
+                stranger.abort()
         if self._udp is None or len(self._connections) >= self._most:
             self._sink.counts["connections"] += 1
             return False
@@ -188,12 +196,12 @@ class _Connection(asyncio.BufferedProtocol):
         self.sink = sink
         self._reader = RtpStreamReader()
         self._transport: asyncio.Transport | None = None
-        self._host = ""
+        self.host = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         peer: tuple[Any, ...] = transport.get_extra_info("peername") or ("",)
-        self._host = peer[0]
+        self.host = peer[0]
         if not self._port.joined(self):
             self._transport.abort()
 
@@ -208,7 +216,7 @@ class _Connection(asyncio.BufferedProtocol):
             self.abort()
             return
         if packets:
-            self.sink.segments(packets, self._host)
+            self.sink.segments(packets, self.host)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - it is gone either way
         self._port.left(self)

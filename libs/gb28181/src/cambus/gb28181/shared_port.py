@@ -37,6 +37,10 @@ class SharedPort:
         for ssrc in [ssrc for ssrc, each in self._inputs.items() if each is media]:
             del self._inputs[ssrc]
 
+    def knows(self, host: str) -> bool:
+        """Whether an address is that of a device of any session."""
+        return any(each.knows(host) for each in self._inputs.values())
+
     def datagrams(self, batch: Batch) -> None:
         """Take datagrams."""
         sorted_: dict[bytes, Batch] = {}
