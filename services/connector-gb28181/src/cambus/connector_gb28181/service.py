@@ -5,6 +5,7 @@ import secrets
 import time
 
 from cambus.connector.service import ConnectorService
+from cambus.connector_gb28181.cascade.links import CascadeLinks
 from cambus.connector_gb28181.driver import PROTOCOL, Gb28181Driver
 from cambus.connector_gb28181.enrolment import Enrolments
 from cambus.connector_gb28181.hub import Hub
@@ -26,6 +27,7 @@ class Gb28181Connector(ConnectorService[Gb28181Settings]):
     Attributes:
         signalling: the platform devices register with; there once the service has started.
         numbers: of media sessions, likewise.
+        cascade: the links to upper platforms, likewise.
     """
 
     name = "connector-gb28181"
@@ -35,6 +37,7 @@ class Gb28181Connector(ConnectorService[Gb28181Settings]):
     hub: Hub
     signalling: Signalling
     numbers: SessionNumbers
+    cascade: CascadeLinks
 
     def make_driver(self) -> Gb28181Driver:
         """Return the driver."""
@@ -85,12 +88,28 @@ class Gb28181Connector(ConnectorService[Gb28181Settings]):
         runtime.spawn(enrolments.run(), name="enrolments")
         runtime.spawn(self.signalling.run(), name="signalling")
         runtime.spawn(dialogs.run(), name="open dialogs")
+        self._start_cascade()
+
+    def _start_cascade(self) -> None:
+        """Register with upper platforms, if there are links to any."""
+        runtime, settings = self.runtime, self.runtime.settings
+        self.cascade = CascadeLinks(
+            runtime.bus, runtime.client, self.leases, self.credentials, settings.cascade, runtime.metrics
+        )
+        self.cascade.register(runtime.endpoints)
+        runtime.spawn(self.cascade.run(), name="links to upper platforms")
 
     async def release(self) -> None:
         """Hand over the devices; who is registered with us stays so for our next start."""
         self.signalling.stop()
+        await self.cascade.release()
         await super().release()
         await self.numbers.release()
+
+    def _credentials_changed(self, name: str) -> None:
+        super()._credentials_changed(name)
+        if hasattr(self, "cascade"):
+            self.cascade.credential_changed(name)
 
     def _nonce_key(self) -> bytes:
         """What all replicas make and judge nonces with: a device may be challenged by one and answer another."""

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, field_validator, model_validator
 
 from cambus.connector.settings import ConnectorSettings
+from cambus.connector_gb28181.cascade.settings import CascadeSettings
 from cambus.gb28181.codes import is_code
 
 _DOMAIN_DIGITS: Final = 10
@@ -161,6 +162,19 @@ class Gb28181Settings(ConnectorSettings):
     def media_ports(self) -> tuple[int, ...]:
         """The ports for media; empty for any."""
         return read_ports(self.gb28181_media_ports)
+
+    @property
+    def cascade(self) -> CascadeSettings:
+        """Where links to upper platforms listen, and how those reach us."""
+        return CascadeSettings(
+            host=self.gb28181_host,
+            advertised=self.advertised_host
+            or (self.media_advertised if self.gb28181_host in WILDCARDS else self.gb28181_host),
+            media_host=self.gb28181_media_host,
+            media_advertised=self.media_advertised,
+            media_ports=self.media_ports,
+            allow_loopback=self.gb28181_media_allow_loopback,
+        )
 
     @property
     def allowed_hosts(self) -> frozenset[str]:
