@@ -21,7 +21,13 @@ CLAIM_TTL_S: Final = 20.0
 
 
 async def next_keyframe(
-    context: DeviceContext, taps: KeyframeTaps, channel: int, stream: str, ask: Callable[[], None]
+    context: DeviceContext,
+    taps: KeyframeTaps,
+    channel: int,
+    stream: str,
+    ask: Callable[[], None],
+    *,
+    due: float | None = None,
 ) -> Frame:
     """The next keyframe of a live stream, which is opened for it like for any viewer.
 
@@ -31,15 +37,17 @@ async def next_keyframe(
         channel: counted from 0.
         stream: as the bus calls it.
         ask: called once the stream is open, to have the encoder make one now.
+        due: loop time at which it is given up; by default in fifteen seconds.
 
     Raises:
         CambusError: the stream can not be opened; `DeadlineExceeded` if no keyframe comes.
     """
     claimant = f"snapshot-{new_ulid()}"
+    due = asyncio.get_running_loop().time() + KEYFRAME_S if due is None else due
     waiting = asyncio.ensure_future(taps.next(channel, stream))
     try:
         async with (
-            asyncio.timeout(KEYFRAME_S),
+            asyncio.timeout_at(due),
             context.hooks.claimed(channel, stream, claimant, CLAIM_TTL_S),
         ):
             ask()
