@@ -15,6 +15,7 @@ from cambus.gb28181.versions import Version
 from cambus.sip.dialog import Dialog
 from cambus.sip.endpoint import Invitation
 from cambus.sip.errors import SipError, TransactionTimeout
+from cambus.sip.events import RequestReceived
 from cambus.sip.message import Request
 from cambus.sip.peer import Peer
 
@@ -70,6 +71,18 @@ async def invite(
         return invitation, Description.parse(invitation.response.body)
     except ProtocolError:
         return invitation, NO_ANSWER
+
+
+def agree_again(platform: Gb28181Platform, event: RequestReceived, ours: bytes) -> None:
+    """Answer an INVITE within a session: what was agreed still holds (§2.4, GB-028).
+
+    Args:
+        platform: who answers.
+        event: the INVITE, of whoever refreshes the session.
+        ours: the description we have given once.
+    """
+    headers = [("Contact", platform.contact(event.peer)), ("Content-Type", sdp.CONTENT_TYPE)]
+    platform.endpoint.respond(event.transaction, 200, headers=headers, body=ours)
 
 
 def follow(platform: Gb28181Platform, device: str, dialog: Dialog) -> None:

@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from cambus.gb28181 import sdp
 from cambus.gb28181.errors import MediaError
-from cambus.gb28181.invitation import follow
+from cambus.gb28181.invitation import agree_again, follow
 from cambus.gb28181.media_port import CONNECT_TRIES, connect_media
 from cambus.gb28181.media_settings import MediaSettings, usable
 from cambus.gb28181.media_wish import G711
@@ -65,6 +65,7 @@ class Loudspeaker:
         self._tcp: asyncio.Transport | None = None
         self._server: asyncio.Server | None = None
         self._dialog: Dialog | None = None
+        self._answered = b""
         self._scope: asyncio.Timeout | None = None
 
     async def start(self, on_ready: Callable[[], None]) -> None:
@@ -163,8 +164,9 @@ class Loudspeaker:
             ssrc=self._packets.ssrc,
             wanted=str(G711),
         )
+        self._answered = answer.serialize()
         headers = [("Contact", platform.contact(self._event.peer)), ("Content-Type", sdp.CONTENT_TYPE)]
-        response = platform.endpoint.respond(transaction, 200, headers=headers, body=answer.serialize())
+        response = platform.endpoint.respond(transaction, 200, headers=headers, body=self._answered)
         self._dialog = Dialog.taken(self._event.request, response.to_tag, self._event.peer)
         platform.in_dialog(self._dialog.key, self._request, device=self._device)
 
@@ -178,6 +180,9 @@ class Loudspeaker:
     # --- the end ----------------------------------------------------------------------------------------
 
     def _request(self, event: RequestReceived) -> None:
+        if event.request.method == "INVITE":
+            agree_again(self._platform, event, self._answered)
+            return
         self._platform.endpoint.respond(event.transaction, 200)
         if event.request.method == "BYE":
             self._forget()

@@ -7,7 +7,7 @@ import logging
 from typing import Any, Final, Protocol
 
 from cambus.gb28181.errors import MediaError, ProtocolError
-from cambus.gb28181.invitation import follow
+from cambus.gb28181.invitation import agree_again, follow
 from cambus.gb28181.manscdp.envelope import CONTENT_TYPES, Envelope
 from cambus.gb28181.manscdp.notices import MEDIA_END, MediaStatus
 from cambus.gb28181.media_order import SessionOrder
@@ -87,6 +87,7 @@ class MediaSession:
         self._owner = owner
         self._platform = owner.platform
         self._way = way
+        self._offer = invitation.transaction.request.body
         self._dialog: Dialog = invitation.dialog
         self._ended = asyncio.Event()
         self._reason = "closed"
@@ -189,8 +190,10 @@ class MediaSession:
                 self.told(Envelope.parse(request.body))
             except ProtocolError:
                 self._platform.counts["malformed"] += 1
-        else:  # an INVITE is a refresh, with nothing new
-            known = method in {"INVITE", "INFO", "OPTIONS", "UPDATE"}
+        elif method == "INVITE":
+            agree_again(self._platform, event, self._offer)
+        else:
+            known = method in {"INFO", "OPTIONS", "UPDATE"}
             endpoint.respond(event.transaction, 200 if known else 405)
 
     def _end(self, reason: str) -> None:
