@@ -73,6 +73,23 @@ def test_what_we_write_is_what_ffmpeg_reads(encoded):
         assert sum(1 for _ in container.decode(video=0)) == len(units)
 
 
+@pytest.mark.parametrize("size", [0, 150_000])
+def test_what_we_write_ffmpeg_reads_to_the_byte(encoded, size):
+    """Pictures of more than 64 KiB too, which take several packets."""
+    codec, units = encoded
+    filler = (
+        b"\x00\x00\x00\x01" + (b"\x0c" if codec is Codec.H264 else b"\x4c\x01") + b"\xff" * size + b"\x80"
+    )
+    units = [(unit + filler if size and keyframe else unit, keyframe) for unit, keyframe in units]
+    chunks = packs(codec, units)
+    found = {"video": b"", "audio": b""}
+    with av.open(io.BytesIO(b"".join(chunks)), format="mpeg") as container:
+        for packet in container.demux():
+            found[packet.stream.type] += bytes(packet)
+    assert found["video"] == b"".join(unit for unit, _ in units)
+    assert found["audio"] == b"".join(bytes((number,)) * 320 for number in range(len(units)))
+
+
 def test_what_ffmpeg_writes_is_read_to_the_byte(encoded):
     codec, units = encoded
     file = io.BytesIO()
