@@ -17,7 +17,7 @@ async def test_two_devices_with_one_code_are_told_of_and_the_last_one_is_command
     for times in range(2, 5):
         for device in (one, two):
             await registered_again(device, times)
-    event = await heard.until("exception.reported", lambda event: event.code == "duplicate-code")
+    event = await heard.until("exception.reported", lambda event: event.code == "duplicate-id")
     assert "two devices" in event.text
     commanded = [len(each.heard("DeviceControl")) for each in (one, two)]
     await bench.client.call(ptz.STOP, ptz.PtzChannelRequest(channel=0), device=gate)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from cambus.connector_gb28181.alarms import wants_reset
 from cambus.connector_gb28181.mapping.text import text
 from cambus.connector_gb28181.positions import report_positions
+from cambus.connector_gb28181.strangeness import UnknownMessages
 from cambus.gb28181.errors import GbError
 from cambus.gb28181.manscdp import catalog as catalogs
 from cambus.gb28181.manscdp.alarms import is_alarm
@@ -44,6 +45,7 @@ class Reports:
         self._alarms: asyncio.Queue[Told] = asyncio.Queue(MAX_ALARMS)
         self._others: asyncio.Queue[Told] = asyncio.Queue(MAX_OTHERS)
         self._resets: asyncio.Queue[str] = asyncio.Queue(MAX_ALARMS)
+        self._unknown = UnknownMessages(session.device.context.events)
         self._unwell = False
 
     def told(self, told: Told) -> None:
@@ -120,9 +122,12 @@ class Reports:
 
     async def _report(self, envelope: Envelope, changes: list[CatalogChange]) -> None:
         command = envelope.command.lower()
-        if envelope.root is not Root.NOTIFY:
-            command = ""  # an answer to nothing we have asked
-        if command == "catalog":
+        if envelope.root is Root.RESPONSE or command == "mediastatus":
+            extra = {"device": self._session.device.id, "command": text(envelope.command, 64)}
+            logger.debug("a report nobody waits for", extra=extra)  # too late, to nothing we have asked
+        elif envelope.root is not Root.NOTIFY:
+            await self._unknown.heard(envelope)
+        elif command == "catalog":
             changes += catalogs.changes(envelope)
         elif command == "keepalive":
             await self._keepalive(envelope)
@@ -133,8 +138,7 @@ class Reports:
         elif command == "deviceupgraderesult":
             self._session.device.upgrade_told(UpgradeResult.parse(envelope))
         else:
-            extra = {"device": self._session.device.id, "command": text(envelope.command, 64)}
-            logger.debug("a report nobody deals with", extra=extra)
+            await self._unknown.heard(envelope)
 
     async def _catalog(self, changes: list[CatalogChange]) -> None:
         """It was subscribed to changes, or tells them unasked (GB-110)."""

@@ -140,7 +140,7 @@ class GbSession:
         where = " and ".join(sorted(str(peer) for peer in peers)[:4])
         self.device.context.hooks.spawn(
             self.device.context.events.exception(
-                "duplicate-code",
+                "duplicate-id",
                 f"registrations come in turns from {where}; two devices may use one code",
                 severity=Severity.MAJOR,
             ),

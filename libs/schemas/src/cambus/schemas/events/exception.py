@@ -25,6 +25,7 @@ class ExceptionReported(Event):
     | `unexpected-restart` | the device restarted by itself |
     | `events-dropped` | more alarms came than could be kept; `detail.count` |
     | `protocol-error` | the device said what its protocol does not allow |
+    | `unknown-message` | the device said what its protocol allows and nobody understands; `detail.message` |
     | `device-report` | the device itself reports a fault that is no alarm |
     """
 
