@@ -2,10 +2,12 @@
 
 import asyncio
 import secrets
+import socket
 from types import MappingProxyType
 
 import pytest
 from connector_bench import ConnectorBench
+from connector_process import launcher
 from gb28181_rig import SMALL
 
 from cambus.bus.assets import ensure_assets
@@ -96,3 +98,18 @@ async def bench(gb28181_nats, tmp_path, bus_settings, patience_s):
                 yield made
         finally:
             await made.close()
+
+
+@pytest.fixture
+async def start(bench, tmp_path):
+    """Starts connector processes; what still runs at the end is killed."""
+    async with launcher("cambus.connector_gb28181", bench, tmp_path) as launch:
+        yield launch
+
+
+@pytest.fixture
+def port():
+    """A port of SIP for a process, which takes it soon."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]

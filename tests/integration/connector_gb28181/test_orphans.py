@@ -2,10 +2,8 @@
 
 import asyncio
 import signal
-import socket
 
 import pytest
-from connector_process import launcher
 from gb28181_rig import SMALL
 
 from cambus.bus.kv import KeyValue
@@ -17,20 +15,6 @@ from cambus.simulators.gb28181.simulator import Gb28181Simulator
 SERVER = "34020000002000000001"
 CAMERA = "34020000001320000001"
 PASSWORD = "c4nary-passw0rd"
-
-
-@pytest.fixture
-async def start(bench, tmp_path):
-    """Starts connector processes; what still runs at the end is killed."""
-    async with launcher("cambus.connector_gb28181", bench, tmp_path) as launch:
-        yield launch
-
-
-@pytest.fixture
-def port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 class Dialogs:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cambus.bus.transfer_sender import TransferAbandonedError, TransferSender
-from cambus.connector.session_tasks import SessionTasks
+from cambus.connector import session_tasks
 from cambus.connector_dvrip.mp4_writer import Mp4Writer
 from cambus.connector_dvrip.throttle import Throttle
 from cambus.connector_dvrip.walk import Clip
@@ -132,16 +132,16 @@ class Download:
             await self._sender.write(data)
 
 
-class Downloads:
-    """The downloads of one session: one that is fetched, and those whose end may still be asked for.
+class Downloads(session_tasks.Downloads):
+    """The downloads of one session.
 
     Args:
         session: the device's session.
     """
 
     def __init__(self, session: "DvripSession") -> None:
+        super().__init__()
         self._session = session
-        self._tasks = SessionTasks()
 
     async def start(self, wanted: Wanted) -> tuple[str, str]:
         """Begin a download; return its session and the subject to read it from.
@@ -173,25 +173,5 @@ class Downloads:
         except BaseException:
             session.slot.release(name)
             raise
-        self._tasks.start(
-            "download", name, self._run(name, download, sender), lambda: session.slot.release(name)
-        )
+        self.run(name, sender, download.fetch, lambda: session.slot.release(name))
         return name, sender.subject
-
-    async def stop(self, name: str) -> None:
-        """End a download; one that is over is no error."""
-        await self._tasks.stop(name)
-
-    async def close(self) -> None:
-        """End all of them, bounded in time."""
-        await self._tasks.close()
-
-    async def _run(self, name: str, download: Download, sender: TransferSender) -> None:
-        try:
-            try:
-                await download.fetch()
-            finally:
-                self._session.slot.release(name)
-            await sender.wait_over()
-        finally:
-            await sender.close()

@@ -2,16 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from cambus.connector.session_tasks import SessionTasks
+from cambus.connector import session_tasks
 from cambus.connector_dvrip.playback_session import PlaybackSession, Show
-from cambus.schemas.errors import NotFound
 from cambus.schemas.ids import SESSION_PREFIX, new_ulid
 
 if TYPE_CHECKING:
     from cambus.connector_dvrip.session import DvripSession
 
 
-class Playbacks:
+class Playbacks(session_tasks.Playbacks[PlaybackSession]):
     """The playbacks of one session.
 
     Args:
@@ -19,9 +18,8 @@ class Playbacks:
     """
 
     def __init__(self, session: "DvripSession") -> None:
+        super().__init__()
         self._session = session
-        self._running: dict[str, PlaybackSession] = {}
-        self._tasks = SessionTasks()
 
     async def start(self, show: Show) -> tuple[str, str]:
         """Play recordings one after the other; return the session and the subject of the frames.
@@ -47,29 +45,6 @@ class Playbacks:
             session.slot.release(name)
             raise
         publisher = session.device.context.publisher(show.channel, SESSION_PREFIX + name)
-        running = self._running[name] = PlaybackSession(session, name, show, playback, publisher)
-        self._tasks.start("playback session", name, running.run(), lambda: self._forget(name))
+        running = PlaybackSession(session, name, show, playback, publisher)
+        self.run(name, running, running.run(), lambda: session.slot.release(name))
         return name, publisher.subject
-
-    def get(self, name: str) -> PlaybackSession:
-        """Return a playback by its session.
-
-        Raises:
-            NotFound: there is none, or it is over.
-        """
-        running = self._running.get(name)
-        if running is None:
-            raise NotFound("there is no such playback, or it is over", reason="no-such-session")
-        return running
-
-    async def stop(self, name: str) -> None:
-        """End a playback; one that is over is no error."""
-        await self._tasks.stop(name)
-
-    async def close(self) -> None:
-        """End all of them, bounded in time."""
-        await self._tasks.close()
-
-    def _forget(self, name: str) -> None:
-        self._session.slot.release(name)
-        self._running.pop(name, None)

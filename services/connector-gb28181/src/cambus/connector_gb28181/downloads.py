@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cambus.bus.transfer_sender import TransferAbandonedError, TransferSender
+from cambus.connector import session_tasks
 from cambus.connector.ending import end
-from cambus.connector.session_tasks import SessionTasks
 from cambus.connector_gb28181.mapping.recordings import Span
 from cambus.connector_gb28181.ordering import download_speeds, open_media, order_of
 from cambus.connector_gb28181.program_file import Mp4File, ProgramFile, RecordingFile
@@ -172,16 +172,16 @@ class Download:
             await asyncio.wait({pump}, timeout=QUIET_S / 10)
 
 
-class Downloads:
-    """The downloads of one session: one that is fetched, and those whose end may still be asked for.
+class Downloads(session_tasks.Downloads):
+    """The downloads of one session.
 
     Args:
         session: the device's session.
     """
 
     def __init__(self, session: "GbSession") -> None:
+        super().__init__()
         self._session = session
-        self._tasks = SessionTasks()
 
     async def start(self, wanted: Wanted) -> tuple[str, str, int | None]:
         """Begin a download; return its session, the subject to read it from, and its size if the device says so.
@@ -220,25 +220,5 @@ class Downloads:
             await media.close()
             raise
         download = Download(session, wanted, media, units, sender)
-        self._tasks.start(
-            "download", name, self._run(name, download, sender), lambda: session.slot.release(name)
-        )
+        self.run(name, sender, download.fetch, lambda: session.slot.release(name))
         return name, sender.subject, media.file_size
-
-    async def stop(self, name: str) -> None:
-        """End a download; one that is over is no error."""
-        await self._tasks.stop(name)
-
-    async def close(self) -> None:
-        """End all of them, bounded in time."""
-        await self._tasks.close()
-
-    async def _run(self, name: str, download: Download, sender: TransferSender) -> None:
-        try:
-            try:
-                await download.fetch()
-            finally:
-                self._session.slot.release(name)
-            await sender.wait_over()
-        finally:
-            await sender.close()

@@ -2,20 +2,19 @@
 
 from typing import TYPE_CHECKING
 
-from cambus.connector.session_tasks import SessionTasks
+from cambus.connector import session_tasks
 from cambus.connector_gb28181.ordering import open_media, order_of
 from cambus.connector_gb28181.playback_session import PlaybackSession, Show
 from cambus.connector_gb28181.unit_queue import UnitQueue
 from cambus.gb28181.errors import GbError
 from cambus.gb28181.sdp import Purpose
-from cambus.schemas.errors import NotFound
 from cambus.schemas.ids import SESSION_PREFIX, new_ulid
 
 if TYPE_CHECKING:
     from cambus.connector_gb28181.session import GbSession
 
 
-class Playbacks:
+class Playbacks(session_tasks.Playbacks[PlaybackSession]):
     """The playbacks of one session.
 
     Args:
@@ -23,9 +22,8 @@ class Playbacks:
     """
 
     def __init__(self, session: "GbSession") -> None:
+        super().__init__()
         self._session = session
-        self._running: dict[str, PlaybackSession] = {}
-        self._tasks = SessionTasks()
 
     async def start(self, show: Show, speed: float) -> tuple[str, str]:
         """Have the device play; return the session and the subject of the frames.
@@ -55,28 +53,5 @@ class Playbacks:
         except BaseException:
             await media.close()
             raise
-        self._running[name] = running
-        self._tasks.start("playback session", name, running.run(), lambda: self._forget(name))
+        self.run(name, running, running.run(), lambda: None)
         return name, publisher.subject
-
-    def get(self, name: str) -> PlaybackSession:
-        """Return a playback by its session.
-
-        Raises:
-            NotFound: there is none, or it is over.
-        """
-        running = self._running.get(name)
-        if running is None:
-            raise NotFound("there is no such playback, or it is over", reason="no-such-session")
-        return running
-
-    async def stop(self, name: str) -> None:
-        """End a playback; one that is over is no error."""
-        await self._tasks.stop(name)
-
-    async def close(self) -> None:
-        """End all of them, bounded in time."""
-        await self._tasks.close()
-
-    def _forget(self, name: str) -> None:
-        self._running.pop(name, None)

@@ -64,21 +64,12 @@ class Pace:
             await asyncio.sleep(self._due_at - now)
 
 
-class BroadcastLine:
-    """Our sound is fetched by the device; its microphone comes with its live stream.
-
-    Args:
-        session: of the device.
-        channel: whose microphone is heard.
-        speech: of the protocol library.
-    """
+class _EvenLine:
+    """What goes to a device leaves in packets of 20 ms, evenly."""
 
     codec = Codec.PCMA
 
-    def __init__(self, session: "GbSession", channel: int, speech: Speech) -> None:
-        self._session = session
-        self._channel = channel
-        self._speech = speech
+    def __init__(self) -> None:
         self._pace = Pace()
 
     async def send(self, sound: bytes) -> None:
@@ -90,6 +81,26 @@ class BroadcastLine:
         """Send what is less than a packet, filled up with silence."""
         if packet := self._pace.rest():
             await self._send(packet)
+
+    async def _send(self, packet: bytes) -> None:
+        """Send a packet, and wait until the next is due."""
+        raise NotImplementedError
+
+
+class BroadcastLine(_EvenLine):
+    """Our sound is fetched by the device; its microphone comes with its live stream.
+
+    Args:
+        session: of the device.
+        channel: whose microphone is heard.
+        speech: of the protocol library.
+    """
+
+    def __init__(self, session: "GbSession", channel: int, speech: Speech) -> None:
+        super().__init__()
+        self._session = session
+        self._channel = channel
+        self._speech = speech
 
     async def _send(self, packet: bytes) -> None:
         if self._speech.ended.is_set():
@@ -142,7 +153,7 @@ class BroadcastLine:
         await self._speech.close()
 
 
-class TalkSessionLine:
+class TalkSessionLine(_EvenLine):
     """A session `s=Talk` with sound both ways (§8.5, private).
 
     Args:
@@ -151,26 +162,14 @@ class TalkSessionLine:
         units: what comes of the microphone.
     """
 
-    codec = Codec.PCMA
-
     def __init__(self, session: "GbSession", talk: Talk, units: UnitQueue) -> None:
+        super().__init__()
         self._session = session
         self._talk = talk
         self._units = units
-        self._pace = Pace()
 
-    async def send(self, sound: bytes) -> None:
-        """Send A-law; takes as long as it sounds."""
-        for packet in self._pace.cut(sound):
-            await self._send(packet)
-
-    async def flush(self) -> None:
-        """Send what is less than a packet, filled up with silence."""
-        if packet := self._pace.rest():
-            await self._send(packet)
-
-    async def _send(self, samples: bytes) -> None:
-        self._talk.send(samples)
+    async def _send(self, packet: bytes) -> None:
+        self._talk.send(packet)
         await self._pace.turn()
 
     async def listen(self, sink: FrameSink) -> None:
