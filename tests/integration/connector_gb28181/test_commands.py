@@ -58,7 +58,7 @@ async def test_status_of_a_device_of_2022_has_its_cards(bench, call):
 
 
 async def test_a_channel_that_does_not_answer_is_left_open(bench, call, monkeypatch):
-    monkeypatch.setattr("cambus.connector_gb28181.handlers.device.CHANNELS_S", 0.5)
+    monkeypatch.setattr("cambus.connector_gb28181.handlers.device.CHANNELS_S", 3.0)
     simulator = await bench.online(profile="hik_nvr", channels=2)
     await channels(bench, 2)
     status = bench.session("gate").remote.status
@@ -158,11 +158,12 @@ async def test_a_device_that_answers_nothing_is_unreachable_and_one_without_a_re
     await channels(bench)
     platform = bench.connectors["replica-1"].service.signalling.platform
     remote = platform.device(simulator.code)
-    monkeypatch.setattr(remote, "_times", Times(request_s=0.5, control_s=0.3, query_s=0.3))
+    monkeypatch.setattr(remote, "_times", Times(query_s=0.3))
     simulator.quirks.drop = {"DeviceStatus"}
     with pytest.raises(DeadlineExceeded) as error:
         await call(device.STATUS)
     assert (error.value.reason, error.value.retryable) == ("unconfirmed", False)
+    monkeypatch.setattr(remote, "_times", Times(request_s=0.5))
     simulator.quirks.ignore = {"DeviceStatus"}
     with pytest.raises(DeadlineExceeded) as error:
         await call(device.STATUS)

@@ -109,7 +109,7 @@ async def test_several_blocks_come_in_one_answer_each_and_a_missing_one_is_null_
     bench, call, monkeypatch
 ):
     simulator = await bench.online(profile="std_2022", quirks=Quirks(config_missing={"VideoParamOpt"}))
-    monkeypatch.setattr(bench.session("gate").remote, "_times", Times(config_gap_s=0.5))
+    monkeypatch.setattr(bench.session("gate").remote, "_times", Times(config_gap_s=3.0))
     reply = await call(config.GET, name="BasicParam/VideoParamOpt/SVACEncodeConfig/SVACDecodeConfig")
     assert reply.value["VideoParamOpt"] is None
     assert reply.value["BasicParam"]["HeartBeatInterval"] == "60"

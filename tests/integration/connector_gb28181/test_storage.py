@@ -1,5 +1,7 @@
 """Memory cards of devices of 2022 (GB-228)."""
 
+import asyncio
+
 import pytest
 from gb28181_bodies import controls
 
@@ -41,14 +43,17 @@ async def test_cards_are_listed_as_disks(bench, call):
 
 
 async def test_a_card_is_formatted_and_asked_for_until_it_is_done(bench, call):
-    simulator = await bench.online(profile="std_2022", quirks=Quirks(format_s=0.5))
+    simulator = await bench.online(profile="std_2022", quirks=Quirks(format_s=60))
     simulator.device.cards = [Card(n, f"SD{n}", "ok", None, 32_000, 1) for n in (1, 2)]
-    reply = await call(storage.FORMAT, disk=1, confirm=True)
-    assert reply.done
-    assert [card.free_mb for card in simulator.device.cards] == [1, 32_000]
+    formatting = asyncio.create_task(call(storage.FORMAT, disk=1, confirm=True))
+    await simulator.wait_for(lambda: len(simulator.heard("SDCardStatus")) > 3)
+    assert [card.status for card in simulator.device.cards] == ["ok", "formatting"]
+    assert not formatting.done()
+    simulator.device.cards[1] = Card(2, "SD2", "ok", None, 32_000, 32_000)
+    assert (await formatting).done
     assert controls(simulator)[0].element.get("FormatSDCard") == "2"
-    assert len(simulator.heard("SDCardStatus")) > 2
-    await call(storage.FORMAT, confirm=True)
+    simulator.quirks.format_s = 0.0
+    assert (await call(storage.FORMAT, confirm=True)).done
     assert controls(simulator)[1].element.get("FormatSDCard") == "0"
 
 
