@@ -69,6 +69,24 @@ def test_parameter_sets_that_come_apart_are_put_before_every_keyframe(loop):
     assert len(made) == 20
 
 
+@pytest.mark.parametrize(
+    ("slice_", "keyframe"),
+    [
+        (b"\x41\x9a\x00", False),  # first_mb 0, type 5: P
+        (b"\x61\x88\x80", True),  # first_mb 0, type 7: I
+        (b"\x61\xb0\x00", True),  # first_mb 0, type 2: I
+        (b"\x61", False),  # cut short
+    ],
+)
+def test_a_group_without_an_idr_picture_begins_with_a_slice_that_needs_no_other(slice_, keyframe):
+    spec = VideoSpec(width=96, height=80, fps=10, bitrate=60_000, gop_s=1.0, loop_s=1.0)
+    sets, _ = without_sets(units(LoopStore.shared.future(spec).result(), 1)[0])
+    start = b"\x00\x00\x00\x01"
+    with_sets = StreamUnit(Codec.H264, 0, sets.payload + start + slice_, 0)
+    assert bool(keys(frames(FrameMaker(LiveStamps()), [with_sets]))) is keyframe
+    assert not keys(frames(FrameMaker(LiveStamps()), [sets, StreamUnit(Codec.H264, 0, start + slice_, 0)]))
+
+
 def test_what_is_missing_is_marked_and_told(loop):
     maker, plain = FrameMaker(LiveStamps()), units(loop, 5)
     plain[3] = StreamUnit(plain[3].codec, 0, plain[3].payload, plain[3].pts, discontinuity=True)

@@ -8,9 +8,11 @@ from typing import Final
 from cambus.connector_gb28181.stamps import Stamps
 from cambus.media import h264, h265
 from cambus.media.audio import AudioConfig
+from cambus.media.bitreader import BitReader
+from cambus.media.errors import BitstreamError
 from cambus.media.frame import Codec, Flag, Frame, Kind
 from cambus.media.mpegps import StreamUnit
-from cambus.media.nal import LEADING_UNITS, iter_nal_offsets, join_annexb
+from cambus.media.nal import LEADING_UNITS, iter_nal_offsets, join_annexb, unescape
 from cambus.media.parameter_sets import ParameterSetTracker
 
 SVAC_VIDEO: Final = 0x80
@@ -22,6 +24,8 @@ _ADTS_CRC_BYTES: Final = 2
 _AAC_RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 _VOP: Final = b"\x00\x00\x01\xb6"
 _MPEG4_HEAD_BYTES: Final = 1024
+_SLICE_TYPES: Final = 9
+_INTRA: Final = frozenset({2, 4})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,8 @@ def _look(annexb: bytes, codec: Codec) -> _Look:
         if codec is Codec.H264:
             kind = h264.nal_type(annexb[at])
             if h264.is_vcl(kind):
-                return _Look(slices=True, keyframe=kind == h264.NalType.SLICE_IDR, sets=sets)
+                keyframe = kind == h264.NalType.SLICE_IDR or (sets and _is_intra_slice(annexb[at : at + 16]))
+                return _Look(slices=True, keyframe=keyframe, sets=sets)
             sets = sets or kind == h264.NalType.SPS
         else:
             kind = h265.nal_type(annexb[at])
@@ -166,6 +171,19 @@ def _look(annexb: bytes, codec: Codec) -> _Look:
                 return _Look(slices=True, keyframe=h265.is_irap(kind), sets=sets)
             sets = sets or kind == h265.NalType.SPS
     return _Look(slices=False, keyframe=False, sets=sets)
+
+
+def _is_intra_slice(start: bytes) -> bool:
+    """Whether a slice refers to no other picture (H.264 §7.3.3, table 7-6).
+
+    Some cameras never send an IDR picture; they begin each group with parameter sets and such a slice.
+    """
+    reader = BitReader(unescape(start[1:]), "H.264 slice")
+    try:
+        reader.ue()  # first_mb_in_slice
+        return reader.ue(_SLICE_TYPES) % 5 in _INTRA
+    except BitstreamError:
+        return False
 
 
 def _is_intra_vop(payload: bytes) -> bool:
