@@ -17,8 +17,6 @@ async def rig() -> AsyncIterator[Rig]:
 @pytest.fixture
 async def hasty() -> AsyncIterator[Rig]:
     """One that gives up soon, for what is not going to come."""
-    times = replace(
-        TIMES, invite_s=1.0, first_media_s=1.0, media_loss_s=1.0, query_s=1.0, broadcast_invite_s=1.0
-    )
-    async with Rig(replace(times, broadcast_answer_s=1.0)) as made:
+    times = replace(TIMES, invite_s=3.0, first_media_s=2.0, query_s=2.0)
+    async with Rig(replace(times, broadcast_answer_s=2.0)) as made:
         yield made
