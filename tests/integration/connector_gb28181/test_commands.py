@@ -9,8 +9,8 @@ from cambus.connector_gb28181.handlers import all_handlers
 from cambus.connector_gb28181.handlers.device import CONNECTOR_COMMANDS, ONLY_2022
 from cambus.gb28181.times import Times
 from cambus.schemas.catalog import DEVICE_COMMANDS
-from cambus.schemas.commands import device, ptz, users
-from cambus.schemas.errors import CambusError, DeadlineExceeded, NotFound, Offline, Unsupported
+from cambus.schemas.commands import config, device, native, ptz, storage, users, video
+from cambus.schemas.errors import CambusError, Conflict, DeadlineExceeded, NotFound, Offline, Unsupported
 from cambus.schemas.model import Empty
 from cambus.simulators.gb28181.quirks import Quirks
 
@@ -211,3 +211,23 @@ async def test_a_device_that_goes_ends_what_waits_for_it(bench, call):
     await simulator.agent.close(unregister=True)
     with pytest.raises(Offline):
         await waiting
+
+
+async def test_nothing_is_changed_while_firmware_is_under_way(bench, call, monkeypatch):
+    simulator = await bench.online(profile="std_2022")
+    await channels(bench)
+    upgrades = bench.session("gate").device.upgrades
+    monkeypatch.setattr(type(upgrades), "busy", property(lambda _: True))
+    message = "<Query><CmdType>DeviceInfo</CmdType></Query>"
+    for spec, fields in (
+        (device.REBOOT, {"confirm": True}),
+        (config.SET, {"name": "BasicParam", "value": {"Name": "x"}}),
+        (video.SET, {"channel": 0, "fps": 10}),
+        (storage.FORMAT, {"confirm": True}),
+        (native.CALL, {"protocol": "gb28181", "message": message}),
+    ):
+        with pytest.raises(Conflict) as refused:
+            await call(spec, **fields)
+        assert refused.value.reason == "upgrade-under-way"
+    assert not controls(simulator)
+    await call(ptz.STOP, channel=0)

@@ -12,6 +12,8 @@ from cambus.gb28181 import errors as gb
 from cambus.gb28181.manscdp.presence import AlarmDuty, DeviceStatus
 from cambus.gb28181.manscdp.storage import Card
 from cambus.schemas.channels import ChannelInfo
+from cambus.schemas.codec import decode, encode
+from cambus.schemas.disks import Disk
 from cambus.schemas.errors import Unsupported
 
 INPUTS = ("34020000001340000009", "34020000001340000002")
@@ -83,6 +85,12 @@ def test_cards_count_from_one_and_disks_from_nought():
     assert disk_of(Card(1, status="formatting", progress=140), 0).progress_percent == 100.0
     assert disk_of(Card(1, status="ok", progress=40), 0).progress_percent is None
     assert disk_of(Card(1, capacity_mb=-1, free_mb=None), 0).total_bytes == 0
+
+
+def test_numbers_no_card_has_do_not_break_the_answer():
+    disk = disk_of(Card(10**30, "SD", "ok", None, 10**30, -(10**30)), 3)
+    assert disk.disk == 3
+    assert decode(Disk, encode(disk)) == disk
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,13 @@ def test_a_size_that_is_none_is_open(size):
     assert (encoder.width, encoder.height) == (None, None)
 
 
+def test_numbers_no_encoder_has_are_open():
+    n = 10**30
+    item = f"<Item><StreamNumber>0</StreamNumber><VideoBitRate>{n}</VideoBitRate><FrameRate>{n}</FrameRate></Item>"
+    (encoder,) = encoders_of(answer(f"<VideoParamAttribute>{item}</VideoParamAttribute>"), 0, "main")
+    assert (encoder.bitrate_kbps, encoder.fps) == (None, None)
+
+
 def test_usual_sizes_have_codes_and_others_are_spelled_out():
     value = value_of(answer(VIDEO))
     for size, code in (((1280, 720), "5"), ((704, 576), "3"), ((2560, 1440), "2560x1440")):

@@ -21,7 +21,7 @@ from cambus.schemas.model import FreeJson
 def register(table: HandlerTable[GbSession]) -> None:
     """Add the commands of this noun."""
     add(table, commands.GET, get)
-    add(table, commands.SET, set_)
+    add(table, commands.SET, set_, destructive=True)
     table.refuse(commands.RESET, "the protocol can not bring settings back to what the factory set")
     for spec in (commands.EXPORT, commands.IMPORT):
         table.refuse(spec, "the protocol reads and writes settings block by block: device.config.get")

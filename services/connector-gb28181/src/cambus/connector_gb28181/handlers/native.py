@@ -3,6 +3,7 @@
 from cambus.connector.handlers import HandlerTable
 from cambus.connector_gb28181.handlers.guarded import add
 from cambus.connector_gb28181.mapping.native import is_answered, is_whole, message_of, numbered, shown
+from cambus.connector_gb28181.mapping.text import text
 from cambus.connector_gb28181.session import GbSession
 from cambus.gb28181.manscdp.envelope import Root
 from cambus.gb28181.xml import serialize
@@ -12,7 +13,9 @@ from cambus.schemas.errors import BadRequest
 
 def register(table: HandlerTable[GbSession]) -> None:
     """Add the commands of this noun."""
-    add(table, commands.CALL, call, exclusive=False)  # its answer may take as long as it likes
+    add(
+        table, commands.CALL, call, exclusive=False, destructive=True
+    )  # its answer may take as long as it likes
 
 
 async def call(session: GbSession, request: commands.NativeCallRequest) -> commands.NativeCallReply:
@@ -43,5 +46,6 @@ async def call(session: GbSession, request: commands.NativeCallRequest) -> comma
     )
     texts = [shown(answer) for answer in answers]
     return commands.NativeCallReply(
-        native=texts[0] if len(texts) == 1 else list(texts), code=answers[0].element.get("Result")
+        native=texts[0] if len(texts) == 1 else list(texts),
+        code=text(answers[0].element.get("Result"), 40) or None,
     )

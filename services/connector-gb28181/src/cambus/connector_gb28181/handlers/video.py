@@ -23,7 +23,7 @@ MAX_ASKED: Final = 64
 def register(table: HandlerTable[GbSession]) -> None:
     """Add the commands of this noun."""
     add(table, commands.GET, get, exclusive=False)  # it may ask many channels
-    add(table, commands.SET, set_)
+    add(table, commands.SET, set_, destructive=True)
 
 
 async def get(session: GbSession, request: commands.VideoGetRequest) -> commands.VideoGetReply:

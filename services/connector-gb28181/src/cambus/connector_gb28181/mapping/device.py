@@ -63,7 +63,7 @@ def info_reply(info: DeviceInfo, description: DeviceDescription) -> DeviceInfoRe
         software_version=description.software_version,
         channels=list(description.channels[:MAX_LISTED]),
         channels_total=len(description.channels),
-        alarm_inputs=max(info.alarms or 0, 0),
+        alarm_inputs=max(0, min(info.alarms or 0, MAX_LISTED)),
         native={"DeviceName": text(info.name), "DeviceType": text(info.device_type)},
     )
 

@@ -28,6 +28,7 @@ _WIRE_SIZES: Final = {size: code for code, size in reversed(_SIZES.items())}
 _SIZE: Final = re.compile(r"(\d{1,5})[xX*](\d{1,5})")
 _LACKING: Final = ("enabled", "quality", "gop_s", "audio", "audio_codec")
 MAX_FPS: Final = 99
+MAX_KBPS: Final = 10_000_000
 
 
 def encoders_of(answer: ConfigAnswer, channel: int, stream: StreamName | None) -> list[EncoderSettings]:
@@ -56,7 +57,7 @@ def _settings(channel: int, stream: StreamName, attribute: VideoAttribute) -> En
         if attribute.frame_rate and 0 < attribute.frame_rate <= MAX_FPS
         else None,
         rate_control=None if attribute.rate_type is None else _CONTROLS.get(attribute.rate_type),
-        bitrate_kbps=attribute.rate_kbps if attribute.rate_kbps and attribute.rate_kbps > 0 else None,
+        bitrate_kbps=rate if (rate := attribute.rate_kbps) and 0 < rate <= MAX_KBPS else None,
     )
 
 
