@@ -91,6 +91,7 @@ async def test_a_destructive_command_leaves_a_line_in_the_audit_log(bench, devic
         await bench.client.call(device_commands.REBOOT, request, device=device)
     (record,) = [record for record in caplog.records if record.name == "cambus.audit"]
     assert (record.device, record.command, record.outcome) == (device, "device.reboot", "ok")
+    assert record.caller == f"{bench.bus.name}:{bench.bus.settings.instance}"
 
 
 async def test_a_device_that_comes_back_answers_again(bench, device):
