@@ -53,6 +53,21 @@ def packs(codec, units):
     return chunks
 
 
+def muxed(codec, units, container_format):
+    """What FFmpeg makes of pictures."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container_format) as container:
+        stream = container.add_stream(ENCODERS[codec], rate=25)
+        stream.width, stream.height = SIZE
+        stream.pix_fmt = "yuv420p"
+        for number, (unit, keyframe) in enumerate(units):
+            packet = av.Packet(unit)
+            packet.stream, packet.pts, packet.dts = stream, number, number
+            packet.time_base, packet.is_keyframe = Fraction(1, 25), keyframe
+            container.mux(packet)
+    return file.getvalue()
+
+
 def fed(chunks, **options):
     demuxer = ProgramStreamDemuxer(**options)
     found = [unit for chunk in chunks for unit in demuxer.feed(chunk)]
@@ -92,17 +107,7 @@ def test_what_we_write_ffmpeg_reads_to_the_byte(encoded, size):
 
 def test_what_ffmpeg_writes_is_read_to_the_byte(encoded):
     codec, units = encoded
-    file = io.BytesIO()
-    with av.open(file, "w", format="vob") as container:
-        stream = container.add_stream(ENCODERS[codec], rate=25)
-        stream.width, stream.height = SIZE
-        stream.pix_fmt = "yuv420p"
-        for number, (unit, keyframe) in enumerate(units):
-            packet = av.Packet(unit)
-            packet.stream, packet.pts, packet.dts = stream, number, number
-            packet.time_base, packet.is_keyframe = Fraction(1, 25), keyframe
-            container.mux(packet)
-    data = file.getvalue()
+    data = muxed(codec, units, "vob")
     found, _ = fed(data[at : at + 1000] for at in range(0, len(data), 1000))
     assert b"".join(unit.payload for unit in found) == b"".join(unit for unit, _ in units)
     assert {unit.codec for unit in found} == {codec}
@@ -195,17 +200,7 @@ def test_stuffing_mpeg_1_packs_private_packets_and_an_end_are_passed_over(encode
 def test_mpeg_1_as_ffmpeg_writes_it_is_read_to_the_byte(encoded, size):
     """Its packets have another header: stuffing, the size of a buffer, and times in other places."""
     codec, units = encoded
-    file = io.BytesIO()
-    with av.open(file, "w", format="mpeg") as container:
-        stream = container.add_stream(ENCODERS[codec], rate=25)
-        stream.width, stream.height = SIZE
-        stream.pix_fmt = "yuv420p"
-        for number, (unit, keyframe) in enumerate(units):
-            packet = av.Packet(unit)
-            packet.stream, packet.pts, packet.dts = stream, number, number
-            packet.time_base, packet.is_keyframe = Fraction(1, 25), keyframe
-            container.mux(packet)
-    data = file.getvalue()
+    data = muxed(codec, units, "mpeg")
     assert data[4] >> 4 == 2  # a pack of MPEG-1
     found, _ = fed(data[at : at + size] for at in range(0, len(data), size))
     assert b"".join(unit.payload for unit in found) == b"".join(unit for unit, _ in units)
