@@ -26,6 +26,7 @@ class Platform:
         self.settings = SimpleNamespace(times=Times())
         self.registrar = SimpleNamespace(binding=lambda code: self.binding)
         self.endpoint = self
+        self.room = asyncio.Semaphore(4)
         self.binding = SimpleNamespace(peer=PEER)
         self.sent = []
         self.heard = []
