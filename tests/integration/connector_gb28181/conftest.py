@@ -62,6 +62,10 @@ class Bench(ConnectorBench):
         await self.shown(device, lambda presence: presence.online and presence.channels)
         return simulator
 
+    async def listed(self, count=1, device="gate"):
+        """Wait until a device shows so many channels."""
+        return await self.shown(device, lambda presence: presence.online and len(presence.channels) == count)
+
     async def close(self):
         await super().close()
         for key in await self.registrations.keys():
@@ -113,3 +117,14 @@ def port():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         return taken.getsockname()[1]
+
+
+@pytest.fixture
+async def call(bench):
+    """Calls a command of the device `gate`: a request, or the fields of one."""
+
+    async def command(spec, request=None, timeout_s=None, **fields):
+        request = request or spec.request(**fields)
+        return await bench.client.call(spec, request, device="gate", timeout_s=timeout_s)
+
+    return command

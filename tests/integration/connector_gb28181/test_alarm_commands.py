@@ -8,23 +8,9 @@ from cambus.schemas.commands import alarm
 from cambus.schemas.errors import DeadlineExceeded, DeviceRefused, Unsupported
 
 
-@pytest.fixture
-async def call(bench):
-    """Calls a command of the device."""
-
-    async def command(spec, **fields):
-        return await bench.client.call(spec, spec.request(**fields), device="gate")
-
-    return command
-
-
-async def channels(bench, count=1):
-    await bench.shown("gate", lambda presence: presence.online and len(presence.channels) == count)
-
-
 async def test_the_device_and_its_channels_are_armed_and_disarmed(bench, call):
     simulator = await bench.online(profile="hik_nvr", channels=2)
-    await channels(bench, 2)
+    await bench.listed(2)
     await call(alarm.ARM)
     assert simulator.device.guarded
     await call(alarm.DISARM, channel=1)
@@ -37,7 +23,7 @@ async def test_the_device_and_its_channels_are_armed_and_disarmed(bench, call):
 
 async def test_alarms_are_acknowledged_all_or_of_one_kind(bench, call):
     simulator = await bench.online(profile="hik_nvr")
-    await channels(bench)
+    await bench.listed()
     simulator.device.alarmed = True
     await call(alarm.RESET)
     assert not simulator.device.alarmed
@@ -61,20 +47,20 @@ async def test_alarms_are_acknowledged_all_or_of_one_kind(bench, call):
     assert found == ["4", "5"]
 
 
-async def test_an_alarm_that_was_acknowledged_is_over(bench, call):
-    simulator = await bench.online(profile="hik_nvr")
-    await channels(bench)
-    heard = await bench.heard("gate")
+async def test_an_alarm_that_was_acknowledged_is_over(bench, gate):
+    simulator = await bench.online(gate, profile="hik_nvr")
+    await bench.listed(device=gate)
+    heard = await bench.heard(gate)
     simulator.raise_alarm(method=5, type_=2)
     raised = await heard.until("alarm.raised")
-    await call(alarm.RESET, channel=0)
+    await bench.client.call(alarm.RESET, alarm.AlarmResetRequest(channel=0), device=gate)
     cleared = await heard.until("alarm.cleared")
     assert cleared.key == raised.key
 
 
 async def test_a_device_that_says_no_and_one_that_says_nothing_are_told_apart(bench, call):
     simulator = await bench.online(profile="hik_nvr")
-    await channels(bench)
+    await bench.listed()
     simulator.quirks.result = "error"
     with pytest.raises(DeviceRefused) as refused:
         await call(alarm.ARM)

@@ -27,13 +27,9 @@ def lines(caplog):
     return read
 
 
-async def channels(bench):
-    await bench.shown("gate", lambda presence: presence.online and len(presence.channels) == 1)
-
-
 async def test_controls_are_audited_with_who_what_and_how_it_ended(bench, lines):
     simulator = await bench.online(profile="hik_nvr")
-    await channels(bench)
+    await bench.listed()
     guard = BusClient(bench.bus, caller="guard at the\r\n gate")
     move = ptz.PtzMoveRequest(channel=0, pan=1.0)
     await guard.call(ptz.MOVE, move, device="gate")
@@ -67,7 +63,7 @@ async def test_questions_are_not_and_messages_by_hand_are_without_what_they_say(
 
 async def test_nobody_can_break_the_log_by_what_they_call_themselves(bench, lines):
     await bench.online(profile="hik_nvr")
-    await channels(bench)
+    await bench.listed()
     subject = ptz.STOP.subject("gate")
     name = "x" * 500
     await bench.bus.request(subject, b'{"channel": 0}', headers={headers.CALLER: name}, timeout_s=10)

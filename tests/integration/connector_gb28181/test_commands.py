@@ -15,24 +15,9 @@ from cambus.schemas.model import Empty
 from cambus.simulators.gb28181.quirks import Quirks
 
 
-@pytest.fixture
-async def call(bench):
-    """Calls a command of the device."""
-
-    async def command(spec, request=None, timeout_s=None, **fields):
-        request = request or spec.request(**fields)
-        return await bench.client.call(spec, request, device="gate", timeout_s=timeout_s)
-
-    return command
-
-
-async def channels(bench, count=1):
-    await bench.shown("gate", lambda presence: presence.online and len(presence.channels) == count)
-
-
 async def test_status_is_that_of_the_device_of_its_channels_and_of_its_alarm_inputs(bench, call):
     simulator = await bench.online(profile="hik_nvr", channels=2)
-    await channels(bench, 2)
+    await bench.listed(2)
     second = simulator.device.cameras[simulator.channels[1]]
     second.on, second.recording = False, True
     status = await call(device.STATUS)
@@ -52,7 +37,7 @@ async def test_status_is_that_of_the_device_of_its_channels_and_of_its_alarm_inp
 
 async def test_status_of_a_device_of_2022_has_its_cards(bench, call):
     await bench.online(profile="std_2022")
-    await channels(bench)
+    await bench.listed()
     (disk,) = (await call(device.STATUS)).disks
     assert (disk.disk, disk.kind, disk.state.value) == (0, "sd", "ok")
 
@@ -60,7 +45,7 @@ async def test_status_of_a_device_of_2022_has_its_cards(bench, call):
 async def test_a_channel_that_does_not_answer_is_left_open(bench, call, monkeypatch):
     monkeypatch.setattr("cambus.connector_gb28181.handlers.device.CHANNELS_S", 3.0)
     simulator = await bench.online(profile="hik_nvr", channels=2)
-    await channels(bench, 2)
+    await bench.listed(2)
     status = bench.session("gate").remote.status
     silent = simulator.channels[1]
 
@@ -109,7 +94,7 @@ async def test_a_reboot_is_sent_and_the_device_comes_back(bench, call):
 @pytest.mark.parametrize(("profile", "new"), [("hik_nvr", False), ("std_2022", True)])
 async def test_capabilities_are_what_the_edition_of_the_device_can_do(bench, call, profile, new):
     await bench.online(profile=profile)
-    await channels(bench)
+    await bench.listed()
     reply = await call(device.CAPABILITIES)
     answered = {*all_handlers().names, *CONNECTOR_COMMANDS}
     assert set(reply.commands) == (answered if new else answered - ONLY_2022)
@@ -132,7 +117,7 @@ async def test_what_the_protocol_can_not_do_is_refused_with_a_reason(bench, call
 
 async def test_what_only_2022_has_is_refused_at_once_by_an_older_device(bench, call):
     simulator = await bench.online(profile="hik_nvr")
-    await channels(bench)
+    await bench.listed()
     before = [name for name in (each.name for each in simulator.messages) if name != "Keepalive"]
     for name in sorted(ONLY_2022):
         spec = DEVICE_COMMANDS[name]
@@ -155,7 +140,7 @@ async def test_a_device_that_answers_nothing_is_unreachable_and_one_without_a_re
     bench, call, monkeypatch
 ):
     simulator = await bench.online(profile="hik_nvr")
-    await channels(bench)
+    await bench.listed()
     platform = bench.connectors["replica-1"].service.signalling.platform
     remote = platform.device(simulator.code)
     monkeypatch.setattr(remote, "_times", Times(query_s=0.3))
@@ -172,7 +157,7 @@ async def test_a_device_that_answers_nothing_is_unreachable_and_one_without_a_re
 
 async def test_what_a_device_says_no_to_is_told_with_its_code(bench, call):
     simulator = await bench.online(profile="hik_nvr")
-    await channels(bench)
+    await bench.listed()
     simulator.device.cameras.clear()  # it answers 404 for channels that are gone
     with pytest.raises(NotFound) as error:
         await call(ptz.STOP, channel=0)
@@ -194,7 +179,7 @@ async def test_what_a_device_says_no_to_is_told_with_its_code(bench, call):
 )
 async def test_errors_of_a_device_are_told_by_kind(bench, call, monkeypatch, status, code, reason):
     simulator = await bench.online(profile="hik_nvr")
-    await channels(bench)
+    await bench.listed()
     monkeypatch.setattr(simulator, "message", lambda *_: status)
     with pytest.raises(CambusError) as error:
         await call(ptz.STOP, channel=0)
@@ -205,7 +190,7 @@ async def test_errors_of_a_device_are_told_by_kind(bench, call, monkeypatch, sta
 
 async def test_a_device_that_goes_ends_what_waits_for_it(bench, call):
     simulator = await bench.online(profile="hik_nvr", quirks=Quirks(drop={"PresetQuery"}))
-    await channels(bench)
+    await bench.listed()
     waiting = asyncio.create_task(call(ptz.PRESET_LIST, channel=0))
     await simulator.wait_for(lambda: bool(simulator.heard("PresetQuery")))
     await simulator.agent.close(unregister=True)
@@ -215,7 +200,7 @@ async def test_a_device_that_goes_ends_what_waits_for_it(bench, call):
 
 async def test_nothing_is_changed_while_firmware_is_under_way(bench, call, monkeypatch):
     simulator = await bench.online(profile="std_2022")
-    await channels(bench)
+    await bench.listed()
     upgrades = bench.session("gate").device.upgrades
     monkeypatch.setattr(type(upgrades), "busy", property(lambda _: True))
     message = "<Query><CmdType>DeviceInfo</CmdType></Query>"

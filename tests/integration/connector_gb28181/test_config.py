@@ -19,20 +19,6 @@ BLOCKS_2022 = [
 ]
 
 
-@pytest.fixture
-async def call(bench):
-    """Calls a command of the device."""
-
-    async def command(spec, **fields):
-        return await bench.client.call(spec, spec.request(**fields), device="gate")
-
-    return command
-
-
-async def channels(bench, count=1):
-    await bench.shown("gate", lambda presence: presence.online and len(presence.channels) == count)
-
-
 async def test_a_block_is_read_changed_and_read_back(bench, call):
     simulator = await bench.online(profile="hik_nvr")
     before = (await call(config.GET, name="BasicParam")).value
@@ -59,7 +45,7 @@ async def test_what_a_device_is_told_of_its_heartbeat_is_what_it_is_expected_to_
 
 async def test_a_channel_has_settings_of_its_own(bench, call):
     simulator = await bench.online(profile="std_2022")
-    await channels(bench)
+    await bench.listed()
     await call(config.SET, name="FrameMirror", channel=0, value="2")
     assert (await call(config.GET, name="FrameMirror", channel=0)).value == "2"
     assert (await call(config.GET, name="FrameMirror")).value == "0"
@@ -71,7 +57,7 @@ async def test_blocks_of_2022_are_written_in_the_order_of_the_standard_with_what
     bench, call, name, value
 ):
     simulator = await bench.online(profile="std_2022")
-    await channels(bench)
+    await bench.listed()
     before = (await call(config.GET, name=name)).value
     after = (await call(config.SET, name=name, value=value)).value
     assert after != before

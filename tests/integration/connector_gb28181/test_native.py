@@ -33,13 +33,9 @@ def control(inner, code=""):
     )
 
 
-async def channels(bench, count=1):
-    await bench.shown("gate", lambda presence: presence.online and len(presence.channels) == count)
-
-
 async def test_a_question_is_numbered_and_addressed_and_its_answer_shown_without_secrets(bench, call):
     simulator = await bench.online(profile="dahua_ipc")
-    await channels(bench)
+    await bench.listed()
     reply = await call(query("DeviceInfo"))
     assert "<Manufacturer>Dahua</Manufacturer>" in reply.native
     assert "<Password>***</Password>" in reply.native
@@ -53,7 +49,7 @@ async def test_a_question_is_numbered_and_addressed_and_its_answer_shown_without
 
 async def test_an_answer_in_parts_comes_as_a_list_and_whole(bench, call):
     await bench.online(profile="hik_nvr", channels=3)
-    await channels(bench, 3)
+    await bench.listed(3)
     parts = (await call(query("Catalog"))).native
     assert len(parts) == 4  # three channels and an alarm input, one in a message
     assert sum(part.count("<Item>") for part in parts) == 4
@@ -66,7 +62,7 @@ async def test_an_answer_in_parts_comes_as_a_list_and_whole(bench, call):
 
 async def test_what_may_do_more_than_read_has_to_be_confirmed(bench, call):
     simulator = await bench.online(profile="hik_nvr")
-    await channels(bench)
+    await bench.listed()
     for message in (
         control("<GuardCmd>SetGuard</GuardCmd>"),
         "<Notify><CmdType>Broadcast</CmdType></Notify>",
@@ -83,7 +79,7 @@ async def test_what_may_do_more_than_read_has_to_be_confirmed(bench, call):
 
 async def test_what_has_no_answer_is_told_by_its_200(bench, call):
     simulator = await bench.online(profile="hik_nvr")
-    await channels(bench)
+    await bench.listed()
     reply = await call(control("<PTZCmd>A50F0000000000B4</PTZCmd>", simulator.channels[0]), confirm=True)
     assert (reply.native, reply.code) == (None, None)
     assert ptz_hex(simulator) == ["A50F0000000000B4"]
@@ -92,7 +88,7 @@ async def test_what_has_no_answer_is_told_by_its_200(bench, call):
 
 async def test_what_is_of_2022_is_sent_to_an_older_device_by_hand(bench, call):
     simulator = await bench.online(profile="hik_nvr")
-    await channels(bench)
+    await bench.listed()
     inner = "<PTZPreciseCtrl><Pan>90</Pan><Tilt>5</Tilt></PTZPreciseCtrl>"
     await call(control(inner, simulator.channels[0]), confirm=True)
     assert (simulator.head().position.pan, simulator.head().position.tilt) == (90.0, 5.0)
@@ -102,7 +98,7 @@ async def test_what_is_of_2022_is_sent_to_an_older_device_by_hand(bench, call):
 
 async def test_settings_are_written_by_hand_in_the_devices_charset(bench, call):
     simulator = await bench.online(profile="hik_nvr")
-    await channels(bench)
+    await bench.listed()
     block = "<BasicParam><Name>大门 &amp; 院子</Name></BasicParam>"
     reply = await call(f"<Control><CmdType>DeviceConfig</CmdType>{block}</Control>", confirm=True)
     assert reply.code == "OK"
@@ -125,7 +121,7 @@ async def test_settings_are_written_by_hand_in_the_devices_charset(bench, call):
 )
 async def test_what_is_no_message_is_not_sent(bench, call, message):
     simulator = await bench.online(profile="hik_nvr")
-    await channels(bench)
+    await bench.listed()
     before = len(simulator.heard("DeviceInfo"))
     with pytest.raises(BadRequest, match="message"):
         await call(message, confirm=True)
@@ -144,7 +140,7 @@ async def test_another_protocol_and_a_binary_body_are_refused(bench, call):
 
 async def test_an_answer_that_never_comes_ends_in_its_time(bench, call):
     await bench.online(profile="hik_nvr", quirks=Quirks(drop={"PresetQuery"}))
-    await channels(bench)
+    await bench.listed()
     with pytest.raises(DeadlineExceeded) as error:
         await call(query("PresetQuery"), timeout_s=0.3)
     assert error.value.reason == "unconfirmed"
@@ -152,7 +148,7 @@ async def test_an_answer_that_never_comes_ends_in_its_time(bench, call):
 
 async def test_calls_at_the_same_time_have_answers_of_their_own(bench, call):
     simulator = await bench.online(profile="hik_nvr", channels=3)
-    await channels(bench, 3)
+    await bench.listed(3)
     replies = await asyncio.gather(
         *(call(query("DeviceStatus", f"<DeviceID>{code}</DeviceID>")) for code in simulator.channels)
     )

@@ -26,13 +26,9 @@ async def call(bench):
     return command
 
 
-async def channels(bench, count=1):
-    await bench.shown("gate", lambda presence: presence.online and len(presence.channels) == count)
-
-
 async def test_a_movement_is_one_command_with_a_speed_for_each_axis(bench, call):
     simulator = await bench.online(**PTZ_TYPE_3)
-    await channels(bench)
+    await bench.listed()
     await call(ptz.MOVE, pan=1.0, tilt=-0.5, zoom=0.01)
     await call(ptz.STOP)
     assert ptz_hex(simulator) == ["A50F0015FF801058", "A50F0000000000B4"]
@@ -46,7 +42,7 @@ async def test_a_movement_is_one_command_with_a_speed_for_each_axis(bench, call)
 
 async def test_no_speed_stops_and_an_unknown_channel_is_none(bench, call):
     simulator = await bench.online(**NVR)
-    await channels(bench, 2)
+    await bench.listed(2)
     await call(ptz.MOVE, ptz.PtzMoveRequest(channel=1, pan=1.0))
     await call(ptz.MOVE, ptz.PtzMoveRequest(channel=1))
     assert ptz_codes(simulator) == [1, 0]
@@ -58,7 +54,7 @@ async def test_no_speed_stops_and_an_unknown_channel_is_none(bench, call):
 
 async def test_what_nobody_renews_is_stopped_and_what_is_renewed_goes_on(bench, call):
     simulator = await bench.online(**PTZ_TYPE_3)
-    await channels(bench)
+    await bench.listed()
     await call(ptz.MOVE, pan=0.5, duration_s=30.0)
     await call(ptz.MOVE, pan=0.5, duration_s=0.1)
     await simulator.wait_for(lambda: ptz_codes(simulator) == [1, 1, 0])
@@ -69,7 +65,7 @@ async def test_what_nobody_renews_is_stopped_and_what_is_renewed_goes_on(bench, 
 async def test_a_stop_that_is_not_heard_is_sent_again(bench, call, monkeypatch):
     monkeypatch.setattr("cambus.connector.dead_man.AGAIN_S", 0.05)
     simulator = await bench.online(**PTZ_TYPE_3)
-    await channels(bench)
+    await bench.listed()
     await call(ptz.MOVE, pan=0.5)
     simulator.quirks.ignore = {"DeviceControl"}
     with pytest.raises(DeadlineExceeded):
@@ -82,7 +78,7 @@ async def test_a_stop_that_is_not_heard_is_sent_again(bench, call, monkeypatch):
 
 async def test_stopping_the_connector_stops_what_moves(bench, call):
     simulator = await bench.online(**PTZ_TYPE_3)
-    await channels(bench)
+    await bench.listed()
     await call(ptz.MOVE, pan=0.5)
     await bench.connectors["replica-1"].stop()
     assert ptz_codes(simulator) == [1, 0]
@@ -90,7 +86,7 @@ async def test_stopping_the_connector_stops_what_moves(bench, call):
 
 async def test_a_cruise_is_not_ended_by_the_movement_before_it(bench, call):
     simulator = await bench.online(**PTZ_TYPE_3)
-    await channels(bench)
+    await bench.listed()
     await call(ptz.MOVE, pan=0.5)
     await call(ptz.TOUR_START, tour=3)
     assert bench.session("gate").motions.running == frozenset()
@@ -99,7 +95,7 @@ async def test_a_cruise_is_not_ended_by_the_movement_before_it(bench, call):
 
 async def test_focus_and_iris_have_their_speed_in_their_own_byte_and_a_stop_of_their_own(bench, call):
     simulator = await bench.online(**PTZ_TYPE_3)
-    await channels(bench)
+    await bench.listed()
     await call(ptz.FOCUS, speed=100 / 255)
     await call(ptz.FOCUS, speed=-100 / 255)
     await call(ptz.IRIS, speed=100 / 255)
@@ -122,7 +118,7 @@ async def test_focus_and_iris_have_their_speed_in_their_own_byte_and_a_stop_of_t
 async def test_firmware_that_reads_the_wrong_byte_and_stops_otherwise_is_served_by_its_options(bench, call):
     options = {"fi_speed_both_bytes": True, "fi_stop_with_ptz_stop": True, "control_priority": 5}
     simulator = await bench.online(record={"options": options}, **PTZ_TYPE_3)
-    await channels(bench)
+    await bench.listed()
     await call(ptz.FOCUS, speed=100 / 255)
     await call(ptz.FOCUS, speed=0)
     assert ptz_hex(simulator)[0].startswith("A50F00416464")
@@ -137,7 +133,7 @@ async def test_firmware_that_reads_the_wrong_byte_and_stops_otherwise_is_served_
 
 async def test_presets_are_set_called_deleted_and_listed(bench, call):
     simulator = await bench.online(**PTZ_TYPE_3)
-    await channels(bench)
+    await bench.listed()
     assert (await call(ptz.PRESET_LIST)).presets == []
     await call(ptz.PRESET_SET, preset=1)
     await call(ptz.PRESET_SET, preset=255)
@@ -155,7 +151,7 @@ async def test_presets_are_set_called_deleted_and_listed(bench, call):
 
 async def test_names_are_of_2022_and_nothing_is_set_on_an_older_device(bench, call):
     simulator = await bench.online(**PTZ_TYPE_3)
-    await channels(bench)
+    await bench.listed()
     for spec, fields in (
         (ptz.PRESET_SET, {"preset": 1, "name": "门"}),
         (ptz.TOUR_SET, {"tour": 1, "name": "R", "points": [{"preset": 1}]}),
@@ -168,7 +164,7 @@ async def test_names_are_of_2022_and_nothing_is_set_on_an_older_device(bench, ca
 
 async def test_a_name_travels_with_its_preset(bench, call):
     simulator = await bench.online(**NEW)
-    await channels(bench)
+    await bench.listed()
     await call(ptz.PRESET_SET, preset=1, name="北门 \u8433")
     assert (await call(ptz.PRESET_LIST)).presets == [ptz.PtzPreset(preset=1, name="北门 \u8433")]
     assert elements(text_of(simulator.heard("DeviceControl")[0]))[-3:] == [
@@ -180,7 +176,7 @@ async def test_a_name_travels_with_its_preset(bench, call):
 
 async def test_tours_are_written_run_and_deleted(bench, call):
     simulator = await bench.online(**PTZ_TYPE_3)
-    await channels(bench)
+    await bench.listed()
     points = [{"preset": 1, "dwell_s": 300, "speed": 1.0}, {"preset": 2, "dwell_s": 300, "speed": 1.0}]
     await call(ptz.TOUR_SET, tour=1, points=points)
     await call(ptz.TOUR_ADD, tour=1, point={"preset": 3, "dwell_s": 10})
@@ -207,7 +203,7 @@ async def test_tours_are_written_run_and_deleted(bench, call):
 
 async def test_tours_are_listed_with_their_stops(bench, call):
     await bench.online(**NEW)
-    await channels(bench)
+    await bench.listed()
     point = {"preset": 4, "dwell_s": 20, "speed": None}
     await call(ptz.TOUR_SET, tour=0, name="外围", points=[point])
     (tour,) = (await call(ptz.TOUR_LIST)).tours
@@ -216,7 +212,7 @@ async def test_tours_are_listed_with_their_stops(bench, call):
 
 async def test_scans_have_edges_and_a_speed(bench, call):
     simulator = await bench.online(**PTZ_TYPE_3)
-    await channels(bench)
+    await bench.listed()
     await call(ptz.SCAN_LIMIT, scan=0, side="left")
     await call(ptz.SCAN_LIMIT, scan=0, side="right")
     await call(ptz.SCAN_START, scan=1, speed=100 / 4095)
@@ -234,7 +230,7 @@ async def test_scans_have_edges_and_a_speed(bench, call):
 
 async def test_switches_have_numbers_and_the_wiper_is_the_first(bench, call):
     simulator = await bench.online(**PTZ_TYPE_3)
-    await channels(bench)
+    await bench.listed()
     await call(ptz.AUX, function="wiper", on=True)
     await call(ptz.AUX, function="wiper", on=False)
     await call(ptz.AUX, number=7, on=True)
@@ -246,7 +242,7 @@ async def test_switches_have_numbers_and_the_wiper_is_the_first(bench, call):
 
 async def test_an_area_is_told_in_pixels_of_a_window(bench, call):
     simulator = await bench.online(**PTZ_TYPE_3)
-    await channels(bench)
+    await bench.listed()
     await call(ptz.ZOOM_AREA, x=0.25, y=0.25, width=0.5, height=0.5)
     await call(ptz.ZOOM_AREA, x=0.0, y=0.5, width=0.1, height=0.5, out=True)
     first, second = (DeviceControl.parse(each) for each in controls(simulator))
@@ -260,7 +256,7 @@ async def test_an_area_is_told_in_pixels_of_a_window(bench, call):
 
 async def test_home_is_a_preset_and_tells_its_result(bench, call):
     simulator = await bench.online(**NEW)
-    await channels(bench)
+    await bench.listed()
     await call(ptz.HOME_SET, enabled=True, preset=9, delay_s=120)
     assert (simulator.head().home.preset, simulator.head().home.reset_s) == (9, 120)
     await call(ptz.HOME)
@@ -271,7 +267,7 @@ async def test_home_is_a_preset_and_tells_its_result(bench, call):
 
 async def test_positions_are_degrees_and_up_is_positive(bench, call):
     simulator = await bench.online(**NEW)
-    await channels(bench)
+    await bench.listed()
     await call(ptz.POSITION_SET, pan_deg=-90.0, tilt_deg=20.0, zoom=2.0)
     at = simulator.head().position
     assert (at.pan, at.tilt, at.zoom) == (270.0, -20.0, 2.0)
@@ -297,7 +293,7 @@ async def test_positions_are_degrees_and_up_is_positive(bench, call):
 )
 async def test_what_2022_has_brought_is_not_sent_to_an_older_device(bench, call, spec, fields):
     simulator = await bench.online(**PTZ_TYPE_3)
-    await channels(bench)
+    await bench.listed()
     before = len(simulator.messages)
     with pytest.raises(Unsupported) as refused:
         await call(spec, **fields)
@@ -308,7 +304,7 @@ async def test_what_2022_has_brought_is_not_sent_to_an_older_device(bench, call,
 async def test_movements_wait_for_no_result_and_not_for_a_question(bench, call):
     quirks = Quirks(drop={"PresetQuery"})
     simulator = await bench.online(quirks=quirks, **PTZ_TYPE_3)
-    await channels(bench)
+    await bench.listed()
     asking = bench.client.call(
         ptz.PRESET_LIST, ptz.PtzChannelRequest(channel=0), device="gate", timeout_s=30.0
     )

@@ -19,16 +19,6 @@ def _soon(monkeypatch):
     monkeypatch.setattr("cambus.connector_gb28181.handlers.storage.POLL_S", 0.05)
 
 
-@pytest.fixture
-async def call(bench):
-    """Calls a command of the device."""
-
-    async def command(spec, **fields):
-        return await bench.client.call(spec, spec.request(**fields), device="gate")
-
-    return command
-
-
 async def test_cards_are_listed_as_disks(bench, call):
     simulator = await bench.online(profile="std_2022")
     simulator.device.cards = [
@@ -58,15 +48,15 @@ async def test_a_card_is_formatted_and_asked_for_until_it_is_done(bench, call):
 
 
 async def test_formatting_that_takes_long_goes_on_without_its_caller_and_a_failure_is_told(
-    bench, call, monkeypatch
+    bench, gate, monkeypatch
 ):
     monkeypatch.setattr("cambus.connector_gb28181.handlers.storage.WAIT_S", 0.2)
-    simulator = await bench.online(profile="std_2022", quirks=Quirks(format_s=60))
-    heard = await bench.heard("gate")
-    assert not (await call(storage.FORMAT, confirm=True)).done
+    simulator = await bench.online(gate, profile="std_2022", quirks=Quirks(format_s=60))
+    heard = await bench.heard(gate)
+    request = storage.StorageFormatRequest(confirm=True)
+    assert not (await bench.client.call(storage.FORMAT, request, device=gate)).done
     simulator.device.cards = [Card(1, "SD1", "error", None, 32_000, 0)]
-    event = await heard.until("exception.reported")
-    assert event.code == "format-failed"
+    await heard.until("exception.reported", lambda event: event.code == "format-failed")
 
 
 async def test_a_card_that_is_broken_afterwards_is_said_so(bench, call, monkeypatch):

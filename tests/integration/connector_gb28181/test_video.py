@@ -8,23 +8,9 @@ from cambus.schemas.errors import BadRequest, NotFound, Unsupported
 from cambus.simulators.gb28181.quirks import Quirks
 
 
-@pytest.fixture
-async def call(bench):
-    """Calls a command of the device."""
-
-    async def command(spec, **fields):
-        return await bench.client.call(spec, spec.request(**fields), device="gate")
-
-    return command
-
-
-async def channels(bench, count=1):
-    await bench.shown("gate", lambda presence: presence.online and len(presence.channels) == count)
-
-
 async def test_encoders_are_read_of_one_channel_or_of_all(bench, call):
     simulator = await bench.online(profile="std_2022", channels=2)
-    await channels(bench, 2)
+    await bench.listed(2)
     encoders = (await call(video.GET)).encoders
     assert [(each.channel, each.stream) for each in encoders] == [
         (n, s) for n in (0, 1) for s in ("main", "sub")
@@ -39,7 +25,7 @@ async def test_encoders_are_read_of_one_channel_or_of_all(bench, call):
 
 async def test_only_what_is_named_is_changed(bench, call):
     simulator = await bench.online(profile="std_2022")
-    await channels(bench)
+    await bench.listed()
     reply = await call(
         video.SET,
         channel=0,
@@ -65,7 +51,7 @@ async def test_only_what_is_named_is_changed(bench, call):
 )
 async def test_what_the_protocol_has_no_word_for_is_refused_and_nothing_sent(bench, call, fields):
     simulator = await bench.online(profile="std_2022")
-    await channels(bench)
+    await bench.listed()
     with pytest.raises(BadRequest) as refused:
         await call(video.SET, channel=0, **fields)
     assert next(iter(fields)) in refused.value.text
@@ -74,14 +60,14 @@ async def test_what_the_protocol_has_no_word_for_is_refused_and_nothing_sent(ben
 
 async def test_a_stream_that_is_not_there_is_none(bench, call):
     await bench.online(profile="std_2022")
-    await channels(bench)
+    await bench.listed()
     with pytest.raises(NotFound):
         await call(video.SET, channel=0, stream="third", fps=10)
 
 
 async def test_an_older_device_is_not_asked(bench, call):
     simulator = await bench.online(profile="hik_nvr", channels=2)
-    await channels(bench, 2)
+    await bench.listed(2)
     for spec, fields in (
         (video.GET, {}),
         (video.GET, {"channel": 0}),
@@ -96,5 +82,5 @@ async def test_an_older_device_is_not_asked(bench, call):
 async def test_channels_that_do_not_answer_are_left_out(bench, call, monkeypatch):
     monkeypatch.setattr("cambus.connector_gb28181.handlers.video.ALL_S", 0.5)
     await bench.online(profile="std_2022", channels=2, quirks=Quirks(config_missing={"VideoParamAttribute"}))
-    await channels(bench, 2)
+    await bench.listed(2)
     assert (await call(video.GET)).encoders == []
