@@ -6,6 +6,7 @@ import pytest
 
 from cambus.gb28181.manscdp.envelope import Envelope, Root, compose
 from cambus.gb28181.manscdp.positions import FlatPositionNotice, Position, PositionNotice
+from cambus.gb28181.manscdp.ptz_state import PtzPositionNotice
 from cambus.gb28181.xml import Element
 
 TIME = "2026-02-01T20:17:22"
@@ -75,3 +76,18 @@ async def test_a_position_told_twice_is_one_event_and_needs_no_code(bench, gate)
         simulator.agent.tell(body)
     found = [await heard.until("position.reported") for _ in range(2)]
     assert [event.location.longitude for event in found] == [121.0, 122.0]
+
+
+async def test_where_a_camera_looks_is_told_to_who_asked_for_it(bench, gate):
+    options = {"subscribe": ["ptz-position"]}
+    simulator = await bench.online(gate, record={"options": options}, profile="std_2022", channels=2)
+    await simulator.wait_for(lambda: simulator.watchers.active)
+    (asked,) = [each for each in simulator.heard("PTZPosition") if each.method == "SUBSCRIBE"]
+    assert Envelope.parse(asked.body).code == simulator.code
+    heard = await bench.heard(gate)
+    first = await heard.until("position.reported")
+    assert (first.channel, first.location) == (0, None)
+    body = simulator.body(PtzPositionNotice(pan=181.5, tilt=12.0, zoom=4.0), simulator.channels[1])
+    assert simulator.watchers.tell("PTZPosition", body) == 1
+    event = await heard.until("position.reported")
+    assert (event.channel, event.view.pan_deg, event.view.tilt_deg, event.view.zoom) == (1, 181.5, -12.0, 4.0)

@@ -1,11 +1,14 @@
-"""Where a device, or what is behind it, says it is: one event for each position (GB-208)."""
+"""Where a device, or what is behind it, says it is or looks: one event for each position (GB-208, GB-209)."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cambus.connector_gb28181.mapping.positions import position_fields, when
+from cambus.connector_gb28181.mapping.ptz import position_reply
+from cambus.connector_gb28181.mapping.text import text
 from cambus.gb28181.manscdp.envelope import Envelope
 from cambus.gb28181.manscdp.positions import positions
+from cambus.gb28181.manscdp.ptz_state import PtzPositionNotice
 from cambus.schemas.events import position as position_events
 from cambus.schemas.ids import derived_event_id
 
@@ -27,3 +30,13 @@ async def report_positions(session: "GbSession", envelope: Envelope) -> None:
         received = datetime.now(UTC)
         event_id = derived_event_id(when(fields, received), device.id, "position", *map(repr, facts))
         await device.context.events.tell(position_events.REPORTED, event_id=event_id, at=received, **fields)
+
+
+async def report_view(session: "GbSession", envelope: Envelope) -> None:
+    """Publish where a camera looks. Raises ProtocolError: it is unreadable."""
+    await session.device.context.events.tell(
+        position_events.REPORTED,
+        channel=session.channels.channel_of(envelope.code),
+        view=position_reply(PtzPositionNotice.parse(envelope)),
+        native={"DeviceID": text(envelope.code, 64)},
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from cambus.connector_gb28181.alarms import wants_reset
 from cambus.connector_gb28181.mapping.text import text
-from cambus.connector_gb28181.positions import report_positions
+from cambus.connector_gb28181.positions import report_positions, report_view
 from cambus.connector_gb28181.strangeness import UnknownMessages
 from cambus.gb28181.errors import GbError
 from cambus.gb28181.manscdp import catalog as catalogs
@@ -133,6 +133,8 @@ class Reports:
             await self._keepalive(envelope)
         elif command == "mobileposition":
             await report_positions(self._session, envelope)
+        elif command == "ptzposition":
+            await report_view(self._session, envelope)
         elif command == "uploadsnapshotfinished":
             self._session.pictures.finished(SnapshotsFinished.parse(envelope))
         elif command == "deviceupgraderesult":
