@@ -43,9 +43,9 @@ def compose(
 
 
 async def invite(
-    platform: Gb28181Platform, request: Request, peer: Peer, version: Version
+    platform: Gb28181Platform, device: str, request: Request, peer: Peer
 ) -> tuple[Invitation, Description]:
-    """Invite, and acknowledge.
+    """Invite, and acknowledge; no more than so many at a time (GB-025).
 
     Returns:
         What was set up, and the device's description; one that cannot be read says nothing (GB-146).
@@ -54,11 +54,13 @@ async def invite(
         Busy, Refused, Unsupported, DeviceOffline: the device does not want to, by its status.
         Unreachable: it does not answer; a late answer is ended with BYE.
     """
-    if version.is_2022:
+    remote = platform.device(device)
+    if remote.version.is_2022:
         request.headers.add(VERSION_HEADER, Version.GB2022.value)
     endpoint = platform.endpoint
     try:
-        invitation = await endpoint.invite(request, peer, timeout_s=platform.settings.times.invite_s)
+        async with remote.inviting():
+            invitation = await endpoint.invite(request, peer, timeout_s=platform.settings.times.invite_s)
     except TransactionTimeout:
         raise Unreachable("the device does not answer the INVITE") from None
     except SipError as error:

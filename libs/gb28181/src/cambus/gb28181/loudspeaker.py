@@ -205,7 +205,7 @@ class Loudspeaker:
         self._forget()
         if dialog is not None:
             follow(self._platform, self._device, dialog)
-            await say_bye(self._platform, dialog)
+            await say_bye(self._platform, self._device, dialog)
 
 
 class _Line(asyncio.Protocol):

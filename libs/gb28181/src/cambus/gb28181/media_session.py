@@ -115,7 +115,7 @@ class MediaSessions:
             code = platform.settings.code
             offer = order.offer(code, self.settings.advertised, way.number, way.ssrc, version)
             request = compose(platform, order, peer, offer, order.subject(code, way.ssrc))
-            invitation, answer = await invite(platform, request, peer, version)
+            invitation, answer = await invite(platform, device, request, peer)
         except BaseException:
             way.close()
             raise

@@ -110,13 +110,14 @@ class Orphans:
         dialogs = [orphan.dialog for orphan in self._kept.pop(device)]
         for dialog in dialogs:
             dialog.peer = binding.peer  # a connection of before is not there any more
-        return sum(await asyncio.gather(*(say_bye(self._platform, each) for each in dialogs)))
+        return sum(await asyncio.gather(*(say_bye(self._platform, device, each) for each in dialogs)))
 
 
-async def say_bye(platform: Gb28181Platform, dialog: Dialog) -> bool:
+async def say_bye(platform: Gb28181Platform, device: str, dialog: Dialog) -> bool:
     """End a dialog; whether the device has answered, with whatever. Never raises."""
     try:
-        await platform.endpoint.request(dialog.request("BYE"), dialog.peer, timeout_s=BYE_TIMEOUT_S)
+        async with platform.device(device).room:
+            await platform.endpoint.request(dialog.request("BYE"), dialog.peer, timeout_s=BYE_TIMEOUT_S)
     except SipError as error:
         logger.debug("a session was not closed by the device", extra={"reason": str(error)})
         return False

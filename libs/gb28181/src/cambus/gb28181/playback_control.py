@@ -124,11 +124,12 @@ class PlaybackControl:
             headers, body = self._composed(Control(method, self._next(), scale, start_s, end_s, has_range))
             follow(self._platform, self._device, self._dialog)
             try:
-                response = await self._platform.endpoint.request(
-                    self._dialog.request("INFO", headers=headers, body=body),
-                    self._dialog.peer,
-                    timeout_s=timeout_s or self._platform.settings.times.query_s,
-                )
+                async with self._platform.device(self._device).room:
+                    response = await self._platform.endpoint.request(
+                        self._dialog.request("INFO", headers=headers, body=body),
+                        self._dialog.peer,
+                        timeout_s=timeout_s or self._platform.settings.times.query_s,
+                    )
             except TransactionTimeout:
                 raise Unreachable(f"the device does not answer {method}") from None
             except SipError as error:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, Final, Protocol, TypeVar
 
 from cambus.gb28181.catalog_assembly import CatalogAssembly, CatalogResult, Outcome
@@ -76,6 +76,9 @@ class RemoteDevice:
         code: its code.
         line: how messages get to it.
         times: how long things may take.
+
+    Attributes:
+        room: held by each of our requests to it, of whatever method, while it is open (§2.4, GB-025).
     """
 
     def __init__(self, code: str, line: Line, times: Times) -> None:
@@ -83,7 +86,8 @@ class RemoteDevice:
         self._line = line
         self._times = times
         self._pending = Pending()
-        self._room = asyncio.Semaphore(OPEN_REQUESTS)
+        self.room = asyncio.Semaphore(OPEN_REQUESTS)
+        self._invitations = asyncio.Semaphore(OPEN_REQUESTS - 1)
         self._in_order: OrderedDict[str, asyncio.Lock] = OrderedDict()
         self._searching: OrderedDict[str, asyncio.Lock] = OrderedDict()
         self._gone = asyncio.Event()
@@ -112,6 +116,12 @@ class RemoteDevice:
     def next_sn(self) -> int:
         """A number for a body to this device that nothing else here has."""
         return self._pending.next_sn()
+
+    @asynccontextmanager
+    async def inviting(self) -> AsyncIterator[None]:
+        """Room for an INVITE, which may be open for long: there is always some left for commands."""
+        async with self._invitations, self.room:
+            yield
 
     def gone(self) -> None:
         """The device is offline: whatever waits for it ends now (GB-054)."""
@@ -390,7 +400,7 @@ class RemoteDevice:
             Unreachable: it did not answer.
             Refused: it answered with an error.
         """
-        async with self._room:
+        async with self.room:
             peer = self._line.peer
             if peer is None:
                 raise DeviceOffline("the device is not registered")

@@ -295,6 +295,6 @@ class MediaSession:
             if self.order.history and not finished:
                 await self.control.tear_down()
             follow(self._platform, self.device, self._dialog)
-            await say_bye(self._platform, self._dialog)
+            await say_bye(self._platform, self.device, self._dialog)
         self._platform.in_dialog(self._dialog.key, None)
         self._owner.changed()

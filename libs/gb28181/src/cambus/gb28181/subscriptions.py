@@ -192,9 +192,10 @@ class Subscription:
         key = (request.call_id, request.from_tag, "")
         platform.in_dialog(key, self._notified, device=self._device)  # a NOTIFY may come before the 200
         try:
-            response = await platform.endpoint.request(
-                request, binding.peer, timeout_s=platform.settings.times.query_s
-            )
+            async with platform.device(self._device).room:
+                response = await platform.endpoint.request(
+                    request, binding.peer, timeout_s=platform.settings.times.query_s
+                )
         except TransactionTimeout:
             raise Unreachable("the device does not answer the subscription") from None
         except SipError as error:
