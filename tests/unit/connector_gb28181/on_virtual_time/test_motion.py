@@ -5,12 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from cambus.connector_gb28181.handlers import all_handlers
 from cambus.connector_gb28181.handlers import ptz as handlers
-from cambus.connector_gb28181.motion import HEAD, LENS, Motions
+from cambus.connector_gb28181.motion import HEAD, LENS, MAX_UNDER_WAY, Motions
 from cambus.connector_gb28181.options import Gb28181Options
 from cambus.gb28181.errors import Unreachable
 from cambus.gb28181.ptz import PtzCommand
 from cambus.schemas.commands import ptz
+from cambus.schemas.errors import Overloaded
 
 CODE = "34020000001310000001"
 
@@ -107,3 +109,20 @@ async def test_what_goes_by_itself_is_not_stopped_for_the_movement_before(sessio
     await handle(session, request_)
     await asyncio.sleep(120)
     assert session.remote.commands == [0x01, command]
+
+
+async def test_a_device_that_is_deaf_takes_a_bounded_number_of_commands(session):
+    move = all_handlers().get(ptz.MOVE.name).handler
+    session.remote.control = lambda *_: asyncio.Event().wait()
+    calls = [
+        asyncio.create_task(move(session, None, ptz.PtzMoveRequest(channel=0, pan=1.0)))
+        for _ in range(MAX_UNDER_WAY + 5)
+    ]
+    await asyncio.sleep(1)
+    refused = [call for call in calls if call.done()]
+    assert [type(call.exception()) for call in refused] == [Overloaded] * 5
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    session.remote.control = Remote().control
+    await move(session, None, ptz.PtzMoveRequest(channel=0))  # there is room again

@@ -1,5 +1,7 @@
 """What is sent to the heads of one device: in the dialect its options say, and never without an end (GB-088)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Literal
 
 from cambus.connector.dead_man import Act, DeadMan
@@ -7,11 +9,15 @@ from cambus.gb28181 import ptz
 from cambus.gb28181.errors import GbError
 from cambus.gb28181.manscdp.control import ControlInfo, DeviceControl, PtzParameters
 from cambus.gb28181.ptz import PtzCommand
+from cambus.schemas.errors import Overloaded
 
 if TYPE_CHECKING:
     from cambus.connector_gb28181.session import GbSession
 
 Part = Literal["head", "lens"]
+MAX_UNDER_WAY: Final = 32
+"""So many commands to the cameras of one device may be under way; more are refused, or one that is deaf would take the
+place of the others."""
 HEAD: Final[Part] = "head"
 LENS: Final[Part] = "lens"
 
@@ -29,11 +35,23 @@ class Motions:
     def __init__(self, session: "GbSession") -> None:
         self._session = session
         self._running: DeadMan[tuple[str, Part]] = DeadMan(session.device.id, GbError)
+        self._under_way = 0
 
     @property
     def running(self) -> frozenset[tuple[str, Part]]:
         """What moves, by code."""
         return self._running.moving
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """A command to a camera is under way for the length of a block. Raises Overloaded."""
+        if self._under_way >= MAX_UNDER_WAY:
+            raise Overloaded("too many commands wait for the cameras of the device")
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
 
     async def move(self, code: str, part: Part, command: PtzCommand, duration_s: float) -> None:
         """Move a head or a lens from now on, for so many seconds at most. Raises GbError."""

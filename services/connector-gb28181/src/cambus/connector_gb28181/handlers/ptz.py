@@ -41,7 +41,11 @@ def register(table: HandlerTable[GbSession]) -> None:
     """Add the commands of this noun."""
 
     def at_once(spec: CommandSpec[Req, Rep], handle: Handle[Req, Rep]) -> None:
-        add(table, spec, handle, exclusive=False)
+        async def in_turn(session: GbSession, request: Req) -> Rep:
+            with session.motions.turn():
+                return await handle(session, request)
+
+        add(table, spec, in_turn, exclusive=False)
 
     at_once(commands.MOVE, move)
     at_once(commands.STOP, stop)
