@@ -36,6 +36,7 @@ class Device:
         self.channels = ChannelTable(NVR, {}, ())
         self.answers = iter(answers)
         self.takes_s = takes_s
+        self.listing = asyncio.Lock()
         self.asked_at = []
         self.late = []
         self.written = 0

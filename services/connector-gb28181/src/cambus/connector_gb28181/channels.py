@@ -4,6 +4,7 @@ On the bus channels have numbers, in GB/T 28181 codes of 20 digits. A code gets 
 has ever had, in the order of the catalog, and keeps it when the catalog changes.
 """
 
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -47,6 +48,7 @@ class ChannelTable:
         self._faulty: frozenset[str] = frozenset()
         self._shown: dict[int, ChannelInfo] = {}
         self._inputs: dict[str, int] = {}
+        self._turn = threading.Lock()  # thousands of channels are listed in a thread
         self._list()
 
     # --- asking -----------------------------------------------------------------------------------------
@@ -90,30 +92,18 @@ class ChannelTable:
 
     def synced(self, items: Mapping[str, CatalogItem], *, complete: bool) -> bool:
         """A catalog came. Only a complete one says what is gone (GB-105). Returns whether anything is different."""
-        self._items = dict(items) if complete else {**self._items, **items}
-        if complete:
-            self._synced, self._before = True, {}
-        return self._list()
+        with self._turn:
+            self._items = dict(items) if complete else {**self._items, **items}
+            if complete:
+                self._synced, self._before = True, {}
+            return self._list()
 
     def changed(self, changes: Iterable[CatalogChange], *, believe_status: bool) -> bool:
         """The device has notified changes (GB-110); returns whether anything is different."""
-        for change in changes:
-            code, event = change.item.code, change.event
-            number = self.numbers.get(code, -1)
-            remembered = self._before.get(number) if code not in self._items else None
-            if remembered is None:
-                apply(self._items, [change], ignore_status=not believe_status)
-            elif event is CatalogEvent.DEL:
-                del self._before[number]
-            elif event in _STATES:
-                if believe_status:
-                    self._before[number] = _in_state(remembered, event)
-            else:
-                self._items[code] = _item_of(remembered)
-                apply(self._items, [change], ignore_status=not believe_status)
-            if event is CatalogEvent.DEL:
-                self._before.pop(number, None)
-        return self._list()
+        with self._turn:
+            for change in changes:
+                self._change(change, believe_status=believe_status)
+            return self._list()
 
     def unheard_of(self, changes: Iterable[CatalogChange]) -> bool:
         """Whether some change is the state of something nobody has described: then its catalog is to be asked for."""
@@ -127,10 +117,28 @@ class ChannelTable:
         faulty = frozenset(codes)
         if faulty == self._faulty:
             return False
-        self._faulty = faulty
-        return self._list()
+        with self._turn:
+            self._faulty = faulty
+            return self._list()
 
     # --- inside -----------------------------------------------------------------------------------------
+
+    def _change(self, change: CatalogChange, *, believe_status: bool) -> None:
+        code, event = change.item.code, change.event
+        number = self.numbers.get(code, -1)
+        remembered = self._before.get(number) if code not in self._items else None
+        if remembered is None:
+            apply(self._items, [change], ignore_status=not believe_status)
+        elif event is CatalogEvent.DEL:
+            del self._before[number]
+        elif event in _STATES:
+            if believe_status:
+                self._before[number] = _in_state(remembered, event)
+        else:
+            self._items[code] = _item_of(remembered)
+            apply(self._items, [change], ignore_status=not believe_status)
+        if event is CatalogEvent.DEL:
+            self._before.pop(number, None)
 
     def _knows(self, code: str) -> bool:
         return code in self._items or self.numbers.get(code, -1) in self._before

@@ -44,6 +44,7 @@ class GbDevice:
         known: what it has said of itself, None before it was read.
         channels: what is behind it, None before that was read.
         memory: what of that is kept.
+        listing: held while its channels are listed anew.
         alarms: its alarms.
         unsupported: until when it is not asked to report something again, by the clock of the event loop.
         session: the present one, None without one.
@@ -63,6 +64,7 @@ class GbDevice:
         self.known: KnownDevice | None = None
         self.channels: ChannelTable | None = None
         self.memory = hub.known.of(self.id)
+        self.listing = asyncio.Lock()
         self.alarms = DeviceAlarms(self)
         self.unsupported: dict[Topic, float] = {}
         self.session: GbSession | None = None

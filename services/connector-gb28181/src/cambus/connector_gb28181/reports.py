@@ -147,7 +147,8 @@ class Reports:
         session = self._session
         if session.channels.unheard_of(changes):
             session.survey.again()
-        if session.channels.changed(changes, believe_status=session.device.options.notified_status):
+        believe, size = session.device.options.notified_status, len(session.channels.channels)
+        if await session.survey.take(lambda: session.channels.changed(changes, believe_status=believe), size):
             session.described()
             await session.survey.remember()
 
@@ -156,7 +157,8 @@ class Reports:
         session = self._session
         keepalive = Keepalive.parse(envelope)
         faulty = () if keepalive.faulty is None else keepalive.faulty.codes
-        news = session.channels.faulty(faulty)
+        size = len(session.channels.channels)
+        news = await session.survey.take(lambda: session.channels.faulty(faulty), size)
         unwell = keepalive.ok is False or bool(faulty)
         if news:
             session.described()

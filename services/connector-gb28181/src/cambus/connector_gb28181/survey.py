@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,8 @@ AGAIN_S: Final = 600.0
 AT_MOST_EVERY_S: Final = 30.0
 """A device that makes one wish for its catalog again and again is asked so often."""
 LATE_S: Final = 0.2
+MANY: Final = 1000
+"""So many channels take longer than the others may wait."""
 
 
 class Survey:
@@ -88,9 +91,21 @@ class Survey:
         session = self._session
         complete = result.outcome is Outcome.COMPLETE
         if result.outcome is not Outcome.FAILED:
-            session.channels.synced(result.items, complete=complete)
+            await self.take(
+                lambda: session.channels.synced(result.items, complete=complete), len(result.items)
+            )
         session.described()
         await self.remember(synced=complete)
+
+    async def take(self, news: Callable[[], bool], size: int) -> bool:
+        """Have channels listed anew, of many in a thread: keepalives do not wait for that (GB-262).
+
+        Args:
+            news: takes in what is new; returns whether anything is different.
+            size: how many there are.
+        """
+        async with self._session.device.listing:
+            return await asyncio.to_thread(news) if size > MANY else news()
 
     async def remember(self, *, synced: bool = False) -> None:
         """Keep what is known for the next start."""
