@@ -229,41 +229,6 @@ async def all_codes(bench, device):
         after = page.channels[-1].channel
 
 
-async def test_of_many_devices_only_so_many_are_asked_at_a_time_and_all_of_them_are(bench):
-    connector = await quick_connector(bench, gb28181_syncs=2)
-    syncs = connector.service.hub.syncs
-    codes = [f"3402000000132000{number:04}" for number in range(100, 108)]
-    devices = [f"camera-{code}" for code in codes]
-    most = Most(syncs)
-    connector.service.hub.syncs = most
-    for device, code in zip(devices, codes, strict=True):
-        await bench.add(device, code)
-    silent = await bench.simulator(codes[0], quirks=Quirks(drop={"Catalog", "DeviceInfo"}))
-    for code in codes[1:]:
-        await bench.simulator(code)
-    for device in devices[1:]:
-        await bench.shown(device, lambda presence: presence.online and presence.channels)
-    assert most.reached == 2
-    await silent.wait_for(lambda: queries(silent, "Catalog"))
-
-
-class Most:
-    """Counts who is inside."""
-
-    def __init__(self, inner):
-        self._inner = inner
-        self._inside = self.reached = 0
-
-    async def __aenter__(self):
-        await self._inner.__aenter__()
-        self._inside += 1
-        self.reached = max(self.reached, self._inside)
-
-    async def __aexit__(self, *exc_info):
-        self._inside -= 1
-        await self._inner.__aexit__(*exc_info)
-
-
 async def test_what_a_device_is_comes_with_its_catalog(bench, gate):
     await bench.online(gate, profile="hik_nvr", channels=2)
     presence = await bench.shown(gate, has_channels(0, 1))

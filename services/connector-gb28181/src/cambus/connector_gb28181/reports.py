@@ -22,6 +22,7 @@ from cambus.gb28181.manscdp.notices import SnapshotsFinished, UpgradeResult
 from cambus.gb28181.manscdp.presence import Keepalive
 from cambus.gb28181.platform import Told
 from cambus.schemas.alarms import Severity
+from cambus.sip.errors import SipError
 
 if TYPE_CHECKING:
     from cambus.connector_gb28181.session import GbSession
@@ -178,5 +179,9 @@ class Reports:
 
 
 def _acknowledge(told: Told, *, kept: bool) -> None:
-    if told.taken is not None:
+    if told.taken is None:
+        return
+    try:
         told.taken(kept)
+    except SipError as error:
+        logger.debug("an alarm was not acknowledged", extra={"code": told.device, "reason": str(error)})
