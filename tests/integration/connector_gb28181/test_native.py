@@ -7,7 +7,7 @@ from gb28181_bodies import controls, ptz_hex, text_of
 
 from cambus.gb28181.manscdp.envelope import Envelope
 from cambus.schemas.commands import native
-from cambus.schemas.errors import BadRequest, DeadlineExceeded
+from cambus.schemas.errors import BadRequest, DeadlineExceeded, NotFound
 from cambus.simulators.gb28181.quirks import Quirks
 
 
@@ -45,6 +45,25 @@ async def test_a_question_is_numbered_and_addressed_and_its_answer_shown_without
     assert asked.code == simulator.code
     assert asked.sn
     assert f"<SN>{asked.sn}</SN>" in reply.native
+
+
+async def test_a_part_of_the_catalog_is_asked_for_by_its_node_and_by_time(bench, call):
+    simulator = await bench.online(profile="hik_nvr")
+    await bench.listed()
+    span = "<StartTime>2026-01-01T00:00:00</StartTime><EndTime>2026-02-01T00:00:00</EndTime>"
+    for node in (
+        "340200",
+        "34020000002150000001",
+        "34020000002160000001",
+    ):  # a region, a group, an organisation
+        with pytest.raises(NotFound):  # this device has none of them
+            await call(query("Catalog", f"<DeviceID>{node}</DeviceID>{span}"))
+        asked = Envelope.parse(simulator.heard("Catalog")[-1].body)
+        assert (asked.code, asked.element.get("StartTime"), asked.element.get("EndTime")) == (
+            node,
+            "2026-01-01T00:00:00",
+            "2026-02-01T00:00:00",
+        )
 
 
 async def test_an_answer_in_parts_comes_as_a_list_and_whole(bench, call):

@@ -194,7 +194,7 @@ async def test_a_download_of_unknown_size_is_counted_by_its_time(rig):
     assert session.progress == pytest.approx(2.9 / 3, abs=0.01)
 
 
-@pytest.mark.parametrize(("stall", "whole"), [(0.5, False), (0.99, True)])
+@pytest.mark.parametrize(("stall", "whole"), [(0.9, False), (0.99, True)])
 @pytest.mark.parametrize("how", ["idle", "bye"])
 async def test_where_a_download_stops_decides_what_it_was(hasty, stall, whole, how):
     quirks = Quirks(pace=20.0, stall_at=stall, end="never")

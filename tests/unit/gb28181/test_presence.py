@@ -161,6 +161,12 @@ def test_the_table_of_refusals_is_bounded_and_loses_the_oldest():
     assert table.add("4999", HOME) == 1
 
 
+def test_what_has_expired_is_refused_before_anybody_has_looked(registry):
+    registry.register(expires="60")
+    registry.now += 60.0
+    assert registry.source() is Source.REFUSE
+
+
 def test_a_closed_connection_is_forgiven_if_the_device_registers_on_another_in_time():
     registry = Registry(connection_grace_s=5.0)
     one, two = (Peer("tcp", "192.0.2.7", 40_000 + each, each) for each in (1, 2))
@@ -187,6 +193,15 @@ def test_two_devices_with_one_code_are_noticed_and_the_last_that_proved_itself_c
     alerts = [each for each in registry.events() if isinstance(each, DuplicateCode)]
     assert [set(each.peers) for each in alerts] == [{HOME, AWAY}]
     assert registry.registrar.binding(CODE).peer == AWAY
+
+
+def test_three_moves_are_allowed_and_the_fourth_in_five_minutes_is_noticed():
+    registry = Registry()
+    for turn in range(4):
+        registry.register(peer=(HOME, AWAY)[turn % 2])
+    assert DuplicateCode not in kinds(registry.events())
+    registry.register(peer=HOME)
+    assert DuplicateCode in kinds(registry.events())
 
 
 def test_a_device_that_moves_now_and_then_is_no_duplicate():

@@ -1,5 +1,7 @@
 """What proves a device, and what does not, and what strangers see of it (§3.2, GB-030 to GB-038, GB-058)."""
 
+from dataclasses import replace
+
 import pytest
 from gb28181_registry import AWAY, CODE, HOME, PASSWORD, REALM, SERVER, Registry
 
@@ -37,6 +39,12 @@ def test_a_proof_may_be_written_with_and_without_quotes_and_name_any_uri(registr
     )
     text = str(given) if quotes else str(given).replace('"', "")
     assert registry.put(registry.request(authorization=text)).status == 200
+
+
+def test_a_proof_for_another_realm_is_none(registry):
+    issued = registry.challenge()
+    given = answer(replace(issued, realm="4403000000"), CODE, PASSWORD, "REGISTER", "sip:x")
+    assert registry.put(registry.request(authorization=given)).status == 403
 
 
 def test_a_proof_with_another_uri_than_it_was_made_for_is_none(registry):

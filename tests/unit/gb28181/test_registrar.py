@@ -213,8 +213,9 @@ def test_an_expired_binding_is_gone_and_only_a_registration_brings_it_back(regis
     assert registry.source() is Source.REFUSE
 
 
-def test_a_lost_connection_is_forgiven_for_a_moment():
-    registry = Registry(connection_grace_s=5.0)
+@pytest.mark.parametrize("settings", [{}, {"connection_grace_s": 5.0}])  # five seconds by default
+def test_a_lost_connection_is_forgiven_for_a_moment(settings):
+    registry = Registry(**settings)
     line = Peer("tcp", "192.0.2.7", 40000, 1)
     registry.register(peer=line)
     registry.events()
