@@ -147,6 +147,22 @@ async def test_a_key_frame_is_asked_for_as_the_record_says_or_never(
     assert bool(bodies(asked, 1562)) is (wanted is not None)
 
 
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_key_frame_is_asked_for_when_a_second_viewer_joins(bench, simulator, device, asked, known):
+    simulator.quirks.silent_ids = set() if known else {1562}
+    await bench.online(device, simulator)
+    watched = await bench.view(device, claimant="first")
+    await watched.until(lambda frames: len(frames) > 3)
+    before = len(bodies(asked, 1562))
+    joined = await bench.view(device, claimant="second")
+    await joined.until(lambda frames: any(frame.keyframe for frame in frames))
+    await simulator.wait_for(lambda: len(bodies(asked, 1562)) == before + 1)
+    await bench.view(device, claimant="second")  # whoever claims again has not begun again
+    count = len(joined.frames)
+    await joined.until(lambda frames: len(frames) > count + 3)
+    assert len(bodies(asked, 1562)) == before + 1
+
+
 @pytest.mark.parametrize("inside", [False, True])
 async def test_the_format_of_a_talk_stands_where_the_device_looks_for_it(
     bench, simulator, device, asked, inside

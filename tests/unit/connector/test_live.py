@@ -352,6 +352,32 @@ async def test_a_keyframe_is_asked_of_an_open_stream_only(live, session):
     assert session.opened[0].keyframes == 1
 
 
+async def test_who_joins_a_running_stream_gets_a_keyframe_asked_for(live, session):
+    await asyncio.gather(*(live.start(0, "main", name, 30.0) for name in ("relay", "recorder")))
+    assert session.opened[0].keyframes == 0  # it began with one
+    await asyncio.sleep(5)
+    await live.start(0, "main", "relay", 30.0)  # which is no news
+    await live.touch(0, "main", "recorder", 30.0)
+    assert session.opened[0].keyframes == 0
+    await live.start(0, "main", "snapshot", 30.0)
+    assert session.opened[0].keyframes == 1
+    await asyncio.gather(*(live.start(0, "main", f"viewer-{number}", 30.0) for number in range(20)))
+    assert session.opened[0].keyframes == 1  # they share it
+    await asyncio.sleep(2)
+    await live.start(0, "main", "late", 30.0)
+    assert session.opened[0].keyframes == 2
+
+
+async def test_an_encoder_that_gives_no_keyframe_on_request_keeps_nobody_out(live, session):
+    await live.start(0, "main", "relay", 30.0)
+
+    async def refuse():
+        raise Unsupported("no such message")
+
+    session.opened[0].request_keyframe = refuse
+    assert await live.start(0, "main", "recorder", 30.0) == "m.0.main"
+
+
 async def test_a_defect_in_the_driver_is_the_callers_500_and_the_next_try_works(live, session):
     session.refuse = ZeroDivisionError()
     with pytest.raises(Exception, match="internal error"):

@@ -11,6 +11,7 @@ from cambus.connector_dvrip.handlers.guarded import add
 from cambus.connector_dvrip.picture import Picture, PictureError, picture_of, scaled
 from cambus.connector_dvrip.session import DvripSession
 from cambus.dvrip.errors import Unsupported as NativeUnsupported
+from cambus.media.frame import Frame
 from cambus.schemas.assets import OBJECTS_PICTURES
 from cambus.schemas.commands import snapshot as commands
 from cambus.schemas.errors import DeadlineExceeded, DeviceProtocolError, Unsupported
@@ -18,7 +19,9 @@ from cambus.schemas.events import picture as picture_events
 from cambus.schemas.ids import StreamName, new_ulid
 from cambus.schemas.objects import PictureRef
 
-KEYFRAME_S: Final = 15.0
+PICTURE_S: Final = 15.0
+"""Seconds in which a picture comes or is given up, those in which the device kept silent about its own included."""
+
 CLAIM_TTL_S: Final = 20.0
 
 
@@ -53,6 +56,7 @@ async def take(session: DvripSession, request: commands.SnapshotTakeRequest) -> 
 
 async def _picture(session: DvripSession, request: commands.SnapshotTakeRequest) -> Picture:
     device = session.device
+    due = asyncio.get_running_loop().time() + PICTURE_S
     if device.snapshot_supported is not False:
         try:
             jpeg = await session.client.snapshot(request.channel)
@@ -65,25 +69,25 @@ async def _picture(session: DvripSession, request: commands.SnapshotTakeRequest)
             return picture
     if device.options.snapshots == "device":
         raise Unsupported("the device gives no pictures", reason="no-snapshots")
-    return await _from_stream(session, request.channel, request.stream, request.width)
+    frame = await _keyframe(session, request.channel, request.stream, due)
+    picture = await _in_thread(session, lambda: picture_of(frame.codec, frame.payload, request.width))
+    device.metrics.snapshot("stream")
+    return picture
 
 
-async def _from_stream(session: DvripSession, channel: int, stream: StreamName, width: int | None) -> Picture:
-    """Decode the next keyframe of the live stream, which is opened for it like for any viewer (DVRIP §7.7)."""
+async def _keyframe(session: DvripSession, channel: int, stream: StreamName, due: float) -> Frame:
+    """Return the next keyframe of the live stream, which is opened for it like for any viewer (DVRIP §7.7)."""
     claimant = f"snapshot-{new_ulid()}"
     hooks = session.device.context.hooks
     waiting = asyncio.ensure_future(session.taps.next(channel, stream))
     try:
-        async with asyncio.timeout(KEYFRAME_S), hooks.claimed(channel, stream, claimant, CLAIM_TTL_S):
+        async with asyncio.timeout_at(due), hooks.claimed(channel, stream, claimant, CLAIM_TTL_S):
             session.client.force_key_frame(channel, session.wire_stream(stream))
-            frame = await waiting
+            return await waiting
     except TimeoutError:
         raise DeadlineExceeded("no keyframe came in time", reason="no-keyframe") from None
     finally:
         waiting.cancel()
-    picture = await _in_thread(session, lambda: picture_of(frame.codec, frame.payload, width))
-    session.device.metrics.snapshot("stream")
-    return picture
 
 
 async def _in_thread(session: DvripSession, work: Callable[[], Picture]) -> Picture:
