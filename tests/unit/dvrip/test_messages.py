@@ -119,6 +119,23 @@ def test_missing_functions_are_off():
     assert not SystemFunctions.parse(None).has("a", "b")
 
 
+def test_devices_that_say_the_same_share_one_table_of_functions():
+    said = {"NetServerFunction": {"NetDAS": True, "NetNTP": False}}
+    assert SystemFunctions.parse(said) is SystemFunctions.parse(
+        {"NetServerFunction": {"NetDAS": 1, "NetNTP": 0}}
+    )
+    assert SystemFunctions.parse({"NetServerFunction": {"NetDAS": True, "NetNTP": True}}).has(
+        "NetServerFunction", "NetNTP"
+    )
+
+
+def test_a_table_of_functions_too_large_to_be_real_is_not_kept_for_others():
+    huge = {"Group": {f"name-{number}": True for number in range(3000)}}
+    first = SystemFunctions.parse(huge)
+    assert first == SystemFunctions.parse(huge)
+    assert first is not SystemFunctions.parse(huge)
+
+
 def test_encode_masks_are_named_and_unknown_bits_kept():
     capability = EncodeCapability.parse(
         {

@@ -118,7 +118,7 @@ class FileOperations:
             )
             if reply.code is not None and is_empty(reply.code):
                 break
-            page = parse_log(reply.check().body)
+            page = parse_log(reply.check().body, self._caller.counters)
             if not page or page[-1].position < position:
                 break  # exhausted, or going round in circles
             entries.extend(page)
@@ -132,7 +132,7 @@ class FileOperations:
         code = reply.code
         if code is not None and is_empty(code):
             return code, []
-        return code, parse_file_records(reply.check().body)
+        return code, parse_file_records(reply.check().body, self._caller.counters)
 
 
 def _minutes_of(records: list[FileRecord], day: datetime) -> list[int]:
