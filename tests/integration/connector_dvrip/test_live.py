@@ -95,6 +95,16 @@ async def test_main_and_extra_streams_of_both_cameras_run_side_by_side(bench, si
         assert frames[0].codec is (Codec.H265 if (channel, stream) == (1, "main") else Codec.H264)
 
 
+async def test_cameras_on_one_connection_are_told_apart(bench, simulator, device):
+    await bench.online(device, simulator, options={"combine_mode": "CONNECT_ALL"})
+    views = [await bench.view(device, channel) for channel in (0, 1)]
+    for watched, codec in zip(views, (Codec.H264, Codec.H265), strict=True):
+        frames = pictures(await watched.until(lambda frames: len(pictures(frames)) >= 30))
+        assert {frame.codec for frame in frames} == {codec}
+        assert decoded(frames) == [(640, 480)] * len(frames)
+    assert simulator.connection_count == 2
+
+
 async def test_any_number_of_viewers_cost_the_device_one_stream(bench, simulator, device, eventually):
     await bench.online(device, simulator)
     for number in range(5):
