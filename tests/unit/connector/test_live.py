@@ -6,9 +6,10 @@ import pytest
 
 from cambus.bus.metrics import Metrics
 from cambus.connector.errors import EndReason, SessionEnd
-from cambus.connector.live import LiveStreams
+from cambus.connector.live import LINGER_S, LiveStreams
 from cambus.connector.media_metrics import MediaMetrics
 from cambus.connector.publisher import FramePublisher
+from cambus.connector.settings import ConnectorSettings
 from cambus.media.frame import Codec, Flag, Frame, FrameAssembler, Kind
 from cambus.schemas.channels import ChannelInfo
 from cambus.schemas.errors import DeviceRefused, NotFound, Offline, Unsupported
@@ -175,6 +176,10 @@ async def test_the_last_stop_closes_it_ten_seconds_later(live, session, events):
     assert not live.known
     assert session.opened[0].closed == 1
     assert events.seen == [("started", 0, "main"), ("stopped", 0, "main", "unclaimed")]
+
+
+async def test_ten_seconds_is_what_connectors_wait_unless_told(live):
+    assert ConnectorSettings.model_fields["live_linger_s"].default == LINGER_S == 10.0
 
 
 async def test_a_crashed_viewer_leaks_nothing(live, session):
