@@ -153,13 +153,22 @@ async def test_a_device_that_others_talk_through_is_busy(begin, simulator):
     await (await begin()).stop()
 
 
-async def test_who_vanishes_gives_it_back(bench, begin, simulator, device):
+async def test_who_vanishes_gives_it_back(bench, begin, simulator, device, monkeypatch):
+    actions = []
+    control = simulator.role.media.control
+
+    def noted(kind, request):
+        actions.append((int(request.message_id), request.section(kind.body_name)["Action"]))
+        control(kind, request)
+
+    monkeypatch.setattr(simulator.role.media, "control", noted)
     bench.session(device).talks.idle_s = 1.0
     talker = await begin()
     assert talker.reply.idle_s == 1.0
     await talker.say(*spoken(WORDS[: PIECE * 3]))
     await silent(simulator)
     assert heard(simulator) == WORDS[: PIECE * 3]
+    assert actions == [(1430, "Start"), (1430, "Stop")]
     await talker.stop()  # of what is over
     await (await begin()).stop()
 
