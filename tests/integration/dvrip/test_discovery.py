@@ -165,6 +165,25 @@ async def test_setting_an_address_has_the_exact_form_devices_expect(network):
     assert "Strange" not in body
 
 
+async def test_an_address_is_set_with_these_bytes(network):
+    network.devices = [
+        common(
+            HttpPort=80, MaxBps=0, MonMode="TCP", SSLPort=8443, TCPMaxConn=10, TCPPort=34567,
+            TransferPlan="AutoAdapt", UDPPort=34568, UseHSDownLoad=False,
+        )
+    ]  # fmt: skip
+    text = (
+        b'{ "DvrMac" : "00:0b:3f:00:00:01", "EncryptType" : 1, "GateWay" : "0x0101A8C0", '
+        b'"HostIP" : "0x1401A8C0", "HostName" : "gate", "HttpPort" : 80, "MAC" : "00:0b:3f:00:00:01", '
+        b'"MaxBps" : 0, "MonMode" : "TCP", "Password" : "6QNMIQGe", "SSLPort" : 8443, '
+        b'"Submask" : "0x00FFFFFF", "TCPMaxConn" : 10, "TCPPort" : 34567, "TransferPlan" : "AutoAdapt", '
+        b'"UDPPort" : 34568, "UseHSDownLoad" : false, "Username" : "admin" }\n\x00'
+    )
+    header = bytes.fromhex("ff00fe00 00000000 00000000 0000fc05") + len(text).to_bytes(4, "little")
+    assert await set_address(change_of(network), network.address, ANY, confirm=True)
+    assert network.heard == [header + text]
+
+
 async def test_setting_is_repeated_until_answered_and_silence_is_no_answer(network):
     network.answer_from = 3
     assert await set_address(change_of(network), network.address, ANY, wait_s=0.3, confirm=True)
