@@ -122,6 +122,25 @@ async def test_a_device_is_found_by_its_address_if_only_one_has_it(bench, device
         await heard.until("alarm.raised")
 
 
+async def test_behind_one_address_the_serial_number_tells_them_apart(
+    bench, simulator, device, unique, centre, eventually
+):
+    other = f"other-{unique}"
+    async with DvripSimulator(user=USER, password=PASSWORD, channels=1, index=1) as second:
+        for name, recorder in ((device, simulator), (other, second)):
+            await bench.online(name, recorder, options={"alarms": False})
+            await eventually(lambda at=recorder: known(centre, at.device.identity.serial))
+        strangers = await bench.heard("unassigned")
+        heard = {name: await bench.heard(name) for name in (device, other)}
+        nobody = f"nobody-{unique}"
+        await push(centre.port, message(nobody, event="BlindDetect"))  # their address is two devices
+        await push(centre.port, message(second.device.identity.serial))
+        await push(centre.port, message(simulator.device.identity.serial, event="LossDetect"))
+        assert (await heard[other].until("alarm.raised")).type == "motion"
+        assert (await heard[device].until("alarm.raised")).type == "video-loss"
+        await strangers.until("exception.reported", lambda event: event.detail["serial"] == nobody)
+
+
 async def test_messages_of_strangers_are_reported_once(bench, centre, eventually):
     heard = await bench.heard("unassigned")
     await push(centre.port, *[message(f"stranger-{bench.bus.name}") for _ in range(20)])
