@@ -1,5 +1,7 @@
 """Logins, sessions and their ends, by the clock of the test."""
 
+import pytest
+
 import json
 
 
