@@ -1,8 +1,8 @@
 """Logins, sessions and their ends, by the clock of the test."""
 
-import pytest
-
 import json
+
+import pytest
 
 
 def test_login_is_accepted_on_1000_and_on_999_and_both_are_answered_1001(world):
