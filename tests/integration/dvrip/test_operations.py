@@ -370,6 +370,13 @@ async def test_pages_of_64_give_every_recording_once(scripted, client, count, ke
     assert [record.name for record in found] == [record["FileName"] for record in device.records]
 
 
+async def test_a_record_that_is_twice_on_a_page_is_found_once(scripted, client):
+    device = Recordings(scripted, 40)
+    device.records = [record for record in device.records for _ in range(2)]
+    found = [record.name for record in await client.files.find(query())]
+    assert found == [record["FileName"] for record in device.records[::2]]
+
+
 @pytest.mark.parametrize("per_begin", [2, 7, 64])
 async def test_equal_begin_times_lose_and_double_nothing(scripted, client, per_begin):
     device = Recordings(scripted, 300, per_begin=per_begin)
@@ -828,13 +835,14 @@ async def test_missing_abilities_are_absent(scripted, client):
 # exports
 
 
-def archive_bytes():
+def archive_bytes(comment=b""):
     import io
     import zipfile
 
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("config", b"0123456789" * 2000)
+        archive.comment = comment
     return buffer.getvalue()
 
 
@@ -855,6 +863,20 @@ async def test_an_export_comes_in_any_form(scripted, client, form):
                 message.reply(
                     data[start : start + 5000], end=form == "end_flag" and start + 5000 >= len(data)
                 )
+
+    scripted.on[1542] = answer
+    assert await client.transfers.export_config() == data
+
+
+@pytest.mark.parametrize("form", ["end_flag", "zero_length"])
+async def test_an_end_mark_ends_an_export_whose_own_end_does_not_show(scripted, client, form):
+    data = archive_bytes(comment=b"PK\x05\x06 by a strange packer")
+
+    def answer(message):
+        message.reply(data[:5000])
+        message.reply(data[5000:], end=form == "end_flag")
+        if form == "zero_length":
+            message.reply(b"")
 
     scripted.on[1542] = answer
     assert await client.transfers.export_config() == data
