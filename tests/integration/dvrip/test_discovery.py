@@ -76,10 +76,10 @@ def test_the_probe_is_a_header_and_nothing_else():
 
 
 async def test_three_probes_find_each_device_once(network):
-    network.devices = [common(), common("00:0b:3f:00:00:02", SN="s2"), common("00:0B:3F:00:00:01")]
+    network.devices = [common(), common("00:0b:3f:00:00:02"), common("00:0B:3F:00:00:01", SN="s2")]
     found = await discover([network.address], ANY, listen_s=0.1)
     assert len(network.heard) == 3
-    assert sorted(device.serial for device in found) == ["s1", "s2"]
+    assert [device.mac[-2:] for device in found] == ["01", "02"]  # serial numbers may be the same, or change
     assert (found[0].host, found[0].port, found[0].channels, found[0].name) == ("127.0.0.1", 34567, 4, "gate")
     assert not found[0].is_elsewhere
 
