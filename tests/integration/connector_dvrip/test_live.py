@@ -1,5 +1,6 @@
 """Live pictures and sound: from a simulated recorder over the bus into an independent decoder."""
 
+import asyncio
 import time
 from itertools import pairwise
 
@@ -8,7 +9,7 @@ import pytest
 
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Kind
-from cambus.schemas.commands import live
+from cambus.schemas.commands import live, snapshot, talk
 from cambus.schemas.errors import NotFound, Offline, Overloaded
 from cambus.schemas.subjects import media_subject
 
@@ -208,6 +209,32 @@ async def test_more_streams_than_connections_are_refused_typed(bench, simulator,
     with pytest.raises(Overloaded) as refused:
         await bench.view(device, 1, "main")
     assert refused.value.reason == "budget"
+
+
+async def test_whatever_is_wanted_at_once_the_device_has_no_connection_too_many(
+    bench, simulator, device, monkeypatch
+):
+    made, open_at_once = simulator.role.connection_made, []
+
+    def counted(host, now):
+        connection = made(host, now)
+        open_at_once.append(len(simulator.role.connections))
+        return connection
+
+    monkeypatch.setattr(simulator.role, "connection_made", counted)
+    await bench.online(device, simulator, options={"connections": 3, "snapshots": "device"})
+    take = snapshot.SnapshotTakeRequest(channel=0)
+    results = await asyncio.gather(
+        *(bench.view(device, channel, stream) for channel in (0, 1) for stream in ("main", "sub")),
+        *(bench.client.call(snapshot.TAKE, take, device=device) for _ in range(3)),
+        bench.client.call(talk.START, talk.TalkStartRequest(), device=device),
+        *(bench.view(device, 0, "main", claimant=f"viewer-{number}") for number in range(3)),
+        return_exceptions=True,
+    )
+    refused = [result for result in results if isinstance(result, BaseException)]
+    assert {type(error) for error in refused} == {Overloaded}
+    assert {error.reason for error in refused} == {"budget"}
+    assert max(open_at_once) == 3
 
 
 async def test_a_device_at_its_limit_is_reported_as_such(bench, simulator, device):

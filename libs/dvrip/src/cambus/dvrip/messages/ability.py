@@ -103,9 +103,10 @@ class StreamCapability:
 
 @dataclass(frozen=True, slots=True)
 class EncodeCapability:
-    """What the encoder can do."""
+    """What the encoder can do: each stream by itself, and streams of several channels in one."""
 
     streams: tuple[StreamCapability, ...]
+    combined: tuple[StreamCapability, ...]
     max_bitrate_kbit_s: int
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -113,8 +114,11 @@ class EncodeCapability:
     def parse(cls, value: object) -> "EncodeCapability":
         """Read the value of ``EncodeCapability``."""
         raw = as_object(value)
-        streams = tuple(_stream(as_object(item)) for item in as_list(raw.get("EncodeInfo")))
-        return cls(streams, parse_number(raw.get("MaxBitrate")), raw)
+        streams, combined = (
+            tuple(_stream(as_object(item)) for item in as_list(raw.get(key)))
+            for key in ("EncodeInfo", "CombEncodeInfo")
+        )
+        return cls(streams, combined, parse_number(raw.get("MaxBitrate")), raw)
 
 
 def _stream(raw: Mapping[str, Any]) -> StreamCapability:
