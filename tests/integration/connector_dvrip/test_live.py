@@ -224,16 +224,32 @@ async def test_whatever_is_wanted_at_once_the_device_has_no_connection_too_many(
     monkeypatch.setattr(simulator.role, "connection_made", counted)
     await bench.online(device, simulator, options={"connections": 3, "snapshots": "device"})
     take = snapshot.SnapshotTakeRequest(channel=0)
-    results = await asyncio.gather(
-        *(bench.view(device, channel, stream) for channel in (0, 1) for stream in ("main", "sub")),
-        *(bench.client.call(snapshot.TAKE, take, device=device) for _ in range(3)),
-        bench.client.call(talk.START, talk.TalkStartRequest(), device=device),
-        *(bench.view(device, 0, "main", claimant=f"viewer-{number}") for number in range(3)),
-        return_exceptions=True,
-    )
-    refused = [result for result in results if isinstance(result, BaseException)]
-    assert {type(error) for error in refused} == {Overloaded}
-    assert {error.reason for error in refused} == {"budget"}
+
+    async def ask(*channels):
+        """Ask for more than there can be; what was refused."""
+        results = await asyncio.gather(
+            *(bench.view(device, channel, stream) for channel in channels for stream in ("main", "sub")),
+            *(bench.client.call(snapshot.TAKE, take, device=device) for _ in range(3)),
+            bench.client.call(talk.START, talk.TalkStartRequest(), device=device),
+            return_exceptions=True,
+        )
+        refused = [result for result in results if isinstance(result, BaseException)]
+        assert {type(error) for error in refused} == {Overloaded}
+        assert {error.reason for error in refused} == {"budget"}
+        return len(refused)
+
+    for stream in ("main", "sub"):
+        await bench.view(device, 0, stream)
+    assert await ask(1) == 6  # no more than was asked for
+    assert max(open_at_once) == 3
+    for number in range(3):
+        await bench.view(device, 0, "main", claimant=f"viewer-{number}")
+    for stream in ("main", "sub"):
+        for claimant in ("viewer", "viewer-0", "viewer-1", "viewer-2"):
+            stop = live.LiveStopRequest(channel=0, stream=stream, claimant=claimant)
+            await bench.client.call(live.STOP, stop, device=device)
+    await simulator.wait_for(lambda: simulator.connection_count == 1)
+    await ask(0, 1)
     assert max(open_at_once) == 3
 
 
