@@ -148,8 +148,11 @@ def heard_by(simulator, monkeypatch):
     return asked
 
 
-async def test_an_encrypting_device_says_that_we_do_not_speak_it(bench, simulator, device, monkeypatch):
-    simulator.quirks.login_reply = "encrypted"
+@pytest.mark.parametrize("reply", ["encrypted", "cut"])
+async def test_an_encrypting_device_says_that_we_do_not_speak_it(
+    bench, simulator, device, monkeypatch, reply
+):
+    simulator.quirks.login_reply = reply
     asked = heard_by(simulator, monkeypatch)
     await bench.connector()
     await bench.add(device, simulator)

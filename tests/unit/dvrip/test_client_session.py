@@ -395,6 +395,19 @@ def test_a_device_that_numbers_its_replies_in_no_way_is_believed_all_the_same(se
         assert isinstance(event, Replied)
 
 
+def test_a_device_that_numbers_one_kind_of_reply_in_another_way_is_believed_all_the_same():
+    session = online()
+    for _ in range(3):
+        session.request(1440, {}, 0.0)
+        sent(session)
+        session.receive_data(packet(1441, {"Ret": 100}, sequence=0), 0.1)
+        (event,) = session.events_received()
+        assert isinstance(event, Replied)
+        for _ in range(4):
+            ask(session, 0)
+    assert session.counters["unexpected_replies"] == 0
+
+
 def test_cancelling_a_waiting_request_sends_nothing():
     session = online()
     session.request(1020, {}, 0.0)

@@ -85,9 +85,15 @@ class _EchoWatch:
     def answered(self, header: Header, sequence: int) -> None:
         """A reply came to the request ``sequence``."""
         distance = (header.sequence - sequence) & _U32
-        self._run = self._run + 1 if distance == self._distance else 1
+        if distance == self._distance:
+            self._run += 1
+            self._last[header.message_id] = header.sequence
+        else:
+            self._run = 1
+            self._last.pop(
+                header.message_id, None
+            )  # one that is numbered in another way may well repeat itself
         self._distance = distance
-        self._last[header.message_id] = header.sequence
 
 
 class ExchangeTable:
