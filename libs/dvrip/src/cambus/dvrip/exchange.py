@@ -90,9 +90,8 @@ class _EchoWatch:
             self._last[header.message_id] = header.sequence
         else:
             self._run = 1
-            self._last.pop(
-                header.message_id, None
-            )  # one that is numbered in another way may well repeat itself
+            # What is numbered in another way than the rest may well repeat itself.
+            self._last.pop(header.message_id, None)
         self._distance = distance
 
 
