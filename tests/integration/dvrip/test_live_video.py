@@ -242,12 +242,16 @@ async def test_nothing_comes_before_the_first_key_frame_and_one_is_asked_for(
 
 @pytest.mark.parametrize("answer", [102, 103, None])
 async def test_a_device_that_forces_no_key_frame_sends_its_next_one(
-    scripted, camera, client, frames, deadline, answer
+    scripted, camera, make_client, frames, deadline, answer
 ):
+    scripted.login_body["AliveInterval"] = 1
     scripted.on[1562] = lambda message: message.reply({"Ret": answer}) if answer else None
     camera.media = [frames.delta]
+    client = make_client(request=0.3)
+    await client.connect()
     live = await client.open_live(0)
     await scripted.hears(1562)
+    await scripted.hears(1006)  # by now an answer to any other request would be overdue
     camera.claims[0, "Main"].media(frames.key, frames.delta)
     assert await take(live, 2, deadline) == [frames.key, frames.delta]
     assert client.is_online
