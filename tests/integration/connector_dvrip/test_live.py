@@ -7,6 +7,7 @@ from itertools import pairwise
 import av
 import pytest
 
+from cambus.dvrip.device_media import Kind as DeviceKind
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Kind
 from cambus.schemas.commands import live, snapshot, talk
@@ -158,6 +159,25 @@ async def test_a_stream_that_breaks_off_comes_back_as_a_discontinuity(bench, sim
     )
     again = next(frame for frame in pictures(frames)[1:] if frame.discontinuity)
     assert again.keyframe
+
+
+@pytest.mark.parametrize("fault", ["wrong_flag", "huge_length"])
+async def test_a_stream_whose_framing_is_lost_is_opened_again_and_the_session_goes_on(
+    bench, simulator, device, fault
+):
+    presence = await bench.online(device, simulator)
+    watched = await bench.view(device, ttl_s=300)
+    await watched.until(lambda frames: len(pictures(frames)) >= 3)
+    (before,) = simulator.streams
+    assert simulator.inject(fault, DeviceKind.LIVE) == 1
+    frames = await watched.until(lambda frames: sum(frame.discontinuity for frame in pictures(frames)) >= 2)
+    again = next(frame for frame in pictures(frames)[1:] if frame.discontinuity)
+    assert again.keyframe
+    (after,) = simulator.streams
+    assert after is not before
+    assert (await bench.shown(device)).since == presence.since
+    metrics = bench.connectors["replica-1"].service.runtime.metrics.render().decode()
+    assert "REOPENED" in metrics
 
 
 async def test_a_stream_that_falls_silent_is_opened_again(bench, simulator, device):
