@@ -242,19 +242,30 @@ async def test_nothing_comes_before_the_first_key_frame_and_one_is_asked_for(
 
 @pytest.mark.parametrize("answer", [102, 103, None])
 async def test_a_device_that_forces_no_key_frame_sends_its_next_one(
-    scripted, camera, make_client, frames, deadline, answer
+    scripted, camera, client, frames, deadline, answer
 ):
-    scripted.login_body["AliveInterval"] = 1
     scripted.on[1562] = lambda message: message.reply({"Ret": answer}) if answer else None
     camera.media = [frames.delta]
-    client = make_client(request=0.3)
-    await client.connect()
     live = await client.open_live(0)
     await scripted.hears(1562)
-    await scripted.hears(1006)  # by now an answer to any other request would be overdue
     camera.claims[0, "Main"].media(frames.key, frames.delta)
     assert await take(live, 2, deadline) == [frames.key, frames.delta]
     assert client.is_online
+
+
+async def test_silence_to_the_request_for_a_key_frame_does_not_end_the_session(
+    scripted, camera, make_client, frames
+):
+    scripted.login_body["AliveInterval"] = 4  # a keepalive after 3 s
+    scripted.on[1562] = lambda message: None
+    camera.media = [frames.delta]
+    client = make_client(request=2.5)
+    await client.connect()
+    await client.open_live(0)
+    await scripted.hears(1562)
+    await scripted.hears(1006)  # by now the answer to any other request would be overdue
+    assert client.is_online
+    assert (await client.request(1020, {})).code == 100
 
 
 async def test_a_stream_that_begins_with_a_key_frame_is_left_alone(scripted, camera, client, deadline):
