@@ -177,7 +177,7 @@ async def test_a_stream_whose_framing_is_lost_is_opened_again_and_the_session_go
     assert after is not before
     assert (await bench.shown(device)).since == presence.since
     metrics = bench.connectors["replica-1"].service.runtime.metrics.render().decode()
-    assert "REOPENED" in metrics
+    assert 'cambus_media_stream_restarts_total{protocol="dvrip"} 1.0' in metrics
 
 
 async def test_a_stream_that_falls_silent_is_opened_again(bench, simulator, device):
