@@ -159,6 +159,8 @@ async def test_log_entries_are_no_alarms(bench, simulator, device, heard, centre
     await eventually(lambda: known(centre, serial))
     await push(centre.port, message(serial, Type="Log", event="Reboot"), message(serial, event="LossDetect"))
     assert (await heard.until("alarm.raised")).type == "video-loss"
+    metrics = bench.connectors["replica-1"].service.runtime.metrics.render().decode()
+    assert 'cambus_dvrip_alarm_centre_total{outcome="log"} 1.0' in metrics
 
 
 async def test_garbage_on_the_port_harms_nobody(bench, simulator, device, heard, centre, eventually):
