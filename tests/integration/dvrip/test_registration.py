@@ -437,8 +437,8 @@ async def test_the_loss_of_the_main_connection_closes_its_data_connections(platf
 
 
 async def test_three_unanswered_keepalives_close_it_and_its_data_connections(platform, frames, monkeypatch):
-    monkeypatch.setattr(session, "REGISTERED_KEEPALIVE_S", 0.05)
-    await platform.start(timeouts=Timeouts(keepalive=0.05))
+    monkeypatch.setattr(session, "REGISTERED_KEEPALIVE_S", 0.7)
+    await platform.start(timeouts=Timeouts(keepalive=0.4))
     dialler, device = await platform.device()
     opening = asyncio.create_task(device.open_live(2))
     data = await start_live(platform, dialler, frames)
