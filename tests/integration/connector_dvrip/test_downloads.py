@@ -77,7 +77,7 @@ async def desk(bench, recorder, device):
 @pytest.mark.parametrize("ending", ["end_flag", "zero_length", "message_1423", "flag_on_last", "silence"])
 async def test_a_recording_is_fetched_to_the_byte(bench, recorder, device, ending):
     recorder.quirks.end_of_file = ending
-    await bench.online(device, recorder, options={"media_timeout_s": 2.0} if ending == "silence" else {})
+    await bench.online(device, recorder, options={"media_timeout_s": 2.0 if ending == "silence" else 300.0})
     desk = Desk(bench, recorder, device)
     wanted = desk.recordings()[2]
     reply = await desk.begin(recording=wanted.file_name)
