@@ -131,10 +131,14 @@ async def test_impostors_are_reported_and_retried_while_others_are_served(suite,
             await stack.enter_async_context(impostor)
             await suite.add(name, impostor.port)
 
+        def was_tried(impostor: Impostor, reason: str) -> bool:
+            """Three times, or once in two ways: what perhaps encrypts is left alone for long."""
+            return len(impostor.connected_at) >= (2 if reason == "unsupported" else 3)
+
         async def serves() -> int:
-            """Commands to the good device, one after the other, until every impostor was tried three times."""
+            """Commands to the good device, one after the other, until every impostor was tried."""
             answered = 0
-            while any(len(each.connected_at) < 3 for each, _ in impostors.values()):
+            while not all(was_tried(*each) for each in impostors.values()):
                 assert (await info(suite, GOOD, timeout_s=10.0)).serial == good.device.identity.serial
                 answered += 1
             return answered
@@ -146,8 +150,7 @@ async def test_impostors_are_reported_and_retried_while_others_are_served(suite,
             )
             assert not presence.online
             assert presence.last_error.reason == reason, presence
-            connections = 2 if reason == "unsupported" else 1  # a device that encrypts is tried in two ways
-            attempts = impostor.connected_at[::connections]
+            attempts = impostor.connected_at[:: 2 if reason == "unsupported" else 1]
             assert all(after - before > 0.05 for before, after in itertools.pairwise(attempts))
             assert suite.events.of(device_events.ONLINE, name) == []
         await until(lambda: all(len(each.writers) <= 1 for each, _ in impostors.values()))

@@ -205,7 +205,7 @@ def value(data: bytes) -> object:
             values.parse_time(item) is None,
             values.parse_flag(item),
         ]
-        for read in (values.Mask.parse, values.TimeSection.parse, values.parse_schedule):
+        for read in (values.Mask.parse, values.TimeSection.parse):
             with contextlib.suppress(MalformedPayload):
                 shapes.append(type(read(item)))
         with contextlib.suppress(MalformedPayload):

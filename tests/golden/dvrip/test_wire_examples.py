@@ -81,6 +81,19 @@ def test_packet_headers_parse_and_serialize_to_the_documented_bytes(name):
     assert HEADER.build(header._asdict()) == data
 
 
+MEDIA = {1412, 1422, 1426, 1432, 1433, 1522, 1561, 1580, 1581, 1582, 1583, 2264}
+UNSETTLED = {1540, 1543, 1545, 1601}  # part 2 of 3 where there are parts, else the last one
+
+
+def test_bytes_12_and_13_are_read_by_the_id_alone_whichever_it_is():
+    for message_id in range(0x10000):
+        header = Header(0xFF, 1, 0, 0, 0x57, 1, 3, 1, message_id, 0)
+        read = (header.is_media, header.channel, header.end, header.is_fragment)
+        assert read == ((True, 3, True, False) if message_id in MEDIA else (False, 0, False, True))
+        one = header._replace(total_or_channel=1)
+        assert (one.end, one.is_fragment) == (message_id in MEDIA | UNSETTLED, False)
+
+
 def test_bytes_12_and_13_are_channel_and_end_flag_on_media_ids_only():
     audio = HEADERS["extra-stream audio, channel 2"][1]
     end = HEADERS["end of playback"][1]

@@ -5,7 +5,10 @@ import asyncio
 import pytest
 
 from cambus.bus.kv import KeyValue
+from cambus.connector.backoff import BackoffPolicy
+from cambus.connector.dialled import DialledUnit
 from cambus.connector.errors import EndReason
+from cambus.connector.settings import ConnectorSettings
 from cambus.schemas.assets import KV_DEVICES
 from cambus.schemas.commands import ptz
 from cambus.schemas.errors import Offline
@@ -90,6 +93,37 @@ async def test_a_lost_session_is_replaced_and_says_why_it_ended(bench, device):
     world.reachable = True
     await bench.shown(device)
     assert world.most_sessions == 1
+
+
+@pytest.mark.parametrize(("steady_s", "longest_s"), [(0.0, 0.1), (60.0, 60.0)])
+async def test_the_pauses_begin_anew_after_long_enough_online_and_no_sooner(
+    bench, device, monkeypatch, eventually, steady_s, longest_s
+):
+    policy = BackoffPolicy(first_s=0.05, steady_s=steady_s)
+    monkeypatch.setattr(ConnectorSettings, "backoff", policy)
+    pauses, delay = [], DialledUnit._delay
+    monkeypatch.setattr(DialledUnit, "_delay", lambda *told: pauses.append(delay(*told)) or pauses[-1])
+    bench.world[device].reachable = False
+    await bench.connector()
+    world = await bench.add(device)
+    await eventually(lambda: pauses and pauses[-1] > 0.3)
+    world.reachable = True
+    await bench.shown(device)
+    before = len(pauses)
+    world.drop()
+    await eventually(lambda: len(pauses) > before)
+    assert (pauses[before] > 0.3) is (steady_s > 0)
+    assert pauses[before] < longest_s
+
+
+async def test_a_device_that_can_not_be_spoken_with_is_left_alone_as_one_that_refuses(bench, device):
+    await bench.connector()
+    world = await bench.add(device)
+    await bench.shown(device)
+    world.drop(EndReason.UNSUPPORTED)
+    presence = await bench.shown(device, lambda p: not p.online and p.retry_at is not None)
+    assert presence.state is DeviceState.UNSUPPORTED
+    assert (presence.retry_at - presence.last_error.at).total_seconds() >= 59.9
 
 
 async def test_a_wrong_password_is_shown_and_not_tried_again(bench, device):

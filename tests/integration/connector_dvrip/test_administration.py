@@ -146,6 +146,16 @@ async def test_settings_out_of_range_are_refused_by_name_unless_they_are_meant(c
     assert written.value["Level"] == 9
 
 
+@pytest.mark.parametrize("fragment_bytes", [0, 4096])
+async def test_a_root_of_64_channels_comes_whole_over_the_bus(bench, device, fragment_bytes):
+    async with DvripSimulator(user=USER, password=PASSWORD, channels=64, seed=1) as simulator:
+        await bench.online(device, simulator)
+        simulator.quirks.fragment_bytes = fragment_bytes
+        reply = await bench.client.call(config.GET, config.ConfigGetRequest(name="Detect"), device=device)
+    assert len(json.dumps(reply.value)) > 200_000
+    assert reply.value == simulator.device.config.get("Detect")
+
+
 # --- imports ------------------------------------------------------------------------------------------------
 
 

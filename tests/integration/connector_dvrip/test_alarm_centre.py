@@ -122,6 +122,25 @@ async def test_a_device_is_found_by_its_address_if_only_one_has_it(bench, device
         await heard.until("alarm.raised")
 
 
+async def test_behind_one_address_the_serial_number_tells_them_apart(
+    bench, simulator, device, unique, centre, eventually
+):
+    other = f"other-{unique}"
+    async with DvripSimulator(user=USER, password=PASSWORD, channels=1, index=1) as second:
+        for name, recorder in ((device, simulator), (other, second)):
+            await bench.online(name, recorder, options={"alarms": False})
+            await eventually(lambda at=recorder: known(centre, at.device.identity.serial))
+        strangers = await bench.heard("unassigned")
+        heard = {name: await bench.heard(name) for name in (device, other)}
+        nobody = f"nobody-{unique}"
+        await push(centre.port, message(nobody, event="BlindDetect"))  # their address is two devices
+        await push(centre.port, message(second.device.identity.serial))
+        await push(centre.port, message(simulator.device.identity.serial, event="LossDetect"))
+        assert (await heard[other].until("alarm.raised")).type == "motion"
+        assert (await heard[device].until("alarm.raised")).type == "video-loss"
+        await strangers.until("exception.reported", lambda event: event.detail["serial"] == nobody)
+
+
 async def test_messages_of_strangers_are_reported_once(bench, centre, eventually):
     heard = await bench.heard("unassigned")
     await push(centre.port, *[message(f"stranger-{bench.bus.name}") for _ in range(20)])
@@ -140,6 +159,8 @@ async def test_log_entries_are_no_alarms(bench, simulator, device, heard, centre
     await eventually(lambda: known(centre, serial))
     await push(centre.port, message(serial, Type="Log", event="Reboot"), message(serial, event="LossDetect"))
     assert (await heard.until("alarm.raised")).type == "video-loss"
+    metrics = bench.connectors["replica-1"].service.runtime.metrics.render().decode()
+    assert 'cambus_dvrip_alarm_centre_total{outcome="log"} 1.0' in metrics
 
 
 async def test_garbage_on_the_port_harms_nobody(bench, simulator, device, heard, centre, eventually):

@@ -1,14 +1,17 @@
 """Commands of the bus whose effect is at the device: disks, accounts, groups, the log, a camera's extras."""
 
 import io
+import json
 import zipfile
 
 import pytest
 
 from cambus.bus.objects import ObjectStore
 from cambus.dvrip.password import hash_password
+from cambus.schemas.assets import OBJECTS_FILES
 from cambus.schemas.catalog import DEVICE_COMMANDS
 from cambus.schemas.errors import BadRequest, Conflict, DeviceRefused, NotFound, Unsupported
+from cambus.simulators.dvrip import answers_system
 
 MIB = 1 << 20
 
@@ -116,12 +119,36 @@ async def test_what_accounts_and_groups_can_not_is_told_apart(call):
 # --- the log as a file --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("style", ["packet", "end_flag"])
-async def test_the_log_is_stored_as_the_device_packs_it(bench, call, simulator, style):
+@pytest.mark.parametrize("style", ["packet", "end_flag", "fragments"])
+@pytest.mark.parametrize("what", ["device.logs.export", "device.config.export"])
+async def test_the_log_and_the_settings_are_stored_as_the_device_packs_them(
+    bench, call, simulator, monkeypatch, what, style
+):
+    monkeypatch.setattr(answers_system, "_ZIP_PACKET", 256)
+    for number in range(200):
+        simulator.device.note("EventStart", f"MotionDetect,{number * 7919:x}")
     simulator.quirks.export = style
-    stored = await call("device.logs.export")
+    stored = await call(what)
+    assert stored.bytes > 2 * 256  # it took several packets
     archive = await ObjectStore(bench.bus, stored.bucket).get_bytes(stored.object, 8 << 20)
-    assert zipfile.ZipFile(io.BytesIO(archive)).testzip() is None
+    with zipfile.ZipFile(io.BytesIO(archive)) as packed:
+        assert packed.testzip() is None
+        (name,) = packed.namelist()
+        content = packed.read(name).decode()
+    if what == "device.logs.export":
+        assert f"MotionDetect,{199 * 7919:x}" in content
+    else:
+        assert json.loads(content)["config"] == simulator.device.config.export()
+
+
+@pytest.mark.parametrize("what", ["device.logs.export", "device.config.export"])
+async def test_an_export_that_is_refused_is_an_error_and_stores_nothing(bench, call, simulator, what):
+    simulator.quirks.export = "json_error"
+    before = {stored.name for stored in await ObjectStore(bench.bus, OBJECTS_FILES).list()}
+    with pytest.raises(DeviceRefused) as refused:
+        await call(what)
+    assert refused.value.device_code == "101"
+    assert {stored.name for stored in await ObjectStore(bench.bus, OBJECTS_FILES).list()} == before
 
 
 # --- extras of a camera -------------------------------------------------------------------------------------

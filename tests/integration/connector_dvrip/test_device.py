@@ -96,6 +96,8 @@ async def test_a_clock_that_is_wrong_is_reported_once_and_shown(bench, simulator
     await bench.online(device, simulator)
     drift = await heard.until("exception.reported", lambda event: event.code == "clock-drift")
     assert -96 < drift.detail["drift_s"] < -90
+    for _ in range(3):
+        await bench.session(device)._watch.look_at_clock()  # still wrong, which is no news
     await bench.client.call(device_commands.TIME_GET, Empty(), device=device)
     presence = await bench.shown(device, lambda p: p.drift_s is not None)
     assert -96 < presence.drift_s < -90
@@ -172,6 +174,28 @@ async def test_writing_one_field_keeps_the_others(call, simulator):
     assert written.value == {**before, "Level": level}
 
 
+async def test_events_are_switched_to_us_or_the_alarm_centre_and_keep_what_else_they_do(
+    bench, call, simulator, device
+):
+    simulator.quirks.config_merge = False  # what is not written is gone
+    name = "Detect.MotionDetect"
+    before = (await call(config.GET, config.ConfigGetRequest(name=name, channel=0))).value
+    assert len(before["EventHandler"]) > 20
+    ways = {"MsgtoNetEnable": False, "MessageEnable": True}
+    assert {key: before["EventHandler"][key] for key in ways} != ways
+    await call(config.SET, config.ConfigSetRequest(name=name, channel=0, value={"EventHandler": ways}))
+    expected = {**before, "EventHandler": {**before["EventHandler"], **ways}}
+    assert simulator.device.config.get(name)[0] == expected
+    heard = await bench.heard(device)
+    simulator.raise_alarm("motion", 0)
+    simulator.raise_alarm("motion", 1)
+    assert (await heard.until("alarm.raised")).channel == 1  # of channel 0 we are told no more
+    back = {"MsgtoNetEnable": True}
+    await call(config.SET, config.ConfigSetRequest(name=name, channel=0, value={"EventHandler": back}))
+    simulator.raise_alarm("motion", 0)
+    assert (await heard.until("alarm.raised")).channel == 0
+
+
 @pytest.mark.parametrize(("code", "restart"), [(100, False), (150, True), (602, True), (603, True)])
 async def test_a_needed_restart_is_told(call, simulator, code, restart):
     simulator.quirks.config_set_code = code
@@ -192,11 +216,13 @@ async def test_a_setting_that_is_only_in_its_root_is_found(call, simulator):
     assert len(reply.value) == 2
 
 
-async def test_titles_are_read_written_and_shown(bench, call, device):
+async def test_titles_are_read_written_and_shown(bench, call, simulator, device):
+    before = (await call(config.GET, config.ConfigGetRequest(name="ChannelTitle"))).value
+    assert before == simulator.device.titles()
     written = await call(
         config.SET, config.ConfigSetRequest(name="ChannelTitle", channel=1, value="North gate")
     )
-    assert written.value[1] == "North gate"
+    assert written.value == [before[0], "North gate"] == simulator.device.titles()
     presence = await bench.shown(device, lambda p: p.channels[1].name == "North gate")
     assert presence.online
 
@@ -208,7 +234,9 @@ async def test_secrets_in_settings_are_blanked_and_not_written_back(call):
     assert written.value["MailServer"]["Password"] == "***"
 
 
-async def test_encoder_settings_change_only_where_asked(call):
+@pytest.mark.parametrize("merges", [True, False])
+async def test_encoder_settings_change_only_where_asked(call, simulator, merges):
+    simulator.quirks.config_merge = merges
     before = (await call(video.GET, video.VideoGetRequest())).encoders
     assert {(each.channel, each.stream) for each in before} == {
         (0, "main"),

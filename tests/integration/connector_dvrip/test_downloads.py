@@ -11,10 +11,12 @@ import pytest
 from cambus.bus.transfer_reader import TransferReader
 from cambus.connector_dvrip import downloads
 from cambus.connector_dvrip.throttle import Throttle
+from cambus.media.frame import Kind
 from cambus.schemas.commands import recording
 from cambus.schemas.errors import Conflict, NotFound, Offline, Unsupported
 from cambus.schemas.transfer import TransferOutcome, TransferResume
 from cambus.simulators.dvrip import ArchivePlan, DvripSimulator
+from cambus.simulators.dvrip.archive import Archive, Recording
 from cambus.simulators.dvrip.sources import PlaybackSource
 
 USER, PASSWORD = "admin", "c4nary-passw0rd"
@@ -72,9 +74,11 @@ async def desk(bench, recorder, device):
     return Desk(bench, recorder, device)
 
 
-@pytest.mark.parametrize("ending", ["end_flag", "zero_length", "message_1423", "flag_on_last"])
-async def test_a_recording_is_fetched_to_the_byte(desk, recorder, ending):
+@pytest.mark.parametrize("ending", ["end_flag", "zero_length", "message_1423", "flag_on_last", "silence"])
+async def test_a_recording_is_fetched_to_the_byte(bench, recorder, device, ending):
     recorder.quirks.end_of_file = ending
+    await bench.online(device, recorder, options={"media_timeout_s": 2.0 if ending == "silence" else 300.0})
+    desk = Desk(bench, recorder, device)
     wanted = desk.recordings()[2]
     reply = await desk.begin(recording=wanted.file_name)
     content = desk.content(wanted)
@@ -93,6 +97,39 @@ async def test_the_second_channel_gives_its_own_recording(desk):
     wanted = desk.recordings(channel=1)[0]
     got, _ = await desk.fetch(channel=1, recording=wanted.file_name)
     assert got == desk.content(wanted)
+
+
+@pytest.fixture
+def opaque(monkeypatch):
+    """The disk names its recordings in a way that tells nothing."""
+    monkeypatch.setattr(
+        Recording, "file_name", property(lambda each: f"vol7:{each.channel}:{each.stream}:{each.serial:x}")
+    )
+
+    def find(archive, name, **options):
+        _, channel, stream, _ = name.split(":")
+        files = archive.files(int(channel), int(stream), **options)
+        return next((each for each in files if each.file_name == name), None)
+
+    monkeypatch.setattr(Archive, "find", find)
+
+
+async def test_a_recording_whose_name_tells_nothing_is_found_fetched_and_played(opaque, desk):
+    wanted = desk.recordings(channel=1)[3]
+    times = {"start": desk.utc(wanted.begin), "end": desk.utc(wanted.end)}
+    request = recording.RecordingFindRequest(channel=1, **times)
+    reply = await desk.bench.client.call(recording.FIND, request, device=desk.device)
+    found = {each.id: each for each in reply.recordings}[wanted.file_name]
+    assert (found.start, found.end) == (times["start"], times["end"])
+    got, end = await desk.fetch(channel=1, recording=found.id)
+    assert (got, end.outcome) == (desk.content(wanted), TransferOutcome.COMPLETE)
+    watched = await desk.bench.watch(f"cambus.v1.media.{desk.device}.1.*")
+    request = recording.RecordingPlayRequest(channel=1, recording=found.id, speed=16.0, ttl_s=60.0)
+    await desk.bench.client.call(recording.PLAY, request, device=desk.device)
+    frames = await watched.until(lambda frames: frames and frames[-1].end)
+    loop = desk.sim.loop_of(wanted)
+    pictures = [frame.payload for frame in frames if frame.kind is Kind.VIDEO]
+    assert pictures == [bytes(loop.unit(number * 50).data) for number in range(FILE_S // 2)]  # one a group
 
 
 async def test_a_span_is_walked_file_by_file_without_gap_or_overlap(desk):

@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from cambus.connector_dvrip.options import DvripOptions
+from cambus.dvrip.device_connection import Ending
+from cambus.dvrip.payload import decode_body
 from cambus.schemas.commands import ptz, snapshot, talk
 from cambus.schemas.errors import DeadlineExceeded, Offline, Unauthorized
 from cambus.simulators.dvrip import DvripSimulator
@@ -65,6 +67,7 @@ async def test_the_right_password_is_tried_at_once(bench, simulator, device):
         (205, "locked", "locked"),
         (206, "blacklisted", "credentials-rejected"),
         (207, "already-in-use", "credentials-rejected"),
+        (105, "not-logged-in", "credentials-rejected"),
         (202, "login-required", "credentials-rejected"),
     ],
 )
@@ -128,12 +131,42 @@ async def test_an_account_that_is_refused_when_the_session_is_renewed_waits_as_a
     assert simulator.role.counters["logins_refused"] == 1
 
 
-async def test_an_encrypting_device_says_that_we_do_not_speak_it(bench, simulator, device):
-    simulator.quirks.login_reply = "encrypted"
+def heard_by(simulator, monkeypatch):
+    """What a recorder is asked from now on: ids and actions, in order."""
+    asked = []
+    dispatch = simulator.role._dispatch
+
+    def noted(connection, packet):
+        body = decode_body(packet.payload) if packet.payload.startswith(b"{") else {}
+        actions = [
+            value["Action"] for value in body.values() if isinstance(value, dict) and "Action" in value
+        ]
+        asked.append((packet.header.message_id, *actions))
+        dispatch(connection, packet)
+
+    monkeypatch.setattr(simulator.role, "_dispatch", noted)
+    return asked
+
+
+@pytest.mark.parametrize("reply", ["encrypted", "cut"])
+async def test_an_encrypting_device_says_that_we_do_not_speak_it(
+    bench, simulator, device, monkeypatch, reply
+):
+    simulator.quirks.login_reply = reply
+    asked = heard_by(simulator, monkeypatch)
     await bench.connector()
     await bench.add(device, simulator)
     presence = await failing(bench, device)
     assert (presence.state, presence.last_error.reason) == ("unsupported", "unsupported")
+    assert (presence.retry_at - presence.last_error.at).total_seconds() > 59
+    assert [message_id for message_id, *_ in asked] == [1000, 1413, 1000]
+
+
+def waits_longer(presence):
+    """Whether a device is left alone several times as long as at first (50 ms)."""
+    if presence.online or presence.retry_at is None or presence.last_error is None:
+        return False
+    return (presence.retry_at - presence.last_error.at).total_seconds() > 0.3
 
 
 @pytest.mark.parametrize("how", ["close", "code"])
@@ -149,6 +182,7 @@ async def test_a_device_without_a_free_connection_is_reported_as_such(
     presence = await failing(bench, device)
     assert presence.last_error.reason == "connection-limit"
     assert (await heard.until("exception.reported")).code == "connection-limit"
+    await bench.shown(device, waits_longer)
     writer.close()
     await writer.wait_closed()
     await bench.shown(device)
@@ -248,6 +282,40 @@ async def test_lost_keepalives_end_the_session(bench, simulator, device, monkeyp
     simulator.quirks.silent_ids = {1006}
     presence = await failing(bench, device)
     assert presence.last_error.reason == "keepalive-lost"
+    simulator.quirks.silent_ids = set()
+    await bench.shown(device)
+
+
+@pytest.mark.parametrize("how", [Ending.CLOSE, Ending.RESET, Ending.HALF_CLOSE, "wrong_flag"], ids=str)
+async def test_a_session_that_ends_in_whatever_way_is_told_counted_and_replaced(
+    bench, simulator, device, how
+):
+    heard = await bench.heard(device)
+    await bench.online(device, simulator)
+    (before,) = simulator.sessions
+    if isinstance(how, Ending):
+        reason = "connection-lost"
+        for connection in list(simulator.role.connections):
+            simulator._server.call(lambda ended=connection: simulator.role.end(ended, how))
+    else:
+        reason = "protocol-error"
+        simulator.inject(how)
+    assert (await heard.until("device.offline")).reason == reason
+    await heard.until("device.online")
+    (after,) = simulator.sessions
+    assert after is not before
+    metrics = bench.connectors["replica-1"].service.runtime.metrics.render().decode()
+    assert f'cambus_connector_session_ends_total{{protocol="dvrip",reason="{reason}"}} 1.0' in metrics
+
+
+async def test_a_device_that_logs_us_out_again_and_again_is_left_alone_longer_each_time(
+    bench, simulator, device
+):
+    simulator.quirks.force_logout_after_s = 0.01
+    await bench.connector()
+    await bench.add(device, simulator)
+    presence = await bench.shown(device, waits_longer)
+    assert presence.last_error.reason == "forced-logout"
 
 
 async def test_a_forced_logout_is_followed_by_a_new_login(bench, simulator, device):
@@ -285,11 +353,15 @@ async def test_a_request_without_an_answer_costs_the_session_and_says_so(bench, 
     await bench.shown(device)
 
 
-async def test_an_orderly_stop_logs_out(bench, simulator, device):
+async def test_an_orderly_stop_logs_out(bench, simulator, device, monkeypatch):
     await bench.online(device, simulator)
-    await bench.view(device)
+    await bench.view(device, 0)
+    await bench.view(device, 1)
+    asked = heard_by(simulator, monkeypatch)
     await bench.connectors["replica-1"].stop()
-    await simulator.wait_for(lambda: not simulator.sessions and not simulator.streams)
+    await simulator.wait_for(lambda: not simulator.connection_count)
+    assert asked[-3:] == [(1410, "Stop"), (1410, "Stop"), (1002,)]
+    assert not simulator.streams
 
 
 async def test_no_password_nor_its_hash_is_anywhere(bench, simulator, device, caplog, tmp_path):

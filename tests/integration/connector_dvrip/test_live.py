@@ -1,14 +1,16 @@
 """Live pictures and sound: from a simulated recorder over the bus into an independent decoder."""
 
+import asyncio
 import time
 from itertools import pairwise
 
 import av
 import pytest
 
+from cambus.dvrip.device_media import Kind as DeviceKind
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Kind
-from cambus.schemas.commands import live
+from cambus.schemas.commands import live, snapshot, talk
 from cambus.schemas.errors import NotFound, Offline, Overloaded
 from cambus.schemas.subjects import media_subject
 
@@ -95,6 +97,16 @@ async def test_main_and_extra_streams_of_both_cameras_run_side_by_side(bench, si
         assert frames[0].codec is (Codec.H265 if (channel, stream) == (1, "main") else Codec.H264)
 
 
+async def test_cameras_on_one_connection_are_told_apart(bench, simulator, device):
+    await bench.online(device, simulator, options={"combine_mode": "CONNECT_ALL"})
+    views = [await bench.view(device, channel) for channel in (0, 1)]
+    for watched, codec in zip(views, (Codec.H264, Codec.H265), strict=True):
+        frames = pictures(await watched.until(lambda frames: len(pictures(frames)) >= 30))
+        assert {frame.codec for frame in frames} == {codec}
+        assert decoded(frames) == [(640, 480)] * len(frames)
+    assert simulator.connection_count == 2
+
+
 async def test_any_number_of_viewers_cost_the_device_one_stream(bench, simulator, device, eventually):
     await bench.online(device, simulator)
     for number in range(5):
@@ -149,6 +161,25 @@ async def test_a_stream_that_breaks_off_comes_back_as_a_discontinuity(bench, sim
     assert again.keyframe
 
 
+@pytest.mark.parametrize("fault", ["wrong_flag", "huge_length"])
+async def test_a_stream_whose_framing_is_lost_is_opened_again_and_the_session_goes_on(
+    bench, simulator, device, fault
+):
+    presence = await bench.online(device, simulator)
+    watched = await bench.view(device, ttl_s=300)
+    await watched.until(lambda frames: len(pictures(frames)) >= 3)
+    (before,) = simulator.streams
+    assert simulator.inject(fault, DeviceKind.LIVE) == 1
+    frames = await watched.until(lambda frames: sum(frame.discontinuity for frame in pictures(frames)) >= 2)
+    again = next(frame for frame in pictures(frames)[1:] if frame.discontinuity)
+    assert again.keyframe
+    (after,) = simulator.streams
+    assert after is not before
+    assert (await bench.shown(device)).since == presence.since
+    metrics = bench.connectors["replica-1"].service.runtime.metrics.render().decode()
+    assert 'cambus_media_stream_restarts_total{protocol="dvrip"} 1.0' in metrics
+
+
 async def test_a_stream_that_falls_silent_is_opened_again(bench, simulator, device):
     await bench.online(device, simulator, options={"media_timeout_s": 0.5})
     simulator.quirks.break_at_s, simulator.quirks.break_how = 0.4, "silent"
@@ -198,6 +229,48 @@ async def test_more_streams_than_connections_are_refused_typed(bench, simulator,
     with pytest.raises(Overloaded) as refused:
         await bench.view(device, 1, "main")
     assert refused.value.reason == "budget"
+
+
+async def test_whatever_is_wanted_at_once_the_device_has_no_connection_too_many(
+    bench, simulator, device, monkeypatch
+):
+    made, open_at_once = simulator.role.connection_made, []
+
+    def counted(host, now):
+        connection = made(host, now)
+        open_at_once.append(len(simulator.role.connections))
+        return connection
+
+    monkeypatch.setattr(simulator.role, "connection_made", counted)
+    await bench.online(device, simulator, options={"connections": 3, "snapshots": "device"})
+    take = snapshot.SnapshotTakeRequest(channel=0)
+
+    async def ask(*channels):
+        """Ask for more than there can be; what was refused."""
+        results = await asyncio.gather(
+            *(bench.view(device, channel, stream) for channel in channels for stream in ("main", "sub")),
+            *(bench.client.call(snapshot.TAKE, take, device=device) for _ in range(3)),
+            bench.client.call(talk.START, talk.TalkStartRequest(), device=device),
+            return_exceptions=True,
+        )
+        refused = [result for result in results if isinstance(result, BaseException)]
+        assert {type(error) for error in refused} == {Overloaded}
+        assert {error.reason for error in refused} == {"budget"}
+        return len(refused)
+
+    for stream in ("main", "sub"):
+        await bench.view(device, 0, stream)
+    assert await ask(1) == 6  # no more than was asked for
+    assert max(open_at_once) == 3
+    for number in range(3):
+        await bench.view(device, 0, "main", claimant=f"viewer-{number}")
+    for stream in ("main", "sub"):
+        for claimant in ("viewer", "viewer-0", "viewer-1", "viewer-2"):
+            stop = live.LiveStopRequest(channel=0, stream=stream, claimant=claimant)
+            await bench.client.call(live.STOP, stop, device=device)
+    await simulator.wait_for(lambda: simulator.connection_count == 1)
+    await ask(0, 1)
+    assert max(open_at_once) == 3
 
 
 async def test_a_device_at_its_limit_is_reported_as_such(bench, simulator, device):

@@ -66,11 +66,14 @@ async def test_what_a_device_does_wrong_is_counted(bench, simulator, device, eve
     watched = await bench.view(device, 1)
     await watched.until(lambda frames: sum(frame.keyframe for frame in frames) >= 3)
     simulator.inject("unknown_id")
+    impossible = {"AlarmInfo": {"Event": "VideoMotion", "StartTime": "2021-02-30 10:00:00"}}
+    simulator._server.call(lambda: simulator.role.push_to_guarded(1504, impossible))
     for series in (
         r'cambus_media_frames_dropped_total\{kind="video",protocol="dvrip",reason="service-block"\}',
         r'cambus_dvrip_media_faults_total\{fault="resyncs"\}',
         r"cambus_dvrip_keepalive_seconds_count",
         r'cambus_dvrip_session_faults_total\{fault="(unknown_messages|unexpected_replies)"\}',
+        r'cambus_dvrip_session_faults_total\{fault="impossible_time"\}',
     ):
         await eventually(lambda series=series: counted(series))
     simulator.quirks.silent_ids = {int(MessageId.PTZ)}

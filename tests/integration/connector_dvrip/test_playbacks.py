@@ -156,8 +156,16 @@ async def test_a_pause_holds_the_picture_and_resuming_misses_none(stage, monkeyp
 
 @pytest.mark.parametrize("locate", [True, False])
 async def test_seeking_goes_there_forwards_and_back_in_this_and_in_other_recordings(
-    bench, recorder, device, locate
+    bench, recorder, device, monkeypatch, locate
 ):
+    actions = []
+    control = recorder.role.media.control
+
+    def noted(kind, request):
+        actions.append(request.section(kind.body_name)["Action"])
+        control(kind, request)
+
+    monkeypatch.setattr(recorder.role.media, "control", noted)
     if not locate:
         recorder.quirks.absent_abilities.add("SystemFunction")
     await bench.online(device, recorder)
@@ -178,6 +186,10 @@ async def test_seeking_goes_there_forwards_and_back_in_this_and_in_other_recordi
         await stage.pictures(found + 5)
         assert stage.places[found : found + 5] == [*range(place, place + 5)]
     assert all(step > 0 for step in steps(stage.video))
+    assert ("Seek" in actions) is locate
+    if not locate:  # each is a stop and a start, unless a recording just ended by itself
+        assert set(actions) == {"Stop", "Start"}
+        assert actions.count("Start") >= 5
     with pytest.raises(NotFound) as beyond:
         await stage.tell(recording.SEEK, at=stage.at(3 * FILE_S + 1))
     assert beyond.value.reason == "beyond-the-end"

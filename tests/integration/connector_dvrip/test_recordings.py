@@ -37,16 +37,23 @@ async def every_page(call, **fields):
 
 
 @pytest.mark.parametrize(
-    "quirks", [{}, {"search_codes": "110_111"}, {"equal_begin": True}, {"list_keys": "seed"}]
+    ("count", "quirks"),
+    [
+        (200, {}),
+        (200, {"search_codes": "110_111"}),
+        (200, {"equal_begin": True}),
+        (200, {"list_keys": "seed"}),
+        (700, {"search_ceiling": 511}),
+    ],
 )
-async def test_every_recording_is_found_once_whatever_the_pages(call, simulator, quirks):
-    simulator.update_quirks({"recordings": 200, **quirks})
+async def test_every_recording_is_found_once_whatever_the_pages(call, simulator, count, quirks):
+    simulator.update_quirks({"recordings": count, **quirks})
     whole, _ = await every_page(call, limit=2000)
     paged, pages = await every_page(call, limit=30)
-    assert len(whole) == 200
-    assert len({each.id for each in whole}) == 200
-    assert [each.id for each in paged] == [each.id for each in whole]
-    assert pages == 7
+    known = [each.file_name for each in simulator.device.recordings(0, 0, "h264")]
+    assert [each.id for each in whole] == known
+    assert [each.id for each in paged] == known
+    assert (len(known), pages) == (count, -(-count // 30))
 
 
 @pytest.mark.parametrize("code", [119, 109])
@@ -60,11 +67,48 @@ async def test_nothing_found_is_an_empty_list(call, simulator, code):
 async def test_a_recording_says_when_and_how_much(call, simulator):
     simulator.quirks.recordings = 3
     found, _ = await every_page(call)
+    known = {each.file_name: each for each in simulator.device.recordings(0, 0, "h264")}
+    assert len(found) == len(known) == 3
     for each in found:
         assert each.channel == 0
         assert each.start < each.end <= datetime.now(UTC) + timedelta(minutes=5)
-        assert each.bytes > 0
+        kib = -(-simulator.device.recording_size(known[each.id]) // 1024)  # which is all the device tells
+        assert each.bytes == kib * 1024
         assert each.event != "other"
+
+
+async def test_pictures_are_found_apart_from_video(call, simulator):
+    pictures, _ = await every_page(call, kind="picture")
+    assert [each.id for each in pictures] == [
+        each.file_name for each in simulator.device.recordings(0, 0, "jpg")
+    ]
+    assert {each.kind for each in pictures} == {"picture"}
+    videos, _ = await every_page(call)
+    assert {each.kind for each in videos} == {"video"}
+    assert not {each.id for each in pictures} & {each.id for each in videos}
+
+
+async def test_what_was_recorded_for_a_cause_is_found_by_it(call, simulator, monkeypatch):
+    asked = []
+    find = simulator.device._handlers[1440]
+    monkeypatch.setitem(
+        simulator.device._handlers,
+        1440,
+        lambda request: (asked.append(request.body["OPFileQuery"]["Event"]), find(request))[1],
+    )
+    whole, _ = await every_page(call)
+    by_cause = {}
+    for cause in recording.RecordingCause:
+        asked.clear()
+        by_cause[cause], _ = await every_page(call, event=cause)
+        assert {each.event for each in by_cause[cause]} <= {cause}
+        assert (
+            asked[0] == {"continuous": "R", "motion": "M", "alarm": "AP", "manual": "HV", "other": "K"}[cause]
+        )
+    assert by_cause[recording.RecordingCause.MOTION]
+    assert by_cause[recording.RecordingCause.ALARM]
+    found = [each.id for some in by_cause.values() for each in some]
+    assert sorted(found) == sorted(each.id for each in whole)
 
 
 async def test_a_cursor_of_somebody_else_is_refused(call):

@@ -316,6 +316,16 @@ async def test_a_second_recorder_of_the_same_name_replaces_the_first(bench, simu
         assert second.device.identity.serial in told.text
 
 
+async def test_two_recorders_of_one_name_are_reported(bench, simulator, device):
+    """Each that is replaced dials again and replaces the other, for as long as both are there."""
+    await bench.registered(device, simulator)
+    heard = await bench.heard(device)
+    async with DvripSimulator(user=USER, password=PASSWORD, channels=1, index=1) as second:
+        bench.dial(second, identity=IDENTITY)
+        alert = await heard.until("exception.reported", lambda event: event.code != "serial-changed")
+        assert (alert.code, alert.severity) == ("registration-flapping", "major")
+
+
 async def test_the_same_recorder_that_dials_again_is_no_other(bench, simulator, device):
     before = await bench.registered(device, simulator)
     heard = await bench.heard(device)

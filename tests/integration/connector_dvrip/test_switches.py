@@ -1,12 +1,14 @@
 """What a record can say about a device that deviates, proven at the device."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from cambus.connector_dvrip.options import DvripOptions
 from cambus.dvrip.password import hash_password
-from cambus.schemas.commands import live, recording, serial, talk
+from cambus.media.frame import Codec
+from cambus.schemas.commands import live, ptz, recording, serial, snapshot, talk
 
 PASSWORD = "c4nary-passw0rd"
 
@@ -147,6 +149,22 @@ async def test_a_key_frame_is_asked_for_as_the_record_says_or_never(
     assert bool(bodies(asked, 1562)) is (wanted is not None)
 
 
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_key_frame_is_asked_for_when_a_second_viewer_joins(bench, simulator, device, asked, known):
+    simulator.quirks.silent_ids = set() if known else {1562}
+    await bench.online(device, simulator)
+    watched = await bench.view(device, claimant="first")
+    await watched.until(lambda frames: len(frames) > 3)
+    before = len(bodies(asked, 1562))
+    joined = await bench.view(device, claimant="second")
+    await joined.until(lambda frames: any(frame.keyframe for frame in frames))
+    await simulator.wait_for(lambda: len(bodies(asked, 1562)) == before + 1)
+    await bench.view(device, claimant="second")  # whoever claims again has not begun again
+    count = len(joined.frames)
+    await joined.until(lambda frames: len(frames) > count + 3)
+    assert len(bodies(asked, 1562)) == before + 1
+
+
 @pytest.mark.parametrize("inside", [False, True])
 async def test_the_format_of_a_talk_stands_where_the_device_looks_for_it(
     bench, simulator, device, asked, inside
@@ -169,6 +187,43 @@ async def test_a_setting_is_counted_from_nought_however_channels_are(bench, simu
     await bench.client.call(recording.MANUAL, request, device=device)
     modes = [entry["RecordMode"] for entry in simulator.device.config.find("Record")]
     assert modes == ["ConfigRecord", "ManualRecord"]
+
+
+@pytest.mark.parametrize("base", [0, 1])
+async def test_a_device_that_counts_from_one_shows_turns_and_finds_the_same_camera(
+    bench, simulator, device, monkeypatch, base
+):
+    """The second camera of ours is number 1 or 2 of theirs; the recorder is made to count as its record says."""
+    channels, handle = {}, simulator.role._handle
+
+    def translated(request):
+        for section in request.body.values() if request.payload[:1] == b"{" else ():
+            for place in (section, section.get("Parameter")) if isinstance(section, dict) else ():
+                if isinstance(place, dict) and "Channel" in place:
+                    channels.setdefault(int(request.message_id), set()).add(place["Channel"])
+                    place["Channel"] -= base
+        handle(request)
+
+    monkeypatch.setattr(simulator.role, "_handle", translated)
+    await bench.online(device, simulator, options={"channel_base": base})
+    watched = await bench.view(device, 1)
+    await watched.until(lambda frames: any(frame.codec is Codec.H265 for frame in frames))
+    turn = ptz.PtzMoveRequest(channel=1, pan=0.5)
+    await bench.client.call(ptz.MOVE, turn, device=device)
+    assert simulator.head(1).moving
+    assert not simulator.head(0).moving
+    take = snapshot.SnapshotTakeRequest(channel=1)
+    await bench.client.call(snapshot.TAKE, take, device=device)
+    now = datetime.now(UTC)
+    span = {"channel": 1, "start": now - timedelta(days=9000), "end": now + timedelta(days=1)}
+    request = recording.RecordingFindRequest(**span)
+    found = (await bench.client.call(recording.FIND, request, device=device)).recordings
+    assert [each.id for each in found] == [
+        each.file_name for each in simulator.device.recordings(1, 0, "h264")
+    ]
+    assert {each.channel for each in found} == {1}
+    assert set().union(*channels.values()) == {1 + base}
+    assert channels.keys() >= {1410, 1413, 1400, 1560, 1440}
 
 
 # --- devices that dial in ------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from cambus.media.frame import Codec, Flag, Frame, Kind, encode_frame
 from cambus.media.g711 import decode_ulaw, encode_alaw
 from cambus.schemas.commands import talk
 from cambus.schemas.errors import Conflict, NotFound, Unsupported
+from cambus.simulators.dvrip import answers_info
+from cambus.simulators.dvrip.abilities import abilities
 from cambus.simulators.tone import channel_tone
 
 PIECE = 320
@@ -70,6 +72,21 @@ def heard(simulator):
 async def silent(simulator):
     """The device knows of no talk any more."""
     await simulator.wait_for(lambda: simulator.role.media.talker is None, 30, "the talk is over")
+
+
+async def test_a_device_that_says_nobody_can_talk_through_it_is_not_asked_to(
+    bench, simulator, device, monkeypatch
+):
+    def mute(channels):
+        table = abilities(channels)
+        table["SystemFunction"]["OtherFunction"]["NotSupportTalk"] = True
+        return table
+
+    monkeypatch.setattr(answers_info, "abilities", mute)
+    await bench.online(device, simulator)
+    with pytest.raises(Unsupported, match="nobody can talk"):
+        await bench.client.call(talk.START, talk.TalkStartRequest(), device=device)
+    assert simulator.connection_count == 1
 
 
 async def test_every_word_arrives_bit_for_bit_in_packets_of_40_ms(begin, simulator):
@@ -153,13 +170,22 @@ async def test_a_device_that_others_talk_through_is_busy(begin, simulator):
     await (await begin()).stop()
 
 
-async def test_who_vanishes_gives_it_back(bench, begin, simulator, device):
+async def test_who_vanishes_gives_it_back(bench, begin, simulator, device, monkeypatch):
+    actions = []
+    control = simulator.role.media.control
+
+    def noted(kind, request):
+        actions.append((int(request.message_id), request.section(kind.body_name)["Action"]))
+        control(kind, request)
+
+    monkeypatch.setattr(simulator.role.media, "control", noted)
     bench.session(device).talks.idle_s = 1.0
     talker = await begin()
     assert talker.reply.idle_s == 1.0
     await talker.say(*spoken(WORDS[: PIECE * 3]))
     await silent(simulator)
     assert heard(simulator) == WORDS[: PIECE * 3]
+    assert actions == [(1430, "Start"), (1430, "Stop")]
     await talker.stop()  # of what is over
     await (await begin()).stop()
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import io
+import itertools
 import json
 import zipfile
 from dataclasses import replace
@@ -81,14 +82,21 @@ async def test_an_upgrade_goes_through_all_its_states_to_success(heard, order, s
     image = package()
     reply = await order(image)
     assert (reply.state, reply.joined) == ("preparing", False)
-    states = []
+    told = []
     while True:
         name, event = await heard.next()
         if name == "upgrade.progressed":
-            states += [event.state] if states[-1:] != [event.state] else []
+            told.append(event)
         if name == "upgrade.finished":
             break
+    states = [state for state, _ in itertools.groupby(each.state for each in told)]
     assert states == ["preparing", "transferring", "flashing", "rebooting", "verifying"]
+    sent = [each for each in told if each.state == "transferring"]
+    assert [each.sent_bytes for each in sent] == [0, *range(16384, len(image), 16384)]
+    assert [each.percent for each in sent] == [pytest.approx(100 * e.sent_bytes / len(image)) for e in sent]
+    written = [each.percent for each in told if each.state == "flashing"]
+    assert written == sorted(set(written))
+    assert (len(written) > 2, written[-1]) == (True, 100.0)
     assert (event.state, event.version_before, event.version_after) == (
         "succeeded",
         before,
@@ -108,6 +116,8 @@ async def test_an_upgrade_goes_through_all_its_states_to_success(heard, order, s
         ({"upgrade_reboot_packet": 2}, "failed", "connection-lost", False),
         ({"upgrade_silent_packet": 2}, "failed", "no-answer", False),
         ({"upgrade_result": 514}, "failed", "device-failed", True),
+        ({"upgrade_result": 513}, "failed", "data-error", True),
+        ({"upgrade_result": 512}, "failed", "not-started", True),
         ({"upgrade_version": "old"}, "unchanged", "same-version", True),
         ({"upgrade_reboot_at": 90}, "succeeded", "", True),
         ({"upgrade_reboot_at": 50, "upgrade_version": "old"}, "unchanged", "same-version", True),
@@ -123,7 +133,13 @@ async def test_each_way_an_upgrade_can_go_has_its_end(
     await order()
     finished = await heard.until("upgrade.finished")
     assert (finished.state, finished.reason, finished.image_sent) == (state, reason, sent)
-    codes = {"already-upgrading": "511", "not-allowed": "107", "data-error": "513", "device-failed": "514"}
+    codes = {
+        "already-upgrading": "511",
+        "not-allowed": "107",
+        "not-started": "512",
+        "data-error": "513",
+        "device-failed": "514",
+    }
     assert finished.device_code == codes.get(reason)
     assert simulator.device.upgrade.starts <= 1
     assert len(simulator.images) == sent
@@ -256,6 +272,19 @@ async def test_an_upgrade_is_cancelled_before_its_last_byte(bench, heard, order,
     finished = await heard.until("upgrade.finished")
     assert (finished.state, finished.image_sent) == ("cancelled", False)
     assert simulator.images == []
+
+
+async def test_after_its_last_byte_an_upgrade_is_not_cancelled(
+    bench, heard, order, simulator, device, unique
+):
+    request = upgrade.UpgradeCancelRequest(job=f"job-{unique}")
+    await order()
+    await heard.until("upgrade.progressed", lambda event: event.state == "rebooting")
+    with pytest.raises(Conflict) as refused:
+        await bench.client.call(upgrade.CANCEL, request, device=device)
+    assert (refused.value.reason, refused.value.retryable) == ("too-late", False)
+    assert (await heard.until("upgrade.finished")).state == "succeeded"
+    assert len(simulator.images) == 1
 
 
 async def test_nothing_to_cancel_says_so(bench, heard, device):

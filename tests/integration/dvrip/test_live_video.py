@@ -253,6 +253,21 @@ async def test_a_device_that_forces_no_key_frame_sends_its_next_one(
     assert client.is_online
 
 
+async def test_silence_to_the_request_for_a_key_frame_does_not_end_the_session(
+    scripted, camera, make_client, frames
+):
+    scripted.login_body["AliveInterval"] = 4  # a keepalive after 3 s
+    scripted.on[1562] = lambda message: None
+    camera.media = [frames.delta]
+    client = make_client(request=2.5)
+    await client.connect()
+    await client.open_live(0)
+    await scripted.hears(1562)
+    await scripted.hears(1006)  # by now the answer to any other request would be overdue
+    assert client.is_online
+    assert (await client.request(1020, {})).code == 100
+
+
 async def test_a_stream_that_begins_with_a_key_frame_is_left_alone(scripted, camera, client, deadline):
     live = await client.open_live(0)
     await take(live, 3, deadline)

@@ -213,10 +213,33 @@ async def test_a_movement_starts_with_65535_and_stops_with_minus_one(scripted, c
     assert scripted.messages(1400)[0].body["Name"] == "OPPTZControl"
 
 
+MOVEMENTS = {
+    Move.UP: "DirectionUp",
+    Move.DOWN: "DirectionDown",
+    Move.LEFT: "DirectionLeft",
+    Move.RIGHT: "DirectionRight",
+    Move.LEFT_UP: "DirectionLeftUp",
+    Move.LEFT_DOWN: "DirectionLeftDown",
+    Move.RIGHT_UP: "DirectionRightUp",
+    Move.RIGHT_DOWN: "DirectionRightDown",
+    Move.ZOOM_IN: "ZoomTile",
+    Move.ZOOM_OUT: "ZoomWide",
+    Move.FOCUS_NEAR: "FocusNear",
+    Move.FOCUS_FAR: "FocusFar",
+    Move.IRIS_CLOSE: "IrisSmall",
+    Move.IRIS_OPEN: "IrisLarge",
+}
+
+
 @pytest.mark.parametrize("move", list(Move))
-async def test_every_movement_is_sent_by_its_wire_name(scripted, client, move):
+async def test_every_movement_starts_and_stops_by_its_wire_name(scripted, client, move):
     await client.ptz.start(0, move)
-    assert (await scripted.hears(1400)).body["OPPTZControl"]["Command"] == move.value
+    await client.ptz.stop(0, move)
+    bodies = [message.body["OPPTZControl"] for message in scripted.messages(1400)]
+    assert [(body["Command"], body["Parameter"]["Preset"]) for body in bodies] == [
+        (MOVEMENTS[move], 65535),
+        (MOVEMENTS[move], -1),
+    ]
 
 
 async def test_presets_and_tours_have_all_their_verbs(scripted, client):
@@ -347,6 +370,13 @@ async def test_pages_of_64_give_every_recording_once(scripted, client, count, ke
     assert [record.name for record in found] == [record["FileName"] for record in device.records]
 
 
+async def test_a_record_that_is_twice_on_a_page_is_found_once(scripted, client):
+    device = Recordings(scripted, 40)
+    device.records = [record for record in device.records for _ in range(2)]
+    found = [record.name for record in await client.files.find(query())]
+    assert found == [record["FileName"] for record in device.records[::2]]
+
+
 @pytest.mark.parametrize("per_begin", [2, 7, 64])
 async def test_equal_begin_times_lose_and_double_nothing(scripted, client, per_begin):
     device = Recordings(scripted, 300, per_begin=per_begin)
@@ -364,11 +394,29 @@ async def test_more_records_in_one_second_than_a_page_holds_do_not_end_the_searc
     assert device.records[200]["FileName"] in found
 
 
-@pytest.mark.parametrize(("code", "pages"), [(110, 1), (111, 2), (100, 1)])
-async def test_found_all_and_found_part_end_or_continue_the_search(scripted, client, code, pages):
-    Recordings(scripted, 30, code=code)
-    assert len(await client.files.find(query())) == 30
+@pytest.mark.parametrize(
+    ("code", "count", "pages"),
+    [(110, 30, 1), (111, 30, 2), (100, 30, 1), (110, 64, 1), (111, 64, 2), (100, 64, 2)],
+)
+async def test_found_all_and_found_part_end_or_continue_the_search(scripted, client, code, count, pages):
+    Recordings(scripted, count, code=code)
+    assert len(await client.files.find(query())) == count
     assert len(scripted.messages(1440)) == pages
+
+
+@pytest.mark.parametrize("code", [109, 119])
+async def test_nothing_more_found_ends_a_search_that_found_something(scripted, client, code):
+    device = Recordings(scripted, 64)
+
+    def once(message):
+        if len(scripted.messages(1440)) == 1:
+            message.reply({"OPFileQuery": device.records, "Ret": 100})
+        else:
+            message.reply({"Name": "", "Ret": code})
+
+    scripted.on[1440] = once
+    assert len(await client.files.find(query())) == 64
+    assert len(scripted.messages(1440)) == 2
 
 
 @pytest.mark.parametrize("code", [109, 119])
@@ -450,7 +498,7 @@ async def test_without_a_search_by_minute_the_files_tell(scripted, client, answe
     Recordings(scripted, 3)
     scripted.on[1444] = lambda message: message.reply(answer)
     minutes = await client.files.by_time(query())
-    assert minutes[:5] == [3, 3, 3, 3, 0]
+    assert minutes[:5] == [3, 3, 3, 0, 0]
 
 
 @pytest.mark.parametrize(("mask", "days"), [(0b101, [[1, 3]]), ([0] * 11 + [1 << 30], [[]] * 11 + [[31]])])
@@ -787,13 +835,14 @@ async def test_missing_abilities_are_absent(scripted, client):
 # exports
 
 
-def archive_bytes():
+def archive_bytes(comment=b""):
     import io
     import zipfile
 
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("config", b"0123456789" * 2000)
+        archive.comment = comment
     return buffer.getvalue()
 
 
@@ -814,6 +863,20 @@ async def test_an_export_comes_in_any_form(scripted, client, form):
                 message.reply(
                     data[start : start + 5000], end=form == "end_flag" and start + 5000 >= len(data)
                 )
+
+    scripted.on[1542] = answer
+    assert await client.transfers.export_config() == data
+
+
+@pytest.mark.parametrize("form", ["end_flag", "zero_length"])
+async def test_an_end_mark_ends_an_export_whose_own_end_does_not_show(scripted, client, form):
+    data = archive_bytes(comment=b"PK\x05\x06 by a strange packer")
+
+    def answer(message):
+        message.reply(data[:5000])
+        message.reply(data[5000:], end=form == "end_flag")
+        if form == "zero_length":
+            message.reply(b"")
 
     scripted.on[1542] = answer
     assert await client.transfers.export_config() == data

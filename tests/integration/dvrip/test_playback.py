@@ -80,6 +80,11 @@ async def read_all(playback, deadline):
 ENDINGS = ["end_flag", "zero_length", "1423", "1423_json", "silence"]
 
 
+def silence_s(ending):
+    """Only where nothing else ends a transfer may silence do it within the patience of a test."""
+    return 0.2 if ending == "silence" else 60.0
+
+
 @pytest.mark.parametrize(
     ("topology", "ending"),
     [
@@ -93,9 +98,7 @@ ENDINGS = ["end_flag", "zero_length", "1423", "1423_json", "silence"]
 )
 async def test_a_download_is_byte_exact_however_it_ends(archive, make_client, deadline, ending, topology):
     archive.ending = ending
-    client = make_client(
-        Profile(topology=topology), media_silence=2.0 if ending == "1423_on_control" else 0.2
-    )
+    client = make_client(Profile(topology=topology), media_silence=silence_s(ending))
     await client.connect()
     playback = await client.open_playback(0, NAME, download=True, expected_kib=len(archive.raw) // 1024 + 1)
     got = await read_all(playback, deadline)
@@ -106,10 +109,20 @@ async def test_a_download_is_byte_exact_however_it_ends(archive, make_client, de
 
 
 @pytest.mark.parametrize("reply", ["before", "amid", "after", "never"])
-async def test_control_replies_never_enter_the_media(archive, client, deadline, reply):
+@pytest.mark.parametrize("topology", [Topology.TWO_SOCKETS, Topology.OWN_SESSION])
+@pytest.mark.parametrize("raw", [False, True])
+async def test_control_replies_never_enter_the_media(archive, make_client, deadline, reply, topology, raw):
     archive.reply = reply
-    playback = await client.open_playback(0, NAME)
-    assert await read_all(playback, deadline) == archive.media
+    client = make_client(Profile(topology=topology))
+    await client.connect()
+    playback = await client.open_playback(0, NAME, raw=raw)
+    if raw:
+        async with deadline():
+            assert b"".join([piece async for piece in playback.raw()]) == archive.raw
+    else:
+        assert await read_all(playback, deadline) == archive.media
+    assert playback.bytes_received == len(archive.raw)
+    await playback.close()
 
 
 async def test_the_whole_parameter_block_is_always_sent(scripted, archive, client):
@@ -129,6 +142,32 @@ async def test_the_whole_parameter_block_is_always_sent(scripted, archive, clien
         assert (body["Action"], body["StartTime"]) == (action, "2026-02-16 10:08:41")
     assert (claim.peer, start.peer) == (scripted.peers[1], scripted.peers[0])
     await playback.close()
+
+
+async def test_every_command_of_a_playback_has_the_whole_parameter_block(scripted, archive, client):
+    archive.ending = "nothing"
+    playback = await client.open_playback(3, NAME, stream=1)
+    await playback.pause()
+    await playback.resume()
+    await playback.seek(BEGIN)
+    await playback.stop()
+    await playback.restart()
+    await playback.close()
+    commands = scripted.messages(1420)
+    assert [message.action for message in commands] == [
+        "Start", "Pause", "Continue", "Seek", "Stop", "Start", "Stop",
+    ]  # fmt: skip
+    parameters = [message.body["OPPlayBack"]["Parameter"] for message in commands]
+    assert parameters == [
+        {
+            "PlayMode": "ByName",
+            "FileName": NAME,
+            "StreamType": 1,
+            "Channel": 3,
+            "Value": 0,
+            "TransMode": "TCP",
+        }
+    ] * len(commands)
 
 
 async def test_fast_scan_sends_value_2(scripted, archive, make_client):
@@ -212,7 +251,9 @@ async def test_seek_without_the_ability_is_stop_and_start(scripted, archive, cli
     archive.ending = "end_flag"
     await playback.seek(BEGIN, locate=False)
     assert await read_all(playback, deadline) == archive.media
-    assert [message.action for message in scripted.messages(1420)] == ["Start", "Stop", "Start"]
+    commands = scripted.messages(1420)
+    assert [message.action for message in commands] == ["Start", "Stop", "Start"]
+    assert commands[-1].body["OPPlayBack"]["StartTime"] == "2026-02-16 10:08:41"
 
 
 async def test_a_pause_is_no_silence(archive, make_client, deadline):
@@ -282,7 +323,7 @@ async def test_a_slow_reader_slows_the_device_and_loses_nothing(scripted, archiv
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_raw_bytes_are_what_the_device_sent_to_the_last(archive, make_client, deadline, ending):
     archive.ending = ending
-    client = make_client(media_silence=0.2)
+    client = make_client(media_silence=silence_s(ending))
     await client.connect()
     playback = await client.open_playback(
         0, NAME, download=True, raw=True, expected_kib=len(archive.raw) // 1024 + 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cambus.dvrip import session
 from cambus.dvrip.admission import AdmissionLimits
 from cambus.dvrip.errors import ConnectionLost, DeviceError, RequestTimeout
 from cambus.dvrip.password import hash_password
@@ -362,7 +363,13 @@ async def test_a_claim_that_comes_too_late_is_refused(platform):
         1413, {"OPMonitor": {"Parameter": {"Channel": 2, "StreamType": "Main"}}}, sid=dialler.session_id
     )
     assert decode_body((await data.receive(1414)).payload)["Ret"] == 103
+    assert await data.is_closed()
     assert device.is_online
+
+
+def test_nobody_is_waited_for_longer_than_10_s():
+    settings = RegistrationSettings()
+    assert (settings.first_message_within_s, settings.claim_within_s) == (10.0, 10.0)
 
 
 async def test_a_claim_from_another_address_is_refused_unless_addresses_are_not_checked(platform, frames):
@@ -426,6 +433,23 @@ async def test_the_loss_of_the_main_connection_closes_its_data_connections(platf
     with pytest.raises(ConnectionLost):
         async for _ in live:
             pass
+    await live.stop()
+
+
+async def test_three_unanswered_keepalives_close_it_and_its_data_connections(platform, frames, monkeypatch):
+    monkeypatch.setattr(session, "REGISTERED_KEEPALIVE_S", 0.7)
+    await platform.start(timeouts=Timeouts(keepalive=0.4))
+    dialler, device = await platform.device()
+    opening = asyncio.create_task(device.open_live(2))
+    data = await start_live(platform, dialler, frames)
+    live = await opening
+    async with asyncio.timeout(PATIENT_S):
+        assert "keepalive" in str(await device.wait_closed())
+    assert device.control.session.counters["keepalives"] >= 3
+    assert device.control.session.counters["keepalives_missed"] == 3
+    assert (await dialler.receive(1006)).header.session_id == dialler.session_id
+    assert await data.is_closed()
+    assert platform.listener.devices == {}
     await live.stop()
 
 

@@ -1,6 +1,7 @@
 """Simulated recorders whose clock stands still, and sessions with them, dialled by either side."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -10,9 +11,11 @@ import pytest
 
 from cambus.dvrip.client import DvripClient
 from cambus.dvrip.profile import Credentials, Profile
+from cambus.dvrip.reassembly import Reassembler
 from cambus.dvrip.registered import RegisteredDevice
 from cambus.dvrip.registration import RegistrationListener, RegistrationSettings, Verdict
 from cambus.dvrip.timeouts import Timeouts
+from cambus.dvrip.wire import Packet
 from cambus.simulators.dvrip import DvripSimulator
 from cambus.simulators.dvrip.archive import ArchivePlan
 from cambus.simulators.dvrip.media_plan import MediaPlan
@@ -62,6 +65,20 @@ async def recorder(make_recorder: Callable[..., Any]) -> DvripSimulator:
     """One recorder."""
     made: DvripSimulator = await make_recorder()
     return made
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
+    """How many parts of messages came, at either side, by message id."""
+    counted: Counter[int] = Counter()
+    receive = Reassembler.receive
+
+    def noted(self: Reassembler, packet: Packet, now: float) -> Packet | None:
+        counted[packet.header.message_id] += packet.header.is_fragment
+        return receive(self, packet, now)
+
+    monkeypatch.setattr(Reassembler, "receive", noted)
+    return counted
 
 
 @pytest.fixture

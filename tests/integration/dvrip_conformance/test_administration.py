@@ -217,7 +217,8 @@ async def test_an_import_is_taken_whole_by_end_flag_or_in_parts(recorder, dial, 
     assert (await client.config.get("General.General"))["MachineName"] != "changed since"
 
 
-async def test_parts_are_numbered_and_marked_by_no_end_flag(recorder, dial, monkeypatch):
+@pytest.mark.parametrize("padding", [40_000, 100_000])
+async def test_parts_are_numbered_and_marked_by_no_end_flag(recorder, dial, monkeypatch, padding):
     headers = []
     receive = recorder.role._receive_packet
 
@@ -230,7 +231,7 @@ async def test_parts_are_numbered_and_marked_by_no_end_flag(recorder, dial, monk
 
     monkeypatch.setattr(recorder.role, "_receive_packet", seen)
     client = await dial(recorder, Profile(import_in_parts=True))
-    archive = archive_of(recorder, 40_000)
+    archive = archive_of(recorder, padding)
     await client.transfers.import_config(archive, confirm=True)
     assert [current for _, current, _ in headers] == list(range(len(headers)))
     assert {total for total, _, _ in headers} == {len(headers)}

@@ -55,6 +55,26 @@ async def test_any_cut_and_any_end_give_the_same_picture(recorder, dial, monkeyp
     assert size_of(jpeg) == (320, 240)
 
 
+@pytest.mark.parametrize("ending", ["flag", "zero length"])
+async def test_a_picture_whose_end_does_not_show_ends_with_its_end_mark(recorder, dial, monkeypatch, ending):
+    data = JPEG + b"whose it is"
+
+    def answer(request):
+        pieces = [data[at : at + 1000] for at in range(0, len(data), 1000)]
+        marked = [piece is pieces[-1] and ending == "flag" for piece in pieces]
+        if ending == "zero length":
+            pieces, marked = [*pieces, b""], [*marked, False]
+        for piece, end in zip(pieces, marked, strict=True):
+            packet = serialize(1561, piece, session_id=request.session.session_id, version=1, end=end)
+            recorder.role.send(request.connection, packet)
+
+    monkeypatch.setitem(recorder.device._handlers, 1560, answer)
+    client = await dial(recorder)
+    jpeg = await client.snapshot(0)
+    assert jpeg == data
+    assert size_of(jpeg) == (320, 240)
+
+
 async def test_a_frame_that_holds_video_is_no_picture(recorder, dial, monkeypatch):
     unit = b"\x00\x00\x00\x01\x67\x64\x00\x1f"
     frame = FrameHeader(FrameType.PICTURE, len(unit), 2, 25, 320, 240).serialize() + unit

@@ -59,6 +59,16 @@ async def test_a_default_is_read_by_root_leaf_index_and_field_and_written_back(r
     assert await client.config.get(name) == default
 
 
+@pytest.mark.parametrize(("length", "count"), [(16_000, 0), (40_000, 3), (1_000_000, 62)])
+async def test_a_long_value_leaves_in_parts_and_is_whole_at_the_device(recorder, dial, parts, length, count):
+    client = await dial(recorder)
+    text = "".join(chr(ord("a") + at % 23) for at in range(length))
+    await client.config.set("General.PwdSafety", {"Note": text})
+    assert recorder.device.config.get("General.PwdSafety.Note") == text
+    assert parts[1040] == count
+    assert await client.config.get("General.PwdSafety.Note") == text
+
+
 @pytest.mark.parametrize("base", [0, 1])
 async def test_a_device_that_counts_channels_from_one_is_asked_so_in_every_operation(
     recorder, dial, base, monkeypatch

@@ -24,7 +24,6 @@ DEFAULTS = {
     "format": 120,
     "upgrade_ack": 30,
     "upgrade_progress": 120,
-    "reboot": 300,
     "first_media": 10,
     "media_silence": 15,
     "snapshot": 5,

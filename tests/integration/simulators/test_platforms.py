@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cambus.simulators.dvrip import DvripSimulator
+from cambus.simulators.dvrip import DvripSimulator, registration
 from cambus.simulators.dvrip.discovery import DiscoveryResponder
 
 TIMEOUT_S = 15.0
@@ -203,6 +203,45 @@ async def test_a_claim_may_carry_the_wrong_session_or_channel_or_never_come(sim,
     assert (await main.ask(1410, monitor("Request")))["Ret"] == 100
     assert (await main.ask(1006, {}))["Ret"] == 100
     assert platform.sockets.empty()
+
+
+async def test_a_claim_may_come_before_the_request_for_it_is_answered(sim, platform):
+    register(sim, platform)
+    main, _, _ = await platform.register()
+    sim.quirks.das_claim = "early"
+    main.send(1410, monitor("Request"), platform.sid)
+    data = await platform.accept()
+    assert (await data.read())[0][8] == 1413
+    main.send(1006, {}, platform.sid)
+    assert (await main.read())[0][8] == 1007  # the first that comes: the request is not answered yet
+    data.send(1414, {"Ret": 100}, platform.sid)
+    assert (await main.read())[0][8] == 1411
+    assert (await main.ask(1410, monitor("Start")))["Ret"] == 100
+    assert (await data.read())[0][8] == 1412
+
+
+async def test_a_claim_may_come_when_nobody_waits_any_more(sim, platform, monkeypatch):
+    monkeypatch.setattr(registration, "_LATE_S", 0.05)
+    register(sim, platform)
+    main, _, _ = await platform.register()
+    sim.quirks.das_claim = "late"
+    assert (await main.ask(1410, monitor("Request")))["Ret"] == 100
+    data = await platform.accept()
+    assert (await data.read())[0][8] == 1413
+
+
+async def test_a_device_keeps_its_registration_alive_unless_it_does_not(sim, platform, monkeypatch):
+    monkeypatch.setattr(registration, "_KEEPALIVE_S", 0.05)
+    register(sim, platform)
+    main, _, _ = await platform.register()
+    for _ in range(3):
+        await main.read_id(1006)
+        main.send(1007, {"Name": "KeepAlive", "Ret": 100}, platform.sid)
+    sim.quirks.das_keepalive = False
+    await main.ask(1020, {"Name": "SystemInfo"})  # what was on its way comes before the answer
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(main.read_id(1006), 0.3)
+    assert sim.registration.logins == 1
 
 
 async def test_losing_the_main_connection_ends_the_data_and_registers_again(sim, platform):

@@ -6,9 +6,10 @@ import pytest
 
 from cambus.bus.metrics import Metrics
 from cambus.connector.errors import EndReason, SessionEnd
-from cambus.connector.live import LiveStreams
+from cambus.connector.live import LINGER_S, LiveStreams
 from cambus.connector.media_metrics import MediaMetrics
 from cambus.connector.publisher import FramePublisher
+from cambus.connector.settings import ConnectorSettings
 from cambus.media.frame import Codec, Flag, Frame, FrameAssembler, Kind
 from cambus.schemas.channels import ChannelInfo
 from cambus.schemas.errors import DeviceRefused, NotFound, Offline, Unsupported
@@ -175,6 +176,10 @@ async def test_the_last_stop_closes_it_ten_seconds_later(live, session, events):
     assert not live.known
     assert session.opened[0].closed == 1
     assert events.seen == [("started", 0, "main"), ("stopped", 0, "main", "unclaimed")]
+
+
+async def test_ten_seconds_is_what_connectors_wait_unless_told(live):
+    assert ConnectorSettings.model_fields["live_linger_s"].default == LINGER_S == 10.0
 
 
 async def test_a_crashed_viewer_leaks_nothing(live, session):
@@ -350,6 +355,32 @@ async def test_a_keyframe_is_asked_of_an_open_stream_only(live, session):
     await live.start(0, "main", "relay", 30.0)
     await live.keyframe(0, "main")
     assert session.opened[0].keyframes == 1
+
+
+async def test_who_joins_a_running_stream_gets_a_keyframe_asked_for(live, session):
+    await asyncio.gather(*(live.start(0, "main", name, 30.0) for name in ("relay", "recorder")))
+    assert session.opened[0].keyframes == 0  # it began with one
+    await asyncio.sleep(5)
+    await live.start(0, "main", "relay", 30.0)  # which is no news
+    await live.touch(0, "main", "recorder", 30.0)
+    assert session.opened[0].keyframes == 0
+    await live.start(0, "main", "snapshot", 30.0)
+    assert session.opened[0].keyframes == 1
+    await asyncio.gather(*(live.start(0, "main", f"viewer-{number}", 30.0) for number in range(20)))
+    assert session.opened[0].keyframes == 1  # they share it
+    await asyncio.sleep(2)
+    await live.start(0, "main", "late", 30.0)
+    assert session.opened[0].keyframes == 2
+
+
+async def test_an_encoder_that_gives_no_keyframe_on_request_keeps_nobody_out(live, session):
+    await live.start(0, "main", "relay", 30.0)
+
+    async def refuse():
+        raise Unsupported("no such message")
+
+    session.opened[0].request_keyframe = refuse
+    assert await live.start(0, "main", "recorder", 30.0) == "m.0.main"
 
 
 async def test_a_defect_in_the_driver_is_the_callers_500_and_the_next_try_works(live, session):

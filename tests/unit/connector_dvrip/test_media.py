@@ -95,10 +95,12 @@ def test_the_devices_dates_give_its_drift_whatever_its_zone():
 
 
 def test_information_and_pictures_are_data(maker):
-    frames = feed(maker, video(key=True), InfoFrame(1, 0, b"SPEED:5;"), PictureFrame(b"\xff\xd8jpeg"))
-    assert [(frame.kind, frame.codec) for frame in frames[1:]] == [
-        (Kind.DATA, Codec.OPAQUE),
-        (Kind.DATA, Codec.MJPEG),
+    told = [InfoFrame(1, 0, b"SPEED:5;"), InfoFrame(6, 0, bytes(range(16))), PictureFrame(b"\xff\xd8jpeg")]
+    frames = feed(maker, video(key=True), *told)
+    assert [(frame.kind, frame.codec, frame.payload) for frame in frames[1:]] == [
+        (Kind.DATA, Codec.OPAQUE, b"SPEED:5;"),
+        (Kind.DATA, Codec.OPAQUE, bytes(range(16))),
+        (Kind.DATA, Codec.MJPEG, b"\xff\xd8jpeg"),
     ]
     assert frames[1].pts == frames[0].pts
 

@@ -13,7 +13,8 @@ from cambus.dvrip.profile import Profile, Topology
 def test_the_defaults_need_no_option():
     options = DvripOptions.of({})
     assert options.profile(Topology.AUTO).channel_base == 0
-    assert options.timeouts(7.0).request == 7.0
+    timeouts = options.timeouts(7.0)
+    assert (timeouts.request, timeouts.media_silence, timeouts.first_media) == (7.0, 15.0, 10.0)
 
 
 def test_options_reach_the_protocol():

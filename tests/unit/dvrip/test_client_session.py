@@ -25,7 +25,7 @@ from cambus.dvrip.session_events import (
     SessionClosed,
 )
 from cambus.dvrip.session_state import State
-from cambus.dvrip.wire import Packet, PacketReader, fragment, serialize
+from cambus.dvrip.wire import Header, Packet, PacketReader, fragment, serialize
 
 ADMIN = Credentials("admin", "admin")
 SID = 0x57
@@ -234,6 +234,18 @@ def test_a_reply_may_leave_the_session_out(sid):
     assert isinstance(session.events_received()[0], Replied)
 
 
+def test_what_the_reserved_bytes_say_changes_nothing():
+    for version, stream, mark in ((0, 0, 0), (1, 1, 0x80), (255, 255, 255)):
+        session = online()
+        session.request(1020, {}, 0.0)
+        reserved = {"session_id": SID, "version": version, "stream": stream, "mark": mark}
+        data = serialize(1412, b"media", channel=2, **reserved) + serialize(1021, b'{"Ret":100}', **reserved)
+        session.receive_data(data, 0.1)
+        media, reply = session.events_received()
+        assert (media.header.channel, media.payload) == (2, b"media")
+        assert (type(reply), reply.payload) == (Replied, b'{"Ret":100}')
+
+
 def test_a_reply_of_another_session_is_ignored_and_counted():
     session = online()
     session.request(1020, {}, 0.0)
@@ -339,6 +351,63 @@ def test_a_reply_that_comes_twice_answers_once():
     assert session.counters["unexpected_replies"] == 1
 
 
+def test_a_reply_under_another_id_leaves_the_request_waiting():
+    session = online()
+    exchange = session.request(1020, {}, 0.0)
+    session.receive_data(packet(1022) + packet(1043), 0.1)
+    assert session.events_received() == []
+    assert (session.counters["unknown_messages"], session.counters["unexpected_replies"]) == (1, 1)
+    session.receive_data(packet(1021), 0.2)
+    assert session.events_received()[0].exchange is exchange
+
+
+def ask(session: ClientSession, distance: int) -> bytes:
+    """A request and its reply; the reply."""
+    session.request(1020, {}, 0.0)
+    (request,) = sent(session)
+    reply = packet(1021, {"Ret": 100}, sequence=request.header.sequence + distance)
+    session.receive_data(reply, 0.1)
+    session.events_received()
+    return reply
+
+
+@pytest.mark.parametrize("distance", [0, 1, 50])
+def test_a_second_reply_that_comes_late_is_not_the_answer_to_the_next_request(distance):
+    session = online()
+    for _ in range(3):
+        first = ask(session, distance)
+    second = session.request(1020, {}, 1.0)
+    (request,) = sent(session)
+    session.receive_data(first, 1.1)
+    assert session.events_received() == []
+    assert session.counters["unexpected_replies"] == 1
+    session.receive_data(packet(1021, sequence=request.header.sequence + distance), 1.2)
+    assert session.events_received()[0].exchange is second
+
+
+@pytest.mark.parametrize("sequences", [[0, 0, 0, 0, 0], [1, 1, 1, 1, 1], [9, 7, 7, 9, 9]])
+def test_a_device_that_numbers_its_replies_in_no_way_is_believed_all_the_same(sequences):
+    session = online()
+    for sequence in sequences:
+        session.request(1020, {}, 0.0)
+        session.receive_data(packet(1021, {"Ret": 100}, sequence=sequence), 0.1)
+        (event,) = session.events_received()
+        assert isinstance(event, Replied)
+
+
+def test_a_device_that_numbers_one_kind_of_reply_in_another_way_is_believed_all_the_same():
+    session = online()
+    for _ in range(3):
+        session.request(1440, {}, 0.0)
+        sent(session)
+        session.receive_data(packet(1441, {"Ret": 100}, sequence=0), 0.1)
+        (event,) = session.events_received()
+        assert isinstance(event, Replied)
+        for _ in range(4):
+            ask(session, 0)
+    assert session.counters["unexpected_replies"] == 0
+
+
 def test_cancelling_a_waiting_request_sends_nothing():
     session = online()
     session.request(1020, {}, 0.0)
@@ -381,6 +450,45 @@ def test_replies_in_small_parts_are_whole_again():
         session.receive_data(part + packet(1412, b"media between"), 0.1)
     replies = [event for event in session.events_received() if isinstance(event, Replied)]
     assert [reply.payload for reply in replies] == [body]
+
+
+def test_replies_in_parts_that_are_mixed_with_each_other_are_both_whole_again():
+    session = online(Profile(parallel_requests=True))
+    bodies = {
+        1043: encode_body({"a": "x" * 500, "Ret": 100}),
+        1021: encode_body({"b": "y" * 500, "Ret": 100}),
+    }
+    for reply_id in bodies:
+        session.request(reply_id - 1, {}, 0.0)
+    cut = [
+        list(fragment(reply_id, body, session_id=SID, sequence=3, version=1, size=150))
+        for reply_id, body in bodies.items()
+    ]
+    for pair in zip(*cut, strict=True):
+        session.receive_data(packet(1007).join(reversed(pair)), 0.1)
+    replies = {event.header.message_id: event.payload for event in session.events_received()}
+    assert replies == bodies
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "total"), [(9, 100, 2), (17, 256 * 1024, 20)], ids=["open messages", "bytes"]
+)
+def test_too_much_in_parts_fails_the_request_it_answers_and_no_more(count, size, total):
+    session = online()
+    failed = session.request(1042, {}, 0.0)
+    waiting = session.request(1020, {}, 0.0)
+    for number in range(count):
+        sequence, current = (number, 0) if count == 9 else (1, number)
+        part = Header(0xFF, 1, 0, 0, SID, sequence, total, current, 1043, size).serialize() + bytes(size)
+        assert session.events_received() == []
+        session.receive_data(part, 0.1)
+    (event,) = session.events_received()
+    assert event.exchange is failed
+    assert isinstance(event.error, FragmentError)
+    assert session.counters["fragment_errors"] == 1
+    session.receive_data(packet(1021), 0.2)
+    assert session.events_received()[0].exchange is waiting
+    assert session.state is State.ONLINE
 
 
 def test_a_part_that_does_not_fit_fails_only_its_request():

@@ -11,8 +11,9 @@ from cambus.dvrip.objects.detection import MotionDetect
 from cambus.dvrip.objects.fields import SerialLine
 from cambus.dvrip.objects.model import slots_of
 from cambus.dvrip.objects.network import NetCommon
+from cambus.dvrip.objects.recording import Record
 from cambus.dvrip.objects.servers import NetEmail, NetFTP
-from cambus.dvrip.values import Mask
+from cambus.dvrip.values import Mask, TimeSection
 
 #: Every object of DVRIP §8 that has a row, and those it passes on as they are.
 DOCUMENTED = [
@@ -87,6 +88,9 @@ def test_values_have_types_and_what_is_unknown_stays():
 
 def test_misspelled_keys_are_the_ones_written():
     assert NetEmail(recipients=("a@b",)).wire() == {"Recievers": ["a@b"]}
+    right = NetEmail.parse({"Receivers": ["a@b"]})
+    assert right.recipients == ("a@b",)
+    assert replace(right, recipients=("c@d",)).wire() == {"Receivers": ["c@d"]}
     assert read_objects("General.Location", {"VideoFormat": "SCEAM"}).video_format == "SCEAM"
     assert list(problems("General.Location", {"VideoFormat": "SCEAM"})) == []
 
@@ -184,6 +188,108 @@ def test_what_is_out_of_range_is_refused_by_name(name, value, where):
 )
 def test_what_is_in_range_or_unknown_is_not(name, value):
     check(name, value)
+
+
+#: Every range the documents give: where it is, its lowest and its highest number.
+RANGES = [
+    ("AVEnc.VideoColor.[0].[0].VideoColorParam.Brightness", 0, 100),
+    ("AVEnc.VideoColor.[0].[0].VideoColorParam.Contrast", 0, 100),
+    ("AVEnc.VideoColor.[0].[0].VideoColorParam.Gain", 0, 100),
+    ("AVEnc.VideoColor.[0].[0].VideoColorParam.Gain", 128, 228),
+    ("AVEnc.VideoColor.[0].[0].VideoColorParam.Hue", 0, 100),
+    ("AVEnc.VideoColor.[0].[0].VideoColorParam.Saturation", 0, 100),
+    ("AVEnc.VideoColor.[0].[0].VideoColorParam.Whitebalance", 0, 100),
+    ("AVEnc.VideoWidget.[0].Covers.[0].RelativePos.[0]", 0, 8191),
+    ("Simplify.Encode.[0].MainFormat.Video.FPS", -5, 30),
+    ("Simplify.Encode.[0].MainFormat.Video.GOP", 2, 12),
+    ("AVEnc.Encode.[0].MainFormat.[0].Video.Quality", 1, 6),
+    ("Record.[0].PreRecord", 0, 30),
+    ("Record.[0].PacketLength", 1, 120),
+    ("Storage.Snapshot.[0].PreSnap", 0, 10),
+    ("Storage.StorageLowSpace.LowerLimit", 0, 99),
+    ("Detect.MotionDetect.[0].Level", 1, 6),
+    ("Detect.MotionDetect.[0].EventHandler.RecordLatch", 10, 300),
+    ("Detect.MotionDetect.[0].EventHandler.AlarmOutLatch", 10, 300),
+    ("Detect.BlindDetect.[0].Level", 1, 6),
+    ("Detect.HumanDetection.[0].ObjectType", 0, 1),
+    ("Detect.HumanDetection.[0].PedRule.[0].RuleLine.AlarmDirect", 0, 2),
+    ("Detect.HumanDetection.[0].PedRule.[0].RuleLine.Pts.StartX", 0, 8192),
+    ("Detect.HumanDetection.[0].PedRule.[0].RuleLine.Pts.StopY", 0, 8192),
+    ("NetWork.NetCommon.TCPPort", 1, 65535),
+    ("NetWork.NetNTP.TimeZone", 0, 33),
+    ("NetWork.NetNTP.UpdatePeriod", 1, 65535),
+    ("Uart.PTZ.[0].DeviceNo", 0, 255),
+    ("Uart.PTZ.[0].NumberInMatrixs", 0, 99),
+    ("Uart.RS485.[0].PortNo", 1, 4),
+    ("Uart.Comm.[0].Attribute.[0]", 1200, 115200),
+    ("Uart.Comm.[0].Attribute.[2]", 4, 8),
+    ("Uart.Comm.[0].Attribute.[3]", 0, 2),
+    ("General.General.LocalNo", 0, 998),
+    ("General.Location.DSTStart.Year", 2000, 2038),
+    ("General.Location.DSTEnd.Month", 1, 12),
+    ("General.Location.DSTEnd.Week", -1, 4),
+    ("General.Location.DSTStart.Hour", 0, 23),
+    ("General.Location.DSTStart.Minute", 0, 59),
+    ("General.AutoMaintain.AutoRebootHour", 0, 23),
+    ("General.AutoMaintain.AutoDeleteFilesDays", 0, 365),
+]
+
+
+def written_at(path: str, number: int) -> tuple[str, object]:
+    """A whole value of a setting with ``number`` at ``path``, as it is checked: the name of its object, and it."""
+    names = path.split(".")
+    if "Attribute" in names:
+        line: list[object] = [9600, "None", 8, 1]
+        line[int(names[-1][1:-1])] = number
+        return ".".join(names[:-1]), line
+    if names[-1].startswith("["):
+        return ".".join(names[:-1]), [number] * 4
+    return ".".join(names[:-1]), {names[-1]: number}
+
+
+@pytest.mark.parametrize(("path", "low", "high"), RANGES)
+def test_each_documented_range_ends_where_it_ends(path, low, high):
+    for fine in (low, high):
+        check(*written_at(path, fine))
+        if "[" not in path.split(".")[-1]:
+            check(path, fine)
+    for beyond in (low - 1, high + 1):
+        with pytest.raises(Refused) as refused:
+            check(*written_at(path, beyond))
+        assert refused.value.reason == "out_of_range"
+        assert f"{path}: {beyond}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("Record.[0].RecordMode", ["ConfigRecord", "ManualRecord", "ClosedRecord"]),
+        ("Storage.Snapshot.[0].SnapMode", ["ConfigSnap", "ManualSnap", "ClosedSnap"]),
+        ("Simplify.Encode.[0].MainFormat.Video.BitRateControl", ["CBR", "VBR", "MBR"]),
+        ("Alarm.LocalAlarm.[0].SensorType", ["NO", "NC"]),
+        ("General.General.OverWrite", ["OverWrite", "StopRecord"]),
+        ("General.Location.DateFormat", ["YYMMDD", "MMDDYY", "DDMMYY"]),
+        ("General.Location.TimeFormat", ["12", "24"]),
+        ("General.Location.VideoFormat", ["PAL", "NTSC", "SCEAM"]),
+        ("General.Location.DSTRule", ["Off", "On"]),
+    ],
+)
+def test_a_word_of_a_closed_list_is_one_of_it(path, words):
+    for word in words:
+        check(path, word)
+    with pytest.raises(Refused, match="wanted one of"):
+        check(path, "Sometimes")
+
+
+def test_a_week_of_schedules_is_written_as_it_came():
+    grid = [["1 00:00:00-24:00:00", "0 08:30:15-17:00:00"] + ["0 00:00:00-24:00:00"] * 4 for _ in range(7)]
+    record = Record.parse({"TimeSection": grid})
+    assert [len(day) for day in record.schedule] == [6] * 7
+    assert record.schedule[6][:2] == (TimeSection(True, 0, 86400), TimeSection(False, 30615, 61200))
+    assert Record(schedule=record.schedule).wire() == {"TimeSection": grid}
+    night = TimeSection(True, 79200, 86400)
+    changed = replace(record, schedule=(*record.schedule[:6], (night, *record.schedule[6][1:])))
+    assert changed.wire()["TimeSection"] == [*grid[:6], ["1 22:00:00-24:00:00", *grid[6][1:]]]
 
 
 def test_what_the_device_has_already_is_not_questioned():

@@ -53,6 +53,34 @@ def test_channels_are_analogue_plus_digital_or_what_the_login_said(login, channe
     assert SystemInfo.parse(SYSTEM_INFO).channels(login) == channels
 
 
+#: What the documents say to each status of a partition, and whether it can be recorded to.
+STATUS = [
+    ("ok", True),
+    ("no handle", False),
+    ("end of file", True),
+    ("low-level write error", False),
+    ("low-level read error", False),
+    ("full", True),
+    ("no file", False),
+    ("no disk", False),
+    ("clash", False),
+    ("must be initialised", False),
+    ("bad user data", False),
+    ("bad handle", False),
+    ("bad name", False),
+    ("exists", False),
+    ("file time ahead of clock", False),
+    ("bad disk", False),
+    ("status 16", False),
+]
+
+
+@pytest.mark.parametrize("code", range(len(STATUS)))
+def test_each_status_of_a_partition_is_said_in_words(code):
+    ((partition,),) = [disk.partitions for disk in parse_storage([{"Partition": [{"Status": code}]}])]
+    assert (partition.status, partition.is_healthy) == STATUS[code]
+
+
 def test_storage_with_either_spelling_of_its_keys():
     part = {
         "DirverType": 0,
@@ -117,6 +145,61 @@ def test_missing_functions_are_off():
     assert not functions.has("NetServerFunction", "NetSPVMN")
     assert not functions.has("Missing", "Flag")
     assert not SystemFunctions.parse(None).has("a", "b")
+
+
+def test_devices_that_say_the_same_share_one_table_of_functions():
+    said = {"NetServerFunction": {"NetDAS": True, "NetNTP": False}}
+    assert SystemFunctions.parse(said) is SystemFunctions.parse(
+        {"NetServerFunction": {"NetDAS": 1, "NetNTP": 0}}
+    )
+    assert SystemFunctions.parse({"NetServerFunction": {"NetDAS": True, "NetNTP": True}}).has(
+        "NetServerFunction", "NetNTP"
+    )
+
+
+def test_a_table_of_functions_too_large_to_be_real_is_not_kept_for_others():
+    huge = {"Group": {f"name-{number}": True for number in range(3000)}}
+    first = SystemFunctions.parse(huge)
+    assert first == SystemFunctions.parse(huge)
+    assert first is not SystemFunctions.parse(huge)
+
+
+COMPRESSIONS = ["DIVX_MPEG4", "MS_MPEG4", "MPEG2", "MPEG1", "H.263", "MJPG", "FCC_MPEG4", "H.264", "bit8"]
+RESOLUTIONS = [
+    "D1",
+    "HD1",
+    "BCIF",
+    "CIF",
+    "QCIF",
+    "VGA",
+    "QVGA",
+    "SVCD",
+    "QQVGA",
+    "ND1",
+    "960H",
+    "720P",
+    "960P",
+    "UXGA",
+    "1080P",
+    "WUXGA",
+    "2.5M",
+    "3M",
+    "5M",
+    "bit19",
+]
+
+
+def test_each_bit_of_the_encode_masks_has_its_name_in_both_kinds_of_encoders():
+    for key, stream_of in (("EncodeInfo", "streams"), ("CombEncodeInfo", "combined")):
+        for names, mask, read in (
+            (COMPRESSIONS, "CompressionMask", "compression_names"),
+            (RESOLUTIONS, "ResolutionMask", "resolution_names"),
+        ):
+            for bit, name in enumerate(names):
+                for value in (1 << bit, f"0x{1 << bit:08X}"):
+                    capability = EncodeCapability.parse({key: [{mask: value}]})
+                    (stream,) = getattr(capability, stream_of)
+                    assert getattr(stream, read)() == [name]
 
 
 def test_encode_masks_are_named_and_unknown_bits_kept():

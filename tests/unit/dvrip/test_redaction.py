@@ -8,7 +8,7 @@ from cambus.dvrip.payload import encode_body
 from cambus.dvrip.profile import Credentials
 from cambus.dvrip.redaction import describe_packet, redact, redact_payload
 from cambus.dvrip.session import ClientSession
-from cambus.dvrip.wire import serialize
+from cambus.dvrip.wire import fragment, serialize
 
 SECRET = "6QNMIQGe"
 
@@ -45,6 +45,16 @@ def test_a_packet_dump_has_the_header_and_no_secret():
     assert "admin" in dump
     assert SECRET not in dump
     assert describe_packet(serialize(1412, b"\x00\x00\x01\xfc")).endswith("'000001fc'")
+
+
+@pytest.mark.parametrize("size", [20, 50, 64])
+def test_dumps_of_parts_show_no_secret_however_it_is_cut(size):
+    payload = encode_body(login_body(Credentials("admin", "admin")))
+    parts = list(fragment(1000, payload, size=size))
+    dumps = "".join(describe_packet(part) for part in parts)
+    assert len(parts) > 1
+    assert not any(SECRET[at : at + 3] in dumps for at in range(len(SECRET) - 2))
+    assert SECRET.encode().hex()[:6] not in dumps.replace(" ", "")
 
 
 def test_credentials_and_sessions_show_no_secret():

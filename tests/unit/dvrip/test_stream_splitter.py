@@ -59,10 +59,36 @@ def test_an_archive_may_begin_with_anything():
     assert frames == [AUDIO, KEY]
 
 
-def test_the_bitstream_outweighs_the_header():
-    lying = VideoFrame(Codec.H264, True, VPS_265, 640, 480, 25, TIME)
-    frames, _ = split(lying.serialize() + DELTA_265.serialize())
-    assert [frame.codec for frame in frames] == [Codec.H265, Codec.H265]
+@pytest.mark.parametrize(
+    ("stated", "payload", "after", "codec"),
+    [
+        (2, VPS_265, DELTA_265, Codec.H265),
+        (3, SPS_264, DELTA, Codec.H264),
+        (1, SPS_264, DELTA, Codec.H264),
+        (0, VPS_265, DELTA_265, Codec.H265),
+        (9, SPS_264, DELTA, Codec.H264),
+        (3, b"\x00\x00\x00\x01\x27\x42\x00\x1f", DELTA, Codec.H264),
+    ],
+)
+def test_the_bitstream_outweighs_the_header(stated, payload, after, codec):
+    lying = FrameHeader(FrameType.KEY, len(payload), stated, 25, 640, 480).serialize() + payload
+    frames, splitter = split(lying + after.serialize())
+    assert [(frame.codec, frame.keyframe) for frame in frames] == [(codec, True), (codec, False)]
+    assert splitter.counters["service_blocks"] == 0
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 8, 15, 16, 17, 1460, 8192, 16384, 65535, 65536])
+def test_frames_of_real_sizes_come_out_the_same_for_every_size_of_packet(size):
+    def big(key, length):
+        # Zeros and near misses inside, as encoders never write them, but nothing that is a header.
+        filling = (b"\x00\x00\x03\x01\xfc\x00\x01\xfd\x7f" * (length // 9 + 1))[:length]
+        return key._replace(payload=key.payload + filling)
+
+    frames = [big(KEY_265, 150_000), AUDIO, DELTA_265, AUDIO, big(DELTA_265, 70_000), DELTA_265, AUDIO]
+    data = b"".join(frame.serialize() for frame in frames)
+    got, splitter = split(*(data[at : at + size] for at in range(0, len(data), size)))
+    assert got == frames
+    assert (splitter.counters["resyncs"], splitter.pending_bytes) == (0, 0)
 
 
 def test_service_blocks_are_dropped_from_h265():

@@ -12,13 +12,11 @@ from cambus.dvrip.values import (
     Mask,
     TimeSection,
     format_address,
-    format_schedule,
     format_session_id,
     format_time,
     parse_address,
     parse_flag,
     parse_number,
-    parse_schedule,
     parse_session_id,
     parse_time,
 )
@@ -120,8 +118,6 @@ def test_schedules_reach_until_midnight():
     section = TimeSection.parse("1 00:00:00-24:00:00")
     assert section == TimeSection(True, 0, 86400)
     assert section.wire() == "1 00:00:00-24:00:00"
-    grid = [["1 00:00:00-24:00:00"] + ["0 00:00:00-24:00:00"] * 5 for _ in range(7)]
-    assert format_schedule(parse_schedule(grid)) == grid
 
 
 @pytest.mark.parametrize("junk", ["", "1 00:00:00-25:00:00", "1 00:61:00-02:00:00", "x", None, 5])

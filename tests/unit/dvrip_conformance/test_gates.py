@@ -1,5 +1,7 @@
 """What a device does not list among its functions is not offered of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from cambus.connector_dvrip.clock import UTC_ZONE
@@ -26,6 +28,13 @@ def facts(functions, **info):
 def test_a_second_stream_is_offered_where_there_is_one(functions, streams):
     (channel,) = description_of(facts(functions), UTC_ZONE).channels
     assert channel.streams == streams
+
+
+@pytest.mark.parametrize(("login", "channels"), [(0, 12), (11, 12), (16, 16)])
+def test_there_are_as_many_channels_as_the_device_has_or_as_its_login_says(login, channels):
+    device = facts({}, VideoInChannel=8, DigChannel=4)
+    device = replace(device, login=LoginReply.parse({"Ret": 100, "ChannelNum": login}))
+    assert [channel.channel for channel in description_of(device, UTC_ZONE).channels] == list(range(channels))
 
 
 def test_only_alarms_that_are_listed_can_be_expected():

@@ -106,6 +106,35 @@ async def test_a_stop_that_fails_once_is_sent_again(head, motions):
     assert head.heard[-1] == ("stop", 0, Move.RIGHT, 5.0)
 
 
+@pytest.mark.parametrize("instead", ["stop", "another movement"])
+async def test_a_stop_that_is_refused_or_cut_short_is_sent_again_at_once(head, motions, instead):
+    async def end(channel):
+        await (motions.stop(channel) if instead == "stop" else motions.move(channel, [UP], MAX_MOVE_S))
+
+    await motions.move(0, [RIGHT], MAX_MOVE_S)
+    head.fails = 1
+    with pytest.raises(ConnectionLost):
+        await end(0)
+    await asyncio.sleep(0.1)
+    assert head.heard[-1] == ("stop", 0, Move.RIGHT, 0.0)
+
+    stop, busy = head.stop, asyncio.Event()
+
+    async def wait_for_the_line(channel, move, speed=5):
+        await busy.wait()
+        await stop(channel, move, speed)
+
+    await motions.move(1, [RIGHT], MAX_MOVE_S)
+    head.stop = wait_for_the_line
+    ending = asyncio.create_task(end(1))
+    await asyncio.sleep(1)
+    ending.cancel()  # the caller's deadline
+    await asyncio.gather(ending, return_exceptions=True)
+    busy.set()
+    await asyncio.sleep(0.1)
+    assert head.heard[-1][:3] == ("stop", 1, Move.RIGHT)
+
+
 async def test_the_end_of_the_session_stops_what_moves(head, motions):
     await motions.move(0, [RIGHT], MAX_MOVE_S)
     await motions.move(3, [UP], MAX_MOVE_S)

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 
 def test_login_is_accepted_on_1000_and_on_999_and_both_are_answered_1001(world):
     body = {"EncryptType": "MD5", "LoginType": "DVRIP-Web", "PassWord": "6QNMIQGe", "UserName": "admin"}
@@ -97,6 +99,16 @@ def test_a_silent_session_ends_after_three_alive_intervals(world):
     world.advance(1.5)
     assert len(world.role.sessions) == 0
     assert peer.ended
+
+
+@pytest.mark.parametrize(("alive_interval", "intervals", "lasts_s"), [(20, 1.5, 30), (5, 3, 15)])
+def test_how_long_a_silent_session_lasts_is_switchable(world, alive_interval, intervals, lasts_s):
+    world.quirks.update({"alive_interval": alive_interval, "expire_after_intervals": intervals})
+    world.user()
+    world.advance(lasts_s - 1.0)
+    assert len(world.role.sessions) == 1
+    world.advance(1.5)
+    assert len(world.role.sessions) == 0
 
 
 def test_keepalives_and_any_other_request_keep_a_session(world):

@@ -35,6 +35,15 @@ def test_versions(world, version):
     assert raw(peer, 1006, {})[1] == version
 
 
+@pytest.mark.parametrize("reserved", [(0, 0, 0), (1, 1, 0x80), (7, 255, 255)])
+def test_the_version_and_the_reserved_bytes_of_a_request_change_nothing(world, reserved):
+    peer = world.user()
+    payload = json.dumps(INFO).encode()
+    header = struct.pack("<BBBBIIBBHI", 255, *reserved, peer.sid, 41, 0, 0, 1020, len(payload))
+    (reply,) = peer.feed(header + payload)
+    assert (reply.id, reply.ret, reply.version) == (1021, 100, 1)
+
+
 @pytest.mark.parametrize(
     ("mode", "expected"), [("echo", [41, 41]), ("echo_plus_1", [42, 42]), ("own", [0, 1]), ("zero", [0, 0])]
 )

@@ -162,7 +162,9 @@ class DialledUnit(DeviceUnit):
         now = asyncio.get_running_loop().time()
         if end.reason is EndReason.REBOOTING:
             self._expected_until = now + REBOOT_S
-        delay_s = self._backoff.failed(now)
+        # What a device can not do it will not learn in a minute, and each try costs it a login.
+        never = end.reason is EndReason.UNSUPPORTED
+        delay_s = self._backoff.refused() if never else self._backoff.failed(now)
         expected = self.presence.upgrading or now < self._expected_until
         return min(delay_s, REBOOT_POLL_S) if expected else delay_s
 

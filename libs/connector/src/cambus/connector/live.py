@@ -106,6 +106,7 @@ class LiveStreams:
         if session.description.channel(channel) is None:
             raise NotFound(f"the device has no channel {channel}", reason="no-such-channel")
         live = self._streams.get((channel, stream)) or self._create(channel, stream)
+        joins = live.open and not live.claimed_by(claimant)
         live.claim(claimant, ttl_s)
         live.attach(session)
         try:
@@ -113,6 +114,8 @@ class LiveStreams:
         except CambusError:
             live.release(claimant, linger=False)
             raise
+        if joins:
+            await live.welcome()
         return live.publisher.subject
 
     async def touch(self, channel: int, stream: str, claimant: str, ttl_s: float) -> str:

@@ -1,6 +1,7 @@
 """One live stream of one device: open while somebody claims it, opened again when it breaks."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -19,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 REOPENING: Final = BackoffPolicy(first_s=0.5, last_s=15.0, steady_s=30.0)
 """How soon a stream that broke off is opened again."""
+
+WELCOME_S: Final = 1.0
+"""Seconds in which those who join a running stream share the keyframe that is asked for on their behalf."""
 
 
 class LiveStream:
@@ -64,6 +68,7 @@ class LiveStream:
         self._outcome: asyncio.Future[None] | None = None
         self._failure: CambusError | None = None
         self._counted_claims = 0
+        self._welcomed = -WELCOME_S
 
     @property
     def open(self) -> bool:
@@ -93,6 +98,11 @@ class LiveStream:
             self._failure = None
             self._retry.set()
         self._claims_changed()
+
+    def claimed_by(self, claimant: str) -> bool:
+        """Whether somebody holds a claim."""
+        self._table.expire(_now())
+        return claimant in self._table.claimants
 
     def touch(self, claimant: str, ttl_s: float) -> bool:
         """Renew a claim; False if there is none (any more)."""
@@ -139,6 +149,18 @@ class LiveStream:
         if self._source is None:
             raise NotFound("the stream is not open; claim it first", reason="stream-not-open")
         await self._source.request_keyframe()
+
+    async def welcome(self) -> None:
+        """Somebody joins while it runs: ask for a keyframe to begin with, for the next may be minutes away.
+
+        Encoders that give none on request are not minded.
+        """
+        source, now = self._source, _now()
+        if source is None or now - self._welcomed < WELCOME_S:
+            return
+        self._welcomed = now
+        with contextlib.suppress(CambusError):
+            await source.request_keyframe()
 
     # --- sessions ---------------------------------------------------------------------------------------
 

@@ -78,7 +78,7 @@ class AlarmCentreListener:
 
     Attributes:
         counters: ``reports``, ``unassigned``, ``rate_limited``, ``malformed``, ``other_ids``, ``framing``,
-            ``deaf`` (they read no answers), ``idle``, ``refused``, ``callback_errors``.
+            ``deaf`` (they read no answers), ``idle``, ``refused``, ``callback_errors``, ``impossible_time``.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class AlarmCentreListener:
     def _take(self, payload: bytes, address: str, now: float) -> str | None:
         """Hand one message on; return whose it was, if that is known."""
         try:
-            report = AlarmReport.parse(decode_body(payload))
+            report = AlarmReport.parse(decode_body(payload), self.counters)
         except MalformedPayload:
             self.counters["malformed"] += 1
             return None

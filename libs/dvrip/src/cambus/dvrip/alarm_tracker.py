@@ -74,8 +74,7 @@ class AlarmTracker:
             now: the time.
         """
         changes = self.expire(now)
-        name = report.event if report.event not in {"other", "system"} else report.native
-        key = (report.event, name, report.channel)
+        key = _key(report)
         alarm = self._alarms.get(key)
         if report.status is AlarmStatus.STOP:
             changes.extend(self._stop(alarm, report))
@@ -92,6 +91,11 @@ class AlarmTracker:
             changes.append(AlarmChange(Change.RAISED if is_active else Change.MOMENTARY, report))
             changes.extend(self._evict())
         return changes
+
+    def is_active(self, report: AlarmReport) -> bool:
+        """Whether the alarm this is about has begun and not ended."""
+        alarm = self._alarms.get(_key(report))
+        return alarm is not None and alarm.is_active
 
     def expire(self, now: float) -> list[AlarmChange]:
         """End the alarms whose Stop never came; forget those long over."""
@@ -134,6 +138,11 @@ class AlarmTracker:
         self.counters["evicted"] += 1
         _, oldest = self._alarms.popitem(last=False)
         return [AlarmChange(Change.CLEARED, oldest.report, timed_out=True)] if oldest.is_active else []
+
+
+def _key(report: AlarmReport) -> tuple[str, str, int]:
+    name = report.event if report.event not in {"other", "system"} else report.native
+    return report.event, name, report.channel
 
 
 def _is_same(one: datetime | None, other: datetime | None) -> bool:

@@ -4,7 +4,7 @@ A claim ties (session, kind, channel, stream) to the socket that will carry the 
 session, sets it off. Start may overtake its claim and is held for a while (``claim_hold_s``).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
@@ -58,6 +58,8 @@ CLAIM_KINDS: Final = {kind.claim_id: kind for kind in Kind}
 CONTROL_KINDS: Final = {kind.control_id: kind for kind in Kind}
 
 Key = tuple[int, Kind, int, int]
+#: Opens a second socket to a platform that asks for media: kind, OP section, session, and what answers yes.
+Dial = Callable[[Kind, Mapping[str, Any], Session, Callable[[], None]], None]
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ of one monotonic clock.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from random import Random
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from cambus.dvrip.codes import ReturnCode
 from cambus.dvrip.device_backend import DeviceBackend, Request
 from cambus.dvrip.device_connection import DeviceConnection, Ending
 from cambus.dvrip.device_login import LoginDesk
-from cambus.dvrip.device_media import CLAIM_KINDS, CONTROL_KINDS, Kind, MediaDesk
+from cambus.dvrip.device_media import CLAIM_KINDS, CONTROL_KINDS, Dial, Kind, MediaDesk
 from cambus.dvrip.device_quirks import DeviceQuirks
 from cambus.dvrip.device_sessions import Session, SessionTable
 from cambus.dvrip.device_timers import Timer, Timers
@@ -40,7 +41,7 @@ class DeviceRole:
         backend: the device itself.
         quirks: how it deviates from `classic`; may be changed at any time.
         random: all chance in here comes from it, so that a seed reproduces a run.
-        dial: opens a second socket to a platform this device registered with (DVRIP §11): kind, OP section, session.
+        dial: opens a second socket to a platform this device registered with (DVRIP §11); see `Dial`.
 
     Attributes:
         counters: what happened, by name: ``unknown_ids``, ``framing_errors``, ``fragment_errors``, ``malformed``, ...
@@ -52,7 +53,7 @@ class DeviceRole:
         backend: DeviceBackend,
         quirks: DeviceQuirks,
         random: Random,
-        dial: Callable[[Kind, Mapping[str, Any], Session], None] | None = None,
+        dial: Dial | None = None,
     ) -> None:
         self.backend = backend
         self.quirks = quirks
@@ -297,10 +298,12 @@ class DeviceRole:
         return session
 
     def dial_back(self, kind: Kind, request: Request) -> None:
-        """A platform asks for media (DVRIP §11): say yes and dial it."""
-        self.answer_code(request, ReturnCode.OK, kind.body_name)
-        if self._dial is not None:
-            self._dial(kind, request.section(kind.body_name), request.session)
+        """A platform asks for media (DVRIP §11): whoever dials it says yes."""
+        accept = partial(self.answer_code, request, ReturnCode.OK, kind.body_name)
+        if self._dial is None:
+            accept()
+        else:
+            self._dial(kind, request.section(kind.body_name), request.session, accept)
 
     # ---- packets
 

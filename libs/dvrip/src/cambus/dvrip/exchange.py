@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from cambus.dvrip.errors import Refused
-from cambus.dvrip.wire import Packet
+from cambus.dvrip.wire import Header, Packet
 
 #: Requests that may wait for their turn on one connection.
 MAX_WAITING: Final = 64
+#: Replies in a row at one distance from their requests that make a habit of it.
+ECHOES: Final = 3
+_U32: Final = 0xFFFFFFFF
 
 
 class Collector(Protocol):
@@ -41,7 +44,7 @@ class Exchange:
         soft: the reply may be missing: its timeout fails this request alone and keeps the connection, and it
             keeps no other request waiting.
         end: EndFlag on media ids.
-        sequence: header sequence; None for the session's own counter.
+        sequence: header sequence; None until it is sent, if the session's own counter is to be used.
         deadline: when it times out; None while it waits for its turn.
         abandoned: its caller has gone; the reply is awaited (so that nobody else gets it) and dropped.
     """
@@ -60,6 +63,38 @@ class Exchange:
     abandoned: bool = False
 
 
+class _EchoWatch:
+    """Knows a reply that comes a second time, where the device's Sequence tells (DVRIP §6).
+
+    Most devices give the Sequence of the request back, or that and one more. One that has done so `ECHOES` times in
+    a row is believed to do it again: the Sequence of the reply before, instead of the one that is due, is a reply
+    to the request before. Of any other device nothing is assumed.
+    """
+
+    def __init__(self) -> None:
+        self._distance = 0
+        self._run = 0
+        self._last: dict[int, int] = {}
+
+    def is_repeated(self, header: Header, sequence: int) -> bool:
+        """Whether ``header`` is that of the reply before, and not the one to the request ``sequence``."""
+        if self._run < ECHOES or self._last.get(header.message_id) != header.sequence:
+            return False
+        return header.sequence != (sequence + self._distance) & _U32
+
+    def answered(self, header: Header, sequence: int) -> None:
+        """A reply came to the request ``sequence``."""
+        distance = (header.sequence - sequence) & _U32
+        if distance == self._distance:
+            self._run += 1
+            self._last[header.message_id] = header.sequence
+        else:
+            self._run = 1
+            # What is numbered in another way than the rest may well repeat itself.
+            self._last.pop(header.message_id, None)
+        self._distance = distance
+
+
 class ExchangeTable:
     """The requests of one connection: those that wait for their turn, and those in flight.
 
@@ -71,6 +106,7 @@ class ExchangeTable:
         self._parallel = parallel
         self._waiting: deque[Exchange] = deque()
         self._in_flight: dict[int, Exchange] = {}
+        self._echoes = _EchoWatch()
 
     def __contains__(self, reply_id: int) -> bool:
         return reply_id in self._in_flight
@@ -109,6 +145,15 @@ class ExchangeTable:
     def of(self, reply_id: int) -> Exchange:
         """The request in flight that ``reply_id`` answers."""
         return self._in_flight[reply_id]
+
+    def is_repeated(self, exchange: Exchange, header: Header) -> bool:
+        """Whether what came is once more the reply before the one ``exchange`` waits for."""
+        if exchange.sequence is None or not isinstance(exchange.collector, SinglePacket):
+            return False  # packets of one reply are numbered in ways of their own
+        if self._echoes.is_repeated(header, exchange.sequence):
+            return True
+        self._echoes.answered(header, exchange.sequence)
+        return False
 
     def end(self, reply_id: int) -> Exchange | None:
         """Take the request ``reply_id`` answers out of flight, or None."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cambus.dvrip.ids import MEDIA_IDS
 from cambus.dvrip.wire import HEADER_SIZE, Header
 
 #: Keys whose values never leave the process, lower case.
@@ -38,10 +39,16 @@ def redact_payload(payload: bytes) -> bytes:
 
 
 def describe_packet(packet: bytes, limit: int = 200) -> str:
-    """One packet for a log: header fields, and at most ``limit`` bytes of its payload without secrets."""
+    """One packet for a log: header fields, and at most ``limit`` bytes of its payload without secrets.
+
+    Of a part of a message the payload is left out: it may begin in the middle of a secret.
+    """
     header = Header.parse(packet)
     payload = redact_payload(packet[HEADER_SIZE:])[:limit]
-    body = payload.decode("utf-8", "backslashreplace") if payload[:1] == b"{" else payload.hex(" ", 4)
+    if header.total_or_channel > 1 and header.message_id not in MEDIA_IDS:
+        body = "..."
+    else:
+        body = payload.decode("utf-8", "backslashreplace") if payload[:1] == b"{" else payload.hex(" ", 4)
     return (
         f"id={header.message_id} sid=0x{header.session_id:08X} seq={header.sequence} "
         f"{header.total_or_channel}/{header.current_or_end} len={header.length} {body!r}"

@@ -77,7 +77,7 @@ class RemoteDevice(ABC):
         timeouts: all of them.
         system, config, ptz, files, machine, users, alarms, transfers, upgrades, panel, serial, services: the
             operations by group.
-        counters: ``malformed_pushes``.
+        counters: ``malformed_pushes``, ``impossible_time``.
         snapshot_supported: None until it was tried.
     """
 
@@ -189,7 +189,7 @@ class RemoteDevice(ABC):
                 self.counters["malformed_pushes"] += 1
                 return
             try:
-                report = AlarmReport.parse(decode_body(payload))
+                report = AlarmReport.parse(decode_body(payload), self.counters)
             except ProtocolError:
                 self.counters["malformed_pushes"] += 1
                 return

@@ -253,11 +253,8 @@ class ClientSession:
         """
         self._advance(Input.REQUEST)
         exchange = self._exchange(message_id, self._encode(body), expect, timeout, timeout_s, label)
-        if collector is not None:
-            exchange.collector = collector
-        exchange.soft = soft
-        exchange.end = end
-        exchange.sequence = sequence
+        exchange.collector = collector or exchange.collector
+        exchange.soft, exchange.end, exchange.sequence = soft, end, sequence
         self._exchanges.enqueue(exchange)
         self._start_waiting(now)
         return exchange
@@ -340,7 +337,9 @@ class ClientSession:
 
     def _start(self, exchange: Exchange, now: float) -> None:
         self._exchanges.begin(exchange, now)
-        self._send(exchange.message_id, exchange.payload, end=exchange.end, sequence=exchange.sequence)
+        exchange.sequence = self._send(
+            exchange.message_id, exchange.payload, end=exchange.end, sequence=exchange.sequence
+        )
 
     def _start_own(self, exchange: Exchange, now: float) -> None:
         exchange.abandoned = True  # the session itself takes the reply
@@ -354,7 +353,7 @@ class ClientSession:
         version: int = REQUEST_VERSION,
         end: bool = False,
         sequence: int | None = None,
-    ) -> None:
+    ) -> int:
         wire_id = to_seed_id(message_id) if self.profile.seed_ids else message_id
         if sequence is None:
             sequence = self._sequence
@@ -363,8 +362,8 @@ class ClientSession:
         if wire_id in MEDIA_IDS or (wire_id in ZIP_IDS and not self.profile.import_in_parts):
             self._outgoing.append(serialize(wire_id, payload, session_id=sid, sequence=sequence, end=end))
         else:
-            parts = fragment(wire_id, payload, session_id=sid, sequence=sequence, version=version)
-            self._outgoing.extend(parts)
+            self._outgoing += fragment(wire_id, payload, session_id=sid, sequence=sequence, version=version)
+        return sequence
 
     # receiving
 
@@ -406,14 +405,17 @@ class ClientSession:
             self.counters["unexpected_replies" if message_id & 1 else "unknown_messages"] += 1
 
     def _answer(self, header: Header, body: Mapping[str, Any]) -> None:
-        answer = reply_id(header.message_id)
-        self._send(answer, self._encode(body), version=REPLY_VERSION, sequence=header.sequence)
+        data = self._encode(body)
+        self._send(reply_id(header.message_id), data, version=REPLY_VERSION, sequence=header.sequence)
 
     def _reply(self, packet: Packet, now: float) -> None:
         header = packet.header
         exchange = self._exchanges.of(header.message_id)
         if self.session_id and header.session_id not in (0, self.session_id):
             self.counters["foreign_sessions"] += 1
+            return
+        if self._exchanges.is_repeated(exchange, header):
+            self.counters["unexpected_replies"] += 1
             return
         try:
             payload = exchange.collector.add(packet)
@@ -447,8 +449,7 @@ class ClientSession:
         self._events.append(LoggedIn(self.session_id, reply))
 
     def _keepalive_reply(self, packet: Packet, now: float) -> None:
-        latency = self._keepalive.answered(now)
-        if latency is not None:
+        if (latency := self._keepalive.answered(now)) is not None:
             self.keepalive_latency_s = latency
         try:
             code = return_code(decode_body(packet.payload))

@@ -17,7 +17,6 @@ class Timeouts:
         format: formatting a disk.
         upgrade_ack: acknowledgement of one piece of firmware.
         upgrade_progress: silence between progress reports.
-        reboot: return of the device.
         first_media: first media packet after Start.
         media_silence: gap in running media; ends a stream, or a transfer without an end mark.
         keepalive: reply to one keepalive; two misses in a row are a lost connection.
@@ -35,7 +34,6 @@ class Timeouts:
     format: float = 120.0
     upgrade_ack: float = 30.0
     upgrade_progress: float = 120.0
-    reboot: float = 300.0
     first_media: float = 10.0
     media_silence: float = 15.0
     keepalive: float = 10.0

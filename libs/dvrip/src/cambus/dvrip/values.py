@@ -203,22 +203,6 @@ def _clock(second: int) -> str:
     return f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
 
 
-def parse_schedule(value: object) -> list[list[TimeSection]]:
-    """A grid of 7 days (Sunday first) by up to 6 ranges.
-
-    Raises:
-        MalformedPayload: not a list of lists of schedule strings.
-    """
-    if not isinstance(value, list) or not all(isinstance(day, list) for day in value):
-        raise MalformedPayload("want a list of days", context="schedule")
-    return [[TimeSection.parse(section) for section in day] for day in value]
-
-
-def format_schedule(grid: list[list[TimeSection]]) -> list[list[str]]:
-    """The grid as JSON."""
-    return [[section.wire() for section in day] for day in grid]
-
-
 def parse_flag(value: object, default: bool = False) -> bool:
     """A boolean that may come as 0/1 or as a string of these."""
     if isinstance(value, bool | int):

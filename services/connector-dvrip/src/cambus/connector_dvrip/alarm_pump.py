@@ -12,7 +12,7 @@ from cambus.connector_dvrip.alarms import AlarmEvent, DeviceAlarms, Moment
 from cambus.connector_dvrip.clock import DeviceZone
 from cambus.connector_dvrip.metrics import DvripMetrics
 from cambus.dvrip.events import AlarmRaised, EventStream
-from cambus.dvrip.messages.alarm import AlarmReport
+from cambus.dvrip.messages.alarm import AlarmReport, AlarmStatus
 from cambus.schemas.alarms import Severity
 from cambus.schemas.errors import CambusError
 
@@ -67,6 +67,15 @@ class AlarmPump:
     async def report(self, report: AlarmReport, via: str) -> None:
         """Publish what was found out by other means than the session's own reports."""
         await self._publish(self._track(report, via))
+
+    async def state(self, report: AlarmReport, via: str, *, is_news: bool) -> None:
+        """Publish what the device shows when it is asked, in the words of a report.
+
+        What goes on is shown again each time, which keeps its hold from running out. What is no news and not known as
+        active has been ended by another way, or is over: that is told once, and not begun anew.
+        """
+        if self._alarms.is_active(report) or (is_news and report.status is AlarmStatus.START):
+            await self.report(report, via)
 
     async def expire_for_ever(self) -> None:
         """Supply the ends that never come, until cancelled."""

@@ -72,10 +72,13 @@ class DeviceAlarms:
         """The keys of the alarms that have begun and not ended."""
         return frozenset(self._begun)
 
+    def is_active(self, report: AlarmReport) -> bool:
+        """Whether the alarm a report is about has begun and not ended."""
+        return self._tracker.is_active(_of_device(report))
+
     def report(self, report: AlarmReport, moment: Moment, via: str = "session") -> list[AlarmEvent]:
         """Take a report; return the events it makes, none for a repeat."""
-        if report.event in DEVICE_WIDE:
-            report = replace(report, channel=0)
+        report = _of_device(report)
         changes = self._tracker.receive(report, via, moment.now)
         events = [self._event(change, moment, via) for change in changes]
         if report.status is AlarmStatus.STOP and not any(change.report is report for change in changes):
@@ -134,6 +137,11 @@ class DeviceAlarms:
         ordinal = self._ordinals.get(facts, -1) + 1
         _remember(self._ordinals, facts, ordinal)
         return alarm_event_id(self._device, alarm, what, at, ordinal)
+
+
+def _of_device(report: AlarmReport) -> AlarmReport:
+    """A report without the channel that means nothing in it."""
+    return replace(report, channel=0) if report.event in DEVICE_WIDE else report
 
 
 def _remember(table: OrderedDict[K, V], key: K, value: V) -> None:

@@ -15,6 +15,7 @@ SESSION_FAULTS: Final = (
     "fragment_errors",
     "keepalives_missed",
     "malformed_pushes",
+    "impossible_time",
     "callback_errors",
 )
 TIMEOUTS: Final = (

@@ -65,16 +65,15 @@ class Motions:
         """
         self._disarm(channel)
         going = [running.move for running in movements]
-        for running in self._running.pop(channel, []):
-            if running.move not in going:
-                await self._control.stop(channel, running.move, running.speed)
+        before = self._running.pop(channel, [])
+        await self._halt(channel, [running for running in before if running.move not in going])
         self._running[channel] = list(movements)
         self._timers[channel] = asyncio.get_running_loop().call_later(duration_s, self._time_is_up, channel)
         try:
             for movement in movements:
                 await self._control.start(channel, movement.move, movement.speed)
         except BaseException:
-            self._stop_soon(channel)  # a start that was cut off may have been heard
+            self._stop_running(channel)  # a start that was cut off may have been heard
             raise
 
     async def stop(self, channel: int) -> None:
@@ -84,13 +83,15 @@ class Motions:
             DvripError: the device refused.
         """
         self._disarm(channel)
-        for running in self._running.pop(channel, [Movement(Move.UP, 1)]):
-            await self._control.stop(channel, running.move, running.speed)
+        if channel in self._running:
+            await self._halt(channel, self._running.pop(channel))
+        else:
+            await self._control.stop(channel, Move.UP, 1)
 
     async def close(self) -> None:
         """Stop everything that moves; never raises."""
         for channel in list(self._running):
-            self._stop_soon(channel)
+            self._stop_running(channel)
         if self._stops:
             await asyncio.wait(self._stops, timeout=CLOSE_S)
         for task in self._stops:
@@ -98,13 +99,26 @@ class Motions:
         await asyncio.gather(*self._stops, return_exceptions=True)
 
     def _time_is_up(self, channel: int) -> None:
-        self._stop_soon(channel)
+        self._stop_running(channel)
 
-    def _stop_soon(self, channel: int) -> None:
+    async def _halt(self, channel: int, movements: Sequence[Movement]) -> None:
+        """Stop movements in their callers' time; if it is cut short or refused, they are stopped all the same."""
+        waiting = list(movements)
+        try:
+            while waiting:
+                await self._control.stop(channel, waiting[0].move, waiting[0].speed)
+                del waiting[0]
+        except BaseException:
+            self._stop_soon(channel, waiting)
+            raise
+
+    def _stop_running(self, channel: int) -> None:
         self._disarm(channel)
-        running = self._running.pop(channel, [])
-        if running:
-            task = asyncio.create_task(self._stop_all(channel, running), name=f"ptz stop {self._device}")
+        self._stop_soon(channel, self._running.pop(channel, []))
+
+    def _stop_soon(self, channel: int, movements: Sequence[Movement]) -> None:
+        if movements:
+            task = asyncio.create_task(self._stop_all(channel, movements), name=f"ptz stop {self._device}")
             self._stops.add(task)
             task.add_done_callback(self._stops.discard)
 

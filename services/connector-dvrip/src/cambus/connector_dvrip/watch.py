@@ -110,13 +110,9 @@ class SessionWatch:
     async def look_for_alarms(self) -> None:
         """Ask for the alarms that are active, for devices that report none (DVRIP §12)."""
         state = await self._session.client.system.work_state()
-        now = set(state.active_alarms())
-        for event, channel in sorted(now - self._active):
-            await self._report(event, channel, AlarmStatus.START)
-        for event, channel in sorted(self._active - now):
-            await self._report(event, channel, AlarmStatus.STOP)
-        self._active = now
-
-    async def _report(self, event: str, channel: int, status: AlarmStatus) -> None:
-        report = AlarmReport(event, "WorkState", channel, status, None)
-        await self._session.device.pump.report(report, "poll")
+        before, self._active = self._active, set(state.active_alarms())
+        for event, channel in sorted(before | self._active):
+            status = AlarmStatus.START if (event, channel) in self._active else AlarmStatus.STOP
+            report = AlarmReport(event, "WorkState", channel, status, None)
+            is_news = (event, channel) not in before
+            await self._session.device.pump.state(report, "poll", is_news=is_news)

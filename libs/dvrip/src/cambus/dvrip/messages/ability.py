@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from cambus.dvrip.errors import MalformedPayload
@@ -45,24 +46,40 @@ RESOLUTIONS: Final = (
 )
 
 
+#: Tables of names up to this many characters are shared by devices that say the same; real ones have about a thousand.
+SHARED_CHARACTERS: Final = 16_384
+_Table = tuple[tuple[str, tuple[tuple[str, bool], ...]], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class SystemFunctions:
-    """The feature switches: groups of booleans. What is missing is false."""
+    """The feature switches: groups of booleans. What is missing is false.
+
+    Devices of one firmware say the same, and a connector keeps the table of each: equal ones are one object.
+    """
 
     groups: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, value: object) -> "SystemFunctions":
         """Read the value of ``SystemFunction``."""
-        groups = {
-            str(group): {str(name): parse_flag(flag) for name, flag in as_object(flags).items()}
+        table = tuple(
+            (str(group), tuple((str(name), parse_flag(flag)) for name, flag in as_object(flags).items()))
             for group, flags in as_object(value).items()
-        }
-        return cls(groups)
+        )
+        characters = sum(len(group) + sum(len(name) + 1 for name, _ in flags) for group, flags in table)
+        return _shared(table) if characters <= SHARED_CHARACTERS else _functions(table)
 
     def has(self, group: str, name: str) -> bool:
         """Whether the device has a function, e.g. ``has("NetServerFunction", "NetDAS")``."""
         return self.groups.get(group, {}).get(name, False)
+
+
+def _functions(table: _Table) -> SystemFunctions:
+    return SystemFunctions({group: dict(flags) for group, flags in table})
+
+
+_shared = lru_cache(maxsize=64)(_functions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +103,10 @@ class StreamCapability:
 
 @dataclass(frozen=True, slots=True)
 class EncodeCapability:
-    """What the encoder can do."""
+    """What the encoder can do: each stream by itself, and streams of several channels in one."""
 
     streams: tuple[StreamCapability, ...]
+    combined: tuple[StreamCapability, ...]
     max_bitrate_kbit_s: int
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -96,8 +114,11 @@ class EncodeCapability:
     def parse(cls, value: object) -> "EncodeCapability":
         """Read the value of ``EncodeCapability``."""
         raw = as_object(value)
-        streams = tuple(_stream(as_object(item)) for item in as_list(raw.get("EncodeInfo")))
-        return cls(streams, parse_number(raw.get("MaxBitrate")), raw)
+        streams, combined = (
+            tuple(_stream(as_object(item)) for item in as_list(raw.get(key)))
+            for key in ("EncodeInfo", "CombEncodeInfo")
+        )
+        return cls(streams, combined, parse_number(raw.get("MaxBitrate")), raw)
 
 
 def _stream(raw: Mapping[str, Any]) -> StreamCapability:

@@ -1,5 +1,6 @@
 """Alarms a device reports: 1504 on the session, 1508 to the alarm centre (DVRIP §12)."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -47,8 +48,11 @@ class AlarmReport:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def parse(cls, body: Mapping[str, Any]) -> "AlarmReport":
-        """Read the body of a 1504 or 1508, the alarm itself or wrapped in its name."""
+    def parse(cls, body: Mapping[str, Any], counters: Counter[str] | None = None) -> "AlarmReport":
+        """Read the body of a 1504 or 1508, the alarm itself or wrapped in its name.
+
+        ``counters`` as in `parse_time`.
+        """
         raw = body
         for key in ("AlarmInfo", "NetAlarmCenterMsg", "NetAlarmCenter"):
             if isinstance(body.get(key), dict):
@@ -60,7 +64,7 @@ class AlarmReport:
             native=native,
             channel=max(parse_number(raw.get("Channel")), 0),
             status=_status(raw.get("Status")),
-            time=parse_time(raw.get("StartTime")),
+            time=parse_time(raw.get("StartTime"), counters),
             is_log=str(raw.get("Type", "")) == "Log",
             serial=str(raw.get("SerialID", "")),
             address=parse_address(raw.get("Address")),

@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 import struct
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -145,16 +146,16 @@ class FileRecord:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def parse(cls, value: object) -> "FileRecord | None":
-        """Read one record; None without a name."""
+    def parse(cls, value: object, counters: Counter[str] | None = None) -> "FileRecord | None":
+        """Read one record; None without a name. ``counters`` as in `parse_time`."""
         raw = as_object(value)
         name = raw.get("FileName")
         if not isinstance(name, str) or not name:
             return None
         return cls(
             name=name,
-            begin=parse_time(raw.get("BeginTime")),
-            end=parse_time(raw.get("EndTime")),
+            begin=parse_time(raw.get("BeginTime"), counters),
+            end=parse_time(raw.get("EndTime"), counters),
             length_kib=parse_number(raw.get("FileLength")),
             disk=parse_number(raw.get("DiskNo")),
             serial=parse_number(raw.get("SerialNo")),
@@ -168,10 +169,10 @@ class FileRecord:
         return EVENTS.get(parsed.event[:1], "") if parsed else ""
 
 
-def parse_file_records(body: Mapping[str, Any]) -> list[FileRecord]:
+def parse_file_records(body: Mapping[str, Any], counters: Counter[str] | None = None) -> list[FileRecord]:
     """The records of a 1441; the list is called ``OPFileQuery`` or ``FileList``."""
     items = as_list(value_of(body, FILE_QUERY, "FileList"))
-    return [record for item in items if (record := FileRecord.parse(item)) is not None]
+    return [record for item in items if (record := FileRecord.parse(item, counters)) is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +197,12 @@ def log_body(begin: datetime, end: datetime, position: int = 0, kind: str = "Log
     return named(LOG_QUERY, query)
 
 
-def parse_log(body: Mapping[str, Any]) -> list[LogEntry]:
+def parse_log(body: Mapping[str, Any], counters: Counter[str] | None = None) -> list[LogEntry]:
     """The entries of a 1443; null when there are no more."""
     return [
         LogEntry(
             position=parse_number(raw.get("Position")),
-            time=parse_time(raw.get("Time")),
+            time=parse_time(raw.get("Time"), counters),
             type=str(raw.get("Type", "")),
             data=str(raw.get("Data", "")),
             user=str(raw.get("User", "")),

@@ -1,5 +1,6 @@
 """System information (DVRIP §7.1): 1020 by name."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -72,8 +73,8 @@ class SystemInfo:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def parse(cls, value: object) -> "SystemInfo":
-        """Read the value of ``SystemInfo``."""
+    def parse(cls, value: object, counters: Counter[str] | None = None) -> "SystemInfo":
+        """Read the value of ``SystemInfo``; ``counters`` as in `parse_time`."""
         raw = as_object(value)
         version = str(raw.get("HardWareVersion", ""))
         return cls(
@@ -81,7 +82,7 @@ class SystemInfo:
             hardware=str(raw.get("HardWare", "")),
             hardware_version="" if version == "Unknown" else version,
             software_version=str(raw.get("SoftWareVersion", "")),
-            build_time=parse_time(raw.get("BuildTime")),
+            build_time=parse_time(raw.get("BuildTime"), counters),
             uptime_minutes=parse_number(raw.get("DeviceRunTime")),
             video_inputs=parse_number(raw.get("VideoInChannel")),
             digital_channels=parse_number(raw.get("DigChannel")),
@@ -130,23 +131,25 @@ class Disk:
     partitions: tuple[Partition, ...]
 
 
-def parse_storage(value: object) -> list[Disk]:
-    """Read the value of ``StorageInfo``."""
+def parse_storage(value: object, counters: Counter[str] | None = None) -> list[Disk]:
+    """Read the value of ``StorageInfo``; ``counters`` as in `parse_time`."""
     disks = []
     for index, disk in enumerate(as_list(value)):
         raw = as_object(disk)
         number = parse_number(
             raw.get("PlysicalNo", raw.get("PhysicalNo")), index
         )  # sic: the wire has the typo
-        parts = tuple(_partition(i, as_object(p)) for i, p in enumerate(as_list(raw.get("Partition"))))
+        parts = tuple(
+            _partition(i, as_object(p), counters) for i, p in enumerate(as_list(raw.get("Partition")))
+        )
         disks.append(Disk(number, parts))
     return disks
 
 
-def _partition(index: int, raw: Mapping[str, Any]) -> Partition:
+def _partition(index: int, raw: Mapping[str, Any], counters: Counter[str] | None) -> Partition:
     purpose = parse_number(raw.get("DirverType", raw.get("DriverType")))
-    begins = [time for key in ("OldStartTime", "NewStartTime") if (time := parse_time(raw.get(key)))]
-    ends = [time for key in ("OldEndTime", "NewEndTime") if (time := parse_time(raw.get(key)))]
+    begins = [parse_time(raw.get(key), counters) for key in ("OldStartTime", "NewStartTime")]
+    ends = [parse_time(raw.get(key), counters) for key in ("OldEndTime", "NewEndTime")]
     return Partition(
         number=parse_number(raw.get("LogicSerialNo"), index),
         purpose=PARTITION_PURPOSE.get(purpose, f"type_{purpose}"),
@@ -154,8 +157,8 @@ def _partition(index: int, raw: Mapping[str, Any]) -> Partition:
         status_code=parse_number(raw.get("Status")),
         total_mib=_space(raw.get("TotalSpace")),
         free_mib=_space(raw.get("RemainSpace")),
-        oldest=min(begins, default=None),
-        newest=max(ends, default=None),
+        oldest=min((time for time in begins if time), default=None),
+        newest=max((time for time in ends if time), default=None),
         raw=raw,
     )
 

@@ -83,12 +83,12 @@ class Number:
 
     Args:
         low, high: its range; None is open.
-        also: values outside the range that are fine too.
+        also: another range that is fine too.
     """
 
     low: int | None = None
     high: int | None = None
-    also: frozenset[int] = frozenset()
+    also: range = range(0)
 
     def read(self, value: object) -> int | None:
         """See `Kind`."""
@@ -115,8 +115,8 @@ class Number:
     def _wanted(self) -> str:
         if self.low is None or self.high is None:
             return "a number" if self.low is None else f"a number from {self.low}"
-        others = "".join(f" or {value}" for value in sorted(self.also))
-        return f"{self.low} to {self.high}{others}"
+        other = f" or {self.also[0]} to {self.also[-1]}" if self.also else ""
+        return f"{self.low} to {self.high}{other}"
 
 
 @dataclass(frozen=True, slots=True)

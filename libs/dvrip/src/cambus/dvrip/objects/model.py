@@ -135,9 +135,9 @@ def flag(*keys: str, numbers: bool = False) -> Any:
     return _declare(Flag(numbers), keys)
 
 
-def number(key: str, low: int | None = None, high: int | None = None, *, also: int | None = None) -> Any:
-    """A whole number in a range; ``also`` is fine outside it."""
-    return _declare(Number(low, high, frozenset() if also is None else frozenset({also})), (key,))
+def number(key: str, low: int | None = None, high: int | None = None, *, also: range = range(0)) -> Any:
+    """A whole number in a range, or in ``also``."""
+    return _declare(Number(low, high, also), (key,))
 
 
 def text(*keys: str) -> Any:
@@ -175,9 +175,11 @@ def line(key: str) -> Any:
     return _declare(Line(), (key,))
 
 
-def items(key: str, kind: Kind, least: int = 0, most: int | None = None) -> Any:
+def items(
+    key: str, kind: Kind, least: int = 0, most: int | None = None, *, spelled_right: str | None = None
+) -> Any:
     """An array."""
-    return _declare(Items(kind, least, most), (key,))
+    return _declare(Items(kind, least, most), (key,) if spelled_right is None else (key, spelled_right))
 
 
 def week(key: str) -> Any:

@@ -72,7 +72,7 @@ class NetEmail(ConfigObject):
     use_ssl: bool | None = flag("UseSSL", numbers=True)
     title: str | None = text("Title")
     sender: str | None = text("SendAddr")
-    recipients: tuple[str, ...] | None = items("Recievers", Text())  # sic
+    recipients: tuple[str, ...] | None = items("Recievers", Text(), spelled_right="Receivers")  # sic
     schedule: tuple[TimeSection, ...] | None = items("Schedule", Section())
     port: int | None = number("Port", 0, MAX_PORT)
     server: Server | None = inner("MailServer", Server)

@@ -22,6 +22,8 @@ from cambus.dvrip.values import Mask, TimeSection
 EXTENT: Final = 8192
 #: Frames per second go from one frame in five seconds (-5) up.
 SLOWEST: Final = -5
+#: A gain or white balance of 0-100 with the bit that leaves it to the camera, 128.
+AUTOMATIC: Final = range(128, 229)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +93,8 @@ class VideoColorParam(ConfigObject):
     contrast: int | None = number("Contrast", 0, 100)
     hue: int | None = number("Hue", 0, 100)
     saturation: int | None = number("Saturation", 0, 100)
-    white_balance: int | None = number("Whitebalance", 0, 100, also=128)
-    gain: int | None = number("Gain", 0, 100, also=128)
+    white_balance: int | None = number("Whitebalance", 0, 100, also=AUTOMATIC)
+    gain: int | None = number("Gain", 0, 100, also=AUTOMATIC)
     acutance: int | None = number("Acutance", 0)
 
 

@@ -1,5 +1,6 @@
 """What operations need of a session."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -15,6 +16,10 @@ class Caller(Protocol):
     @property
     def profile(self) -> Profile:
         """Deviations of the device."""
+
+    @property
+    def counters(self) -> Counter[str]:
+        """What did not fit."""
 
     @property
     def control(self) -> Connection:

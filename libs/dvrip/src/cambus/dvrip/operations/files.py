@@ -118,7 +118,7 @@ class FileOperations:
             )
             if reply.code is not None and is_empty(reply.code):
                 break
-            page = parse_log(reply.check().body)
+            page = parse_log(reply.check().body, self._caller.counters)
             if not page or page[-1].position < position:
                 break  # exhausted, or going round in circles
             entries.extend(page)
@@ -132,7 +132,7 @@ class FileOperations:
         code = reply.code
         if code is not None and is_empty(code):
             return code, []
-        return code, parse_file_records(reply.check().body)
+        return code, parse_file_records(reply.check().body, self._caller.counters)
 
 
 def _minutes_of(records: list[FileRecord], day: datetime) -> list[int]:
@@ -143,7 +143,8 @@ def _minutes_of(records: list[FileRecord], day: datetime) -> list[int]:
         if record.begin is None or record.end is None:
             continue
         first = max(int((record.begin - midnight).total_seconds() // 60), 0)
-        last = min(int((record.end - midnight).total_seconds() // 60), 1439)
+        before_end = record.end - timedelta(seconds=1)  # what ends with a minute has nothing of the next
+        last = min(int((max(before_end, record.begin) - midnight).total_seconds() // 60), 1439)
         for minute in range(first, last + 1):
             minutes[minute] = codes.get(record.event, 1)
     return minutes

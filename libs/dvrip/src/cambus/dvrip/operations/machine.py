@@ -49,7 +49,7 @@ class MachineOperations:
             MalformedPayload: the device answered with something else.
         """
         reply = await self._caller.call(MessageId.TIME_QUERY, named("OPTimeQuery"), label="time")
-        time = parse_time(value_of(reply.body, "OPTimeQuery"))
+        time = parse_time(value_of(reply.body, "OPTimeQuery"), self._caller.counters)
         if time is None:
             raise MalformedPayload("no time in the reply", context="OPTimeQuery")
         return time

@@ -44,11 +44,11 @@ class SystemOperations:
 
     async def info(self) -> SystemInfo:
         """Serial number, versions, number of channels."""
-        return SystemInfo.parse(await self.query(SYSTEM_INFO))
+        return SystemInfo.parse(await self.query(SYSTEM_INFO), self._caller.counters)
 
     async def storage(self) -> list[Disk]:
         """Disks and their partitions."""
-        return parse_storage(await self.query(STORAGE_INFO))
+        return parse_storage(await self.query(STORAGE_INFO), self._caller.counters)
 
     async def work_state(self) -> WorkState:
         """Active alarms, bit rate and recording per channel."""

@@ -75,7 +75,7 @@ class RecordingFindRequest(Message):
     channel: ChannelNo = Field(description="The channel, counted from 0.")
     start: Instant = Field(description="First instant of interest.")
     end: Instant = Field(description="First instant no longer of interest.")
-    stream: StreamName | None = Field(default=None, description="Which encoder; None for any.")
+    stream: StreamName | None = Field(default=None, description="Which encoder; None for the main one.")
     event: RecordingCause | None = Field(default=None, description="Why it was recorded; None for any cause.")
     kind: Literal["video", "picture"] = Field(default="video", description="Moving or still.")
     limit: int = Field(default=500, ge=1, le=2000, description="At most this many recordings.")

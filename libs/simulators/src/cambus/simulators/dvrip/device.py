@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from cambus.dvrip.codes import ReturnCode
 from cambus.dvrip.device_backend import MediaSource, Request
-from cambus.dvrip.device_media import Kind
+from cambus.dvrip.device_media import Dial, Kind
 from cambus.dvrip.device_role import DeviceRole
 from cambus.dvrip.device_sessions import Session
 from cambus.dvrip.device_wire import Reply
@@ -114,9 +114,7 @@ class SimulatedDevice:
         self.on_alarm: Callable[[Alarm], None] = lambda _alarm: None
         self.on_moved: Callable[[str, int], None] = lambda _host, _port: None
         self.on_das_settings: Callable[[], None] = lambda: None
-        self.on_dial: Callable[[Kind, Mapping[str, Any], Session], None] = lambda _kind, _section, _session: (
-            None
-        )
+        self.on_dial: Dial = lambda _kind, _section, _session, accept: accept()
         self.config = ConfigStore(
             {
                 **video_defaults(plan, channels),
@@ -367,8 +365,10 @@ class SimulatedDevice:
                     if video and isinstance(each, dict):
                         each["Video"] = dict(video)
 
-    def _dial_back(self, kind: Kind, section: Mapping[str, Any], session: Session) -> None:
-        self.on_dial(kind, section, session)
+    def _dial_back(
+        self, kind: Kind, section: Mapping[str, Any], session: Session, accept: Callable[[], None]
+    ) -> None:
+        self.on_dial(kind, section, session, accept)
 
 
 def _formats(value: Any) -> list[Any]:

@@ -86,7 +86,8 @@ class Quirks(DeviceQuirks, Switches):
         "md5", "registration: EncryptType and secret"
     )
     das_id_form: Literal["number", "string", "devicid"] = quirk("string", "registration: shape of DeviceID")
-    das_claim: Literal["normal", "late", "wrong_sid", "wrong_channel", "never"] = quirk(
-        "normal", "registration: the claim on the second connection"
+    das_claim: Literal["normal", "early", "late", "wrong_sid", "wrong_channel", "never"] = quirk(
+        "normal",
+        "registration: the claim on the second connection; early: before the request for it is answered",
     )
     das_keepalive: bool = quirk(True, "registration: keepalives of our own")

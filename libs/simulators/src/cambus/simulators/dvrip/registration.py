@@ -29,7 +29,8 @@ _ANSWER_S: Final = 10.0
 _LATE_S: Final = 11.0
 _MAX_DIALS: Final = 16
 
-_Dial = tuple[Kind, Mapping[str, Any], Session]
+#: Kind, section and session of a request for media, and how to say yes to it if that was not done at once.
+_Dial = tuple[Kind, Mapping[str, Any], Session, Callable[[], None] | None]
 
 
 class Registration:
@@ -194,9 +195,15 @@ class Registration:
 
     # ---- data connections
 
-    def _dial_later(self, kind: Kind, section: Mapping[str, Any], session: Session) -> None:
+    def _dial_later(
+        self, kind: Kind, section: Mapping[str, Any], session: Session, accept: Callable[[], None]
+    ) -> None:
+        """Called by the role while it handles the request: what is accepted here is answered before the claim."""
+        is_early = self._device.quirks.das_claim == "early" and not self._dials.full()
+        if not is_early:
+            accept()
         if not self._dials.full():
-            self._dials.put_nowait((kind, section, session))
+            self._dials.put_nowait((kind, section, session, accept if is_early else None))
 
     async def _answer_dials(self, tasks: asyncio.TaskGroup) -> None:
         while True:
@@ -205,6 +212,9 @@ class Registration:
                 tasks.create_task(self._claim_late(dial))
             elif self._device.quirks.das_claim != "never":
                 await self._claim(dial)
+            accept = dial[3]
+            if accept is not None:
+                self._server.call(accept)
 
     async def _claim_late(self, dial: _Dial) -> None:
         await self._pause(_LATE_S)
@@ -212,7 +222,7 @@ class Registration:
 
     async def _claim(self, dial: _Dial) -> None:
         """Dial the platform for media; playbacks of a session share one connection (DVRIP §10.1)."""
-        kind, section, session = dial
+        kind, section, session, _ = dial
         quirks = self._device.quirks
         shared = self._playback if kind is Kind.PLAYBACK else None
         reuse = shared is not None and not shared.lost
@@ -231,7 +241,7 @@ class Registration:
             self._close(connection)
 
     def _claimed(self, dial: _Dial, connection: DeviceConnection, _packet: Packet) -> None:
-        kind, section, session = dial
+        kind, section, session, _ = dial
         if kind is Kind.PLAYBACK:
             self._playback = connection
         self._server.role.media.adopt_claim(kind, section, session, connection)

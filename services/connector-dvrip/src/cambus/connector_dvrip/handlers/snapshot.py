@@ -1,5 +1,9 @@
 """Still pictures: from the device (DVRIP §7.7), or out of its video where it gives none."""
 
+import asyncio
+from functools import partial
+from typing import Final
+
 from cambus.connector.handlers import HandlerTable
 from cambus.connector.picture import Picture, picture_of, scaled
 from cambus.connector.snapshots import decoded, next_keyframe, stored
@@ -8,8 +12,10 @@ from cambus.connector_dvrip.session import DvripSession
 from cambus.dvrip.errors import Unsupported as NativeUnsupported
 from cambus.schemas.commands import snapshot as commands
 from cambus.schemas.errors import Unsupported
-from cambus.schemas.ids import StreamName
 from cambus.schemas.objects import PictureRef
+
+PICTURE_S: Final = 15.0
+"""Seconds in which a picture comes or is given up, those in which the device kept silent about its own included."""
 
 
 def register(table: HandlerTable[DvripSession]) -> None:
@@ -26,6 +32,7 @@ async def take(session: DvripSession, request: commands.SnapshotTakeRequest) -> 
 
 async def _picture(session: DvripSession, request: commands.SnapshotTakeRequest) -> Picture:
     device = session.device
+    due = asyncio.get_running_loop().time() + PICTURE_S
     if device.snapshot_supported is not False:
         try:
             jpeg = await session.client.snapshot(request.channel)
@@ -38,16 +45,18 @@ async def _picture(session: DvripSession, request: commands.SnapshotTakeRequest)
             return picture
     if device.options.snapshots == "device":
         raise Unsupported("the device gives no pictures", reason="no-snapshots")
-    return await _from_stream(session, request.channel, request.stream, request.width)
+    return await _from_stream(session, request, due)
 
 
-async def _from_stream(session: DvripSession, channel: int, stream: StreamName, width: int | None) -> Picture:
+async def _from_stream(session: DvripSession, request: commands.SnapshotTakeRequest, due: float) -> Picture:
     """Decode the next keyframe of the live stream (DVRIP §7.7)."""
+    channel, stream = request.channel, request.stream
 
     def ask() -> None:
         session.client.force_key_frame(channel, session.wire_stream(stream))
 
-    frame = await next_keyframe(session.device.context, session.taps, channel, stream, ask)
-    picture = await decoded(session.device.decoding, lambda: picture_of(frame.codec, frame.payload, width))
+    frame = await next_keyframe(session.device.context, session.taps, channel, stream, ask, due=due)
+    work = partial(picture_of, frame.codec, frame.payload, request.width)
+    picture = await decoded(session.device.decoding, work)
     session.device.metrics.snapshot("stream")
     return picture
