@@ -110,7 +110,6 @@ class DeviceEntry(BaseModel):
             raise ValueError("wanted HOST or HOST:PORT")
         return value
 
-
     @field_validator("credentials")
     @classmethod
     def _user_named(cls, value: CredentialsEntry | None, info: ValidationInfo) -> CredentialsEntry | None:
