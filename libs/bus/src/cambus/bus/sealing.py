@@ -51,7 +51,7 @@ class KeyRing:
         self._root = hmac.digest(keys[0], b"cambus-derived-keys", "sha256")
 
     def derive(self, purpose: str) -> bytes:
-        """Return 32 secret bytes for another purpose: the same for all who have the first key, which they do not show."""
+        """Return 32 secret bytes for another purpose: the same for all who have the first key, and not showing it."""
         return hmac.digest(self._root, purpose.encode(), "sha256")
 
     @classmethod
