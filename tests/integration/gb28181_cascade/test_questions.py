@@ -75,6 +75,17 @@ async def test_presets(asked):
     assert [each.channel for each in device.orders("ptz.preset.list")] == [0]
 
 
+@pytest.mark.parametrize(("version", "announced"), [("2.0", None), ("3.0", 1)])
+async def test_how_many_presets_there_are_is_said_to_platforms_of_2022(rig, version, announced):
+    upper = await rig.upper()
+    device = await rig.device("cam", channels=1)
+    device.on(ptz.PRESET_LIST, PtzPresetListReply(presets=[PtzPreset(preset=3, name="Tor")]))
+    await rig.enter(device)
+    link = await rig.linked(upper, version=version)
+    found = await upper.remote(OURS).presets(await rig.code_of(link, device.device))
+    assert (found.announced, len(found.presets)) == (announced, 1)
+
+
 async def test_recordings_of_several_pages_in_several_parts(asked):
     remote, device, code, _, _ = asked
     query = RecordQuery(write_time(START), write_time(START.replace(hour=3)), type="all", secrecy=0)

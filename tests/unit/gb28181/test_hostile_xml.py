@@ -13,7 +13,7 @@ from cambus.gb28181.manscdp.layout import undeclared, unreadable
 from cambus.gb28181.manscdp.presence import DeviceInfo
 from cambus.gb28181.manscdp.records import RecordItem
 from cambus.gb28181.values import read_float, read_int, read_time
-from cambus.gb28181.xml import MAX_DEPTH, MAX_TEXT_CHARS, parse
+from cambus.gb28181.xml import MAX_DEPTH, MAX_ELEMENTS, MAX_TEXT_CHARS, parse
 
 LAUGHS = b"<!DOCTYPE lolz [<!ENTITY l0 'lol'>" + b"".join(
     b"<!ENTITY l%d '%s'>" % (n, b"&l%d;" % (n - 1) * 10) for n in range(1, 12)
@@ -56,6 +56,10 @@ def test_an_entity_bomb_costs_no_memory():
 
 def test_a_reference_to_an_entity_nobody_declared_is_text():
     assert parse(b"<Query><Name>&nbsp;&x;</Name></Query>").get("Name") == "&nbsp;&x;"
+
+
+def test_the_limits_are_those_of_the_reference():
+    assert (MAX_DEPTH, MAX_ELEMENTS, MAX_TEXT_CHARS) == (16, 2_000_000, 64 * 1024)
 
 
 def test_sixteen_levels_are_read_and_seventeen_are_not():
