@@ -68,6 +68,24 @@ async def test_a_device_that_wants_the_other_law_gets_it(rig):
     assert set(speaker.heard[0].payload) != {0xD5}
 
 
+async def test_a_platform_that_refreshes_the_session_of_its_sound_is_told_the_same_and_is_heard_on(rig):
+    upper = await rig.upper()
+    camera = await rig.device("cam")
+    speaker = await Loudspeaker(camera).listen(rig.bus)
+    await rig.enter(camera)
+    link = await rig.linked(upper)
+    await upper.speak(OURS, await rig.code_of(link, camera.device), SAMPLES)
+    await rig.until(lambda: speaker.heard)
+    ((speech, _),) = upper._speeches.values()
+    (fetched,) = speech._loudspeakers.values()
+    endpoint = upper.platform.endpoint
+    done = await endpoint.invite(fetched._dialog.request("INVITE"), fetched._dialog.peer)
+    endpoint.acknowledge(done)
+    assert (done.response.status, done.response.body) == (200, fetched._offer.serialize())
+    before = len(speaker.heard)
+    await rig.until(lambda: len(speaker.heard) > before + 5)
+
+
 async def test_a_device_that_wants_what_we_cannot_say_is_answered_with_error(rig):
     upper = await rig.upper()
     camera = await rig.device("cam")

@@ -32,6 +32,21 @@ async def test_the_platform_decodes_what_a_device_sends(rig, unique, transport):
     await camera.until(lambda: not camera.claims)
 
 
+async def test_a_platform_that_refreshes_its_session_is_told_the_same_and_watches_on(rig, unique):
+    upper = await rig.upper()
+    camera = await rig.enter(Camera(rig.bus, f"cam-{unique}", H264))
+    link = await rig.linked(upper)
+    code = await rig.code_of(link, camera.device)
+    async with Packets() as packets:
+        await packets.offer(upper, code)
+        await packets.until(5)
+        endpoint, dialog = upper.platform.endpoint, packets._dialog
+        again = await endpoint.invite(dialog.request("INVITE"), dialog.peer)
+        endpoint.acknowledge(again)
+        assert (again.response.status, again.response.body) == (200, packets.response.body)
+        await packets.until(len(packets.heard) + 20)
+
+
 async def test_h265_is_sent_as_such(rig, unique):
     upper = await rig.upper()
     camera = await rig.enter(Camera(rig.bus, f"cam-{unique}", H265))

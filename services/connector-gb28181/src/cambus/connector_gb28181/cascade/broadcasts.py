@@ -131,6 +131,7 @@ class _Listener:
         self._seq = 0
         self._pts = 0
         self._hung_up = False
+        self._offer = b""
 
     async def run(self) -> None:
         """Fetch the sound until either side hangs up. Raises GbError."""
@@ -182,7 +183,7 @@ class _Listener:
             "Subject", str(Subject(self._source, f"0{ssrc % 10**9:09d}", self._node.code, "0"))
         )
         request.headers.add("Content-Type", sdp.CONTENT_TYPE)
-        request.body = offer.serialize()
+        request.body = self._offer = offer.serialize()
         try:
             invitation = await agent.endpoint.invite(request, peer, timeout_s=context.settings.times.invite_s)
         except TransactionTimeout:
@@ -226,8 +227,15 @@ class _Listener:
         return sender
 
     def _incoming(self, event: Incoming) -> None:
-        if isinstance(event, RequestReceived):
-            self._context.agent.endpoint.respond(event.transaction, 200)
+        if not isinstance(event, RequestReceived):
+            return
+        agent = self._context.agent
+        if event.request.method == "INVITE":  # what was agreed still holds (§2.4)
+            contact = ("Contact", f"<sip:{self._node.code}@{agent.address}>")
+            headers = [contact, ("Content-Type", sdp.CONTENT_TYPE)]
+            agent.endpoint.respond(event.transaction, 200, headers=headers, body=self._offer)
+        else:
+            agent.endpoint.respond(event.transaction, 200)
             if event.request.method == "BYE":
                 self._hung_up = True
                 self._over.set()
