@@ -23,6 +23,7 @@ NVR = "kill-nvr"
 NATS = "nats-server"
 UNTOUCHED = {
     "connector-dvrip": {"viewer"},
+    "connector-gb28181": {"viewer", "recording"},
     "media-relay": {"recording"},
     "recorder": {"viewer"},
     "alarm-router": {"viewer", "recording"},

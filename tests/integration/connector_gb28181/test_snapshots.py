@@ -52,7 +52,7 @@ async def test_a_stream_that_runs_is_used_and_asked_for_a_keyframe(bench, device
     await bench.view(device)
     await take()
     assert len({message.call_id for message in simulator.heard("INVITE")}) == 1
-    await simulator.wait_for(lambda: simulator.device.keyframes == 1)
+    await simulator.wait_for(lambda: simulator.device.keyframes >= 1)
 
 
 async def test_a_device_of_2022_may_be_told_to_leave_it_to_the_stream(bench, device, take):
