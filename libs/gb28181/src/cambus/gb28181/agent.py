@@ -136,16 +136,21 @@ class Agent:
         tasks = [*self._telling] + ([self._task] if self._task is not None else [])
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if unregister and self.registered.is_set():
-            try:
-                async with asyncio.timeout(2.0):
-                    await self._register(0)
-            except (SipError, Unreachable, TimeoutError):
-                logger.debug("not unregistered", extra={"code": self.settings.code})
-        self.registered.clear()
-        if not self._shared:
-            await self.endpoint.close()
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if unregister and self.registered.is_set():
+                await self._sign_off()
+        finally:
+            self.registered.clear()
+            if not self._shared:
+                await self.endpoint.close()
+
+    async def _sign_off(self) -> None:
+        try:
+            async with asyncio.timeout(2.0):
+                await self._register(0)
+        except (SipError, Unreachable, TimeoutError):
+            logger.debug("not unregistered", extra={"code": self.settings.code})
 
     @property
     def address(self) -> str:

@@ -165,10 +165,12 @@ class Gb28181Platform:
         tasks = [*self._large] + ([self._ticker] if self._ticker is not None else [])
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for device in self._devices.values():
-            device.gone()
-        await self.endpoint.close()
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for device in self._devices.values():
+                device.gone()
+        finally:
+            await self.endpoint.close()
 
     # --- what others use --------------------------------------------------------------------------------
 

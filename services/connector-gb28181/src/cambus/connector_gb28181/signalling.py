@@ -170,9 +170,11 @@ class Signalling:
                 self._look_at_enrolled()
                 await asyncio.sleep(LOOK_S)
         finally:
-            await self.broadcasts.close()
-            await self.media.close()
-            await self.platform.close()
+            try:  # whoever ends us may cancel again meanwhile: the sockets go all the same
+                await self.broadcasts.close()
+                await self.media.close()
+            finally:
+                await self.platform.close()
 
     def stop(self) -> None:
         """This replica stops: who is registered stays so, here or at its next start."""

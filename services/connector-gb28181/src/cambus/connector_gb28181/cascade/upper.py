@@ -85,14 +85,20 @@ class UpperLink:
         try:
             await self._alarms.run()
         finally:
-            self.sessions.end_all("withdrawn")
-            if self.registered and self.unregisters:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LEAVE_S):
-                        await self.watchers.end_all()
-            context.tasks.cancel()
-            await context.tasks.wait(LEAVE_S)
-            await context.agent.close(unregister=self.unregisters)
+            try:
+                await self._leave()
+            finally:  # whoever ends us may cancel again meanwhile: the socket goes all the same
+                await context.agent.close(unregister=self.unregisters)
+
+    async def _leave(self) -> None:
+        """End what is open, as far as there is time."""
+        self.sessions.end_all("withdrawn")
+        if self.registered and self.unregisters:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LEAVE_S):
+                    await self.watchers.end_all()
+        self.context.tasks.cancel()
+        await self.context.tasks.wait(LEAVE_S)
 
     @property
     def registered(self) -> bool:
