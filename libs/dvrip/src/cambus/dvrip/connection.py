@@ -37,8 +37,9 @@ from cambus.dvrip.session_events import (
 )
 from cambus.dvrip.wire import REPLY_VERSION, Header, Packet
 
-#: One read is what one device can delay another by: some 50 ms, were it all of the smallest packets.
-READ_BYTES: Final = 64 * 1024
+#: One read is what one device can delay another by: some 25 ms, were it all of the smallest packets, and twice that
+#: on a busy machine.
+READ_BYTES: Final = 32 * 1024
 #: Unsent bytes above which `Connection.drain` waits.
 WRITE_HIGH_WATER: Final = 256 * 1024
 #: Unsent bytes above which a device that reads nothing is given up; twice the longest request there is.
