@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 from types import MappingProxyType
 
+from cambus.bus.assets import ensure_assets
 from cambus.bus.client import BusClient
+from cambus.bus.connection import Bus
 from cambus.bus.kv import KeyValue
 from cambus.bus.ordered import ALL, OrderedReader
 from cambus.bus.sealing import KeyRing
@@ -68,6 +70,25 @@ class Watched:
             self._arrived.clear()
             await self._arrived.wait()
         return self.frames
+
+
+@contextlib.asynccontextmanager
+async def running_bench(make, settings, patience_s):
+    """A bench on a server, its assets there; the test ends after so many seconds.
+
+    Args:
+        make: makes the bench of a connection.
+        settings: of that connection.
+        patience_s: how long the test may take.
+    """
+    async with await Bus.connect(settings, name="test") as bus:
+        await ensure_assets(bus)
+        bench = make(bus)
+        try:
+            async with asyncio.timeout(patience_s):
+                yield bench
+        finally:
+            await bench.close()
 
 
 class ConnectorBench:

@@ -1,39 +1,9 @@
 """What the bus hears of devices."""
 
 import pytest
+from connector_bench import Heard
 
-from cambus.bus.ordered import ALL, OrderedReader
-from cambus.schemas import subjects
-from cambus.schemas.assets import STREAM_EVENTS
-from cambus.schemas.catalog import EVENTS
-from cambus.schemas.codec import decode
 from cambus.schemas.commands import live
-
-
-class Heard:
-    """The events of one device, in order."""
-
-    def __init__(self, bus, device):
-        self._reader = OrderedReader(bus, STREAM_EVENTS, [subjects.events(device)], start=ALL)
-
-    async def __aenter__(self):
-        await self._reader.open()
-        return self
-
-    async def __aexit__(self, *exc_info):
-        await self._reader.close()
-
-    async def next(self):
-        stored = await anext(self._reader)
-        subject = subjects.parse_event(stored.subject)
-        spec = EVENTS[f"{subject.noun}.{subject.past}"]
-        return spec.name, decode(spec.model, stored.data)
-
-    async def until(self, name):
-        while True:
-            heard, event = await self.next()
-            if heard == name:
-                return event
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 import asyncio
 
 import pytest
-from connector_bench import ConnectorBench
+from connector_bench import ConnectorBench, running_bench
 
-from cambus.bus.assets import ensure_assets
-from cambus.bus.connection import Bus
 from cambus.bus.testing import NatsServer
 from cambus.connector_dvrip.service import DvripConnector
 from cambus.connector_dvrip.settings import DvripSettings
@@ -86,14 +84,8 @@ def patience_s():
 @pytest.fixture
 async def bench(dvrip_nats, tmp_path, bus_settings, patience_s):
     settings = bus_settings.model_copy(update={"nats_url": dvrip_nats.url})
-    async with await Bus.connect(settings, name="test") as bus:
-        await ensure_assets(bus)
-        made = Bench(bus, dvrip_nats, tmp_path)
-        try:
-            async with asyncio.timeout(patience_s):
-                yield made
-        finally:
-            await made.close()
+    async with running_bench(lambda bus: Bench(bus, dvrip_nats, tmp_path), settings, patience_s) as made:
+        yield made
 
 
 @pytest.fixture

@@ -6,12 +6,10 @@ import socket
 from types import MappingProxyType
 
 import pytest
-from connector_bench import ConnectorBench
+from connector_bench import ConnectorBench, running_bench
 from connector_process import launcher
 from gb28181_rig import SMALL
 
-from cambus.bus.assets import ensure_assets
-from cambus.bus.connection import Bus
 from cambus.bus.kv import KeyValue
 from cambus.bus.testing import NatsServer
 from cambus.connector_gb28181.service import Gb28181Connector
@@ -94,14 +92,8 @@ def patience_s():
 @pytest.fixture
 async def bench(gb28181_nats, tmp_path, bus_settings, patience_s):
     settings = bus_settings.model_copy(update={"nats_url": gb28181_nats.url})
-    async with await Bus.connect(settings, name="test") as bus:
-        await ensure_assets(bus)
-        made = Bench(bus, gb28181_nats, tmp_path)
-        try:
-            async with asyncio.timeout(patience_s):
-                yield made
-        finally:
-            await made.close()
+    async with running_bench(lambda bus: Bench(bus, gb28181_nats, tmp_path), settings, patience_s) as made:
+        yield made
 
 
 @pytest.fixture
