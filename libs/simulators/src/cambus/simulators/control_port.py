@@ -2,14 +2,27 @@
 
 import json
 from abc import ABC, abstractmethod
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from aiohttp import web
+
+from cambus.simulators.switches import Switches
 
 LOOPBACK: Final = "127.0.0.1"
 MAX_BODY_BYTES: Final = 1024 * 1024
 
 Body = dict[str, Any]
+
+
+class Switched(Protocol):
+    """A simulated device with switches."""
+
+    @property
+    def quirks(self) -> Switches:
+        """What it does wrong."""
+
+    def reboot(self) -> None:
+        """Go, and come back."""
 
 
 class ControlPort(ABC):
@@ -58,3 +71,19 @@ async def read_json(request: web.Request) -> Body:
 def bad_request(reason: str) -> web.HTTPBadRequest:
     """A refusal with its reason."""
     return web.HTTPBadRequest(text=json.dumps({"error": reason}), content_type="application/json")
+
+
+async def set_quirks(device: Switched, body: Body) -> Any:
+    """``{name: value}``, and ``{"reset": true}`` for going back to the usual first."""
+    if body.pop("reset", False):
+        device.quirks.reset()
+    device.quirks.update(body)
+    return {"quirks": device.quirks.as_json()}
+
+
+async def reboot(device: Switched, body: Body) -> Any:
+    """``{seconds}``: how long it takes."""
+    if "seconds" in body:
+        device.quirks.update({"reboot_s": body["seconds"]})
+    device.reboot()
+    return {"rebooting": True}

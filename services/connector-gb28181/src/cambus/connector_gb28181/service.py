@@ -27,7 +27,7 @@ class Gb28181Connector(ConnectorService[Gb28181Settings]):
     Attributes:
         signalling: the platform devices register with; there once the service has started.
         numbers: of media sessions, likewise.
-        cascade: the links to upper platforms, likewise.
+        cascade: the links to upper platforms; None before.
     """
 
     name = "connector-gb28181"
@@ -37,7 +37,7 @@ class Gb28181Connector(ConnectorService[Gb28181Settings]):
     hub: Hub
     signalling: Signalling
     numbers: SessionNumbers
-    cascade: CascadeLinks
+    cascade: CascadeLinks | None = None
 
     def make_driver(self) -> Gb28181Driver:
         """Return the driver."""
@@ -102,13 +102,14 @@ class Gb28181Connector(ConnectorService[Gb28181Settings]):
     async def release(self) -> None:
         """Hand over the devices; who is registered with us stays so for our next start."""
         self.signalling.stop()
-        await self.cascade.release()
+        if self.cascade is not None:
+            await self.cascade.release()
         await super().release()
         await self.numbers.release()
 
     def _credentials_changed(self, name: str) -> None:
         super()._credentials_changed(name)
-        if hasattr(self, "cascade"):
+        if self.cascade is not None:
             self.cascade.credential_changed(name)
 
     def _nonce_key(self) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from cambus.dvrip.values import parse_time
-from cambus.simulators.control_port import Body, ControlPort, bad_request, read_json
+from cambus.simulators.control_port import Body, ControlPort, bad_request, read_json, reboot, set_quirks
 from cambus.simulators.dvrip.simulator import DvripSimulator
 
 _MAX_WAIT_S: Final = 300.0
@@ -36,8 +36,8 @@ class ControlServer(ControlPort):
     def _actions(self) -> dict[str, Callable[[DvripSimulator, Body], Awaitable[Any]]]:
         return {
             "alarm": _alarm,
-            "quirks": _set_quirks,
-            "reboot": _reboot,
+            "quirks": set_quirks,
+            "reboot": reboot,
             "drop": _drop,
             "offline": _offline,
             "online": _online,
@@ -119,22 +119,6 @@ async def _alarm(device: DvripSimulator, body: Body) -> Any:
             stop_after_s=float(seconds) if seconds is not None else None,
         )
     return {"raised": count}
-
-
-async def _set_quirks(device: DvripSimulator, body: Body) -> Any:
-    """``{name: value}``, and ``{"reset": true}`` for going back to `classic` first."""
-    if body.pop("reset", False):
-        device.quirks.reset()
-    device.update_quirks(body)
-    return {"quirks": device.quirks.as_json()}
-
-
-async def _reboot(device: DvripSimulator, body: Body) -> Any:
-    """``{seconds}``: how long it takes."""
-    if "seconds" in body:
-        device.update_quirks({"reboot_s": body["seconds"]})
-    device.reboot()
-    return {"rebooting": True}
 
 
 async def _drop(device: DvripSimulator, body: Body) -> Any:

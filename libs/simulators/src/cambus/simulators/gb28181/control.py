@@ -13,7 +13,7 @@ from aiohttp import web
 
 from cambus.gb28181.errors import GbError
 from cambus.gb28181.manscdp.catalog import CatalogEvent
-from cambus.simulators.control_port import Body, ControlPort, bad_request, read_json
+from cambus.simulators.control_port import Body, ControlPort, bad_request, read_json, reboot, set_quirks
 from cambus.simulators.gb28181.simulator import Gb28181Simulator
 
 _MAX_STATES: Final = 100
@@ -105,22 +105,6 @@ async def _alarm(device: Gb28181Simulator, body: Body) -> Any:
     return {"told": told}
 
 
-async def _set_quirks(device: Gb28181Simulator, body: Body) -> Any:
-    """``{name: value}``, and ``{"reset": true}`` for none first."""
-    if body.pop("reset", False):
-        device.quirks.reset()
-    device.update_quirks(body)
-    return {"quirks": device.quirks.as_json()}
-
-
-async def _reboot(device: Gb28181Simulator, body: Body) -> Any:
-    """``{seconds}``: how long it takes."""
-    if "seconds" in body:
-        device.update_quirks({"reboot_s": body["seconds"]})
-    device.reboot()
-    return {"rebooting": True}
-
-
 async def _position(device: Gb28181Simulator, body: Body) -> Any:
     """``{longitude, latitude}``."""
     device.move_to(float(body["longitude"]), float(body["latitude"]))
@@ -159,8 +143,8 @@ async def _watch(device: Gb28181Simulator, _body: Body) -> Any:
 
 ACTIONS: Final[dict[str, Action]] = {
     "alarm": _alarm,
-    "quirks": _set_quirks,
-    "reboot": _reboot,
+    "quirks": set_quirks,
+    "reboot": reboot,
     "position": _position,
     "channel": _change,
     "keepalive": _keepalive,
