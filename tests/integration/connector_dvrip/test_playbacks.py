@@ -237,6 +237,8 @@ async def test_backwards_and_standing_still_are_no_speeds(stage):
         await stage.tell(recording.SPEED, speed=-1.0)
     with pytest.raises(BadRequest):
         await stage.tell(recording.SPEED, speed=0.0)
+    with pytest.raises(BadRequest):
+        await stage.tell(recording.SPEED, speed=2.0, at=stage.at(1))
     for speed, error in ((-1.0, Unsupported), (0.0, BadRequest)):
         with pytest.raises(error):
             await stage.play(0, FILE_S, speed=speed)

@@ -191,11 +191,54 @@ async def test_backwards_is_for_devices_of_2022(stage):  # GB-132
     assert all(before.pts < after.pts for before, after in pairwise(play.video))
 
 
+async def test_backwards_goes_from_one_instant_to_an_earlier_one(stage):  # GB-132
+    play = await stage(profile="std_2022", quirks=Quirks(scale_limit=4.0))
+    await play.play(0, 20)
+    await play.pictures(5)
+    since = len(play.video)
+    settled = await play.tell(recording.SPEED, speed=-8.0, at=at(15), until=at(10))
+    assert b"Scale: -8.0\r\nRange: npt=15-10\r\n" in play.controls[0]
+    assert (settled.speed, settled.until) == (-4.0, at(10))  # what the device made of it
+    assert at(14) <= settled.at <= at(15)
+    await play.ended()
+    back = play.video[since:]
+    assert back[0].discontinuity
+    assert 2 <= len(back) <= 6  # a picture a second, and there it ends
+    assert all(before.pts < after.pts for before, after in pairwise(play.video))
+
+
+async def test_backwards_from_or_to_one_instant_alone(stage):
+    play = await stage(profile="std_2022")
+    await play.play(0, 20)
+    await play.tell(recording.SPEED, speed=-1.0, until=at(2))
+    await play.tell(recording.SPEED, speed=-2.0, at=at(20))
+    assert b"Range: npt=now-2\r\n" in play.controls[0]
+    assert b"Range: npt=20-\r\n" in play.controls[1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"speed": -1.0, "at": at(5), "until": at(5)}, BadRequest),
+        ({"speed": -1.0, "at": at(-1)}, BadRequest),
+        ({"speed": -1.0, "until": at(21)}, NotFound),
+        ({"speed": 1.0, "at": at(5)}, BadRequest),
+    ],
+)
+async def test_instants_nothing_can_be_played_backwards_between_are_refused(stage, fields, error):
+    play = await stage(profile="std_2022")
+    await play.play(0, 20)
+    with pytest.raises(error):
+        await play.tell(recording.SPEED, **fields)
+    assert not play.controls
+
+
 async def test_older_devices_are_not_asked_to_play_backwards(stage):
     play = await stage(profile="hik_nvr")
     await play.play(0, 20)
-    with pytest.raises(Unsupported):
-        await play.tell(recording.SPEED, speed=-1.0)
+    for fields in ({}, {"until": at(0)}):
+        with pytest.raises(Unsupported):
+            await play.tell(recording.SPEED, speed=-1.0, **fields)
     with pytest.raises(BadRequest):
         await play.tell(recording.SPEED, speed=0)
     assert not play.controls

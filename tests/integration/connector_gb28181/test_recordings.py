@@ -8,7 +8,7 @@ from cambus.gb28181.record_assembly import RecordTimes
 from cambus.gb28181.times import Times
 from cambus.schemas.commands import recording
 from cambus.schemas.errors import BadRequest, DeadlineExceeded, NotFound, Unsupported
-from cambus.simulators.gb28181.archive import ArchivePlan
+from cambus.simulators.gb28181.archive import ELSEWHERE, ArchivePlan
 from cambus.simulators.gb28181.quirks import Quirks
 
 EPOCH = 1_714_800_000
@@ -78,6 +78,18 @@ async def test_the_edition_of_2022_is_asked_by_stream_and_alarm(bench, device, f
         b"<AlarmType>2</AlarmType>",
     ):
         assert line in query
+
+
+async def test_other_storages_are_searched_where_that_is_wanted(bench, device, find):  # GB-132
+    plan = ArchivePlan(FILES, FILE_S, EPOCH, elsewhere=2)
+    simulator = await bench.online(device, profile="hik_nvr", archive=plan)
+    span = {"start": BEGIN - timedelta(seconds=2 * FILE_S)}
+    assert len((await find(**span)).recordings) == FILES
+    assert b"IndistinctQuery" not in simulator.heard("RecordInfo")[-1].body
+    everywhere = (await find(**span, everywhere=True)).recordings
+    assert b"<IndistinctQuery>1</IndistinctQuery>" in simulator.heard("RecordInfo")[-1].body
+    own = simulator.channels[0]
+    assert [each.native["RecordLocation"] for each in everywhere] == [ELSEWHERE] * 2 + [own] * FILES
 
 
 async def test_another_zone_is_the_devices_not_ours(bench, device, find):

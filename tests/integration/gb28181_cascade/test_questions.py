@@ -102,10 +102,21 @@ async def test_recordings_of_several_pages_in_several_parts(asked):
     assert first.size_bytes == 1000
     asked_for = device.orders("recording.find")[0]
     assert (asked_for.start, asked_for.end) == (START, START.replace(hour=3))
+    assert not asked_for.everywhere
     alarms = await remote.records(
         RecordQuery(write_time(START), write_time(START.replace(hour=3)), type="alarm"), code, now=now
     )
     assert len(alarms.records) == 3
+
+
+async def test_recordings_of_every_storage_with_where_they_are(asked):  # GB-132
+    remote, device, code, _, _ = asked
+    located = recorded(0).model_copy(update={"native": {"RecordLocation": UNSHARED}})
+    device.on(recording.FIND, RecordingFindReply(recordings=[located]))
+    query = RecordQuery(write_time(START), write_time(START.replace(hour=3)), indistinct=1)
+    (found,) = (await remote.records(query, code, now=asyncio.get_running_loop().time)).records
+    assert found.location == UNSHARED
+    assert device.orders("recording.find")[-1].everywhere
 
 
 async def test_settings(asked):

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from camera import H264
@@ -136,6 +137,19 @@ async def test_pause_resume_seek_and_speed_reach_the_device(shown, legacy):
         assert await session.set_speed(2.0) == 2.0
         assert await session.set_speed(8.0) == 4.0  # what the device says it plays at
         assert [each.speed for each in camera.orders("recording.speed")] == [2.0, 8.0]
+
+
+async def test_backwards_between_two_points_is_asked_of_the_device_and_its_answer_told(shown):  # GB-132
+    upper, player, _, code = await shown()
+    instant = partial(datetime.fromtimestamp, tz=UTC)
+    settled = RecordingSpeedReply(speed=-1.0, at=instant(START + 14), until=instant(START + 5))
+    player.device.on(recording.SPEED, settled)
+    watching = await upper.play(OURS, code, purpose=Purpose.PLAYBACK, transport="udp", **SPAN)
+    assert await watching.session.reverse(15, 5, -2.0) == -1.0
+    assert watching.session.control.span == (14.0, 5.0)
+    (asked,) = player.device.orders("recording.speed")
+    assert (asked.speed, asked.at, asked.until) == (-2.0, instant(START + 15), instant(START + 5))
+    assert not player.device.orders("recording.seek")
 
 
 async def test_a_command_the_device_refuses_fails_alone(shown):

@@ -54,6 +54,7 @@ def test_bodies_have_the_sizes_they_have_in_the_field():
         (b"", Answer()),
         (b" \r\n", Answer()),
         (b"RTSP/1.0 200 OK\r\nCSeq: 2\r\nScale: 2.0\r\n\r\n", Answer(200, "OK", 2.0)),
+        (b"RTSP/1.0 200 OK\r\nScale: -1\r\nRange: npt=6-1.5\r\n", Answer(200, "OK", -1.0, None, 6.0, 1.5)),
         (b"RTSP/1.0 451 Parameter Not Understood", Answer(451, "Parameter Not Understood")),
         (b"MANSRTSP/1.0 500", Answer(500)),
         (b"RTSP/1.0 200 OK\nScale: fast\n", Answer(200, "OK")),

@@ -52,13 +52,9 @@ class Control:
                 scale = 1.0 if self.scale is None else self.scale
                 lines.append(f"Scale: {scale:f}" if legacy else f"Scale: {scale}")
             if self.has_range or self.start_s is not None or legacy:
-                lines.append(f"Range: npt={self._range(legacy=legacy)}")
+                lines.append(f"Range: npt={_span(self.start_s, self.end_s, here='0' if legacy else 'now')}")
         text = "\r\n".join(lines) + "\r\n"
         return (text if legacy else text + "\r\n").encode()
-
-    def _range(self, *, legacy: bool) -> str:
-        start = ("0" if legacy else "now") if self.start_s is None else _number(self.start_s)
-        return f"{start}-{'' if self.end_s is None else _number(self.end_s)}"
 
     @classmethod
     def parse(cls, body: bytes) -> Control:
@@ -68,14 +64,12 @@ class Control:
         if match is None:
             raise ProtocolError("no MANSRTSP request", context=body)
         fields = _fields(text)
-        range_ = _RANGE.match(fields.get("range", ""))
         return cls(
             match.group(1).upper(),
             _int(fields.get("cseq")),
             _float(fields.get("scale")),
-            _seconds(range_.group(2)) if range_ else None,
-            _seconds(range_.group(3)) if range_ else None,
-            range_ is not None,
+            *_range(fields),
+            _RANGE.match(fields.get("range", "")) is not None,
         )
 
 
@@ -88,12 +82,16 @@ class Answer:
         reason: its words.
         scale: the speed it plays at now, if it says so.
         rtp_info: as it came; devices repeat constants there.
+        start_s: where it goes on from, if the device says so; seconds from the start of what was asked for.
+        end_s: where it stops, if the device says so.
     """
 
     status: int = 200
     reason: str = ""
     scale: float | None = None
     rtp_info: str | None = None
+    start_s: float | None = None
+    end_s: float | None = None
 
     @classmethod
     def parse(cls, body: bytes) -> Answer:
@@ -106,13 +104,17 @@ class Answer:
             raise ProtocolError("no MANSRTSP response", context=body)
         fields = _fields(text)
         reason = (match.group(2) or "").strip()
-        return cls(int(match.group(1)), reason, _float(fields.get("scale")), fields.get("rtp-info"))
+        return cls(
+            int(match.group(1)), reason, _float(fields.get("scale")), fields.get("rtp-info"), *_range(fields)
+        )
 
     def serialize(self, cseq: int) -> bytes:
         """The body of the 200 to an INFO."""
         lines = [f"RTSP/1.0 {self.status} {self.reason or 'OK'}", f"CSeq: {cseq}"]
         if self.scale is not None:
             lines.append(f"Scale: {self.scale}")
+        if self.start_s is not None or self.end_s is not None:
+            lines.append(f"Range: npt={_span(self.start_s, self.end_s)}")
         if self.rtp_info is not None:
             lines.append(f"RTP-Info: {self.rtp_info}")
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
@@ -127,6 +129,16 @@ def _text(body: bytes) -> str:
 def _fields(text: str) -> dict[str, str]:
     pairs = (line.partition(":") for line in text.splitlines()[1:])
     return {name.strip().lower(): value.strip() for name, colon, value in pairs if colon}
+
+
+def _range(fields: dict[str, str]) -> tuple[float | None, float | None]:
+    """From where, and to where; None for what is not said."""
+    match = _RANGE.match(fields.get("range", ""))
+    return (_seconds(match.group(2)), _seconds(match.group(3))) if match is not None else (None, None)
+
+
+def _span(start_s: float | None, end_s: float | None, *, here: str = "now") -> str:
+    return f"{here if start_s is None else _number(start_s)}-{'' if end_s is None else _number(end_s)}"
 
 
 def _int(text: str | None) -> int:

@@ -34,11 +34,14 @@ class PlaybackControl:
     Attributes:
         speed: what it plays at, as the device says; below 0 it plays backwards.
         paused: whether it is held.
+        span: from where to where it plays backwards, as the device corrects it, in seconds from the start of what was
+            asked for; None for what it does not say.
     """
 
     def __init__(self, platform: Gb28181Platform, device: str, dialog: Dialog, order: SessionOrder) -> None:
         self.speed = 1.0
         self.paused = False
+        self.span: tuple[float | None, float | None] = (None, None)
         self._platform = platform
         self._device = device
         self._dialog = dialog
@@ -101,6 +104,7 @@ class PlaybackControl:
 
     def _plays(self, wanted: float, answer: Answer) -> float:
         self.speed = wanted if answer.scale is None else answer.scale
+        self.span = (answer.start_s, answer.end_s)
         self.paused = False
         return self.speed
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from cambus.bus.errors import BusError
@@ -166,11 +166,9 @@ class PlaybackSession:
             NotFound: it is behind it.
             GbError: the device refused; the playback goes on as before.
         """
-        position_s = at.timestamp() - self._show.span.start
-        if position_s < 0:
-            raise BadRequest("at: wanted an instant that is played")
+        position_s = self._position("at", at)
         if at.timestamp() >= self._show.span.end:
-            raise NotFound("nothing that is played is as late as that", reason="beyond-the-end")
+            raise _beyond_the_end()
         async with self._turn:
             self._jump()
             await self._media.seek(position_s)
@@ -186,8 +184,8 @@ class PlaybackSession:
         """
         if speed == 0:
             raise BadRequest("speed: wanted one that is not 0; recording.pause holds a playback")
-        if speed < 0 and not self._session.remote.version.is_2022:
-            raise Unsupported("devices before the edition of 2022 play forwards only")
+        if speed < 0:
+            self._check_backwards()
         async with self._turn:
             turned = (speed < 0) != (self.speed < 0)
             if turned:
@@ -197,6 +195,58 @@ class PlaybackSession:
                 self._jumped()
             return self.speed
 
+    async def reverse(
+        self, speed: float, at: datetime | None, until: datetime | None
+    ) -> tuple[float, datetime | None, datetime | None]:
+        """Play backwards from one instant to an earlier one (GB-132).
+
+        Args:
+            speed: below 0.
+            at: from when; None for where it is.
+            until: to when; None for the begin of what is played.
+
+        Returns:
+            the speed the device says it plays at, and from when to when; None for what it does not say.
+
+        Raises:
+            BadRequest: it is not backwards, or before what is played, or the instants are in the wrong order.
+            NotFound: an instant is behind what is played.
+            Unsupported: the edition the device speaks plays forwards only.
+            GbError: the device refused; the playback goes on as before.
+        """
+        if speed >= 0:
+            raise BadRequest("at, until: wanted a speed below 0; recording.seek goes on from elsewhere")
+        from_s = self._position("at", at) if at is not None else None
+        to_s = self._position("until", until) if until is not None else None
+        if from_s is not None and to_s is not None and to_s >= from_s:
+            raise BadRequest("until: wanted an instant before at")
+        self._check_backwards()
+        async with self._turn:
+            self._jump()
+            self.speed = self._stamps.speed = await self._media.reverse(from_s, to_s, speed)
+            self._jumped()
+            begin, end_ = (self._instant(each) for each in self._media.control.span)
+            return self.speed, begin, end_
+
+    def _check_backwards(self) -> None:
+        if not self._session.remote.version.is_2022:
+            raise Unsupported("devices before the edition of 2022 play forwards only")
+
+    def _position(self, name: str, at: datetime) -> float:
+        """An instant in seconds from the begin of what is played. Raises BadRequest, NotFound."""
+        if at.timestamp() < self._show.span.start:
+            raise BadRequest(f"{name}: wanted an instant that is played")
+        if at.timestamp() > self._show.span.end:
+            raise _beyond_the_end()
+        return at.timestamp() - self._show.span.start
+
+    def _instant(self, position_s: float | None) -> datetime | None:
+        """The same the other way round; None for what is not said or is not played."""
+        span = self._show.span
+        if position_s is None or position_s > span.end - span.start:
+            return None
+        return datetime.fromtimestamp(span.start + position_s, UTC)
+
     def _jump(self) -> None:
         """What has come before is not shown any more; what comes is, from its next keyframe on."""
         self._units.clear()
@@ -205,3 +255,7 @@ class PlaybackSession:
     def _jumped(self) -> None:
         self._stamps.jump()
         self._publisher.mark_discontinuity()
+
+
+def _beyond_the_end() -> NotFound:
+    return NotFound("nothing that is played is as late as that", reason="beyond-the-end")

@@ -78,6 +78,11 @@ class RecordingFindRequest(Message):
     stream: StreamName | None = Field(default=None, description="Which encoder; None for the main one.")
     event: RecordingCause | None = Field(default=None, description="Why it was recorded; None for any cause.")
     kind: Literal["video", "picture"] = Field(default="video", description="Moving or still.")
+    everywhere: bool = Field(
+        default=False,
+        description="Search every storage the device knows of, such as that of its platform, and not only its own; "
+        "a device that has no other finds the same.",
+    )
     limit: int = Field(default=500, ge=1, le=2000, description="At most this many recordings.")
     cursor: str | None = Field(
         default=None, max_length=1000, description="From the previous page; None for the first."
@@ -196,18 +201,30 @@ class RecordingSeekRequest(Message):
 class RecordingSpeedRequest(Message):
     """Play faster, slower or backwards."""
 
-    model_config = example(session="pb-01", speed=4.0)
+    model_config = example(session="pb-01", speed=4.0, at=None, until=None)
 
     session: SessionId = Field(description=_SESSION)
     speed: float = Field(ge=-16, le=16, description="Speed, 1 is as it was; negative plays backwards.")
+    at: Instant | None = Field(
+        default=None,
+        description="Backwards: from which instant; None for where it is. Else use `recording.seek`.",
+    )
+    until: Instant | None = Field(
+        default=None, description="Backwards: to which earlier instant; None for the begin of what is played."
+    )
 
 
 class RecordingSpeedReply(Message):
     """The speed the device settled on."""
 
-    model_config = example(speed=4.0)
+    model_config = example(speed=4.0, at=None, until=None)
 
     speed: float = Field(description="The speed it plays at now; devices know only some.")
+    at: Instant | None = Field(
+        default=None,
+        description="Backwards: from which instant, where the device says what it made of the wish.",
+    )
+    until: Instant | None = Field(default=None, description="Backwards: to which instant, likewise.")
 
 
 class DownloadFormat(Vocabulary):

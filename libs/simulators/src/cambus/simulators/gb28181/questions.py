@@ -128,9 +128,14 @@ class Questions:
     def records(self, envelope: Envelope) -> list[bytes]:
         """What is recorded."""
         camera = self.device.camera(envelope.code)
-        found = camera.archive.find(RecordQuery.parse(envelope)) if self.device.profile.records else []
+        query = RecordQuery.parse(envelope)
+        found, located = (
+            camera.archive.find(query) if self.device.profile.records else [],
+            query.indistinct == 1,
+        )
         items = [
-            each.item(envelope.code, camera.name, (each.end - each.start) * _BYTES_PER_S) for each in found
+            each.item(envelope.code, camera.name, (each.end - each.start) * _BYTES_PER_S, located=located)
+            for each in found
         ]
 
         def build(sn: int, announced: int, part: Sequence[Any]) -> bytes:

@@ -292,11 +292,18 @@ class Session:
                 scale = max(-limit, min(scale, limit))
                 self._source.backwards = scale < 0
                 self.speed = abs(scale)
+                self._source.ends_at_s = control.end_s if scale < 0 and control.end_s is not None else 0.0
             self.paused = False
         self._anchor_here()
         self._changed.set()
         told = scale if scale is not None and scale != control.scale else None
-        return Answer(scale=told, rtp_info=self._profile.rtp_info or None)
+        backwards = control.end_s is not None and scale is not None and scale < 0
+        return Answer(
+            scale=told,
+            rtp_info=self._profile.rtp_info or None,
+            start_s=self._source.position_s if backwards else None,
+            end_s=control.end_s if backwards else None,
+        )
 
     # --- sending ----------------------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ class Source:
     def __init__(self, loop: VideoLoop, sound: Codec | None, duration_s: float | None = None) -> None:
         self.duration_s = duration_s
         self.backwards = False
+        self.ends_at_s = 0.0
         self._loop = loop
         self.sound = sound
         self._tone = tone(loop.spec.channel, sound) if sound is not None else ()
@@ -120,7 +121,7 @@ class Source:
 
     def _previous_key(self) -> Piece | None:
         gop = self._loop.spec.gop_frames
-        if self._picture <= 0:
+        if self._picture <= 0 or self.position_s <= self.ends_at_s:
             return None
         self._picture = (self._picture - 1) // gop * gop
         unit = self._loop.unit(self._picture)

@@ -66,6 +66,8 @@ async def speed(
 ) -> commands.RecordingSpeedReply:
     """Play faster or slower; any speed can be had, for the connector sets the pace."""
     _check_speed(request.speed)
+    if request.at is not None or request.until is not None:
+        raise BadRequest("at, until: wanted only with a speed below 0; recording.seek goes on from elsewhere")
     playback = session.playbacks.get(request.session)
     await playback.set_speed(request.speed)
     return commands.RecordingSpeedReply(speed=playback.speed)

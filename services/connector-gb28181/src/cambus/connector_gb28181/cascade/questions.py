@@ -129,7 +129,7 @@ class Questions:
         start, end = read_time(query.start), read_time(query.end)
         if not self._context.link.permissions.playback or start is None or end is None:
             raise NotFound("recordings are not shared, or no span was given")
-        found = await self._find(node, start, end, (query.type or "all").lower())
+        found = await self._find(node, start, end, query)
         items = [_record(each, envelope.code, node.name) for each in found]
         return [
             self._context.body(
@@ -138,18 +138,24 @@ class Questions:
             for part in parts(items, part_size(self._context.link))
         ]
 
-    async def _find(self, node: Node, start: datetime, end: datetime, kind: str) -> list[DeviceRecording]:
+    async def _find(
+        self, node: Node, start: datetime, end: datetime, query: RecordQuery
+    ) -> list[DeviceRecording]:
         found, cursor = list[DeviceRecording](), None
         while len(found) < MAX_RECORDINGS:
             request = recording.RecordingFindRequest(
-                channel=node.channel or 0, start=start, end=end, cursor=cursor
+                channel=node.channel or 0,
+                start=start,
+                end=end,
+                cursor=cursor,
+                everywhere=query.indistinct == 1,
             )
             reply = await self._context.call(node, recording.FIND, request)
             found += reply.recordings
             cursor = reply.cursor
             if cursor is None:
                 break
-        wanted = _CAUSES.get(kind)
+        wanted = _CAUSES.get((query.type or "all").lower())
         return [each for each in found if wanted is None or each.event in wanted]
 
     # --- what something is ------------------------------------------------------------------------------
@@ -315,6 +321,7 @@ def _record(found: DeviceRecording, code: str, name: str) -> RecordItem:
         secrecy=0,
         type=_TYPES.get(found.event, "time"),
         size_bytes=found.bytes,
+        location=location if isinstance(location := found.native.get("RecordLocation"), str) else None,
     )
 
 

@@ -193,7 +193,10 @@ class RecordingSource:
             return _FAILED if error.retryable else REFUSED
 
     async def _play(self, control: Control) -> Answer:
-        start, scale, told = control.start_s, control.scale, None
+        start, scale = control.start_s, control.scale
+        if scale is not None and scale < 0 and control.has_range:
+            return await self._reverse(control, scale)
+        told = None
         if self.paused and scale is not None and not start and control.has_range:
             start, scale = None, None  # how devices before 2016 are told to go on: both, and from 0
         if start is not None:
@@ -212,6 +215,25 @@ class RecordingSource:
             await self._call(recording.RESUME, self._name())
             self.paused = False
         return Answer(scale=told)
+
+    async def _reverse(self, control: Control, scale: float) -> Answer:
+        """Backwards from one point to an earlier one (GB-132)."""
+        points = (control.start_s, control.end_s)
+        if any(each is not None and self._offer.start + each > self._offer.end for each in points):
+            return Answer(457, "Invalid Range")
+        if scale < -16:
+            return REFUSED
+        at, until = (None if each is None else self._start + timedelta(seconds=each) for each in points)
+        request = recording.RecordingSpeedRequest(
+            session=self._name().session, speed=scale, at=at, until=until
+        )
+        reply: recording.RecordingSpeedReply = await self._call(recording.SPEED, request)
+        self.paused = False
+        told = reply.speed if reply.speed != scale else None
+        start_s, end_s = (
+            None if each is None else (each - self._start).total_seconds() for each in (reply.at, reply.until)
+        )
+        return Answer(scale=told, start_s=start_s, end_s=end_s)
 
     async def close(self) -> None:
         """End the playback on the device."""

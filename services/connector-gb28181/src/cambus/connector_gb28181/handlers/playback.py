@@ -52,9 +52,12 @@ async def seek(session: GbSession, request: commands.RecordingSeekRequest) -> Do
 
 
 async def speed(session: GbSession, request: commands.RecordingSpeedRequest) -> commands.RecordingSpeedReply:
-    """Play faster, slower or backwards; the device says what it settled on."""
-    settled = await session.playbacks.get(request.session).set_speed(request.speed)
-    return commands.RecordingSpeedReply(speed=settled)
+    """Play faster, slower or backwards, also between two instants; the device says what it settled on."""
+    playback = session.playbacks.get(request.session)
+    if request.at is None and request.until is None:
+        return commands.RecordingSpeedReply(speed=await playback.set_speed(request.speed))
+    settled, at, until = await playback.reverse(request.speed, request.at, request.until)
+    return commands.RecordingSpeedReply(speed=settled, at=at, until=until)
 
 
 async def stop(session: GbSession, request: commands.RecordingSessionRequest) -> Done:

@@ -90,6 +90,7 @@ def query_of(request: RecordingFindRequest, zone: tzinfo, *, is_2022: bool) -> R
         secrecy=query.secrecy,
         type=query.type,
         recorder=query.recorder,
+        indistinct=1 if request.everywhere else None,
         stream_number=stream,
         alarm_method=method,
         alarm_type=kind,
