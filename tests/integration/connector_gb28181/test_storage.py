@@ -59,6 +59,17 @@ async def test_formatting_that_takes_long_goes_on_without_its_caller_and_a_failu
     await heard.until("exception.reported", lambda event: event.code == "format-failed")
 
 
+async def test_a_card_that_is_never_done_is_given_up_and_that_is_told(bench, gate, monkeypatch):
+    monkeypatch.setattr("cambus.connector_gb28181.handlers.storage.WAIT_S", 0.2)
+    monkeypatch.setattr("cambus.connector_gb28181.handlers.storage.MOST_S", 0.6)
+    await bench.online(gate, profile="std_2022", quirks=Quirks(format_s=600))
+    heard = await bench.heard(gate)
+    request = storage.StorageFormatRequest(confirm=True)
+    assert not (await bench.client.call(storage.FORMAT, request, device=gate)).done
+    told = await heard.until("exception.reported", lambda event: event.code == "format-failed")
+    assert "still being formatted" in told.text
+
+
 async def test_a_card_that_is_broken_afterwards_is_said_so(bench, call, monkeypatch):
     simulator = await bench.online(profile="std_2022", quirks=Quirks(format_s=60))
     monkeypatch.setattr(

@@ -5,8 +5,10 @@ from camera import H264, Camera
 from cascade_rig import OURS, UPPER
 from sip_peer import UdpDevice, request_text
 
+from cambus.gb28181 import ptz as wire
 from cambus.gb28181.manscdp import catalog as catalogs
 from cambus.gb28181.manscdp.control import DeviceControl
+from cambus.gb28181.ptz import Move
 from cambus.gb28181.sdp import Description
 
 
@@ -58,7 +60,7 @@ async def test_a_stranger_moves_nothing(rig, unique):
     camera = await rig.enter(Camera(rig.bus, f"cam-{unique}", H264))
     link = await rig.linked(upper)
     code = await rig.code_of(link, camera.device)
-    body = DeviceControl(ptz="A50F0101640000").serialize(1, code)
+    body = DeviceControl(ptz=wire.move(Move.RIGHT, pan_speed=100).hex()).serialize(1, code)
     answer = await asked_by_stranger(rig, link, "MESSAGE", code, body, "Application/MANSCDP+xml", "127.0.0.8")
     assert answer.status == 403
     assert camera.moves == []

@@ -213,6 +213,20 @@ async def test_one_the_device_ends_is_made_anew(platform, state, after_s):
         assert subscription.active
 
 
+async def test_what_comes_before_the_answer_belongs_to_the_subscription(platform):
+    def answer(number):
+        platform.notify(Subscription_State="active;expires=600")
+        return 200, {"Expires": "600"}
+
+    platform.answer = answer
+    async with subscribed(platform, CATALOG) as subscription:
+        await asyncio.sleep(1)
+        assert len(platform.heard) == 1
+        assert subscription.active
+        assert len(platform.dialogs) == 1  # the one in which the device has answered
+        platform.answer = lambda number: (200, {})
+
+
 async def test_a_notice_that_says_nothing_of_the_subscription_changes_nothing_of_it(platform):
     async with subscribed(platform, CATALOG) as subscription:
         await asyncio.sleep(10)
