@@ -1,8 +1,11 @@
 """The catalog an upper platform reads (GB-241): complete, in a tree, under codes that stay."""
 
+import pytest
 from cascade_rig import OURS
 
 from cambus.gb28181.codes import NodeKind
+from cambus.gb28181.manscdp.catalog import changes
+from cambus.gb28181.subscriptions import Topic
 from cambus.schemas.channels import ChannelInfo
 
 
@@ -134,6 +137,30 @@ async def test_codes_that_are_given_and_those_devices_have_are_used_in_every_pla
         given,
         native,
     }
+
+
+@pytest.mark.parametrize("version", ["2.0", "3.0"])
+async def test_the_group_of_a_camera_stands_where_the_edition_of_the_platform_has_it(rig, version):
+    upper = await rig.upper()
+    camera = await rig.enter(await rig.device("cam"))
+    link = await rig.linked(
+        upper,
+        version=version,
+        groups=[{"id": "site", "name": "Site"}],
+        shares=[{"devices": [camera.device], "channels": [0], "group": "site"}],
+    )
+    code = await rig.code_of(link, camera.device)
+    upper.subscribe(OURS, Topic.CATALOG)
+    asked = by_code(await upper.catalog(OURS))[code]
+    await upper.wait_for(lambda: upper.heard("Catalog"))
+    camera.channels[0] = camera.channels[0].model_copy(update={"online": False})
+    await camera.show()
+    await upper.wait_for(lambda: len(upper.heard("Catalog")) == 2)
+    (told,) = [each.item for each in changes(upper.heard("Catalog")[1])]
+    for item in (asked, told):
+        assert item.code == code
+        assert item.business_group[10:13] == "215"
+        assert (item.detail("BusinessGroupID") == item.business_group) is (version == "2.0")
 
 
 async def test_only_what_is_shared_is_seen(rig, unique):

@@ -33,6 +33,7 @@ from cambus.gb28181.manscdp.ptz_state import (
 from cambus.gb28181.manscdp.records import RecordItem, RecordPart, RecordQuery
 from cambus.gb28181.manscdp.storage import Card, CardList
 from cambus.gb28181.values import read_time, write_time
+from cambus.gb28181.versions import Version
 from cambus.gb28181.xml import Element
 from cambus.schemas.commands import device, ptz, recording, storage
 from cambus.schemas.commands.recording import DeviceRecording, RecordingCause
@@ -119,6 +120,7 @@ class Questions:
                 len(found),
                 [item_of(each, context.link) for each in part],
                 charset=self._charset,
+                version=Version(context.link.version),
             )
             for part in parts(found, part_size(context.link))
         )

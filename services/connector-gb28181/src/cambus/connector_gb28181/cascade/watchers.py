@@ -18,6 +18,7 @@ from cambus.gb28181.manscdp.catalog import CatalogChange, CatalogEvent
 from cambus.gb28181.manscdp.envelope import CONTENT_TYPE, Envelope
 from cambus.gb28181.manscdp.positions import PositionQuery
 from cambus.gb28181.manscdp.ptz_state import PtzPositionNotice
+from cambus.gb28181.versions import Version
 from cambus.schemas.commands import ptz
 from cambus.schemas.errors import CambusError
 from cambus.sip.dialog import Dialog
@@ -229,7 +230,13 @@ class Watchers:
         for batch in parts(changes, min(size, BATCH)):
             if watcher.ended.is_set():
                 return
-            body = catalogs.notify(agent.next_sn(), watcher.code, list(batch), charset=agent.settings.charset)
+            body = catalogs.notify(
+                agent.next_sn(),
+                watcher.code,
+                list(batch),
+                charset=agent.settings.charset,
+                version=Version(self._context.link.version),
+            )
             await self._send(watcher, body)
 
     # --- everything else --------------------------------------------------------------------------------
