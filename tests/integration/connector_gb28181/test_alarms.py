@@ -44,6 +44,7 @@ async def test_an_alarm_is_an_event_and_the_device_is_told_that_it_was_heard(ben
     assert abs(event.device_time - datetime.now(UTC)) < timedelta(minutes=5)
     (answer,) = await acknowledged(simulator)
     assert answer.result
+    assert answer.code == simulator.channels[1]
     assert answer.sn == Envelope.parse(simulator.said("Alarm")[0].body).sn
 
 
@@ -109,6 +110,9 @@ async def test_an_alarm_that_was_subscribed_to_gets_no_message_in_return(bench, 
 async def test_an_alarm_input_is_reset_so_that_it_can_tell_its_next_alarm(bench, gate):
     simulator = await bench.online(gate, profile="hik_nvr", channels=2)
     heard = await bench.heard(gate)
+    simulator.raise_alarm(method=5, type_=2)  # a picture is not reset
+    assert (await heard.until("alarm.raised")).type is AlarmType.MOTION
+    await acknowledged(simulator)
     assert simulator.raise_alarm(method=2, type_=None)
     event = await heard.until("alarm.raised")
     assert (event.type, event.channel) == (AlarmType.IO, None)

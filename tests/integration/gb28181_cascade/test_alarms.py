@@ -176,16 +176,12 @@ async def test_only_who_subscribed_is_told_where_the_link_says_so(rig, linked):
     assert told(upper)[-1][0] == code
 
 
-@pytest.mark.parametrize("version", ["2.0", "3.0"])
-async def test_where_a_device_is(rig, linked, version):
-    upper, camera, link, code = await linked(version=version)
-    upper.subscribe(OURS, Topic.POSITIONS, interval_s=1)
-    await rig.until(lambda: rig.held(link).watchers.active)
-    place = {"latitude": 31.2304, "longitude": 121.4737, "altitude_m": 4.0}
+async def moved(rig, device, latitude=31.2304):
+    place = {"latitude": latitude, "longitude": 121.4737, "altitude_m": 4.0}
     event = PositionReported.model_validate(
         {
             "id": new_ulid(),
-            "device": camera.device,
+            "device": device.device,
             "at": AT,
             "location": place,
             "speed_kmh": 42.0,
@@ -193,6 +189,25 @@ async def test_where_a_device_is(rig, linked, version):
         }
     )
     await happened(rig, position.REPORTED, event)
+
+
+async def test_where_a_device_is_is_told_no_more_often_than_wanted(rig, linked):
+    upper, camera, link, _ = await linked()
+    upper.subscribe(OURS, Topic.POSITIONS, interval_s=3600)
+    await rig.until(lambda: rig.held(link).watchers.active)
+    for latitude in (31.0, 32.0, 33.0):
+        await moved(rig, camera, latitude)
+    await raised(rig, camera)  # which is told after them
+    await upper.wait_for(lambda: upper.alarms)
+    assert [positions(each)[0].latitude for each in upper.heard("MobilePosition")] == [31.0]
+
+
+@pytest.mark.parametrize("version", ["2.0", "3.0"])
+async def test_where_a_device_is(rig, linked, version):
+    upper, camera, link, code = await linked(version=version)
+    upper.subscribe(OURS, Topic.POSITIONS, interval_s=1)
+    await rig.until(lambda: rig.held(link).watchers.active)
+    await moved(rig, camera)
     await upper.wait_for(lambda: upper.heard("MobilePosition"))
     notice = upper.heard("MobilePosition")[0]
     at = positions(notice)[0]

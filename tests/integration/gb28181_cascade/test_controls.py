@@ -105,6 +105,7 @@ CONTROLS = [
     (DeviceControl(guard="SetGuard"), "alarm.arm", {}),
     (DeviceControl(guard="ResetGuard"), "alarm.disarm", {}),
     (DeviceControl(alarm="ResetAlarm"), "alarm.reset", {}),
+    (DeviceControl(iframe="Send"), "live.keyframe", {}),
     (DeviceControl(iframe_2016="Send"), "live.keyframe", {}),
     (home_position(enabled=True, reset_s=20, preset=2), "ptz.home.set", {"preset": 2, "delay_s": 20}),
     (
@@ -116,6 +117,11 @@ CONTROLS = [
         DeviceControl(drag_in=Area(400, 200, 200, 50, 100, 50)),
         "ptz.zoom_area",
         {"x": 0.375, "y": 0.125, "width": 0.25, "height": 0.25},
+    ),
+    (
+        DeviceControl(drag_out=Area(400, 200, 200, 50, 100, 50)),
+        "ptz.zoom_area",
+        {"x": 0.375, "y": 0.125, "width": 0.25, "height": 0.25, "out": True},
     ),
 ]
 

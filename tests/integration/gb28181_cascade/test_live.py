@@ -10,6 +10,7 @@ from cambus.gb28181.errors import DeviceOffline, Refused
 from cambus.gb28181.media_order import SessionOrder
 from cambus.gb28181.media_session import MediaSessions
 from cambus.gb28181.media_settings import MediaSettings
+from cambus.gb28181.subscriptions import Topic
 from cambus.schemas.commands import live
 from cambus.schemas.commands.live import LiveStartReply
 from cambus.schemas.errors import Conflict, NotFound, Unsupported
@@ -173,9 +174,12 @@ async def test_nothing_is_sent_to_a_platform_that_is_gone(rig, unique):
     link = await rig.linked(upper, keepalive_s=1.0)
     watching = await upper.play(OURS, await rig.code_of(link, camera.device), transport="udp")
     await watching.wait_for(lambda: watching.pictures > 3)
+    upper.subscribe(OURS, Topic.CATALOG)
+    await rig.until(lambda: rig.held(link).watchers.active)
     await upper.platform.close()  # without a word
     await camera.until(lambda: not camera.claims)
     await rig.until(lambda: not rig.held(link).sessions.open)
+    assert not rig.held(link).watchers.active  # it will subscribe again
     assert not rig.held(link).registered
 
 

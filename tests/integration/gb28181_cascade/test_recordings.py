@@ -152,6 +152,31 @@ async def test_backwards_between_two_points_is_asked_of_the_device_and_its_answe
     assert not player.device.orders("recording.seek")
 
 
+async def test_each_command_is_answered_under_its_own_number(shown):
+    upper, _, _, code = await shown()
+    watching = await upper.play(OURS, code, purpose=Purpose.PLAYBACK, transport="udp", **SPAN)
+    endpoint, numbers = upper.platform.endpoint, []
+    request = endpoint.request
+
+    async def remember(message, *given, **options):
+        response = await request(message, *given, **options)
+        if message.method == "INFO":
+            numbers.append([number_of(body) for body in (message.body, response.body)])
+        return response
+
+    endpoint.request = remember
+    await watching.wait_for(lambda: watching.pictures > 5)
+    await watching.session.pause()
+    await watching.session.resume()
+    assert numbers == [[1, 1], [2, 2]]
+    endpoint.request = request
+
+
+def number_of(body):
+    """The CSeq in a command or its answer."""
+    return int(next(line for line in body.splitlines() if line.startswith(b"CSeq:"))[5:])
+
+
 async def test_a_command_the_device_refuses_fails_alone(shown):
     upper, player, _, code = await shown()
     player.device.on(recording.SEEK, refuse("nothing is recorded there"))

@@ -4,11 +4,14 @@ import pytest
 from cascade_rig import OURS
 
 from cambus.connector_gb28181.cascade.settings import CascadeSettings
+from cambus.gb28181.manscdp import catalog as catalogs
 from cambus.gb28181.manscdp.catalog import CatalogEvent, changes
+from cambus.gb28181.manscdp.envelope import CONTENT_TYPE
 from cambus.gb28181.subscriptions import Topic
 from cambus.schemas.channels import ChannelInfo
 from cambus.schemas.commands import ptz
 from cambus.schemas.commands.ptz import PtzPositionReply
+from cambus.sip.dialog import Dialog
 
 
 def news(upper):
@@ -82,6 +85,11 @@ async def test_a_device_that_goes_takes_its_channels_and_comes_back_with_them(ri
     await recorder.show()
     await upper.wait_for(lambda: len(news(upper)) == 4)
     assert [event for _, event in news(upper)[3]] == [CatalogEvent.DEL]
+    recorder.channels[1] = recorder.channels[1].model_copy(update={"name": "Renamed"})
+    await recorder.show()
+    await upper.wait_for(lambda: len(news(upper)) == 5)
+    assert news(upper)[4] == [(codes[2], CatalogEvent.UPDATE)]
+    assert changes(upper.heard("Catalog")[4])[0].item.name == "Renamed"
 
 
 @pytest.mark.parametrize(("transport", "sizes"), [("tcp", [100, 100, 31]), ("udp", [20] * 11 + [11])])
@@ -113,6 +121,28 @@ async def test_a_subscription_that_is_not_refreshed_ends(rig):
     await recorder.show()
     await rig.until(lambda: rig.held(link).context.shared.at(recorder.device, 0).name == "Renamed")
     assert len(news(upper)) == told
+
+
+async def test_a_refresh_in_its_dialog_prolongs_it(rig):
+    upper = await rig.upper()
+    link = await rig.linked(upper)
+    platform, active = upper.platform, rig.held(link).watchers.active
+    peer = platform.registrar.binding(OURS).peer
+
+    async def ask(request, expires_s):
+        for name, value in (("Event", "Catalog"), ("Expires", expires_s), ("Content-Type", CONTENT_TYPE)):
+            request.headers.add(name, str(value))
+        request.body = catalogs.query(1, OURS)
+        granted = await platform.endpoint.request(request, peer, timeout_s=8.0)
+        assert (granted.status, granted.headers.get("Expires")) == (200, str(expires_s))
+        return Dialog.called(request, granted, peer)
+
+    dialog = await ask(platform.compose("SUBSCRIBE", OURS, peer, sequence=20), 100)
+    (watcher,) = active.values()
+    assert 0 < watcher.left_s <= 100
+    await ask(dialog.request("SUBSCRIBE"), 500)
+    assert 400 < watcher.left_s <= 500
+    assert [*active.values()] == [watcher]
 
 
 async def test_the_platform_ends_it(rig):
