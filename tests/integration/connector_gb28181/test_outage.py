@@ -2,13 +2,20 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import pytest
 
+from cambus.bus.kv import KeyValue
 from cambus.bus.testing import NatsServer
+from cambus.gb28181.manscdp import catalog as catalogs
+from cambus.gb28181.manscdp.catalog import CatalogChange, CatalogEvent
+from cambus.schemas import keys
+from cambus.schemas.assets import KV_REGISTRATIONS
 from cambus.schemas.commands import device as commands
 from cambus.schemas.errors import Offline
 from cambus.schemas.model import Empty
+from cambus.schemas.state.registrations import KnownDevice
 
 SECOND = "34020000001320000002"
 
@@ -36,11 +43,13 @@ async def answers(bench):
             await asyncio.sleep(0.05)
 
 
-async def test_without_the_bus_devices_are_answered_and_none_flaps(bench):
+@pytest.mark.parametrize("beats", [5, 50], ids=["short", "longer than a lease"])
+async def test_without_the_bus_devices_are_answered_and_none_flaps(bench, beats):
+    await bench.connector(lease_ttl_s=3, lease_margin_s=0.5)
     simulator = await bench.online("gate", keepalive_s=0.1)
     registered = len(simulator.said("REGISTER"))
     bench.nats.kill()
-    await has_answered(simulator, 5)
+    await has_answered(simulator, beats)
     await bench.nats.start()
     await bench.bus.wait_connected(60)
     await answers(bench)
@@ -63,6 +72,24 @@ async def test_who_registers_while_the_bus_is_away_is_there_when_it_is_back(benc
     assert len(simulator.said("REGISTER")) == 2  # with and without proof: it has never had to register again
     entry = await bench.registrations.get("bound.gb28181.34020000001320000001")
     assert entry.value.replica == "replica-1"
+
+
+async def test_what_a_device_tells_of_itself_while_the_bus_is_away_is_kept_afterwards(bench):
+    simulator = await bench.online("gate", "34020000001180000003", profile="hik_nvr", channels=2)
+    await bench.session("gate").survey.asked.wait()
+    memory, bucket = bench.session("gate").device.memory, KeyValue(bench.bus, KV_REGISTRATIONS, KnownDevice)
+    bench.nats.kill()
+    item = simulator.device.item(simulator.device.cameras[simulator.channels[1]])
+    new = replace(item, code="34020000001310000099")
+    simulator.agent.tell(
+        catalogs.notify(simulator.agent.next_sn(), simulator.code, [CatalogChange(CatalogEvent.ADD, new)])
+    )
+    await simulator.wait_for(lambda: memory.overdue, timeout_s=60)
+    await bench.nats.start()
+    await bench.bus.wait_connected(60)
+    await simulator.wait_for(lambda: not memory.overdue, timeout_s=60)
+    entry = await bucket.get(keys.known_device("gb28181", "gate"))
+    assert entry.value.numbers[new.code] == 2
 
 
 async def test_a_device_that_registers_with_another_replica_is_commanded_from_there_only(bench):

@@ -6,16 +6,23 @@ have changed.
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from cambus.bus.connection import Bus
+from cambus.bus.errors import BusError
 from cambus.bus.kv import KeyValue
 from cambus.schemas import keys
 from cambus.schemas.assets import KV_REGISTRATIONS
 from cambus.schemas.channels import ChannelInfo
+from cambus.schemas.errors import CambusError
 from cambus.schemas.state.registrations import KnownChannels, KnownDevice
 
+logger = logging.getLogger(__name__)
+
+RETRY_S: Final = 5.0
+"""How often what NATS did not take is offered to it again."""
 PAGE: Final = 400
 """Channels kept under one key: with the longest names and codes still less than a message may hold."""
 
@@ -47,9 +54,13 @@ class DeviceMemory:
     Args:
         kept: where.
         device: its id.
+
+    Attributes:
+        overdue: whether something waits for NATS to take it.
     """
 
     def __init__(self, kept: KnownDevices, device: str) -> None:
+        self.overdue = False
         self._kept = kept
         self._device = device
         self._key = keys.known_device(kept.protocol, device)
@@ -94,6 +105,27 @@ class DeviceMemory:
             if self._news:
                 self._news = False
                 await self._write(*now())
+
+    async def catch_up(self, now: Callable[[], Known]) -> None:
+        """Keep what NATS did not take, as soon as it does (GB-265); whoever calls sets `overdue` before.
+
+        Args:
+            now: says what is known when it is written.
+        """
+        try:
+            while True:
+                await asyncio.sleep(RETRY_S)
+                try:
+                    await self.write(now)
+                    break
+                except BusError as error:
+                    logger.debug("not kept yet", extra={"device": self._device, "reason": str(error)})
+        except CambusError as error:
+            logger.warning(
+                "what is known of a device is not kept", extra={"device": self._device, "reason": error.text}
+            )
+        finally:
+            self.overdue = False
 
     async def _write(self, known: KnownDevice, channels: Sequence[ChannelInfo]) -> None:
         """Numbers first: a page that is lost is asked for again, a number that is lost could be given out twice."""

@@ -114,7 +114,12 @@ class Survey:
             session.known = session.known.model_copy(update={"synced_at": datetime.now(UTC)})
         try:
             await device.memory.write(device.known_now)
-        except (BusError, CambusError) as error:
+        except BusError as error:
+            logger.info("what is known of a device is not kept yet", extra=self._extra(error))
+            if not device.memory.overdue:
+                device.memory.overdue = True
+                device.context.hooks.spawn(device.memory.catch_up(device.known_now), "remember")
+        except CambusError as error:
             logger.warning("what is known of a device is not kept", extra=self._extra(error))
 
     # --- asking -----------------------------------------------------------------------------------------
