@@ -21,6 +21,10 @@ JPEG = jpeg_picture(96, 64, 0, 0, 1)
 CODE = "34020000001320000001"
 
 
+def test_a_picture_has_ten_mebibytes_at_most():
+    assert MAX_PICTURE_BYTES == 10 * 1024 * 1024
+
+
 class Clock:
     now = 100.0
 

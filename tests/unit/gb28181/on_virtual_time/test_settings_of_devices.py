@@ -84,6 +84,8 @@ async def test_the_heartbeat_of_a_device_is_what_it_was_set_to(rig):
     rig.line.on_send = lambda asked: rig.answers(asked, [Element("Result", "OK")])
     await rig.device.configure(config.element_of("BasicParam", {"HeartBeatInterval": "90"}))
     await rig.device.configure(config.element_of("BasicParam", {"Name": "gate"}))
+    of_channel = config.element_of("BasicParam", {"HeartBeatInterval": "30"})
+    await rig.device.configure(of_channel, "34020000001310000001")  # which sends no keepalives
     assert rig.line.beaten == [(90, None)]
 
 
