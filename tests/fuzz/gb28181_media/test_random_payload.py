@@ -74,7 +74,10 @@ def held(media):
         joiner = getattr(track, "_joiner", None)
         total += joiner._size if joiner is not None else 0
         demuxer = getattr(track, "demuxer", None)
-        total += len(getattr(demuxer, "_rest", b"")) + getattr(demuxer, "_video_bytes", 0)
+        total += len(getattr(demuxer, "_rest", b"")) + sum(map(len, getattr(demuxer, "_video", ())))
+        total += sum(map(len, getattr(demuxer, "_audio", ())))
+        total += sum(len(part) for each in getattr(demuxer, "_streams", {}).values() for part in each.parts)
+        total += sum(map(len, getattr(getattr(track, "_depacketizer", None), "_parts", ())))
     return total
 
 
@@ -103,6 +106,56 @@ async def test_rubbish_behind_a_good_picture_is_survived(name):
     assert media.packets > 40
     if name == "ps":
         assert taken.units >= 1
+
+
+def unlimited(stream):
+    """A program stream whose last PES packet has no length, and goes on for ever."""
+    pack = ProgramStreamMuxer(Codec.H264, Codec.PCMA)
+    data = pack.picture(UNIT, 0, keyframe=True) + (pack.sound(b"sound", 0) if stream == 0xC0 else b"")
+    at = data.rindex(bytes((0, 0, 1, stream))) + 4
+    return data[:at] + bytes(2) + data[at + 2 :]
+
+
+def transport(*, first=False, counter=0):
+    """Seven packets of one PES packet of pictures, whose end never comes; tables come first."""
+    found = b""
+    if first:
+        tables = b"\x00\x00\xb0\x0d\x00\x01\xc1\x00\x00\x00\x01\xe1\x00" + bytes(4)
+        found += (b"\x47\x40\x00\x10" + tables).ljust(188, b"\xff")
+        tables = b"\x00\x02\xb0\x12\x00\x01\xc1\x00\x00\xe1\x01\xf0\x00\x1b\xe1\x01\xf0\x00" + bytes(4)
+        found += (b"\x47\x41\x00\x10" + tables).ljust(188, b"\xff")
+        found += b"\x47\x41\x01\x10\x00\x00\x01\xe0\x00\x00\x80\x00\x00".ljust(188, b"p")
+    else:
+        for number in range(7):
+            found += b"\x47\x01\x01" + bytes((0x10 | (counter + number) & 0xF,)) + b"p" * 184
+    return found
+
+
+ENDLESS = {
+    "pictures": (PS, unlimited(0xE0), b"p" * 1400),
+    "sound": (PS, unlimited(0xC0), b"s" * 1400),
+    "h264": (H264, b"\x7c\x87" + b"p" * 100, b"\x7c\x07" + b"p" * 1400),
+    "h265": (H265, b"\x62\x01\x93" + b"p" * 100, b"\x62\x01\x13" + b"p" * 1400),
+    "ts": (FORMATS["ts"], transport(first=True), None),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+async def test_what_never_ends_is_held_no_further_than_a_picture_may_go(name):
+    format_, first, more = ENDLESS[name]
+    media = MediaInput(Taken(), Latch(SSRC, frozenset({HERE[0]})))
+    media.answered([format_])
+    media.datagrams([(packet(0, 0, first, format_.number), HERE)])
+    most = 0
+    for start in range(0, 5 * MAX_UNIT_BYTES // 1300, 100):
+        numbers = range(start + 1, start + 101)
+        batch = [more or transport(counter=7 * (n - 1) + 1) for n in numbers]
+        sent = [packet(n, 0, each, format_.number) for n, each in zip(numbers, batch, strict=True)]
+        media.datagrams([(each, HERE) for each in sent])
+        most = max(most, held(media))
+    media.close()
+    assert media.failure is None
+    assert MAX_UNIT_BYTES // 2 < most <= 2 * (MAX_UNIT_BYTES + 150_000)
 
 
 @pytest.mark.slow

@@ -119,6 +119,31 @@ def test_what_nobody_can_read_is_refused_in_the_end():
     assert caught.value.reason == "unsupported-payload"
 
 
+def untimed(pack):
+    """A pack whose picture has no PTS."""
+    at = pack.index(b"\x00\x00\x01\xe0") + 7
+    return pack[:at] + b"\x00" + pack[at + 1 :]
+
+
+@pytest.mark.parametrize("kind", ["ps", "pictures", "elementary", "sound"])
+def test_times_of_rtp_go_on_over_their_wrap(kind):
+    """Nothing else tells the time: all come at once, and without a PTS."""
+    unit, formats, type_, step = UNITS[Codec.H264], [sdp.PS], 96, 3600
+    payload = untimed(ProgramStreamMuxer(Codec.H264).picture(unit, 0, keyframe=True))
+    if kind == "pictures":
+        payload, formats = b"\x67one unit", [PayloadFormat(96, "H264", 90_000)]
+    elif kind == "elementary":
+        payload = unit
+    elif kind == "sound":
+        payload, type_, step = b"\xd5" * 160, 8, 320
+    router = PayloadRouter()
+    router.said(formats)
+    stamps = [(n * step - 2 * step) % (1 << 32) for n in range(5)]
+    found = [unit for at in stamps for unit in router.push(RtpRun(type_, at, [payload], True), 1.0)]
+    found += router.flush(1.0)
+    assert [each.pts - found[0].pts for each in found] == [3600 * n for n in range(5)]
+
+
 # --- sound ----------------------------------------------------------------------------------------------
 
 

@@ -191,8 +191,9 @@ def test_stuffing_mpeg_1_packs_private_packets_and_an_end_are_passed_over(encode
     stuffed = chunk[:13] + bytes((0xF8 | 3,)) + b"\xff" * 3 + chunk[14:]
     private = b"\x00\x00\x01\xbd" + struct.pack(">H", 5) + b"\x81\x00\x00ab"
     old = b"\x00\x00\x01\xba" + b"\x21" + b"\x00" * 7
-    found, demuxer = fed([old + private + stuffed + b"\x00\x00\x01\xb9"])
-    assert [unit.payload for unit in found] == [units[0][0]]
+    later = packs(codec, units)[2]
+    found, demuxer = fed([old + private + stuffed + b"\x00\x00\x01\xb9" + later])
+    assert [unit.payload for unit in found] == [units[0][0], units[1][0]]
     assert not demuxer.counts
 
 

@@ -186,6 +186,12 @@ def test_a_private_header_is_passed_over():
     assert reader.framing is Framing.INTERLEAVED
 
 
+def test_a_byte_too_many_behind_the_heads_of_private_packets_is_taken_out():
+    odd = [each[:12] + b"\x0d" + each[12:] for each in SENT]
+    assert read(b"\x01\x00\x01" + bytes(253) + framed(odd, Framing.INTERLEAVED), 100)[0] == SENT
+    assert read(framed(odd, Framing.INTERLEAVED), 100)[0] == odd  # elsewhere it belongs to the payload
+
+
 def test_a_stream_without_packets_is_given_up():
     start = framed(SENT[:3], Framing.LENGTH)
     with pytest.raises(StreamLostError):

@@ -108,6 +108,7 @@ class ProgramStreamDemuxer:
         self._missing = 0
         self._unbounded = False
         self._audio: list[bytes] = []
+        self._audio_bytes = 0
         self._audio_pts: int | None = None
         self._timestamp: int | None = None
 
@@ -142,7 +143,7 @@ class ProgramStreamDemuxer:
         if self._video or self._missing:
             self.counts["damaged"] += 1
         self._drop_video()
-        self._audio.clear()
+        self._drop_audio()
         self._rest = b""
         self._missing = self._open_id = 0
         self._unbounded = False
@@ -296,9 +297,14 @@ class ProgramStreamDemuxer:
                 self.lost()
             return
         self._audio.append(payload)
+        self._audio_bytes += len(payload)
+        if self._audio_bytes > self._most:  # a packet without a length, and without an end
+            self.counts["oversize"] += 1
+            self.lost()
+            return
         if not more:
             joined = payload if len(self._audio) == 1 else b"".join(self._audio)
-            self._audio.clear()
+            self._drop_audio()
             if joined:
                 codec, type_ = self._codec(code, joined)
                 found.append(StreamUnit(codec or Codec.OPAQUE, type_, joined, self._audio_pts))
@@ -322,6 +328,10 @@ class ProgramStreamDemuxer:
         self._video = []
         self._video_bytes = 0
         self._video_pts = None
+
+    def _drop_audio(self) -> None:
+        self._audio.clear()
+        self._audio_bytes = 0
 
     # --- what is in it ----------------------------------------------------------------------------------
 

@@ -136,6 +136,7 @@ class TransportStreamDemuxer:
         stream.size += len(payload)
         if stream.size > MAX_UNIT_BYTES:
             self.counts["oversize"] += 1
+            stream.parts, stream.size = [], 0  # what follows of it is passed over, up to the next
             stream.damaged = stream.discontinuity = True
 
     def _end(self, pid: int, found: list[StreamUnit]) -> None:
