@@ -168,7 +168,7 @@ async def test_a_device_nobody_listens_at_is_hung_up(hasty, monkeypatch):
     monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", nowhere, raising=False)
     with pytest.raises(Unconfirmed):
         await broadcasts.open(sim.code, sim.channels[0])
-    assert len(tries) == 3
+    assert len(tries) == 4
     await sim.wait_for(lambda: sim.heard("BYE"))
     nothing_is_left(hasty, broadcasts)
 

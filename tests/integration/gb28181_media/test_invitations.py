@@ -62,11 +62,19 @@ async def test_live_video_is_asked_for_by_the_book(rig):
     ]
     subject = Subject.parse(request.headers.get("Subject"))
     assert (subject.sender, subject.receiver) == (channel, SERVER)
-    assert len(subject.sender_tag) <= 20
-    assert not subject.history
+    assert subject.sender_tag == f"0{session.ssrc:09d}"
     await sim.wait_for(lambda: sim.heard("ACK"))
     ack = sim.heard("ACK")[0]
     assert (ack.cseq.number, ack.body) == (request.cseq.number, b"")
+
+
+async def test_no_two_sessions_have_the_same_subject(rig):
+    sim = await rig.device(profile="hik_nvr")
+    sessions = [(await rig.watch(sim, "udp"))[0] for _ in range(2)]
+    subjects = [Subject.parse(each.headers.get("Subject")) for each in sim.heard("INVITE")]
+    assert [each.sender_tag for each in subjects] == [f"0{each.ssrc:09d}" for each in sessions]
+    assert len({each.receiver_tag for each in subjects}) == 2
+    assert all(0 < len(each.receiver_tag) <= 20 for each in subjects)
 
 
 async def test_a_recording_is_asked_for_by_its_times(rig):
@@ -157,12 +165,15 @@ def test_the_usual_words_are_those_of_the_edition_and_the_make(version, vendor, 
 
 
 async def test_a_device_may_send_to_another_address_than_the_others():
-    async with Rig(media=MEDIA) as rig:
-        sim = await rig.device()
+    settings = type(MEDIA)(host="0.0.0.0", advertised="127.0.0.3", allow_loopback=True)
+    async with Rig(media=settings) as rig:
+        sim = await rig.device(quirks=Quirks(pace=4.0))
         usual = await invited(rig, sim)
-        session, _ = await rig.watch(sim, "udp", media_address="127.0.0.2")
+        session, units = await rig.watch(sim, "udp", media_address="127.0.0.2")
+        await units.until(lambda: units.pictures)
         request = sim.heard("INVITE")[-1]
-        assert line(usual, "c=") == "c=IN IP4 127.0.0.1"
+        assert line(usual, "c=") == "c=IN IP4 127.0.0.3"
+        assert line(usual, "o=") == f"o={SERVER} 0 0 IN IP4 127.0.0.3"
         assert line(request, "c=") == "c=IN IP4 127.0.0.2"
         assert line(request, "o=") == f"o={SERVER} 0 0 IN IP4 127.0.0.2"
         await session.close()

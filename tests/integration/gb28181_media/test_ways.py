@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import socket
+import struct
 
 import pytest
 from gb28181_rig import MEDIA, TIMES, Rig
@@ -19,7 +20,9 @@ def sent_pictures(sim):
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp-passive", "tcp-active"])
-@pytest.mark.parametrize("answer", ["udp_for_tcp", "tcp_for_udp", "same_setup", "no_setup", "any_host"])
+@pytest.mark.parametrize(
+    "answer", ["udp_for_tcp", "tcp_for_udp", "same_setup", "no_setup", "any_host", "foreign_host"]
+)
 async def test_media_arrives_whatever_was_agreed(rig, transport, answer):
     sim = await rig.device(quirks=Quirks(answer=answer, pace=4.0))
     session, units = await rig.watch(sim, transport)
@@ -79,26 +82,30 @@ async def test_a_device_that_does_not_listen_yet_is_tried_again(rig, refusals):
     await session.close()
 
 
-async def test_three_tries_are_a_second_apart_unless_set_otherwise():
+def test_tries_are_a_second_apart_unless_set_otherwise():
     assert MediaSettings().connect_pause_s == 1.0
     assert MediaSettings().active_after_s == 3.0
 
 
-async def test_after_three_tries_the_session_is_given_up(rig, monkeypatch):
-    sim = await rig.device(quirks=Quirks(answer="same_setup"))
-    tried = []
+@pytest.mark.parametrize("answer", ["full", "foreign_host"])
+async def test_after_three_more_tries_the_session_is_given_up(rig, monkeypatch, answer):
+    sim = await rig.device(quirks=Quirks(answer=answer))
+    tried, times = [], []
     loop = asyncio.get_running_loop()
 
     async def refused(factory, host, port, **options):
-        tried.append(port)
+        tried.append((host, port))
+        times.append(loop.time())
         raise ConnectionRefusedError
 
     monkeypatch.setattr(loop, "create_connection", refused, raising=False)
-    sim.quirks.answer = "full"
     with pytest.raises(MediaError) as caught:
         await rig.watch(sim, "tcp-active")
     assert caught.value.reason == "no-connection"
-    assert len(tried) == 3
+    (session,) = sim.sessions or sim.streams.ended
+    assert tried == [("127.0.0.1", session.output.port)] * 4  # where it registered from, in any case
+    least = MEDIA.connect_pause_s
+    assert all(later - earlier > 0.9 * least for earlier, later in itertools.pairwise(times))
     await sim.wait_for(lambda: sim.heard("BYE"))
     assert not rig.sessions.open_sessions
     assert rig.sessions.ssrcs.in_use == 0
@@ -131,8 +138,8 @@ def test_we_connect_to_the_device_and_to_what_was_allowed(host, bound, allowed, 
 
 
 async def test_a_device_cannot_have_us_connect_to_this_host():
-    """What it registered from is loopback here, and so nothing may be connected to."""
-    async with Rig(TIMES, MediaSettings(allow_loopback=False)) as rig:
+    """What it registered from is loopback here, and so nothing may be connected to, unless a test says so."""
+    async with Rig(TIMES, MediaSettings()) as rig:
         sim = await rig.device()
         with pytest.raises(MediaError) as caught:
             await rig.watch(sim, "tcp-active")
@@ -143,6 +150,16 @@ async def test_a_device_cannot_have_us_connect_to_this_host():
 async def test_a_foreign_address_in_an_answer_is_replaced_by_that_of_the_device(rig):
     assert MEDIA.target("192.0.2.99", "127.0.0.1") == "127.0.0.1"
     assert MEDIA.target("", "127.0.0.1") == "127.0.0.1"
+
+
+def test_an_address_that_was_allowed_is_connected_to_and_others_are_refused():
+    settings = MediaSettings(allowed_hosts=frozenset({"198.51.100.8", "224.0.0.9", "127.0.0.1"}))
+    assert settings.target("198.51.100.8", "192.0.2.7") == "198.51.100.8"
+    for host in ("198.51.100.9", "224.0.0.9", "127.0.0.1", "::1"):
+        assert settings.target(host, "192.0.2.7") == "192.0.2.7"
+        with pytest.raises(MediaError) as caught:
+            settings.target(host, "127.0.0.1")
+        assert caught.value.reason == "address-refused"
 
 
 # --- one port for all -----------------------------------------------------------------------------------
@@ -180,3 +197,38 @@ async def test_at_a_shared_port_only_the_agreed_number_counts():
         sim.quirks.y = "other"  # a number the device chooses in its answer is agreed
         _, units = await rig.watch(sim, "udp")
         await units.until(lambda: units.pictures)
+
+
+async def test_at_a_shared_port_no_device_takes_the_number_of_another_session():
+    """Each answers with the number after the one it was offered: with that of the session that comes next."""
+    async with Rig(media=MediaSettings(allow_loopback=True, shared_port=free_port())) as rig:
+        sim = await rig.device(quirks=Quirks(y="other", pace=4.0))
+        watched = [await rig.watch(sim, "udp") for _ in range(3)]
+        numbers = [session.media.latch.ssrc for session, _ in watched]
+        assert len(set(numbers)) == 3
+        for _, units in watched:
+            seen = len(units.pictures)
+            await units.until(lambda units=units, seen=seen: len(units.pictures) >= seen + 5)
+        for session, _ in watched:
+            await session.close()
+        assert rig.sessions.ssrcs.in_use == 0
+
+
+async def test_at_a_shared_port_a_number_in_use_is_not_adopted():
+    async with Rig(media=MediaSettings(allow_loopback=True, shared_port=free_port())) as rig:
+        sim = await rig.device(quirks=Quirks(pace=4.0))
+        first, units = await rig.watch(sim, "udp")
+        second, _ = await rig.watch(sim, "udp")
+        second._way.adopt(first.ssrc)
+        assert second.media.latch.ssrc == second.ssrc
+        seen = len(units.pictures)
+        await units.until(lambda: len(units.pictures) >= seen + 5)
+
+
+async def test_at_a_shared_port_a_connection_carries_one_number():
+    async with Rig(media=MediaSettings(allow_loopback=True, shared_port=free_port())) as rig:
+        sim = await rig.device(quirks=Quirks(media="never"))
+        session, _ = await rig.watch(sim, "tcp-passive")
+        packets = [struct.pack(">BBHII", 0x80, 96, n, 0, ssrc) for n, ssrc in enumerate((77, session.ssrc))]
+        rig.sessions._shared.segments(packets, "127.0.0.1")
+        assert (session.media.packets, session.media.counts["foreign"]) == (1, 1)

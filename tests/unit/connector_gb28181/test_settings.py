@@ -25,6 +25,11 @@ def test_what_can_not_work_is_refused_and_named(name, value):
         Gb28181Settings(**{name: value})
 
 
+def test_nothing_on_this_host_is_connected_to_unless_that_is_set():
+    assert not Gb28181Settings().gb28181_media_allow_loopback
+    assert not Gb28181Settings().allowed_hosts
+
+
 def test_domain_realm_and_media_follow_from_what_is_set():
     settings = Gb28181Settings(
         gb28181_server_code="34010000002000000001",

@@ -154,4 +154,5 @@ class SessionOrder:
 
     def subject(self, receiver: str, ssrc: int) -> Subject:
         """The Subject of its INVITE (§8.2)."""
-        return Subject(self.channel, f"{int(self.history)}{write_y(ssrc)[1:]}", receiver, "0")
+        digits = write_y(ssrc)  # nobody else has them, here or at a device we invite twice
+        return Subject(self.channel, f"{int(self.history)}{digits[1:]}", receiver, digits)

@@ -10,13 +10,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, cast
 
 from cambus.gb28181.errors import MediaError
+from cambus.gb28181.media_port import CONNECT_TIMEOUT_S, CONNECT_TRIES, connect_media
 from cambus.gb28181.sdp import Description, Setup
 
 PAYLOAD_TYPE: Final = 96
 MTU: Final = 1400
 MAX_UNSENT_BYTES: Final = 4 * 1024 * 1024
-CONNECT_TIMEOUT_S: Final = 3.0
-CONNECT_TRIES: Final = 3
 UNUSED_PORT: Final = 9
 """Said by who connects: nothing listens there (RFC 4145 §4.1)."""
 SEND_BUFFER_BYTES: Final = 2 * 1024 * 1024
@@ -118,17 +117,9 @@ class MediaOutput:
             except TimeoutError:
                 raise MediaError("no-connection", "the receiver did not connect") from None
             return
-        loop = asyncio.get_running_loop()
-        for attempt in range(CONNECT_TRIES):
-            if attempt:
-                await asyncio.sleep(1.0)
-            try:
-                async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                    await loop.create_connection(lambda: _Sender(self), self._receiver, self._offer.port)
-            except (OSError, TimeoutError):
-                continue
-            return
-        raise MediaError("no-connection", f"cannot connect to {self._receiver}:{self._offer.port}")
+        await connect_media(
+            lambda: _Sender(self), self._receiver, self._offer.port, tries=CONNECT_TRIES, pause_s=1.0
+        )
 
     def joined(self, transport: asyncio.Transport) -> None:
         """The receiver is on the line; the first one counts."""

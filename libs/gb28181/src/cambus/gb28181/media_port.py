@@ -14,7 +14,8 @@ from cambus.gb28181.errors import MediaError
 from cambus.media.rtp_stream import RtpStreamReader, StreamLostError
 
 CONNECT_TIMEOUT_S: Final = 3.0
-CONNECT_TRIES: Final = 3
+CONNECT_TRIES: Final = 4
+"""The first, and three more (§8.3, GB-142)."""
 MAX_UNSENT_BYTES: Final = 64 * 1024
 RECEIVE_BUFFER_BYTES: Final = 2 * 1024 * 1024
 """A keyframe comes as a burst of hundreds of packets."""

@@ -132,12 +132,13 @@ class MediaSessions:
     async def _way(self, order: SessionOrder, peer: Peer, on_units: OnUnits) -> MediaWay:
         """A number and a port."""
         settings, loop = self.settings, asyncio.get_running_loop()
-        ssrc = self.ssrcs.take(loop.time(), history=order.history)
+        wants_shared = settings.shared_port and order.purpose is not Purpose.TALK
+        shared = await self._shared_port() if wants_shared else None
+        ssrc = self._number(order, shared)
         strict = settings.strict_ssrc if order.strict_ssrc is None else order.strict_ssrc
         media = MediaInput(on_units, Latch(ssrc, frozenset({peer.host}), strict=strict))
         try:
-            if settings.shared_port and order.purpose is not Purpose.TALK:
-                shared = await self._shared_port()
+            if shared is not None:
                 return MediaWay(self.ssrcs, ssrc, media, shared.socket, shared)
             port = MediaPort(media, host=settings.host)
             await port.open(self._ports.next())
@@ -145,6 +146,20 @@ class MediaSessions:
             self.ssrcs.give_back(ssrc, loop.time())
             raise
         return MediaWay(self.ssrcs, ssrc, media, port)
+
+    def _number(self, order: SessionOrder, shared: SharedPort | None) -> int:
+        """A number no session has: at a port of all of them, none that a device has chosen for another (GB-147)."""
+        now = asyncio.get_running_loop().time()
+        chosen: list[int] = []
+        try:
+            while True:
+                ssrc = self.ssrcs.take(now, history=order.history)
+                if shared is None or not shared.has(ssrc):
+                    return ssrc
+                chosen.append(ssrc)
+        finally:
+            for each in chosen:
+                self.ssrcs.give_back(each, now)
 
     async def _shared_port(self) -> SharedPort:
         async with self._sharing:

@@ -39,7 +39,9 @@ class MediaWay:
         return self._port.port
 
     def adopt(self, ssrc: int) -> None:
-        """The device has chosen another number (GB-145)."""
+        """The device has chosen another number; at a port of all sessions, none that is another's (GB-145, GB-147)."""
+        if self._shared is not None and self._shared.has(ssrc):
+            return
         self.media.latch.ssrc = ssrc
         if self._shared is not None:
             self._shared.forget(self.media)

@@ -32,8 +32,12 @@ class SharedPort:
         """Packets with this SSRC are for this session."""
         self._inputs[ssrc.to_bytes(4, "big")] = media
 
+    def has(self, ssrc: int) -> bool:
+        """Whether packets with this SSRC are for a session."""
+        return ssrc.to_bytes(4, "big") in self._inputs
+
     def forget(self, media: MediaInput) -> None:
-        """The session is over."""
+        """The session is over, or has another SSRC."""
         for ssrc in [ssrc for ssrc, each in self._inputs.items() if each is media]:
             del self._inputs[ssrc]
 

@@ -77,6 +77,7 @@ class Quirks(Switches):
         "both_passive",
         "no_setup",
         "any_host",
+        "foreign_host",
         "private_rtpmap",
         "strange_lines",
     ] = quirk("full", "what is odd about the SDP of answers, and what the device does then")

@@ -45,6 +45,7 @@ _RAW_FORMATS: Final = {
 
 _AAC_FORMAT: Final = PayloadFormat(102, "MPEG4-GENERIC", 8_000)
 _PRIVATE_HEADER: Final = b"\x01\x00\x01" + bytes(253)
+_HOSTS: Final = {"any_host": "0.0.0.0", "foreign_host": "192.0.2.99"}  # noqa: S104 - what some devices say
 _STRANGE_LINES: Final = ("a=x-unheard-of:1", "b=AS:4000", "k=none", "nonsense", "a=range:npt=0-")
 
 
@@ -177,7 +178,7 @@ class Session:
         shift = self._profile.time_shift_s if history else 0
         described = Description(
             self.channel.code if not history else self._streams.device.code,
-            "0.0.0.0" if quirks.answer == "any_host" else self._host,  # noqa: S104 - what some devices say
+            _HOSTS.get(quirks.answer, self._host),
             0 if quirks.answer == "port_0" else self.output.port,
             tcp=tcp,
             formats=self._formats(),

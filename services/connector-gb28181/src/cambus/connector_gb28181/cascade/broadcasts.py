@@ -20,6 +20,7 @@ from cambus.gb28181.media_input import Latch, MediaInput
 from cambus.gb28181.media_port import MediaPort, PortRange
 from cambus.gb28181.outcomes import failure_of
 from cambus.gb28181.sdp import Description
+from cambus.gb28181.ssrc import write_y
 from cambus.gb28181.subject import Subject
 from cambus.media.frame import Codec, Flag, Frame, Kind, encode_frame
 from cambus.media.mpegps import StreamUnit
@@ -180,7 +181,7 @@ class _Listener:
         )
         request = agent.compose("INVITE", source=self._node.code, target=self._source)
         request.headers.add(
-            "Subject", str(Subject(self._source, f"0{ssrc % 10**9:09d}", self._node.code, "0"))
+            "Subject", str(Subject(self._source, f"0{write_y(ssrc)[1:]}", self._node.code, write_y(ssrc)))
         )
         request.headers.add("Content-Type", sdp.CONTENT_TYPE)
         request.body = self._offer = offer.serialize()
