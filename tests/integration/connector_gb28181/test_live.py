@@ -224,7 +224,7 @@ async def test_what_is_lost_is_marked_and_a_keyframe_is_asked_for(bench, device)
 
 
 async def test_the_media_address_of_a_device_is_offered_to_it_alone(bench, device):  # GB-155
-    await bench.connector(gb28181_media_host="0.0.0.0", gb28181_media_advertised="127.0.0.1")
+    await bench.connector(gb28181_media_host="0.0.0.0", gb28181_media_advertised="127.0.0.3")
     other, code = f"{device}-2", "34020000001320000002"
     simulators = [
         await bench.online(device, record={"options": {"media_address": "127.0.0.2"}}),
@@ -235,7 +235,7 @@ async def test_the_media_address_of_a_device_is_offered_to_it_alone(bench, devic
         await watched.until(lambda frames: len(pictures(frames)) >= 3)
     offers = [each.heard("INVITE")[0].body.decode() for each in simulators]
     assert "c=IN IP4 127.0.0.2" in offers[0]
-    assert "c=IN IP4 127.0.0.1" in offers[1]
+    assert "c=IN IP4 127.0.0.3" in offers[1]
 
 
 async def test_a_line_of_ones_own_names_the_stream_where_no_dialect_fits(bench, device):  # GB-154

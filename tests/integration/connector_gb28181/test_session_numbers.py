@@ -39,6 +39,12 @@ async def test_two_replicas_never_give_out_the_same_number(bench):
     assert not first & second
 
 
+async def test_more_numbers_than_the_standard_has_are_there_if_that_is_set(bench):
+    await bench.connector("one", gb28181_ssrc_shares=4, gb28181_ssrc_wide=True)
+    wide = await pool(bench, "one")
+    assert len({wide.take(0.0, history=False) for _ in range(10_001)}) == 10_001
+
+
 async def test_a_replica_without_a_share_sets_nothing_up(bench):
     await bench.connector("one", gb28181_ssrc_shares=1)
     await pool(bench, "one")

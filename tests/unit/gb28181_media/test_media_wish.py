@@ -67,8 +67,20 @@ def test_every_code_of_sound_is_written_and_read():
 
 
 def test_the_tables_are_those_of_the_standard():
-    assert (AUDIO_KBPS[1], AUDIO_KBPS[8], AUDIO_KBPS[9], AUDIO_KBPS[19]) == (5.3, 64, 12, 320)
-    assert (SAMPLING_KHZ[1], SAMPLING_KHZ[5], SAMPLING_KHZ[14]) == (8, 7, 96)
+    assert VIDEO_CODECS == {"MPEG-4": 1, "H.264": 2, "SVAC": 3, "3GP": 4, "H.265": 5}
+    assert RESOLUTIONS == {"QCIF": 1, "CIF": 2, "4CIF": 3, "D1": 4, "720P": 5, "1080P": 6}
+    assert RATE_TYPES == {"CBR": 1, "VBR": 2}
+    assert AUDIO_CODECS == {"G.711": 1, "G.723.1": 2, "G.729": 3, "G.722.1": 4, "SVAC": 5, "AAC": 6}
+    rates = "5.3 6.3 8 16 24 32 48 64 12 80 96 112 128 160 192 224 256 288 320"
+    assert {code: float(rate) for code, rate in enumerate(rates.split(), 1)} == AUDIO_KBPS
+    samplings = "8 14 16 32 7 11 12 22 24 44 48 64 88 96"
+    assert {code: int(sampling) for code, sampling in enumerate(samplings.split(), 1)} == SAMPLING_KHZ
+
+
+@pytest.mark.parametrize(("fps", "kbps"), [(0, 0), (99, 100_000)])
+def test_numbers_are_read_up_to_their_bounds(fps, kbps):
+    assert MediaWish.parse(f"v/2/6/{fps}/1/{kbps}a///") == MediaWish(2, 6, fps, 1, kbps)
+    assert str(MediaWish(2, 6, fps, 1, kbps)) == f"v/2/6/{fps}/1/{kbps}a///"
 
 
 @given(st.text(max_size=60))
