@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from cambus.gb28181.signing import Signature
 from cambus.gb28181.versions import Version
 from cambus.sip.digest import Algorithm
 
@@ -37,6 +38,7 @@ class Account:
         charset: what is written to it and read from it in; None writes what its edition has, and reads what it shows.
         challenge_strangers: a message of it from elsewhere is challenged instead of refused, and moves it if it is
             proven (GB-057).
+        signing: with what digest requests to it and of it are signed, by its password; None for not at all (GB-277).
         known: False for a device nobody configured, taken or shown by the enrolment.
     """
 
@@ -51,7 +53,13 @@ class Account:
     version: Version | None = None
     charset: str | None = None
     challenge_strangers: bool = False
+    signing: Algorithm | None = None
     known: bool = True
+
+    @property
+    def signature(self) -> Signature | None:
+        """How it and we prove requests to each other; None where we do not."""
+        return Signature(self.signing, self.password) if self.signing is not None else None
 
 
 class Accounts(Protocol):

@@ -21,6 +21,7 @@ from cambus.gb28181.manscdp.envelope import CONTENT_TYPE, CONTENT_TYPES, Envelop
 from cambus.gb28181.manscdp.presence import Keepalive
 from cambus.gb28181.outcomes import failure_of
 from cambus.gb28181.pending import Parts, Pending
+from cambus.gb28181.signing import Signature, phrase
 from cambus.gb28181.versions import HEADER as VERSION_HEADER
 from cambus.sip.dialog import DialogKey, key_of_request
 from cambus.sip.digest import Challenge, answer
@@ -67,14 +68,16 @@ class Agent:
         backend: what it is made of.
         timers: of SIP transactions.
         wire: sees all messages, and may change them.
-        endpoint: sockets shared with others, whose owner calls `incoming` with what concerns this agent; by
-            default it has its own.
+        endpoint: sockets shared with others, whose owner calls `incoming` with what concerns this agent, and
+            signs what it sends; by default it has its own.
         on_state: called with whether it is registered and why not, whenever that changes or fails again.
+        on_refused: called with why a request was refused: `foreign`, or what is wrong with its signature.
 
     Attributes:
         registered: set while it is registered.
         endpoint: its sockets.
         refused: requests that came from anywhere else than the platform.
+        signature: how the platform and it prove requests to each other; None where they do not.
     """
 
     def __init__(
@@ -86,8 +89,12 @@ class Agent:
         wire: Wire | None = None,
         endpoint: SipEndpoint | None = None,
         on_state: Callable[[bool, str], None] | None = None,
+        on_refused: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.settings = settings
+        signing = settings.signing
+        self.signature = Signature(signing, settings.password) if signing is not None else None
+        self._on_refused = on_refused
         self.registered = asyncio.Event()
         self.refused = 0
         self._on_state = on_state
@@ -100,6 +107,7 @@ class Agent:
             on_lost=self._lost,
             timers=timers,
             wire=wire,
+            sign=self._sign,
         )
         self._backend = backend
         self._peer: Peer | None = None
@@ -234,6 +242,8 @@ class Agent:
 
     async def _register(self, expires_s: int) -> float:
         """REGISTER, with credentials where they are asked for, at whatever platform it is sent on to."""
+        if self.signature is not None and (problem := self.signature.problem) is not None:
+            raise Unreachable(problem)
         for _ in range(_REDIRECTS):
             response = await self._attempt(expires_s, None)
             if response.status in {401, 407}:
@@ -376,6 +386,10 @@ class Agent:
             raise Unreachable(failure.text)
         return response
 
+    def _sign(self, request: Request, _peer: Peer) -> None:
+        if self.signature is not None:
+            self.signature.sign(request)
+
     def compose(self, method: str, *, source: str | None = None, target: str | None = None) -> Request:
         """A request to the platform outside a dialog.
 
@@ -426,7 +440,14 @@ class Agent:
         request, method = event.request, event.request.method
         if event.peer.host not in self._sources:
             self.refused += 1
+            self._on_refused("foreign")
             self.endpoint.respond(event.transaction, 403)  # only the platform we registered at (GB-249)
+            return
+        objection = self.signature.objection(request) if self.signature is not None else None
+        if objection is not None:
+            logger.info("not proven", extra={"code": self.settings.code, "reason": objection})
+            self._on_refused(objection)
+            self.endpoint.respond(event.transaction, 403, reason=phrase(objection))
             return
         handler = self._dialogs.get(key_of_request(request))
         if handler is not None:

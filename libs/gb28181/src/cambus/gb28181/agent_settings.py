@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cambus.gb28181.versions import Version
+from cambus.sip.digest import Algorithm
 
 RETRY_S: Final = 60.0
 
@@ -34,6 +35,7 @@ class AgentSettings:
         domain_uris: whether From and To name the domain, as recorders do, or addresses, as cameras do.
         with_qop: whether it takes up an offered qop.
         retry_s: how long it waits after a failed registration.
+        signing: with what digest requests of both sides are signed, by the password; None for not at all (GB-277).
     """
 
     code: str
@@ -55,3 +57,4 @@ class AgentSettings:
     domain_uris: bool = False
     with_qop: bool = True
     retry_s: float = RETRY_S
+    signing: Algorithm | None = None

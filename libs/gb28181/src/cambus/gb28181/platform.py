@@ -29,6 +29,7 @@ from cambus.gb28181.manscdp.alarms import AlarmAnswer, is_alarm
 from cambus.gb28181.manscdp.envelope import CONTENT_TYPES, Envelope, Root
 from cambus.gb28181.manscdp.presence import Keepalive
 from cambus.gb28181.platform_settings import PlatformSettings
+from cambus.gb28181.proofs import PlatformProofs
 from cambus.gb28181.registrar import (
     Bound,
     Denied,
@@ -41,6 +42,7 @@ from cambus.gb28181.registrar import (
     Source,
 )
 from cambus.gb28181.remote_device import RemoteDevice
+from cambus.gb28181.signing import phrase
 from cambus.gb28181.sources import Sources
 from cambus.gb28181.versions import Version
 from cambus.gb28181.xml import parse
@@ -100,6 +102,7 @@ class Gb28181Platform:
     Attributes:
         endpoint: the sockets; for counts.
         registrar: who is registered; for counts.
+        proofs: signs and judges the requests of devices that want it.
         counts: what was dropped or refused here, by reason.
     """
 
@@ -118,6 +121,10 @@ class Gb28181Platform:
         self.registrar = Registrar(settings.registrar, accounts, nonces)
         self._sources = Sources()
         self.admission = Admission(settings.admission, self._sources.__contains__, self._now, self.counts)
+        self._dialogs: dict[DialogKey, tuple[str, Handler]] = {}
+        self.proofs = PlatformProofs(
+            accounts, self.registrar.binding, self._dialogs, self._sources.only_one_at, self.registrar.counts
+        )
         self.endpoint = SipEndpoint(
             self._incoming,
             host=settings.host,
@@ -128,11 +135,11 @@ class Gb28181Platform:
             limits=self.admission.limits,
             tls=settings.tls,
             prove=self._prove,
+            sign=self.proofs.sign,
         )
         self._devices: dict[str, RemoteDevice] = {}
         self._charsets: dict[str, str] = {}
         self._faulty: set[str] = set()
-        self._dialogs: dict[DialogKey, tuple[str, Handler]] = {}
         self._working: asyncio.Handle | None = None
         self._invited: Handler | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -313,27 +320,34 @@ class Gb28181Platform:
             return
         device, handler = self._dialogs.get(key_of_request(request), ("", None))
         if handler is not None and self._is_from(device, event.peer):
-            handler(event)
+            if self._is_proven(event, device or self._sources.only_one_at(event.peer)):
+                handler(event)
         elif method in {"MESSAGE", "NOTIFY"}:
             self._message(event)
         elif method == "INVITE":
             self._invite(event)
-        elif method == "OPTIONS":
-            self._answer(event.transaction, 200)
-        elif method == "SUBSCRIBE":
-            self._answer(event.transaction, 403)
         else:
-            self._answer(event.transaction, 481)
+            self._answer(event.transaction, {"OPTIONS": 200, "SUBSCRIBE": 403}.get(method, 481))
 
     def _message(self, event: RequestReceived) -> None:
         """A body from a device; only what comes from where it is bound counts (GB-270, GB-271)."""
         request = event.request
-        code = SipUri.parse(request.from_.uri).user
-        known = self._sender(code, event.peer)
+        known = self._sender(SipUri.parse(request.from_.uri).user, event.peer)
+        bound = self.proofs.bound_at(known, event.peer)
+        if bound and not self._is_proven(event, known):
+            return  # not even life
         source = self.registrar.source(known, event.peer, self._now(), time.time())
-        if source is not Source.BOUND and not self._has_moved(event, known, source):
-            return
-        self.notified(event, known)
+        if source is Source.BOUND or (
+            self._has_moved(event, known, source) and (bound or self._is_proven(event, known))
+        ):
+            self.notified(event, known)
+
+    def _is_proven(self, event: RequestReceived, code: str | None) -> bool:
+        """Whether a request of a device is signed as agreed; if not, it has been refused (GB-277)."""
+        objection = self.proofs.objection(event.request, code)
+        if objection is not None:
+            self._answer(event.transaction, 403, reason=phrase(objection))
+        return objection is None
 
     def _has_moved(self, event: RequestReceived, code: str, source: Source) -> bool:
         """Whether a message from elsewhere has proved to be the device's; if not, it has got what it deserves."""
@@ -369,7 +383,7 @@ class Gb28181Platform:
             return
         if envelope.command.lower() == "keepalive":
             self.registrar.kept_alive(code, self._now())
-            well = _is_well(Keepalive.parse(envelope))
+            well = Keepalive.parse(envelope).well
             if not well or code in self._faulty:
                 self._on_event(Told(code, envelope, subscribed))
             (self._faulty.discard if well else self._faulty.add)(code)
@@ -426,16 +440,21 @@ class Gb28181Platform:
 
     def _invite(self, event: RequestReceived) -> None:
         if self._invited is not None:
-            self._invited(event)
+            user = SipUri.parse(event.request.from_.uri).user
+            if self._is_proven(event, self._sender(user, event.peer)):
+                self._invited(event)
         else:
             self._answer(event.transaction, 403)
 
     def _answer(
-        self, transaction: ServerTransaction, status: int, headers: Iterable[tuple[str, str]] = ()
+        self,
+        transaction: ServerTransaction,
+        status: int,
+        headers: Iterable[tuple[str, str]] = (),
+        reason: str = "",
     ) -> None:
-        self.endpoint.respond(
-            transaction, status, headers=[*headers, ("User-Agent", self.settings.user_agent)]
-        )
+        headers = [*headers, ("User-Agent", self.settings.user_agent)]
+        self.endpoint.respond(transaction, status, headers=headers, reason=reason)
 
     # --- who is there -----------------------------------------------------------------------------------
 
@@ -478,7 +497,3 @@ class Gb28181Platform:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
-
-
-def _is_well(keepalive: Keepalive) -> bool:
-    return keepalive.ok is not False and (keepalive.faulty is None or not keepalive.faulty.codes)

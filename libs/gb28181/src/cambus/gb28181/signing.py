@@ -5,6 +5,8 @@ body. It says who wrote the request and when, whatever address it comes from::
 
     Date: 2026-01-02T03:04:05.678
     Note: Digest nonce="nP8uZ4…=", algorithm=SM3
+
+REGISTER has a digest of its own, and ACK and CANCEL belong to an INVITE: these are neither signed nor judged.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import base64
 import hashlib
 import hmac
 import re
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
@@ -40,6 +44,15 @@ class Proof(Enum):
     """Right, but of another time."""
 
 
+UNSIGNED_METHODS: Final = frozenset({"REGISTER", "ACK", "CANCEL"})
+OBJECTIONS: Final = {
+    Proof.MISSING: "signature-missing",
+    Proof.WRONG: "signature-wrong",
+    Proof.OLD: "signature-old",
+}
+"""Why a request is refused, by what its proof is worth."""
+
+
 def sign(request: Request, secret: str, now: datetime, *, algorithm: Algorithm = Algorithm.SM3) -> None:
     """Put Date and Note into a request that is otherwise complete.
 
@@ -54,7 +67,14 @@ def sign(request: Request, secret: str, now: datetime, *, algorithm: Algorithm =
     request.headers.set("Note", f'Digest nonce="{digest}", algorithm={algorithm.value}')
 
 
-def proof_of(request: Request, secret: str, now: datetime, *, window_s: float = WINDOW_S) -> Proof:
+def proof_of(
+    request: Request,
+    secret: str,
+    now: datetime,
+    *,
+    window_s: float = WINDOW_S,
+    algorithm: Algorithm | None = None,
+) -> Proof:
     """Judge the proof of a request.
 
     Args:
@@ -62,15 +82,54 @@ def proof_of(request: Request, secret: str, now: datetime, *, window_s: float = 
         secret: what both sides know.
         now: the time, with its zone.
         window_s: how far its Date may be from it, in seconds.
+        algorithm: the digest it has to be made with; None for any.
     """
     note = _NOTE.match(request.headers.get("Note") or "")
     date = read_time(request.headers.get("Date"))
-    algorithm = Algorithm.named(note[2]) if note is not None else None
-    if note is None or date is None or algorithm is None or not algorithm.available:
+    named = Algorithm.named(note[2]) if note is not None else None
+    if note is None or date is None or named is None or not named.available:
         return Proof.MISSING
-    if not hmac.compare_digest(_digest(request, secret, algorithm), note[1]):
+    if algorithm not in {None, named} or not hmac.compare_digest(_digest(request, secret, named), note[1]):
         return Proof.WRONG
     return Proof.GOOD if abs((now - date).total_seconds()) <= window_s else Proof.OLD
+
+
+def phrase(objection: str) -> str:
+    """The reason phrase of the 403 that says so."""
+    return objection.replace("-", " ").title()
+
+
+@dataclass(slots=True)
+class Signature:
+    """How two sides prove their requests to each other.
+
+    Attributes:
+        algorithm: of the digest; what is made with another is wrong.
+        secret: what both know: the password.
+        clock: tells the time.
+    """
+
+    algorithm: Algorithm
+    secret: str = field(repr=False)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @property
+    def problem(self) -> str | None:
+        """Why it can not be used; None if it can."""
+        if not self.secret:
+            return "requests can not be signed without a password"
+        return None if self.algorithm.available else f"this OpenSSL has no {self.algorithm.value}"
+
+    def sign(self, request: Request) -> None:
+        """Put the proof into a request that has none."""
+        if request.method not in UNSIGNED_METHODS and "Note" not in request.headers:
+            sign(request, self.secret, self.clock(), algorithm=self.algorithm)
+
+    def objection(self, request: Request) -> str | None:
+        """Why a request is to be refused; None if it is proven."""
+        if request.method in UNSIGNED_METHODS:
+            return None
+        return OBJECTIONS.get(proof_of(request, self.secret, self.clock(), algorithm=self.algorithm))
 
 
 def _digest(request: Request, secret: str, algorithm: Algorithm) -> str:

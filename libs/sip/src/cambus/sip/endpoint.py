@@ -82,6 +82,7 @@ class SipEndpoint:
         wire: sees all messages, and may change them.
         prove: makes a request again for a peer that asked for credentials, see `cambus.sip.proof`; None where it
             cannot, and then the response stands.
+        sign: called with every request of ours but an ACK before it is sent, to put headers into it.
 
     Attributes:
         layer: the transactions.
@@ -101,6 +102,7 @@ class SipEndpoint:
         tls: ssl.SSLContext | None = None,
         wire: Wire | None = None,
         prove: Callable[[Request, Response, Peer], Request | None] | None = None,
+        sign: Callable[[Request, Peer], None] | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -116,6 +118,7 @@ class SipEndpoint:
         self._handler = handler
         self._wire = wire
         self._prove = prove if prove is not None else lambda _request, _response, _peer: None
+        self._sign = sign if sign is not None else lambda _request, _peer: None
         self._on_lost = on_lost
         self._transports = Transports(
             take=self._take,
@@ -246,6 +249,7 @@ class SipEndpoint:
         if self._closed:
             raise TransportError("the endpoint is closed")
         self._transports.check(peer)
+        self._sign(request, peer)
         transaction = self.layer.request(request, peer, self._now())
         self._waiting[transaction] = asyncio.get_running_loop().create_future()
         self._pump()
@@ -347,7 +351,9 @@ class SipEndpoint:
         dialog = Dialog.called(transaction.request, response, transaction.peer)
         try:
             self.layer.acknowledge(transaction, dialog.ack(transaction.request))
-            self.layer.request(dialog.request("BYE"), transaction.peer, self._now())
+            bye = dialog.request("BYE")
+            self._sign(bye, transaction.peer)
+            self.layer.request(bye, transaction.peer, self._now())
         except SipError as error:
             logger.warning("a session nobody waits for cannot be ended", extra={"reason": str(error)})
 

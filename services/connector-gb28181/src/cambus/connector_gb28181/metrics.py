@@ -7,6 +7,7 @@ from cambus.bus.metrics import Family, Metrics
 from cambus.gb28181.media_session import MediaSessions
 from cambus.gb28181.platform import Gb28181Platform
 from cambus.gb28181.sdp import Purpose
+from cambus.gb28181.signing import OBJECTIONS
 
 REFUSALS: Final = (
     "blocked",
@@ -15,6 +16,7 @@ REFUSALS: Final = (
     "malformed",
     "other-server",
     "pending",
+    *sorted(OBJECTIONS.values()),
     "stale-nonce",
     "unbound",
     "unknown",

@@ -45,6 +45,11 @@ class Gb28181Options(BaseModel):
     algorithms: list[Literal["MD5", "SHA-256", "SM3"]] = Field(
         default=["MD5"], min_length=1, description="Digest algorithms it is offered, in this order."
     )
+    signing: Literal["SM3", "SHA-256", "MD5"] | None = Field(
+        default=None,
+        description="Requests in both directions are signed with its password (Date and Note), by this digest; "
+        "those of it that are not, or wrongly, are refused.",
+    )
     version: Literal["1.0", "1.1", "2.0", "3.0"] | None = Field(
         default=None,
         description="The edition it speaks, whatever it announces: 2.0 is that of 2016, 3.0 of 2022.",
@@ -167,9 +172,14 @@ class Gb28181Options(BaseModel):
             InvalidRecord: one is unknown or out of range; the text names it and what was wanted.
         """
         try:
-            return cls.model_validate(options)
+            made = cls.model_validate(options)
         except ValidationError as error:
             raise InvalidRecord(_explain(error)) from None
+        if made.signing is not None and made.open:
+            raise InvalidRecord("options.signing: wanted a device with a password, not one that is open")
+        if made.signature is not None and not made.signature.available:
+            raise InvalidRecord(f"options.signing: this OpenSSL has no {made.signing}")
+        return made
 
     def code_of(self, record_id: str) -> str:
         """The code of the device of this record. Raises InvalidRecord."""
@@ -187,6 +197,11 @@ class Gb28181Options(BaseModel):
     def digest_algorithms(self) -> tuple[Algorithm, ...]:
         """What it is challenged with."""
         return tuple(Algorithm(name) for name in self.algorithms)
+
+    @property
+    def signature(self) -> Algorithm | None:
+        """What requests are signed with, if they are."""
+        return None if self.signing is None else Algorithm(self.signing)
 
     @property
     def edition(self) -> Version | None:

@@ -330,4 +330,5 @@ def _account(code: str, record: DeviceRecord, credentials: Credentials | None) -
         version=options.edition,
         charset=options.charset,
         challenge_strangers=options.challenge_strangers,
+        signing=options.signature,
     )

@@ -26,6 +26,11 @@ class Keepalive(Body):
     ok: bool | None = leaf("Status", OK_ERROR)
     faulty: FaultyCodes | None = part("Info", FaultyCodes)
 
+    @property
+    def well(self) -> bool:
+        """Whether it says that all of it works."""
+        return self.ok is not False and (self.faulty is None or not self.faulty.codes)
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfoQuery(Body):

@@ -108,6 +108,11 @@ class CascadeLink(Message):
     charset: Literal["GB2312", "GB18030", "UTF-8"] | None = Field(
         default=None, description="What is written to it in; None for what goes with the edition."
     )
+    signing: Literal["SM3", "SHA-256", "MD5"] | None = Field(
+        default=None,
+        description="Requests in both directions are signed with the password (Date and Note), by this digest; those "
+        "of the platform that are not, or wrongly, are refused. None for no signatures.",
+    )
     shares: list[CascadeShare] = Field(
         default_factory=list, max_length=10_000, description="What it sees; nothing by default."
     )

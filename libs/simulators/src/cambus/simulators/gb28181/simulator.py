@@ -50,6 +50,7 @@ from cambus.simulators.gb28181.streams import Streams
 from cambus.simulators.gb28181.watchers import Watcher, Watchers
 from cambus.simulators.gb28181.wire import Recorded, SimulatedWire
 from cambus.simulators.watch import Watch
+from cambus.sip.digest import Algorithm
 from cambus.sip.errors import SipError
 from cambus.sip.events import RequestReceived
 from cambus.sip.message import Request
@@ -87,6 +88,7 @@ class Gb28181Simulator:
         archive: what has been recorded.
         seed: of all chance.
         timers: of SIP transactions.
+        signing: with what digest requests of both sides are signed; None for not at all.
         shared: speak through sockets of many devices; such a device has no quirks of messages and records none.
     """
 
@@ -112,6 +114,7 @@ class Gb28181Simulator:
         archive: ArchivePlan | None = None,
         seed: int | None = None,
         timers: Timers | None = None,
+        signing: Algorithm | None = None,
         shared: SharedEndpoint | None = None,
     ) -> None:
         self.profile = PROFILES[profile]
@@ -157,6 +160,7 @@ class Gb28181Simulator:
             domain_uris=self.profile.domain_uris,
             with_qop=self.profile.with_qop,
             retry_s=retry_s,
+            signing=signing,
         )
         self.agent = self._new_agent()
         self.streams = Streams(self, self.device, self.media, self.quirks, self._random)

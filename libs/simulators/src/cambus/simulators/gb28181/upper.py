@@ -36,6 +36,7 @@ from cambus.gb28181.subscriptions import Subscription, Topic, Wanted
 from cambus.gb28181.times import Times
 from cambus.simulators.gb28181.upper_watching import Watching
 from cambus.simulators.watch import Watch
+from cambus.sip.digest import Algorithm
 from cambus.sip.events import RequestReceived
 from cambus.sip.timers import Timers
 
@@ -67,11 +68,13 @@ class UpperPlatform:
         port: SIP port; 0 takes a free one.
         times: how long things may take.
         timers: of SIP transactions.
+        signing: with what digest requests of both sides are signed; None for not at all.
 
     Attributes:
         platform: the platform itself.
         told: what others told unasked, oldest first: by MESSAGE, or NOTIFY of a subscription.
         watchings: the media sessions, those that are over too.
+        signing: see above.
         on_state: called with the Subscription-State of every NOTIFY.
     """
 
@@ -85,7 +88,9 @@ class UpperPlatform:
         port: int = 0,
         times: Times | None = None,
         timers: Timers | None = None,
+        signing: Algorithm | None = None,
     ) -> None:
+        self.signing = signing
         self.told: list[Told] = []
         self.watchings: list[Watching] = []
         self.on_state: Callable[[str], None] = lambda _: None
@@ -105,7 +110,7 @@ class UpperPlatform:
     def account(self, code: str) -> Account | None:
         """The account of who registers."""
         password = self._accounts.get(code)
-        return Account(code, password) if password is not None else None
+        return Account(code, password, signing=self.signing) if password is not None else None
 
     # --- life -------------------------------------------------------------------------------------------
 

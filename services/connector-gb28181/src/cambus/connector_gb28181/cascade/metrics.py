@@ -6,6 +6,7 @@ from typing import Final
 
 from cambus.bus.metrics import Metrics
 from cambus.gb28181.manscdp.control import COMMANDS
+from cambus.gb28181.signing import OBJECTIONS
 
 OUTCOMES: Final = ("done", "denied", "refused", "failed")
 QUESTIONS: Final = (
@@ -47,6 +48,11 @@ class CascadeMetrics:
                 "purpose": ("play", "playback", "download", "broadcast"),
                 "outcome": ("begun", "refused", "failed"),
             },
+        )
+        self.refusals = metrics.counter(
+            "cascade_refusals_total",
+            "Requests at a link refused for who sent them",
+            {"reason": ("foreign", *OBJECTIONS.values())},
         )
         self.frames = metrics.counter(
             "cascade_frames_total", "Frames for upper platforms", {"outcome": ("sent", "dropped")}

@@ -23,6 +23,7 @@ from cambus.gb28181.manscdp.envelope import Envelope, Root
 from cambus.gb28181.versions import Version
 from cambus.schemas.state.cascade import CascadeLink, CascadeStatus
 from cambus.schemas.state.credentials import Credentials
+from cambus.sip.digest import Algorithm
 from cambus.sip.errors import TransportError
 from cambus.sip.events import RequestReceived
 from cambus.sip.message import Request
@@ -64,6 +65,7 @@ class UpperLink:
             self,
             timers=context.settings.timers,
             on_state=self._state,
+            on_refused=lambda reason: context.metrics.refusals(reason).inc(),
         )
         self._questions = Questions(context)
         self._orders = Orders(context)
@@ -184,6 +186,7 @@ def agent_settings(context: LinkContext, credentials: Credentials) -> AgentSetti
         version=version,
         charset=link.charset or version.charset,
         retry_s=link.retry_s,
+        signing=Algorithm(link.signing) if link.signing is not None else None,
     )
 
 
