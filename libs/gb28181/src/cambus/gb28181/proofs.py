@@ -10,6 +10,7 @@ from cambus.gb28181.accounts import Accounts
 from cambus.gb28181.binding import Binding
 from cambus.gb28181.signing import Signature
 from cambus.sip.dialog import DialogKey
+from cambus.sip.errors import ProtocolError
 from cambus.sip.fields import NameAddress
 from cambus.sip.message import Request
 from cambus.sip.peer import Peer
@@ -74,9 +75,12 @@ class PlatformProofs:
         return account.signature if account is not None else None
 
     def _addressee(self, request: Request, peer: Peer) -> str | None:
-        called = SipUri.parse(NameAddress.parse(request.headers.get("To") or "").uri).user
+        try:
+            called = SipUri.parse(NameAddress.parse(request.headers.get("To") or "").uri).user
+            dialog = (request.call_id, request.from_tag, request.to_tag)
+        except ProtocolError:
+            return None  # what can not be read is not sent
         if self.bound_at(called, peer):
             return called
-        dialog = (request.call_id, request.from_tag, request.to_tag)
         device = self._dialogs[dialog][0] if dialog in self._dialogs else ""
         return device or self._only_one_at(peer)
