@@ -25,8 +25,7 @@ SIZE = (SMALL.main.width, SMALL.main.height)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def suite(folder):
-    settings = {"CAMBUS_GB28181_PORT": "0"}
-    async with running_suite(folder, CONNECTOR, "media-relay", "recorder", settings=settings) as running:
+    async with running_suite(folder, CONNECTOR, "media-relay", "recorder") as running:
         yield running
 
 

@@ -74,6 +74,15 @@ def test_a_port_that_is_taken_is_replaced_by_any():
     assert free_or_any(0) == 0
 
 
+def test_a_port_may_be_taken_for_datagrams_alone():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        assert free_or_any(port) == port
+        assert free_or_any(port, datagrams=True) == 0
+    assert free_or_any(port, datagrams=True) == port
+
+
 def test_a_folder_is_for_one_stack(tmp_path):
     first, second = FolderLock(tmp_path), FolderLock(tmp_path)
     first.acquire()

@@ -1,6 +1,5 @@
 """Bounded concurrency: so many run, so many wait in order, the rest is refused at once."""
 
-from collections import deque
 from collections.abc import Callable
 
 Start = Callable[[], None]
@@ -24,7 +23,7 @@ class Gate:
         self.limit = limit
         self.queue = queue
         self.running = 0
-        self._waiting: deque[Start] = deque()
+        self._waiting: list[Start] = []  # few wait, and an empty deque is ten times as large
 
     @property
     def waiting(self) -> int:
@@ -48,7 +47,7 @@ class Gate:
     def leave(self) -> None:
         """One is done: the next in line takes its place."""
         if self._waiting:
-            self._waiting.popleft()()
+            self._waiting.pop(0)()
         else:
             self.running -= 1
 
@@ -56,4 +55,4 @@ class Gate:
         """Let everyone who waits start: for an end at which each start refuses itself."""
         while self._waiting:
             self.running += 1
-            self._waiting.popleft()()
+            self._waiting.pop(0)()

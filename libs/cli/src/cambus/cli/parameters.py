@@ -20,6 +20,9 @@ DataFolder = Annotated[Path, typer.Option("--data", metavar="FOLDER", help="Wher
 NatsPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of NATS; 0 takes a free one.")]
 HttpPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of the player page; 0 takes a free one.")]
 RtspPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of RTSP; 0 takes a free one.")]
+SipPort = Annotated[
+    int, typer.Option(min=0, max=65535, help="Port GB/T 28181 devices register at; 0 takes a free one.")
+]
 
 
 def refuse_other_nats(cli: Cli) -> None:

@@ -13,7 +13,6 @@ holds`), so what an older holder still has to say never hides what a newer one s
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,7 +32,7 @@ from cambus.schemas.events import exception as exception_events
 from cambus.schemas.ids import derived_event_id
 from cambus.schemas.state.credentials import Credentials
 from cambus.schemas.state.devices import DeviceRecord
-from cambus.schemas.state.presence import DeviceState, Presence
+from cambus.schemas.state.presence import DeviceState
 
 logger = logging.getLogger(__name__)
 
@@ -99,8 +98,8 @@ class RegisteredUnit(DeviceUnit):
         self._visit: Visit | None = None
         self._next: Visit | None = None
         self._news = asyncio.Event()
-        self._cut = asyncio.Event()
-        self._replaced_at: deque[float] = deque(maxlen=FLAPS + 1)
+        self._cut: asyncio.Future[None] | None = None
+        self._replaced_at: list[float] = []
         self._flapping_told_at = -FLAP_WINDOW_S
         super().__init__(record, driver, around, epoch=0, away=DeviceState.AWAITED)
 
@@ -137,7 +136,8 @@ class RegisteredUnit(DeviceUnit):
     def cut(self, reason: EndReason, text: str) -> None:
         """End the present session for a reason of ours."""
         self._ending = SessionEnd(reason, text)
-        self._cut.set()
+        if self._cut is not None and not self._cut.done():
+            self._cut.set_result(None)
         self._news.set()
 
     async def renewed(self, epoch: int) -> None:
@@ -219,36 +219,35 @@ class RegisteredUnit(DeviceUnit):
             visit.link.end("the device made a newer connection")
             return
         self._visit = visit
-        self._cut.clear()
+        self._cut = cut = asyncio.get_running_loop().create_future()
         self._came_up_once = False
-        before = await self._adopt()
+        was_online = await self._adopt()
         self.epoch = visit.epoch
         device = cast(InboundDevice[Any, Link], self._device)
         episode = asyncio.create_task(self._episode(partial(device.accept, visit.link, visit.credentials)))
-        cut = asyncio.create_task(self._cut.wait())
         try:
             await asyncio.wait({episode, cut}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for failure in await end_tasks(episode, cut):
+            for failure in await end_tasks(episode):
                 logger.error("device failed", exc_info=failure, extra={"device": self.id})
             visit.link.end(NOT_HELD)
             was_cut = not episode.done() or episode.cancelled() or episode.exception() is not None
             ended = self._ending if was_cut else episode.result()
-            await self._bounded(partial(self._depart, visit, ended, before))
+            await self._bounded(partial(self._depart, visit, ended, was_online=was_online))
 
     def _came_up(self, now: float) -> None:  # noqa: ARG002 - there is no back-off to tell the time
         self._came_up_once = True
 
-    async def _adopt(self) -> Presence | None:
-        """Go on from what was shown last, by whomever."""
+    async def _adopt(self) -> bool:
+        """Go on from what was shown last, by whomever; whether the device was online then."""
         try:
             last = await self._around.board.last(self.id)
         except BusError:
-            return None
+            return False
         self.presence.adopt(last)
-        return last
+        return last is not None and last.online
 
-    async def _depart(self, visit: Visit, ended: SessionEnd, before: Presence | None) -> None:
+    async def _depart(self, visit: Visit, ended: SessionEnd, *, was_online: bool) -> None:
         """Say why there is no session any more, then give the device back."""
         self._visit = None
         if self._has_moved(ended, visit):
@@ -257,7 +256,7 @@ class RegisteredUnit(DeviceUnit):
             return
         if not self._came_up_once:
             self.presence.offline(ended, visit.epoch, None)
-            if before is not None and before.online:
+            if was_online:
                 await self._tell_offline(ended)
         self._settle_state()
         self._log_away(ended)
@@ -342,7 +341,7 @@ class RegisteredUnit(DeviceUnit):
     def _count_replaced(self) -> None:
         """Two devices with one identity, or a network that breaks: one alert, however often it happens."""
         now = asyncio.get_running_loop().time()
-        self._replaced_at.append(now)
+        self._replaced_at = [*self._replaced_at[-FLAPS:], now]
         flaps = len(self._replaced_at) > FLAPS and now - self._replaced_at[0] <= FLAP_WINDOW_S
         if flaps and now - self._flapping_told_at >= FLAP_WINDOW_S:
             self._flapping_told_at = now

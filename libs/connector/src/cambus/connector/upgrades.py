@@ -81,6 +81,7 @@ class _Job:
     percent: float | None = None
     newest: tuple[UpgradeState, float] = (UpgradeState.QUEUED, 0.0)
     untold: deque[tuple[UpgradeState, float | None]] = field(default_factory=deque)
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Upgrades:
@@ -104,7 +105,6 @@ class Upgrades:
         self._job: _Job | None = None
         self._run: UpgradeRun | None = None
         self.begun = BegunUpgrade(context.bus, context.device)
-        self._changed = asyncio.Event()
         self._telling = asyncio.Lock()
 
     @property
@@ -236,7 +236,7 @@ class Upgrades:
             if state is not told_state or (percent or 0.0) - told_percent >= PROGRESS_STEP:
                 job.newest = (state, percent or 0.0)
                 job.untold.append((state, percent))
-                self._changed.set()
+                job.moved.set()
 
         return moved
 
@@ -244,8 +244,8 @@ class Upgrades:
         """Publish what is noted as it comes, until cancelled."""
         while True:
             await self._tell_noted(job)
-            self._changed.clear()
-            await self._changed.wait()
+            job.moved.clear()
+            await job.moved.wait()
 
     async def _tell_noted(self, job: _Job) -> None:
         """Publish what is noted by now, in order."""

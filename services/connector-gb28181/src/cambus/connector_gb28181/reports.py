@@ -6,8 +6,10 @@ device is told that one was heard as soon as it is durable, whatever else goes o
 
 import asyncio
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from cambus.connector.lane import Lane
 from cambus.connector_gb28181.alarms import wants_reset
 from cambus.connector_gb28181.mapping.text import text
 from cambus.connector_gb28181.positions import report_positions, report_view
@@ -43,83 +45,71 @@ class Reports:
 
     def __init__(self, session: "GbSession") -> None:
         self._session = session
-        self._alarms: asyncio.Queue[Told] = asyncio.Queue(MAX_ALARMS)
-        self._others: asyncio.Queue[Told] = asyncio.Queue(MAX_OTHERS)
-        self._resets: asyncio.Queue[str] = asyncio.Queue(MAX_ALARMS)
+        device = session.device.id
+        self._alarms = Lane[Told](f"alarms {device}", MAX_ALARMS, self._deal_with_alarm)
+        self._others = Lane[Told](f"notices {device}", MAX_OTHERS, self._deal_with_others)
+        self._resets = Lane[str](f"alarm resets {device}", MAX_ALARMS, self._reset_alarm)
         self._unknown = UnknownMessages(session.device.context.events)
         self._unwell = False
 
     def told(self, told: Told) -> None:
         """The device has told something; too much at once is dropped, and said; an alarm is then not acknowledged."""
-        queue = self._alarms if is_alarm(told.envelope) else self._others
-        try:
-            queue.put_nowait(told)
-        except asyncio.QueueFull:
+        lane = self._alarms if is_alarm(told.envelope) else self._others
+        if not lane.put(told):
             logger.warning("reports of a device dropped", extra={"device": self._session.device.id})
             _acknowledge(told, kept=False)
 
-    async def run(self) -> None:
-        """Deal with reports until cancelled; alarms that wait then are left to the device to tell again."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._deal_with_alarms(), name=f"alarms {self._session.device.id}")
-                tasks.create_task(self._deal_with_others(), name=f"notices {self._session.device.id}")
-                tasks.create_task(self._reset_alarms(), name=f"alarm resets {self._session.device.id}")
-        finally:
-            while not self._alarms.empty():
-                _acknowledge(self._alarms.get_nowait(), kept=False)
+    def begin(self) -> None:
+        """Deal with what was told, and with what will be."""
+        for lane in (self._alarms, self._others, self._resets):
+            lane.begin()
+
+    async def close(self) -> None:
+        """End; alarms that wait are left to the device to tell again."""
+        for told in await self._alarms.close():
+            _acknowledge(told, kept=False)
+        await asyncio.gather(self._others.close(), self._resets.close())
 
     # --- alarms -----------------------------------------------------------------------------------------
 
-    async def _deal_with_alarms(self) -> None:
-        while True:
-            told = await self._alarms.get()
-            kept = True  # what can not be read will not be better when it is told again
-            try:
-                kept = await self._session.device.alarms.heard(told.envelope)
-                if kept and self._session.device.options.reset_alarms and wants_reset(told.envelope):
-                    self._reset(told.envelope.code)
-            except GbError as error:
-                self._unreadable(error)
-            except asyncio.CancelledError:
-                _acknowledge(told, kept=False)
-                raise
-            except Exception:
-                logger.exception("alarm not understood", extra={"device": self._session.device.id})
-            _acknowledge(told, kept=kept)
+    async def _deal_with_alarm(self, waiting: deque[Told]) -> None:
+        told = waiting.popleft()
+        kept = True  # what can not be read will not be better when it is told again
+        try:
+            kept = await self._session.device.alarms.heard(told.envelope)
+            if kept and self._session.device.options.reset_alarms and wants_reset(told.envelope):
+                self._resets.put(told.envelope.code or self._session.code)
+        except GbError as error:
+            self._unreadable(error)
+        except asyncio.CancelledError:
+            _acknowledge(told, kept=False)
+            raise
+        except Exception:
+            logger.exception("alarm not understood", extra={"device": self._session.device.id})
+        _acknowledge(told, kept=kept)
 
-    def _reset(self, code: str) -> None:
-        if not self._resets.full():
-            self._resets.put_nowait(code or self._session.code)
-
-    async def _reset_alarms(self) -> None:
-        """Let inputs tell their next alarm (GB-206)."""
-        while True:
-            code = await self._resets.get()
-            try:
-                await self._session.remote.control(DeviceControl(alarm="ResetAlarm"), code)
-            except GbError as error:
-                extra = {"device": self._session.device.id, "reason": error.text}
-                logger.info("an alarm was not reset", extra=extra)
+    async def _reset_alarm(self, waiting: deque[str]) -> None:
+        """Let an input tell its next alarm (GB-206)."""
+        try:
+            await self._session.remote.control(DeviceControl(alarm="ResetAlarm"), waiting.popleft())
+        except GbError as error:
+            extra = {"device": self._session.device.id, "reason": error.text}
+            logger.info("an alarm was not reset", extra=extra)
 
     # --- everything else --------------------------------------------------------------------------------
 
-    async def _deal_with_others(self) -> None:
+    async def _deal_with_others(self, waiting: deque[Told]) -> None:
         """Changes of the catalog that came together are one: it is listed once for all of them."""
-        while True:
-            waiting = [await self._others.get()]
-            while not self._others.empty():
-                waiting.append(self._others.get_nowait())
-            changes: list[CatalogChange] = []
-            for told in waiting:
-                try:
-                    await self._report(told.envelope, changes)
-                except GbError as error:
-                    self._unreadable(error)
-                except Exception:
-                    logger.exception("report not understood", extra={"device": self._session.device.id})
-            if changes:
-                await self._catalog(changes)
+        changes: list[CatalogChange] = []
+        for _ in range(len(waiting)):
+            try:
+                await self._report(waiting.popleft().envelope, changes)
+            except GbError as error:
+                self._unreadable(error)
+            except Exception:
+                logger.exception("report not understood", extra={"device": self._session.device.id})
+        if changes:
+            await self._catalog(changes)
 
     async def _report(self, envelope: Envelope, changes: list[CatalogChange]) -> None:
         command = envelope.command.lower()

@@ -105,10 +105,10 @@ class GbSession:
 
     async def run(self) -> None:
         """Serve the session until the device is offline. Raises `SessionEnd`."""
+        self.reports.begin()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.survey.run(), name=f"survey {self.device.id}")
-                tasks.create_task(self.reports.run(), name=f"reports {self.device.id}")
                 tasks.create_task(self.subscriptions.run(), name=f"subscriptions {self.device.id}")
                 tasks.create_task(arm(self), name=f"arm {self.device.id}")
                 tasks.create_task(self.media.end_orphans_of(self.code), name=f"orphans {self.device.id}")
@@ -119,7 +119,11 @@ class GbSession:
     async def close(self) -> None:
         """Stop what moves and plays, and listening; live streams were closed before."""
         await asyncio.gather(
-            self.motions.close(), self.playbacks.close(), self.downloads.close(), self.talks.close()
+            self.reports.close(),
+            self.motions.close(),
+            self.playbacks.close(),
+            self.downloads.close(),
+            self.talks.close(),
         )
         self.device.hub.signalling.listen(self.code, None)
         self.device.left(self)

@@ -20,7 +20,6 @@ SERVICES: Final = (
     "alarm-router",
     "upgrade-manager",
 )
-SIP_PORT: Final = 5060
 SERVICE_GRACE_S: Final = 12.0
 """How long services that use devices have to end, before they are killed; in seconds."""
 CONNECTOR_GRACE_S: Final = 8.0
@@ -46,6 +45,7 @@ class StackOptions:
         nats_port: 0 takes a free one, and so does a port that is taken.
         relay_http_port: of the player page, likewise.
         relay_rtsp_port: likewise.
+        sip_port: GB/T 28181 devices register at, likewise.
         services: which services.
         environment: further variables for all of them, such as `CAMBUS_LOG_LEVEL`.
     """
@@ -54,6 +54,7 @@ class StackOptions:
     nats_port: int = 4222
     relay_http_port: int = 8080
     relay_rtsp_port: int = 8554
+    sip_port: int = 5060
     services: Sequence[str] = SERVICES
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -105,7 +106,7 @@ def environment_of(service: str, options: StackOptions, nats_url: str, monitor_u
             values["CAMBUS_RELAY_HTTP_PORT"] = str(free_or_any(options.relay_http_port))
             values["CAMBUS_RELAY_RTSP_PORT"] = str(free_or_any(options.relay_rtsp_port))
         case "connector-gb28181":
-            values["CAMBUS_GB28181_PORT"] = str(free_or_any(SIP_PORT))
+            values["CAMBUS_GB28181_PORT"] = str(free_or_any(options.sip_port, datagrams=True))
             values["CAMBUS_GB28181_MEDIA_ALLOW_LOOPBACK"] = "true"
         case "recorder":
             values["CAMBUS_DISK_RESERVE_MIB"] = str(KEEP_DISK_FREE_MIB)

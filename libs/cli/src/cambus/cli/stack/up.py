@@ -97,7 +97,7 @@ class Up:
     async def tell(self, stack: Stack) -> None:
         """Say where everything is, and what to try."""
         relay = (await stack.instance("media-relay")).metadata
-        self.tell_ports(stack, relay)
+        await self.tell_ports(stack, relay)
         if self._out.as_json:
             self._out.record({"event": "running", "nats": stack.nats_url, **relay})
             return
@@ -122,13 +122,15 @@ class Up:
             ),
         ]
 
-    def tell_ports(self, stack: Stack, relay: dict[str, str]) -> None:
+    async def tell_ports(self, stack: Stack, relay: dict[str, str]) -> None:
         """Say which ports are others than asked for."""
         options = self.options
+        sip = (await stack.instance("connector-gb28181")).metadata["registration"]
         for wanted, url in (
             (options.nats_port, stack.nats_url),
             (options.relay_http_port, relay["viewers"]),
             (options.relay_rtsp_port, relay["rtsp"]),
+            (options.sip_port, sip),
         ):
             if wanted and not url.endswith(f":{wanted}"):
                 self.terminal.taken(wanted, url)
