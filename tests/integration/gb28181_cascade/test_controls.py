@@ -1,5 +1,6 @@
 """The upper platform moves cameras and has devices do things, as far as it may (GB-243)."""
 
+import asyncio
 import logging
 
 import pytest
@@ -185,15 +186,51 @@ async def test_who_may_do_it_does_it_and_is_audited(made, caplog):
     assert (line.command, line.outcome, line.code, line.channel) == ("boot", "done", code, 0)
 
 
-async def test_without_permission_a_camera_is_not_moved(made):
-    upper, camera, code = await made(permissions={"ptz": False, "guard": False})
-    with pytest.raises(Refused) as refusal:
-        await upper.control(OURS, code, DeviceControl(ptz=wire.STOP.hex()))
-    assert refusal.value.status == 403
-    with pytest.raises(Refused) as refusal:
-        await upper.control(OURS, code, DeviceControl(guard="SetGuard"))
-    assert refusal.value.status != 403  # a Result of its own
+FORBIDDEN = [
+    DeviceControl(ptz=wire.STOP.hex()),
+    DeviceControl(drag_in=Area(400, 200, 200, 50, 100, 50)),
+    DeviceControl(drag_out=Area(400, 200, 200, 50, 100, 50)),
+    DeviceControl(precise=PrecisePosition(90.0, 10.0, 2.0)),
+    DeviceControl(track="Auto"),
+    home_position(enabled=True, reset_s=20, preset=2),
+    DeviceControl(guard="SetGuard"),
+    DeviceControl(record="StopRecord"),
+    DeviceControl(alarm="ResetAlarm"),
+]
+
+
+async def test_without_permission_nothing_is_done_and_that_is_audited(made, caplog):
+    caplog.set_level(logging.INFO, "cambus.audit")
+    forbidden = dict.fromkeys(("ptz", "guard", "record", "alarm_reset"), False)
+    upper, camera, code = await made(permissions=forbidden)
+    for control in FORBIDDEN:
+        with pytest.raises(Refused) as refusal:
+            await upper.control(OURS, code, control)
+        assert (refusal.value.status == 403) is not control.is_answered  # else a Result of its own
     assert camera.told == []
+    lines = [record for record in caplog.records if record.name == "cambus.audit"]
+    assert [(line.command, line.outcome) for line in lines] == [
+        (control.command, "denied") for control in FORBIDDEN
+    ]
+
+
+async def test_a_device_is_told_one_thing_after_the_other(rig, made, monkeypatch):
+    upper, camera, code = await made()
+    begun, may_go_on, call = [], asyncio.Event(), rig.client.call
+
+    async def slowly(spec, *given, **options):
+        begun.append(spec.name)
+        await may_go_on.wait()
+        return await call(spec, *given, **options)
+
+    monkeypatch.setattr(rig.client, "call", slowly)
+    for command in (wire.move(Move.RIGHT, pan_speed=100), wire.STOP):
+        await upper.control(OURS, code, DeviceControl(ptz=command.hex()))
+    await rig.until(lambda: begun)
+    assert begun == ["ptz.move"]  # the stop was taken, and waits
+    may_go_on.set()
+    await camera.until(lambda: len(camera.told) == 2)
+    assert [name for name, _ in camera.told] == ["ptz.move", "ptz.stop"]
 
 
 async def test_bytes_with_a_wrong_checksum_move_nothing(made):

@@ -68,6 +68,16 @@ async def test_how_a_device_is(asked):
     assert len(device.orders("device.status")) == 1
 
 
+async def test_how_a_device_is_that_is_not_there(rig, asked):
+    remote, device, code, link, _ = asked
+    await device.go_offline()
+    await rig.until(lambda: not rig.held(link).context.shared.node(code).online)
+    status = await remote.status(code)
+    assert (status.ok, status.online, status.status, status.encoding) == (True, "OFFLINE", "ERROR", False)
+    assert status.recording is None
+    assert device.told == []
+
+
 async def test_presets(asked):
     remote, device, code, _, _ = asked
     found = await remote.presets(code)
