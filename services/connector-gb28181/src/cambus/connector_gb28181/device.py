@@ -18,6 +18,7 @@ from cambus.connector_gb28181.options import Gb28181Options
 from cambus.connector_gb28181.session import GbSession
 from cambus.connector_gb28181.upgrade_run import UpgradeRun
 from cambus.connector_gb28181.upgrade_steps import Step, UpgradeSteps
+from cambus.connector_gb28181.watch_requests import WatchRequests
 from cambus.gb28181.manscdp.notices import UpgradeResult
 from cambus.gb28181.subscriptions import Topic
 from cambus.schemas.commands.upgrade import UpgradeStartRequest
@@ -46,6 +47,7 @@ class GbDevice:
         memory: what of that is kept.
         listing: held while its channels are listed anew.
         alarms: its alarms.
+        watch_requests: its wishes to be watched.
         unsupported: until when it is not asked to report something again, by the clock of the event loop.
         session: the present one, None without one.
         upgrades: its firmware upgrades.
@@ -66,6 +68,7 @@ class GbDevice:
         self.memory = hub.known.of(self.id)
         self.listing = asyncio.Lock()
         self.alarms = DeviceAlarms(self)
+        self.watch_requests = WatchRequests(self)
         self.unsupported: dict[Topic, float] = {}
         self.session: GbSession | None = None
         self.upgrades = Upgrades(context, self._upgrade_run, may_begin=self._not_downloading)

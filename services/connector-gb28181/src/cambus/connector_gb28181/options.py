@@ -77,6 +77,12 @@ class Gb28181Options(BaseModel):
     stream_template: Annotated[str, StringConstraints(pattern=r"^a=[ -~]{1,64}$")] | None = Field(
         default=None, description="The same as a line of SDP with {} for the number, where no dialect fits."
     )
+    sdp_attributes: Annotated[
+        list[Annotated[str, StringConstraints(pattern=r"^a=[ -~]{1,64}$")]], Field(max_length=16)
+    ] = Field(
+        default_factory=list,
+        description="Further lines of SDP when video is asked for, such as a=svcspace:1 of scalable video.",
+    )
     talk: Literal["broadcast", "session"] = Field(
         default="broadcast",
         description="How people talk through it: it is told to fetch the sound, by the standard; or, with `session`, "
@@ -133,6 +139,10 @@ class Gb28181Options(BaseModel):
     )
     auto_guard: bool = Field(
         default=False, description="Arm it whenever it registers; many devices report no alarm before."
+    )
+    auto_watch_s: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default=0.0,
+        description="Seconds its picture is opened for when it asks to be watched (2022); 0: that is only told.",
     )
     reset_alarms: bool = Field(
         default=True,

@@ -67,6 +67,7 @@ def order_of(
         streams=listed,
         legacy_control=options.legacy_control,
         media_address=options.media_address,
+        attributes=() if purpose is Purpose.TALK else tuple(options.sdp_attributes),
         strict_ssrc=True if options.strict_ssrc else None,
         **more,
     )

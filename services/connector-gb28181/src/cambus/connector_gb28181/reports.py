@@ -126,6 +126,8 @@ class Reports:
             await report_positions(self._session, envelope)
         elif command == "ptzposition":
             await report_view(self._session, envelope)
+        elif command == "videouploadnotify":
+            await self._session.device.watch_requests.heard(self._session, envelope)
         elif command == "uploadsnapshotfinished":
             self._session.pictures.finished(SnapshotsFinished.parse(envelope))
         elif command == "deviceupgraderesult":
