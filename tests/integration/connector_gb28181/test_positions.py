@@ -41,13 +41,14 @@ async def test_each_item_of_a_list_is_an_event_and_one_nobody_knows_is_kept_unde
     simulator = await bench.online(gate, profile="std_2022", channels=2)
     heard = await bench.heard(gate)
     items = (
-        Position(simulator.channels[1], TIME, 121.0, 31.0),
+        Position(simulator.channels[1], "2026-02-01T20:17:21", 121.0, 31.0),
         Position("34020000001320009999", TIME, 122.0, 31.0),
         Position(simulator.code, None, 123.0, 31.0, speed=-1.0, direction=400.0),
     )
     simulator.tell(PositionNotice(TIME, 3, items))
     known, unknown, whole = [await heard.until("position.reported") for _ in items]
-    assert (known.channel, known.device_time, known.location.longitude) == (1, IN_UTC, 121.0)
+    assert (known.channel, known.location.longitude) == (1, 121.0)
+    assert known.device_time == IN_UTC.replace(second=21)  # its own counts more than that of the list
     assert (unknown.channel, unknown.location.longitude) == (None, 122.0)
     assert unknown.native["DeviceID"] == "34020000001320009999"
     assert unknown.native["flags"] == ["unknown-code"]
@@ -76,6 +77,7 @@ async def test_a_position_told_twice_is_one_event_and_needs_no_code(bench, gate)
         simulator.agent.tell(body)
     found = [await heard.until("position.reported") for _ in range(2)]
     assert [event.location.longitude for event in found] == [121.0, 122.0]
+    assert [event.native for event in found] == [{"DeviceID": simulator.code}] * 2
 
 
 async def test_where_a_camera_looks_is_told_to_who_asked_for_it(bench, gate):

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from gb28181_bodies import controls
 
+from cambus.connector_gb28181.handlers import storage as handlers
 from cambus.gb28181.errors import Unconfirmed
 from cambus.gb28181.manscdp.storage import Card
 from cambus.schemas.commands import storage
@@ -60,8 +61,9 @@ async def test_formatting_that_takes_long_goes_on_without_its_caller_and_a_failu
 
 
 async def test_a_card_that_is_never_done_is_given_up_and_that_is_told(bench, gate, monkeypatch):
-    monkeypatch.setattr("cambus.connector_gb28181.handlers.storage.WAIT_S", 0.2)
-    monkeypatch.setattr("cambus.connector_gb28181.handlers.storage.MOST_S", 0.6)
+    assert handlers.MOST_S == 600.0
+    monkeypatch.setattr(handlers, "WAIT_S", 0.2)
+    monkeypatch.setattr(handlers, "MOST_S", 0.6)
     await bench.online(gate, profile="std_2022", quirks=Quirks(format_s=600))
     heard = await bench.heard(gate)
     request = storage.StorageFormatRequest(confirm=True)

@@ -3,8 +3,11 @@
 import asyncio
 from types import SimpleNamespace
 
+import pytest
+
 from cambus.bus.metrics import Metrics
 from cambus.bus.tasks import TaskSet
+from cambus.connector_gb28181.cascade.catalog import part_size
 from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.metrics import CascadeMetrics
 from cambus.connector_gb28181.cascade.nodes import Node, SharedSet
@@ -49,6 +52,21 @@ def asked(agent, metrics, count=10):
     query = Envelope.parse(catalogs.query(77, OURS))
     assert Questions(context).ask(context.shared.node(OURS), query) == 200
     return context
+
+
+@pytest.mark.parametrize(
+    ("fields", "items"),
+    [
+        ({}, 4),
+        ({"transport": "tcp"}, 100),
+        ({"part_items": 7}, 7),
+        ({"transport": "tcp", "part_items": 7}, 7),
+    ],
+    ids=str,
+)
+def test_how_much_a_part_holds_depends_on_the_way_unless_the_link_says_it(fields, items):
+    link = CascadeLink(id="up", code=OURS, server_code=UPPER, server_address="192.0.2.1:5060", **fields)
+    assert part_size(link) == items
 
 
 async def test_each_part_waits_for_the_one_before_and_all_have_the_number_of_the_question():
