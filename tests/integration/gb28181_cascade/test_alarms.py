@@ -143,6 +143,19 @@ async def test_who_subscribed_is_notified_of_what_he_asked_for_and_gets_no_messa
     assert upper.heard("Alarm", subscribed=True) == upper.alarms
 
 
+async def test_who_subscribed_to_one_camera_is_notified_of_that_one(rig, linked):
+    upper, camera, link, code = await linked()
+    other = await rig.enter(await rig.device("other"))
+    unwatched = await rig.code_of(link, other.device)
+    upper.subscribe(OURS, Topic.ALARMS, of=code)
+    await rig.until(lambda: rig.held(link).watchers.active)
+    await raised(rig, other)
+    await raised(rig, camera)
+    await upper.wait_for(lambda: len(upper.alarms) == 2)
+    assert [each.code for each in upper.heard("Alarm", subscribed=True)] == [code]
+    assert [each.code for each in upper.heard("Alarm", subscribed=False)] == [unwatched]
+
+
 async def test_an_alarm_waits_for_a_platform_that_is_away(rig, linked):
     upper, camera, link, code = await linked(keepalive_s=3600.0)
     held = rig.held(link)

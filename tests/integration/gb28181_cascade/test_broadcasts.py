@@ -108,6 +108,19 @@ async def test_a_device_nobody_can_speak_through_is_answered_with_error(rig):
     await rig.until(lambda: not rig.held(link).broadcasts.open)
 
 
+async def test_nobody_speaks_through_what_is_not_shared(rig):
+    upper = await rig.upper()
+    camera = await rig.device("cam")
+    await Loudspeaker(camera).listen(rig.bus)
+    await rig.enter(camera)
+    link = await rig.linked(upper)
+    await rig.code_of(link, camera.device)
+    with pytest.raises(Refused) as refused:
+        await upper.speak(OURS, "34020000001320009999")
+    assert refused.value.status == 404
+    assert camera.told == []
+
+
 async def test_who_may_not_speak_does_not(rig):
     upper = await rig.upper()
     camera = await rig.device("cam")
