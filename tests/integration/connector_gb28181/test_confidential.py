@@ -2,6 +2,7 @@
 
 import logging
 import re
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -11,10 +12,14 @@ from gb28181_rig import NVR
 
 from cambus.gb28181.manscdp.envelope import Root
 from cambus.schemas.commands import device as commands
+from cambus.schemas.commands import recording
 from cambus.schemas.model import Empty
+from cambus.simulators.gb28181.archive import ArchivePlan
 
 PASSWORD = "c4nary-passw0rd"  # of all simulated devices here
 DEVICE_PASSWORD = "zz-canary-of-a-device"
+SDP_PASSWORD = "zzgd1234"  # what the simulated recorder puts into its answers
+PLAN = ArchivePlan(2, 20, 1_714_800_000)
 _PROOF = re.compile(r'(?:response|cnonce)="([^"]+)"')
 _SUBJECT = re.compile(r"cambus\.v1(\.[A-Za-z0-9_-]+)+\Z")
 EVIL = ["gate.>", "*", ">", "a b", "x\r\ny", "cambus.v1.cmd.gate.device.reboot", "\u202etxt\x1b[2J"]
@@ -62,7 +67,7 @@ def on_wire(code, **fields):
 async def test_no_secret_is_logged_counted_or_told(bench, logged, overheard):
     await bench.connector()
     camera = await bench.online("gate", profile="dahua_ipc")
-    nvr = await bench.online("recorder", NVR, profile="hik_nvr", channels=2)
+    nvr = await bench.online("recorder", NVR, profile="hik_nvr", channels=2, archive=PLAN)
     await bench.add("stranger", "34020000001320000009")
     heard = await bench.heard("stranger")
     liar = await bench.simulator("34020000001320000009", password="another-canary")
@@ -76,6 +81,14 @@ async def test_no_secret_is_logged_counted_or_told(bench, logged, overheard):
         news = news.replace("</Notify>", f"<SumNum>1</SumNum><DeviceList>{listed}</DeviceList></Notify>")
         assert await device.tell(news.encode()) == 200
     await bench.client.call(commands.INFO, Empty(), device="recorder")
+    span = {"start": PLAN.end - PLAN.file_s, "end": PLAN.end}
+    request = recording.RecordingPlayRequest(
+        channel=0, ttl_s=60.0, **{name: datetime.fromtimestamp(at, UTC) for name, at in span.items()}
+    )
+    played = await bench.client.call(recording.PLAY, request, device="recorder")
+    stopping = recording.RecordingSessionRequest(session=played.session)
+    await bench.client.call(recording.STOP, stopping, device="recorder")
+    assert any(SDP_PASSWORD.encode() in answer.body for answer in nvr.said("200 INVITE"))
     metrics = bench.connectors["replica-1"].service.runtime.metrics.render().decode()
     proofs = {
         found
@@ -87,7 +100,7 @@ async def test_no_secret_is_logged_counted_or_told(bench, logged, overheard):
     assert logged
     assert overheard
     told = [f"{subject} {data!r}" for subject, data in overheard]
-    for secret in {PASSWORD, DEVICE_PASSWORD, "another-canary", *proofs}:
+    for secret in {PASSWORD, DEVICE_PASSWORD, SDP_PASSWORD, "another-canary", *proofs}:
         assert not [text[:300] for text in (*logged, *told, metrics) if secret in text]
 
 

@@ -211,7 +211,7 @@ async def test_where_a_device_is_is_told_no_more_often_than_wanted(rig, linked):
     for latitude in (31.0, 32.0, 33.0):
         await moved(rig, camera, latitude)
     await raised(rig, camera)  # which is told after them
-    await upper.wait_for(lambda: upper.alarms)
+    await upper.wait_for(lambda: upper.alarms and upper.heard("MobilePosition"))
     assert [positions(each)[0].latitude for each in upper.heard("MobilePosition")] == [31.0]
 
 

@@ -140,7 +140,7 @@ async def test_codes_that_are_given_and_those_devices_have_are_used_in_every_pla
 
 
 @pytest.mark.parametrize("version", ["2.0", "3.0"])
-async def test_the_group_of_a_camera_stands_where_the_edition_of_the_platform_has_it(rig, version):
+async def test_a_camera_is_described_in_the_words_of_the_edition_of_the_platform(rig, version):
     upper = await rig.upper()
     camera = await rig.enter(await rig.device("cam"))
     link = await rig.linked(
@@ -161,6 +161,7 @@ async def test_the_group_of_a_camera_stands_where_the_edition_of_the_platform_ha
         assert item.code == code
         assert item.business_group[10:13] == "215"
         assert (item.detail("BusinessGroupID") == item.business_group) is (version == "2.0")
+        assert item.detail("StreamNumberList") == ("0/1" if version == "3.0" else "")
 
 
 async def test_only_what_is_shared_is_seen(rig, unique):
