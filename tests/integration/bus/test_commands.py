@@ -7,6 +7,7 @@ import logging
 import msgpack
 import pytest
 
+from cambus.bus.behalf import ON_BEHALF_OF, PREFERRED_PATH
 from cambus.bus.endpoints import Endpoints
 from cambus.bus.trace import TRACEPARENT
 from cambus.schemas import headers
@@ -285,6 +286,28 @@ async def test_a_call_that_waited_past_its_deadline_is_not_run(endpoints, client
     await first
     await client.call(specs.say, specs.say.request(text="last"), device=device)
     assert texts == ["first", "last"]
+
+
+async def test_for_whom_and_by_which_way_is_handed_on_from_command_to_command(
+    endpoints, client, specs, device
+):
+    seen = []
+
+    async def look(context, request):
+        seen.append((context.on_behalf_of, PREFERRED_PATH.get()))
+        if request.text == "first":
+            await client.call(specs.say, specs.say.request(text="second"), device=f"{device}-2")
+        return specs.say.reply(text="")
+
+    endpoints.add(specs.say, look)
+    for name in (device, f"{device}-2"):
+        await endpoints.hold(name)
+    tokens = ON_BEHALF_OF.set("some\x7fbody"), PREFERRED_PATH.set("1-2")
+    await client.call(specs.say, specs.say.request(text="first"), device=device)
+    ON_BEHALF_OF.reset(tokens[0])
+    PREFERRED_PATH.reset(tokens[1])
+    await client.call(specs.say, specs.say.request(text="last"), device=device)
+    assert seen == [("somebody", "1-2"), ("somebody", "1-2"), ("", None)]
 
 
 async def test_the_handler_knows_its_budget_and_the_trace(endpoints, client, specs, device):

@@ -4,7 +4,7 @@ import asyncio
 from types import MappingProxyType
 
 import pytest
-from cascade_rig import OURS
+from cascade_rig import OURS, UPPER, Packets
 from connector_bench import ConnectorBench
 from gb28181_rig import EPOCH, SMALL
 
@@ -13,6 +13,7 @@ from cambus.connector_gb28181.service import Gb28181Connector
 from cambus.connector_gb28181.settings import Gb28181Settings
 from cambus.gb28181 import ptz
 from cambus.gb28181.manscdp.control import DeviceControl
+from cambus.gb28181.manscdp.ptz_state import PresetQuery
 from cambus.gb28181.ptz import Move
 from cambus.gb28181.sdp import Purpose
 from cambus.schemas.assets import KV_REGISTRATIONS
@@ -77,6 +78,35 @@ async def test_cameras_keep_their_codes_and_are_watched_moved_and_asked_through_
     answers = await upper.remote(OURS).config(["OSDConfig"], first)
     assert [each.block for each in answers] == ["OSDConfig"]
     assert answers[0].values()["Width"] == "576"
+
+
+async def test_who_asks_and_the_rest_of_the_way_are_handed_down(rig, recorder):  # GB-251
+    upper = await rig.upper()
+    link = await rig.linked(upper, version="3.0")
+    first, below, who = recorder.channels[0], "34020000002000000099", "34010000004000000007-gate-9"
+    await rig.until(lambda: rig.held(link).context.shared.node(first) is not None)
+    system = rig.held(link).context.shared.at(recorder.id, None).code
+    monitor = ("Monitor-User-Identity", who)
+    for body in (DeviceControl(ptz=ptz.move(Move.RIGHT, pan_speed=200).hex()), PresetQuery()):
+        request = upper.platform.compose("MESSAGE", OURS, (peer := rig_peer(upper)), sequence=1)
+        request.headers.add("Content-Type", "Application/MANSCDP+xml")
+        request.headers.add(*monitor)
+        request.body = body.serialize(1, first, charset="GB2312")
+        assert (await upper.platform.endpoint.request(request, peer, timeout_s=8.0)).status == 200
+        await recorder.wait_for(lambda command=body.COMMAND: recorder.heard(command))
+        assert recorder.heard(body.COMMAND)[0].headers.get(monitor[0]) == f"{who}-{SERVER}"
+    async with Packets() as packets:
+        preferred = ("X-PreferredPath", f"{UPPER}-{OURS}-{system}-{below}")
+        await packets.offer(upper, first, headers=[preferred, monitor])
+        await packets.until(5)
+        (invite,) = recorder.heard("INVITE")
+        assert invite.headers.get("X-PreferredPath") == f"{NVR}-{below}"
+        assert invite.headers.get(monitor[0]) == f"{who}-{SERVER}"
+
+
+def rig_peer(upper):
+    """Where our link is, as the platform has it."""
+    return upper.platform.registrar.binding(OURS).peer
 
 
 async def test_a_recording_is_played_through_three_levels(rig, recorder):

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from nats.aio.msg import Msg
 
+from cambus.bus.behalf import ON_BEHALF_OF, PREFERRED_PATH, handed_on
 from cambus.bus.errors import BusUnavailable, WrongRevision
 from cambus.bus.trace import TRACEPARENT, valid_traceparent
 from cambus.schemas import headers as header
@@ -55,6 +56,11 @@ class CallContext:
     def caller(self) -> str:
         """Who says to be asking; empty where nobody does."""
         return caller_name(self.headers.get(header.CALLER, ""))
+
+    @property
+    def on_behalf_of(self) -> str:
+        """Who is said to be behind the caller; empty where nobody is."""
+        return handed_on(self.headers.get(header.ON_BEHALF_OF)) or ""
 
     @property
     def remaining_s(self) -> float:
@@ -116,6 +122,8 @@ async def answer(
     request = decode(spec.request, message.data, content_type, limit=max_payload)
     trace = valid_traceparent(headers.get(header.TRACEPARENT))
     TRACEPARENT.set(trace)  # the call runs in a task, and so in a context, of its own
+    ON_BEHALF_OF.set(handed_on(headers.get(header.ON_BEHALF_OF)))
+    PREFERRED_PATH.set(handed_on(headers.get(header.PREFERRED_PATH)))
     context = CallContext(spec.key, device, deadline, trace, headers)
     try:
         async with asyncio.timeout_at(deadline) as budget:

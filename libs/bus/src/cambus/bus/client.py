@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from nats.aio.msg import Msg
 
+from cambus.bus.behalf import ON_BEHALF_OF, PREFERRED_PATH
 from cambus.bus.calls import caller_name
 from cambus.bus.connection import Bus
 from cambus.bus.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge
@@ -172,6 +173,11 @@ class BusClient:
         trace = TRACEPARENT.get()
         if trace is not None:
             headers[header.TRACEPARENT] = trace
+        who, path = ON_BEHALF_OF.get(), PREFERRED_PATH.get()
+        if who is not None:
+            headers[header.ON_BEHALF_OF] = who
+        if path is not None:
+            headers[header.PREFERRED_PATH] = path
         return headers
 
     def _outcome(self, spec: CommandSpec[Req, Rep], message: Msg) -> Rep | CambusError:

@@ -127,6 +127,7 @@ class _Route:
             "device": unit.id,
             "command": self._entry.spec.name,
             "caller": context.caller,
+            "on_behalf_of": context.on_behalf_of,
             "outcome": outcome,
             "epoch": unit.epoch,
             "traceparent": context.traceparent,

@@ -57,6 +57,7 @@ async def invite(
     remote = platform.device(device)
     if remote.version.is_2022:
         request.headers.add(VERSION_HEADER, Version.GB2022.value)
+    platform.settings.adorn(request, device)
     platform.proofs.sign(request, peer, device)
     endpoint = platform.endpoint
     try:

@@ -43,6 +43,7 @@ class PlatformLine:
         request = self._platform.compose(method, code, self.peer, sequence=sequence)
         if self.version.is_2022:
             request.headers.add(VERSION_HEADER, Version.GB2022.value)
+        self._platform.settings.adorn(request, self._code)
         return request
 
     async def send(self, request: Request, peer: Peer, timeout_s: float) -> Response:

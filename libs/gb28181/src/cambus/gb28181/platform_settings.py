@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cambus.gb28181.admission import AdmissionSettings
 from cambus.gb28181.registrar import RegistrarSettings
 from cambus.gb28181.times import Times
+from cambus.sip.message import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class PlatformSettings:
             its bytes show.
         admission: how much is let in at a time.
         tls: with it, the port speaks TLS, and neither UDP nor plain TCP (GB-029).
+        adorn: puts further headers into a request outside a dialog to a device, which it gets the code of.
         keeps_alarms: alarms are acknowledged once whoever is told says that they are kept, see `Told.taken`.
     """
 
@@ -41,6 +44,7 @@ class PlatformSettings:
     charset: str | None = None
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     tls: ssl.SSLContext | None = None
+    adorn: Callable[[Request, str], None] = lambda _request, _device: None
     keeps_alarms: bool = False
 
     @property

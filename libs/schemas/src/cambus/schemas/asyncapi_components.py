@@ -141,6 +141,10 @@ def header_schemas() -> Document:
             **{
                 headers.DEADLINE_MS: "Milliseconds the caller still waits.",
                 headers.CALLER: "Who asks, in the caller's own words; stands in the audit log.",
+                headers.ON_BEHALF_OF: "Who is behind the caller, as a system that passes commands on says; in the "
+                "audit log, and told to lower platforms.",
+                headers.PREFERRED_PATH: "By which systems below the device a stream is wanted, nearest first, with "
+                "`-` between; told to lower platforms.",
             },
         ),
         "ReplyHeaders": schema(**kind, **owner),

@@ -17,6 +17,12 @@ DEADLINE_MS: Final = "Cambus-Deadline-Ms"
 CALLER: Final = "Cambus-Caller"
 """Who asks, in the caller's own words: for the audit log, and no proof of anything."""
 
+ON_BEHALF_OF: Final = "Cambus-On-Behalf-Of"
+"""Who is behind the caller, in the words of a system that passes a command on: handed on, and no proof of anything."""
+
+PREFERRED_PATH: Final = "Cambus-Preferred-Path"
+"""By which systems below the device a stream is wanted, nearest first, with `-` between; handed on."""
+
 OWNER: Final = "Cambus-Owner"
 """On a reply: the replica that holds the device."""
 

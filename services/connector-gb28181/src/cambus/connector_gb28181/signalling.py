@@ -10,6 +10,7 @@ from cambus.bus.metrics import Metrics
 from cambus.connector.errors import CredentialsRefused, InvalidRecord
 from cambus.connector.inbound import Inbound
 from cambus.connector.knocks import Knocks
+from cambus.connector_gb28181.behalf import saying_so
 from cambus.connector_gb28181.enrolment import Enrolments
 from cambus.connector_gb28181.link import GbLink
 from cambus.connector_gb28181.mapping.text import text
@@ -140,6 +141,7 @@ class Signalling:
             advertised=settings.gb28181_advertised,
             nonce_key=nonce_key,
             keeps_alarms=True,
+            adorn=saying_so(settings.gb28181_server_code),
             admission=AdmissionSettings(
                 registers_per_s=settings.gb28181_registers_per_s,
                 others_per_s=settings.gb28181_requests_per_s,

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from cambus.connector_gb28181.behalf import who_asks
 from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.heads import Call, Head
 from cambus.connector_gb28181.cascade.nodes import Node
@@ -23,14 +24,12 @@ from cambus.schemas.commands import alarm, device, live, ptz, recording, storage
 from cambus.schemas.errors import BadRequest, CambusError, DeviceRefused
 from cambus.schemas.model import Message
 from cambus.schemas.spec import CommandSpec
-from cambus.sip.fields import readable
 from cambus.sip.message import Request
 
 logger = logging.getLogger(__name__)
 audit = logging.getLogger("cambus.audit")
 
 MAX_HEADS: Final = 10_000
-MONITOR_HEADER: Final = "Monitor-User-Identity"
 _NEEDS: Final = {
     "ptz": "ptz",
     "drag_in": "ptz",
@@ -92,7 +91,7 @@ class Orders:
 
     def give(self, node: Node, envelope: Envelope, request: Request) -> int:
         """A control of a node; the status it is answered with. Its result, where it has one, follows."""
-        who = readable(request.headers.get(MONITOR_HEADER) or "")[:200]
+        who = who_asks(request)
         if envelope.command.lower() == "deviceconfig":
             order = Order(node, envelope, "config", who, None, ConfigResult)
         else:

@@ -7,6 +7,7 @@ import random
 import secrets
 from typing import Final
 
+from cambus.connector_gb28181.behalf import PREFERRED_HEADER, acting_for, path_of, who_asks
 from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.downloads import DownloadSource
 from cambus.connector_gb28181.cascade.nodes import Node
@@ -19,7 +20,6 @@ from cambus.sip.message import Request
 from cambus.sip.uri import SipUri
 
 ROUTE_HEADER: Final = "X-RoutePath"
-PREFERRED_HEADER: Final = "X-PreferredPath"
 PORTS_TRIED: Final = 50
 _PURPOSES: Final = frozenset({Purpose.PLAY, Purpose.PLAYBACK, Purpose.DOWNLOAD})
 
@@ -57,21 +57,29 @@ class Sessions:
             known.over("replaced")
         session = Session(self, event, node, offer)
         self.open[session.call_id] = session
-        if not self.context.own(self._run, session):
+        with acting_for(
+            who_asks(event.request), self._after_us(event.request)[1:]
+        ):  # the first is the device
+            begun = self.context.own(self._run, session)
+        if not begun:
             self.open.pop(session.call_id)
             self.context.agent.in_dialog(session.dialog_key, None)
             endpoint.respond(event.transaction, 486)
 
     def _by_preference(self, node: Node | None, request: Request) -> Node | None:
         """The way the platform prefers, where there are several: what follows us in its path (§12)."""
-        path, own = _path(request, PREFERRED_HEADER), self.context.link.code
-        after = path[path.index(own) + 1 :] if own in path else []
+        after = self._after_us(request)
         return node.by(after[0]) if node is not None and after else node
+
+    def _after_us(self, request: Request) -> list[str]:
+        """The part of the preferred path that lies below us."""
+        path, own = path_of(request, PREFERRED_HEADER), self.context.link.code
+        return path[path.index(own) + 1 :] if own in path else []
 
     def _refusal(self, node: Node | None, offer: Description, event: RequestReceived) -> int:
         """With what an INVITE is refused; 0 for not at all."""
         link = self.context.link
-        if link.code in _path(event.request, ROUTE_HEADER):
+        if link.code in path_of(event.request, ROUTE_HEADER):
             return 482  # it has come round (§12)
         if node is None or node.device is None or node.channel is None:
             return 404
@@ -155,9 +163,4 @@ class Sessions:
         """By which way the answer went: ours in front, as every hop does (§12)."""
         if self.context.link.version != "3.0":
             return []
-        return [(ROUTE_HEADER, "-".join([self.context.link.code, *_path(request, ROUTE_HEADER)]))]
-
-
-def _path(request: Request, header: str) -> list[str]:
-    """The codes of a path."""
-    return [each.strip() for each in (request.headers.get(header) or "").split("-") if each.strip()]
+        return [(ROUTE_HEADER, "-".join([self.context.link.code, *path_of(request, ROUTE_HEADER)]))]

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
+from cambus.connector_gb28181.behalf import acting_for, who_asks
 from cambus.connector_gb28181.cascade.alarms import Alarms
 from cambus.connector_gb28181.cascade.broadcasts import Broadcasts
 from cambus.connector_gb28181.cascade.context import LinkContext
@@ -144,6 +145,10 @@ class UpperLink:
 
     def message(self, agent: Agent, envelope: Envelope, request: Request) -> int:  # noqa: ARG002 - protocol
         """A body from the platform."""
+        with acting_for(who_asks(request)):
+            return self._told(envelope, request)
+
+    def _told(self, envelope: Envelope, request: Request) -> int:
         if envelope.root is Root.NOTIFY and envelope.command.lower() == "broadcast":
             return self.broadcasts.told(envelope)
         node = self.context.shared.node(envelope.code)
