@@ -208,6 +208,7 @@ def test_a_million_bytes_of_rubbish_on_a_connection_are_searched(seed):
 
 
 def test_after_four_mebibytes_without_a_packet_it_is_given_up():
+    assert MAX_RESYNC_BYTES == 4 * 1024 * 1024
     _, start = framed(0, 1)
     reader = RtpStreamReader()
     reader.receive_data(start)

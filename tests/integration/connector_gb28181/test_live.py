@@ -11,7 +11,7 @@ from cambus.gb28181.times import Times
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Kind
 from cambus.schemas.commands import live
-from cambus.schemas.errors import DeadlineExceeded, NotFound, Overloaded
+from cambus.schemas.errors import DeadlineExceeded, Forbidden, NotFound, Overloaded
 from cambus.simulators.gb28181.quirks import Quirks
 
 DECODERS = {Codec.H264: "h264", Codec.H265: "hevc"}
@@ -137,6 +137,19 @@ def test_a_stream_nobody_watches_lingers_for_15_s():
     assert Gb28181Settings(nats_url="nats://127.0.0.1:1").live_linger_s == 15.0
 
 
+async def test_where_media_may_be_fetched_from_is_set(bench, device):  # GB-143
+    await bench.connector(
+        gb28181_media_allow_loopback=False, gb28181_media_allowed_hosts="198.51.100.8, 198.51.100.9"
+    )
+    media = bench.connectors["replica-1"].service.signalling.media
+    assert media.settings.target("198.51.100.9", "127.0.0.1") == "198.51.100.9"
+    simulator = await bench.online(device, record={"options": {"media_transport": "tcp-active"}})
+    with pytest.raises(Forbidden) as refused:
+        await bench.view(device)
+    assert refused.value.reason == "address-refused"
+    await simulator.wait_for(lambda: simulator.heard("BYE"))
+
+
 async def test_a_busy_device_says_so(bench, device):
     await bench.online(device, quirks=Quirks(invite="busy"))
     with pytest.raises(Overloaded) as refused:
@@ -183,6 +196,11 @@ async def test_a_device_that_goes_ends_its_streams_and_brings_them_back_with_it(
     assert "exception.reported" not in names
     since = len(watched.frames)
     await watched.until(lambda frames: len(pictures(frames[since:])) >= 5)
+    await unwatch(bench, device)
+    names = [(await heard.next())[0]]
+    while names[-1] != "live.stopped":
+        names.append((await heard.next())[0])
+    assert not {"device.offline", "exception.reported"} & {*names}  # it was told of once
 
 
 async def test_media_that_never_comes_is_an_error_and_leaves_nothing_open(bench, device):  # GB-150

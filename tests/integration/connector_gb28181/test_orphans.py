@@ -91,6 +91,7 @@ async def begin(bench, device, start, port):
 async def test_a_killed_process_says_bye_for_what_it_left_before_it_invites_again(
     bench, device, start, port, dialogs
 ):
+    heard = await bench.heard(device)
     process, simulator, variables = await begin(bench, device, start, port)
     await dialogs.until(1)
     (left,) = {message.call_id for message in simulator.heard("INVITE")}
@@ -111,6 +112,11 @@ async def test_a_killed_process_says_bye_for_what_it_left_before_it_invites_agai
     assert {session.call_id for session in simulator.sessions}.isdisjoint({left})
     (kept,) = await dialogs.until(1)
     assert kept.dialog["call_id"] != left
+    names = []
+    while names.count("live.started") < 2:  # GB-151: that the replica took the stream with it is told once
+        names.append((await heard.next())[0])
+    told = [name for name in names if name not in {"device.online", "channel.changed"}]
+    assert told == ["live.started", "device.offline", "live.started"]
 
 
 async def test_another_replica_ends_what_a_dead_one_left_with_a_device_that_comes_to_it(

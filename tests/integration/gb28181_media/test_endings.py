@@ -50,6 +50,26 @@ async def test_a_session_ends_with_one_reason_and_a_bye(hasty, quirks, reason, s
     nothing_is_left(hasty)
 
 
+@pytest.mark.parametrize("media", ["never", "stops"])
+async def test_media_is_waited_for_as_long_as_was_set(hasty, media):
+    sim = await hasty.device(quirks=Quirks(media=media, stop_at_s=0.2))
+    loop, times = asyncio.get_running_loop(), hasty.platform.settings.times
+    session, _ = await hasty.watch(sim, "udp")
+    opened = loop.time()
+    await ended(session)
+    since, patience = (opened, times.first_media_s) if media == "never" else (None, times.media_loss_s)
+    assert loop.time() - (since or session.media.last_at) >= patience
+
+
+async def test_an_answer_is_waited_for_as_long_as_was_set(hasty):
+    sim = await hasty.device(quirks=Quirks(invite="never"))
+    loop, began = asyncio.get_running_loop(), asyncio.get_running_loop().time()
+    with pytest.raises(Unreachable):
+        await hasty.watch(sim, "udp")
+    assert loop.time() - began >= hasty.platform.settings.times.invite_s
+    nothing_is_left(hasty)
+
+
 def test_the_usual_patience_is_that_of_the_standard():
     times = Times()
     assert (times.invite_s, times.first_media_s, times.media_loss_s) == (15.0, 10.0, 10.0)

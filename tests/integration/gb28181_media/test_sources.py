@@ -1,6 +1,7 @@
 """Who may send the media of a session: real sockets from several addresses of this host."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 
@@ -9,6 +10,7 @@ from gb28181_rig import MEDIA, Rig
 
 from cambus.media.frame import Codec
 from cambus.media.mpegps_writer import ProgramStreamMuxer
+from cambus.media.rtp_stream import MAX_RESYNC_BYTES
 from cambus.simulators.gb28181.quirks import Quirks
 
 HOME, FOREIGN = "127.0.0.1", "127.0.0.8"
@@ -182,6 +184,23 @@ async def test_a_connection_from_a_stranger_is_not_heard(rig):
     assert session.media.packets == 0
     writer.close()
     await writer.wait_closed()
+
+
+async def test_a_connection_on_which_nothing_is_found_is_closed(rig):
+    sim = await rig.device(quirks=Quirks(media="never"))
+    session, units = await rig.watch(sim, "udp")
+    reader, writer = await asyncio.open_connection("127.0.0.1", session._way.number)
+    pack = ProgramStreamMuxer(Codec.H264).picture(b"\x00\x00\x00\x01\x67own", 0, keyframe=True)
+    data = struct.pack(">BBHII", 0x80, 0xE0, 1, 0, session.ssrc) + pack
+    writer.write(len(data).to_bytes(2, "big") + data)
+    await units.until(lambda: marks(units) == [b"own"])
+    writer.write(bytes(MAX_RESYNC_BYTES + 1024 * 1024))
+    with contextlib.suppress(ConnectionResetError):
+        assert await reader.read() == b""
+    await units.until(lambda: session.media.counts["lost-stream"] == 1)
+    assert not session._way._port._connections
+    writer.close()
+    await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
 
 async def test_no_more_connections_than_a_session_needs(rig):

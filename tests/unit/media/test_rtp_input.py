@@ -161,6 +161,25 @@ def test_an_overwritten_length_costs_the_packets_around_it():
 
 
 @pytest.mark.parametrize("framing", list(Framing))
+@pytest.mark.parametrize("size", [3, 100_000])
+def test_what_only_looks_like_a_packet_is_not_taken_for_one(framing, size):
+    """Its SSRC stands there by chance: no other packet follows where its length says."""
+    chance = framed([wire(9, b"chance" * 9)], framing)[:-20]
+    data = framed(SENT[:10], framing) + b"\x80garbage" * 3 + chance + framed(SENT[10:], framing)
+    found, reader = read(data, size)
+    assert [each for each in found if each] == SENT
+    assert reader.counts["skipped"] == 24 + len(chance)
+
+
+@pytest.mark.parametrize("framing", list(Framing))
+def test_a_sender_that_goes_on_under_another_number_is_found_by_the_start_of_a_picture(framing):
+    later = [each[:8] + b"\x00\x00\x07\x07" + b"\x00\x00\x01\xba" + each[12:] for each in SENT[10:]]
+    found, reader = read(framed(SENT[:10], framing) + b"\x80garbage" * 3 + framed(later, framing), 64)
+    assert [each for each in found if each] == SENT[:10] + later
+    assert reader.counts == {"resync": 1, "skipped": 24}
+
+
+@pytest.mark.parametrize("framing", list(Framing))
 @pytest.mark.parametrize("lost", [1, 30, 77, 200])
 def test_lost_bytes_cost_the_packets_they_were_of(framing, lost):
     data = framed(SENT, framing)
