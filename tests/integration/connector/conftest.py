@@ -98,6 +98,8 @@ class FakeSession:
 class FakeStream:
     """Sends a keyframe every 10 ms."""
 
+    route = ""
+
     def __init__(self, device, sink):
         self.device = device
         self.sink = sink

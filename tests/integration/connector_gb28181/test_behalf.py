@@ -6,7 +6,8 @@ import logging
 import pytest
 
 from cambus.bus.behalf import ON_BEHALF_OF, PREFERRED_PATH
-from cambus.schemas.commands import ptz
+from cambus.schemas.commands import live, ptz
+from cambus.simulators.gb28181.quirks import Quirks
 
 SERVER = "34020000002000000001"
 CAMERA = "34020000001320000001"
@@ -56,3 +57,13 @@ async def test_what_is_no_path_is_not_told(bench, device, path):
     (invite,) = simulator.heard("INVITE")
     assert invite.headers.get("X-PreferredPath") is None
     assert invite.headers.get("Monitor-User-Identity") == (f"ab-{SERVER}" if path else None)
+
+
+@pytest.mark.parametrize(
+    ("told", "route"), [("", ""), (f" {CAMERA}-{BELOW}", f"{CAMERA}-{BELOW}"), (f"{CAMERA}-<x>", "")]
+)
+async def test_the_way_a_stream_comes_by_is_in_the_answer_to_whoever_claims_it(bench, device, told, route):
+    await bench.online(device, quirks=Quirks(route_path=told))
+    for spec in (live.START, live.START, live.TOUCH):
+        request = spec.request(channel=0, claimant="viewer")
+        assert (await bench.client.call(spec, request, device=device)).route == route

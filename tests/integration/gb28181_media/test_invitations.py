@@ -293,3 +293,19 @@ async def test_a_device_that_is_not_there_is_not_invited(rig):
     with pytest.raises(DeviceOffline):
         await rig.sessions.open(DEVICE, SessionOrder(DEVICE), lambda _: None)
     assert rig.sessions.ssrcs.in_use == 0
+
+
+@pytest.mark.parametrize(
+    ("told", "route"),
+    [
+        ("", ()),
+        ("34020000002000000077-34020000001320000001", ("34020000002000000077", "34020000001320000001")),
+        ("34020000002000000077-gate", ()),
+        ("-".join(["34020000002000000077"] * 100), ("34020000002000000077",) * 32),
+    ],
+    ids=len,
+)
+async def test_the_way_media_comes_by_is_what_the_device_tells_in_codes(rig, told, route):
+    sim = await rig.device(quirks=Quirks(route_path=told))
+    session, _ = await rig.watch(sim)
+    assert session.route == route

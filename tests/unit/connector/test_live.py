@@ -35,6 +35,8 @@ class FakeBus:
 class FakeStream:
     """A device stream whose frames and end the test decides."""
 
+    route = ""
+
     def __init__(self, sink):
         self.sink = sink
         self.end = asyncio.get_running_loop().create_future()

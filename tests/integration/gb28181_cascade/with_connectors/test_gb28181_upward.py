@@ -95,6 +95,7 @@ async def test_who_asks_and_the_rest_of_the_way_are_handed_down(rig, recorder): 
         assert (await upper.platform.endpoint.request(request, peer, timeout_s=8.0)).status == 200
         await recorder.wait_for(lambda command=body.COMMAND: recorder.heard(command))
         assert recorder.heard(body.COMMAND)[0].headers.get(monitor[0]) == f"{who}-{SERVER}"
+    recorder.quirks.route_path = f"{NVR}-{below}"
     async with Packets() as packets:
         preferred = ("X-PreferredPath", f"{UPPER}-{OURS}-{system}-{below}")
         await packets.offer(upper, first, headers=[preferred, monitor])
@@ -102,6 +103,21 @@ async def test_who_asks_and_the_rest_of_the_way_are_handed_down(rig, recorder): 
         (invite,) = recorder.heard("INVITE")
         assert invite.headers.get("X-PreferredPath") == f"{NVR}-{below}"
         assert invite.headers.get(monitor[0]) == f"{who}-{SERVER}"
+        assert packets.response.headers.get("X-RoutePath") == f"{OURS}-{NVR}-{below}"
+
+
+@pytest.mark.parametrize("purpose", [Purpose.PLAYBACK, Purpose.DOWNLOAD])
+async def test_the_way_of_recordings_is_told_upwards(rig, recorder, purpose):  # GB-251
+    upper = await rig.upper()
+    link = await rig.linked(upper, version="3.0")
+    first = recorder.channels[0]
+    await rig.until(lambda: rig.held(link).context.shared.node(first) is not None)
+    recorder.quirks.route_path = NVR
+    async with Packets() as packets:
+        span = {"start": EPOCH, "end": EPOCH + 3, "purpose": purpose, "source": f"{first}:0"}
+        await packets.offer(upper, first, **span)
+        assert packets.response.headers.get("X-RoutePath") == f"{OURS}-{NVR}"
+        await packets.until(5)
 
 
 def rig_peer(upper):

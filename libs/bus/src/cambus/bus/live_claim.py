@@ -36,6 +36,10 @@ class LiveClaim:
         claimant: who claims; unique to this process.
         ttl_s: how long a claim lives unrenewed.
         on_outcome: told of every start: None when the claim is held, else why it is not; never raises.
+
+    Attributes:
+        held: whether it is.
+        route: by which systems below the device the stream comes, where they say so.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class LiveClaim:
         self._on_outcome = on_outcome
         self._wake = asyncio.Event()
         self.held = False
+        self.route = ""
 
     async def hold(self) -> None:
         """Claim, renew and claim again after every loss, until cancelled."""
@@ -94,6 +99,7 @@ class LiveClaim:
             channel=self._channel, stream=self._stream, claimant=self._claimant, ttl_s=self._ttl_s
         )
         reply = await self._client.call(live.START, request, device=self._device)
+        self.route = reply.route
         return reply.ttl_s
 
     async def _renew(self, ttl_s: float) -> None:

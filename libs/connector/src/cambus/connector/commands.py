@@ -57,7 +57,8 @@ class Commands:
         """Claim a live stream."""
         unit, _ = held(self._fleet, context)
         subject = await unit.live.start(request.channel, request.stream, request.claimant, request.ttl_s)
-        return live_commands.LiveStartReply(subject=subject, ttl_s=request.ttl_s)
+        route = unit.live.route(request.channel, request.stream)
+        return live_commands.LiveStartReply(subject=subject, ttl_s=request.ttl_s, route=route)
 
     async def live_touch(
         self, context: CallContext, request: live_commands.LiveTouchRequest
@@ -65,7 +66,8 @@ class Commands:
         """Renew a claim on a live stream."""
         unit, _ = held(self._fleet, context)
         subject = await unit.live.touch(request.channel, request.stream, request.claimant, request.ttl_s)
-        return live_commands.LiveStartReply(subject=subject, ttl_s=request.ttl_s)
+        route = unit.live.route(request.channel, request.stream)
+        return live_commands.LiveStartReply(subject=subject, ttl_s=request.ttl_s, route=route)
 
     async def live_stop(self, context: CallContext, request: live_commands.LiveStopRequest) -> Done:
         """Give a claim back."""

@@ -77,6 +77,10 @@ FrameSink = Callable[[Frame], Awaitable[Any]]
 class DeviceStream(Protocol):
     """A live stream that a device has agreed to send."""
 
+    @property
+    def route(self) -> str:
+        """By which systems below the device it comes, nearest first, with `-` between; empty where nobody says."""
+
     async def run(self) -> None:
         """Feed the sink until the stream ends; returns or raises `SessionEnd` with the reason."""
 

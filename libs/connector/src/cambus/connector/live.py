@@ -131,6 +131,11 @@ class LiveStreams:
         if live is not None:
             live.release(claimant)
 
+    def route(self, channel: int, stream: str) -> str:
+        """By which systems below the device an open stream comes; empty where nobody says."""
+        live = self._streams.get((channel, stream))
+        return "" if live is None else live.route
+
     async def keyframe(self, channel: int, stream: str) -> None:
         """Ask the encoder of an open stream for a keyframe. Raises `NotFound`, or what the device says."""
         live = self._streams.get((channel, stream))

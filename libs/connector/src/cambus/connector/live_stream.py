@@ -76,6 +76,11 @@ class LiveStream:
         return self._source is not None
 
     @property
+    def route(self) -> str:
+        """By which systems below the device it comes; empty where nobody says."""
+        return "" if self._source is None else self._source.route
+
+    @property
     def wanted(self) -> bool:
         """Whether somebody claims it, or did a moment ago."""
         wanted = self._table.wanted(_now())

@@ -18,6 +18,8 @@ from typing import Final
 from cambus.gb28181.errors import ProtocolError
 
 CODE_DIGITS: Final = 20
+MAX_HOPS: Final = 32
+"""Systems a path goes by."""
 ALARM_CENTRE_DIGITS: Final = 10
 REGION_DIGITS: Final = (2, 4, 6, 8)
 
@@ -123,3 +125,9 @@ class Code:
 
     def __str__(self) -> str:
         return f"{self.centre}{self.industry}{self.type}{self.network}{self.serial}"
+
+
+def codes_of_path(text: str | None) -> tuple[str, ...]:
+    """The codes of a path such as `X-RoutePath` has, from here on; none where one of them is no code."""
+    codes = tuple(each.strip() for each in (text or "").split("-") if each.strip())
+    return codes[:MAX_HOPS] if all(map(is_code, codes)) else ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cambus.gb28181 import sdp
 from cambus.gb28181.errors import DeviceOffline, ProtocolError, Unreachable
 from cambus.gb28181.media_order import SessionOrder
@@ -19,6 +21,8 @@ from cambus.sip.events import RequestReceived
 from cambus.sip.message import Request
 from cambus.sip.peer import Peer
 
+ROUTE_HEADER: Final = "X-RoutePath"
+"""In answers to INVITE: the systems on the way, from whoever answers us on (2022, §12)."""
 NO_ANSWER = Description("", "", 0, formats=(), purpose=None)
 """An answer that says nothing: what is received will tell."""
 

@@ -6,8 +6,9 @@ import asyncio
 import logging
 from typing import Any, Final, Protocol
 
+from cambus.gb28181.codes import codes_of_path
 from cambus.gb28181.errors import MediaError, ProtocolError
-from cambus.gb28181.invitation import agree_again, follow
+from cambus.gb28181.invitation import ROUTE_HEADER, agree_again, follow
 from cambus.gb28181.manscdp.envelope import CONTENT_TYPES, Envelope
 from cambus.gb28181.manscdp.notices import MEDIA_END, MediaStatus
 from cambus.gb28181.media_order import SessionOrder
@@ -66,6 +67,7 @@ class MediaSession:
     Attributes:
         media: what comes in, and counts of it.
         ssrc: what we gave it.
+        route: codes of the systems it comes by, nearest first, where the device says so (GB-251).
         control: commands to a playback.
     """
 
@@ -84,6 +86,7 @@ class MediaSession:
         self.media = way.media
         self.answer = answer
         self.ssrc = way.ssrc
+        self.route = codes_of_path(invitation.response.headers.get(ROUTE_HEADER))
         self._owner = owner
         self._platform = owner.platform
         self._way = way

@@ -37,6 +37,8 @@ class DvripStream:
         sink: where the frames go.
     """
 
+    route: Final = ""  # nothing is below such a device
+
     def __init__(
         self, session: "DvripSession", channel: int, stream: str, live: LiveStream, sink: FrameSink
     ) -> None:

@@ -183,7 +183,7 @@ class Downloads(session_tasks.Downloads):
         super().__init__()
         self._session = session
 
-    async def start(self, wanted: Wanted) -> tuple[str, str, int | None]:
+    async def start(self, wanted: Wanted) -> tuple[str, str, int | None, str]:
         """Begin a download; return its session, the subject to read it from, and its size if the device says so.
 
         Raises:
@@ -198,7 +198,7 @@ class Downloads(session_tasks.Downloads):
             session.slot.release(name)
             raise
 
-    async def _start(self, name: str, wanted: Wanted) -> tuple[str, str, int | None]:
+    async def _start(self, name: str, wanted: Wanted) -> tuple[str, str, int | None, str]:
         session, units = self._session, HeldQueue()
         order = order_of(
             session,
@@ -221,4 +221,4 @@ class Downloads(session_tasks.Downloads):
             raise
         download = Download(session, wanted, media, units, sender)
         self.run(name, sender, download.fetch, lambda: session.slot.release(name))
-        return name, sender.subject, media.file_size
+        return name, sender.subject, media.file_size, "-".join(media.route)

@@ -25,8 +25,8 @@ class Playbacks(session_tasks.Playbacks[PlaybackSession]):
         super().__init__()
         self._session = session
 
-    async def start(self, show: Show, speed: float) -> tuple[str, str]:
-        """Have the device play; return the session and the subject of the frames.
+    async def start(self, show: Show, speed: float) -> tuple[str, str, str]:
+        """Have the device play; return the session, the subject of the frames, and by which systems they come.
 
         Raises:
             CambusError: the device refused, or does not play at that speed.
@@ -54,4 +54,4 @@ class Playbacks(session_tasks.Playbacks[PlaybackSession]):
             await media.close()
             raise
         self.run(name, running, running.run(), lambda: None)
-        return name, publisher.subject
+        return name, publisher.subject, "-".join(media.route)

@@ -91,6 +91,11 @@ class GbStream:
         self._asked_at = float("-inf")
         self._over = asyncio.create_task(media.run(), name=f"media {session.device.id}")
 
+    @property
+    def route(self) -> str:
+        """By which lower platforms it comes, as they say."""
+        return "-".join(self._media.route)
+
     async def started(self) -> None:
         """Wait for the first media. Raises CambusError."""
         first = asyncio.create_task(self._media.media.started())

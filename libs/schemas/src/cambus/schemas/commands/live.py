@@ -23,10 +23,15 @@ class LiveStartRequest(Message):
 class LiveStartReply(Message):
     """The stream is claimed; its frames flow or will."""
 
-    model_config = example(subject="cambus.v1.media.gate-1.0.main", ttl_s=30.0)
+    model_config = example(subject="cambus.v1.media.gate-1.0.main", ttl_s=30.0, route="")
 
     subject: str = Field(description="Where the frames are published.")
     ttl_s: float = Field(description="Seconds until the claim lapses; touch it at a third of that.")
+    route: str = Field(
+        default="",
+        max_length=1000,
+        description="By which systems below the device it comes, nearest first, with `-` between, if they say so.",
+    )
 
 
 class LiveTouchRequest(LiveStartRequest):

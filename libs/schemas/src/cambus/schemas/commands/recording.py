@@ -179,6 +179,11 @@ class RecordingPlayReply(Message):
     session: SessionId = Field(description="Names the playback in the commands that follow.")
     subject: str = Field(description="Where the frames are published; the last one carries the flag END.")
     ttl_s: float = Field(description="Seconds until the session ends; touch it at a third of that.")
+    route: str = Field(
+        default="",
+        max_length=1000,
+        description="By which systems below the device it comes, nearest first, with `-` between, if they say so.",
+    )
 
 
 class RecordingSessionRequest(Message):
@@ -289,6 +294,11 @@ class RecordingDownloadReply(Message):
     )
     offset: int = Field(default=0, ge=0, description="Where to begin to read: behind what was resumed.")
     recordings: int = Field(default=1, ge=1, description="How many recordings it is put together from.")
+    route: str = Field(
+        default="",
+        max_length=1000,
+        description="By which systems below the device it comes, nearest first, with `-` between, if they say so.",
+    )
 
 
 class RecordingLockRequest(Message):

@@ -82,6 +82,7 @@ class Quirks(Switches):
         "strange_lines",
     ] = quirk("full", "what is odd about the SDP of answers, and what the device does then")
     never_bye: bool = quirk(False, "a session that breaks off or ends is never ended by BYE")
+    route_path: str = quirk("", "X-RoutePath of answers to INVITE, as lower platforms of 2022 tell it")
     info: Literal["ok", "empty", "rtsp_error", "sip_error", "never"] = quirk("ok", "answers to INFO")
     scale_limit: float = quirk(0.0, "fastest speed of a playback, which the answer says; 0: none")
 

@@ -163,6 +163,8 @@ class Session:
             ("Content-Type", sdp.CONTENT_TYPE),
             ("User-Agent", self._profile.user_agent),
         ]
+        if self._quirks.route_path:
+            headers.append(("X-RoutePath", self._quirks.route_path))
         agent.endpoint.respond(event.transaction, 200, headers=headers, body=self._answer_body)
 
     def _answer(self) -> bytes:

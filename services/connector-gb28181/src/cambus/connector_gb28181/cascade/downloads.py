@@ -142,6 +142,11 @@ class DownloadSource:
         """Whether no frames are to be expected."""
         return self._played.paused if self._plays else not self._going.is_set()
 
+    @property
+    def route(self) -> str:
+        """By which systems below the device it comes."""
+        return self._played.route if self._reply is None else self._reply.route
+
     async def open(self) -> str | None:
         """Have the device get it ready. Raises CambusError."""
         start, until = self._offer.start, self._offer.end

@@ -181,7 +181,7 @@ class Session:
         headers = [
             ("Contact", f"<sip:{self.node.code}@{agent.address}>"),
             ("Content-Type", sdp.CONTENT_TYPE),
-            *self._sessions.route_headers(event.request),
+            *self._sessions.route_headers(self.source),
         ]
         agent.endpoint.respond(event.transaction, 200, headers=headers, body=self._answer)
 

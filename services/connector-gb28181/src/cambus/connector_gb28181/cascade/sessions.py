@@ -13,13 +13,14 @@ from cambus.connector_gb28181.cascade.downloads import DownloadSource
 from cambus.connector_gb28181.cascade.nodes import Node
 from cambus.connector_gb28181.cascade.session import Session, may_receive
 from cambus.connector_gb28181.cascade.sources import LiveSource, RecordingSource, Source, stream_of
+from cambus.gb28181.codes import codes_of_path
 from cambus.gb28181.errors import MediaError, ProtocolError
+from cambus.gb28181.invitation import ROUTE_HEADER
 from cambus.gb28181.sdp import Description, Purpose
 from cambus.sip.events import RequestReceived
 from cambus.sip.message import Request
 from cambus.sip.uri import SipUri
 
-ROUTE_HEADER: Final = "X-RoutePath"
 PORTS_TRIED: Final = 50
 _PURPOSES: Final = frozenset({Purpose.PLAY, Purpose.PLAYBACK, Purpose.DOWNLOAD})
 
@@ -159,8 +160,9 @@ class Sessions:
         ports = self.context.settings.media_ports
         return random.sample(ports, min(PORTS_TRIED, len(ports)))
 
-    def route_headers(self, request: Request) -> list[tuple[str, str]]:
-        """By which way the answer went: ours in front, as every hop does (§12)."""
+    def route_headers(self, source: Source | None) -> list[tuple[str, str]]:
+        """By which way the pictures come: ours in front, as every hop does (§12)."""
         if self.context.link.version != "3.0":
             return []
-        return [(ROUTE_HEADER, "-".join([self.context.link.code, *path_of(request, ROUTE_HEADER)]))]
+        below = codes_of_path(source.route) if source is not None else ()
+        return [(ROUTE_HEADER, "-".join([self.context.link.code, *below]))]

@@ -38,6 +38,10 @@ class Source(Protocol):
     def paused(self) -> bool:
         """Whether no frames are to be expected."""
 
+    @property
+    def route(self) -> str:
+        """By which systems below the device it comes, once it is ready; empty where nobody says."""
+
     async def open(self) -> str | None:
         """Get it ready; the subject its frames will come on, None if it feeds them itself. Raises CambusError."""
 
@@ -87,6 +91,11 @@ class LiveSource:
             on_outcome=self._outcome,
         )
         self._holding: asyncio.Task[None] | None = None
+
+    @property
+    def route(self) -> str:
+        """By which systems below the device it comes."""
+        return self._claim.route
 
     def _outcome(self, error: CambusError | None) -> None:
         if not self._claimed.done():
@@ -141,6 +150,11 @@ class RecordingSource:
         self._claimant = claimant
         self._session: recording.RecordingPlayReply | None = None
         self._touching: asyncio.Task[None] | None = None
+
+    @property
+    def route(self) -> str:
+        """By which systems below the device it comes."""
+        return self._session.route if self._session is not None else ""
 
     @property
     def _start(self) -> datetime:

@@ -23,8 +23,8 @@ def register(table: HandlerTable[GbSession]) -> None:
 async def play(session: GbSession, request: commands.RecordingPlayRequest) -> commands.RecordingPlayReply:
     """Play a recording, or what was recorded in a span of time, onto the bus."""
     show = Show(request.channel, request.stream, span_of(request), request.ttl_s, request.on_touch)
-    name, subject = await session.playbacks.start(show, request.speed)
-    return commands.RecordingPlayReply(session=name, subject=subject, ttl_s=request.ttl_s)
+    name, subject, route = await session.playbacks.start(show, request.speed)
+    return commands.RecordingPlayReply(session=name, subject=subject, ttl_s=request.ttl_s, route=route)
 
 
 async def touch(session: GbSession, request: commands.RecordingSessionRequest) -> Done:

@@ -95,13 +95,14 @@ async def download(
 ) -> commands.RecordingDownloadReply:
     """Fetch a recording, or what was recorded in a span of time."""
     wanted = Wanted(request.channel, request.stream, span_of(request), request.format, request.resume)
-    name, subject, size = await session.downloads.start(wanted)
+    name, subject, size, route = await session.downloads.start(wanted)
     return commands.RecordingDownloadReply(
         session=name,
         subject=subject,
         content_type=CONTENT_TYPES[request.format],
         bytes=size,
         offset=0 if request.resume is None else request.resume.bytes,
+        route=route,
     )
 
 
