@@ -47,6 +47,7 @@ class Demo(Service[Settings]):
         await self.runtime.endpoints.hold("device-" + NAME)
         self.crashing = asyncio.Event()
         self.runtime.spawn(self.crash_later(), name="crash")
+        self.runtime.spawn(self.listen_hard(), name="hard of hearing")
         if self.runtime.settings.fail == "folder":
             (Path(__file__) / "recordings").mkdir()
         if self.runtime.settings.fail == "outbox":
@@ -72,6 +73,13 @@ class Demo(Service[Settings]):
     async def crash_later(self):
         await self.crashing.wait()
         raise RuntimeError("a task failed")
+
+    async def listen_hard(self):
+        # As nats-py where its buffer is full: being cancelled once is not noticed.
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.Event().wait()
 
     async def release(self):
         print("released", flush=True)

@@ -153,17 +153,21 @@ async def serve(service_class: type[Service[S]], settings: S) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             runtime.own_tasks(group)
-            runtime.spawn(watch_loop(runtime.metrics), name="loop lag")
-            if settings.nats_monitor_url:
-                runtime.spawn(watch_nats_sync(settings.nats_monitor_url, runtime.metrics), name="nats sync")
-            starting = runtime.spawn(_start(runtime, service), name="start")
-            await runtime.stopping.wait()
-            logger.info("stopping")
-            starting.cancel()
-            drain_s = settings.drain_timeout_s * DRAIN_SHARE
-            await _within(_drain(runtime, service), hurry, drain_s)
-            await runtime.end_tasks()
-            orderly = True
+            try:
+                runtime.spawn(watch_loop(runtime.metrics), name="loop lag")
+                if settings.nats_monitor_url:
+                    runtime.spawn(
+                        watch_nats_sync(settings.nats_monitor_url, runtime.metrics), name="nats sync"
+                    )
+                starting = runtime.spawn(_start(runtime, service), name="start")
+                await runtime.stopping.wait()
+                logger.info("stopping")
+                starting.cancel()
+                drain_s = settings.drain_timeout_s * DRAIN_SHARE
+                await _within(_drain(runtime, service), hurry, drain_s)
+                orderly = True
+            finally:  # the group cancels once, which a task may miss
+                await runtime.end_tasks()
     finally:
         runtime.own_tasks(None)
         if not orderly:
