@@ -12,6 +12,7 @@ from cambus.media.frame import Codec
 from cambus.media.mpegps_writer import ProgramStreamMuxer
 from cambus.media.rtp_stream import MAX_RESYNC_BYTES
 from cambus.simulators.gb28181.quirks import Quirks
+from cambus.simulators.gb28181.session import Session
 
 HOME, FOREIGN = "127.0.0.1", "127.0.0.8"
 
@@ -135,6 +136,19 @@ async def test_a_device_that_was_silent_may_go_on_under_another_number(quiet):
     later.sequence = 1
     later.picture(b"after")
     await units.until(lambda: marks(units) == [b"before", b"after"])
+
+
+@pytest.mark.parametrize("answer", ["port_0", "empty", "strange_lines"])
+async def test_without_a_port_to_connect_to_whatever_comes_is_taken(rig, answer, monkeypatch):
+    """We were to connect, and the answer does not say where to, or is no description at all."""
+    if answer == "strange_lines":
+        monkeypatch.setattr(Session, "_answer", lambda _: b"nothing of SDP")
+    sim = await rig.device(quirks=Quirks(media="never", answer=answer))
+    session, units = await rig.watch(sim, "tcp-active")
+    device = Sender(session, HOME, session.ssrc)
+    device.picture(b"comes")
+    await units.until(lambda: marks(units) == [b"comes"])
+    device.socket.close()
 
 
 async def test_the_port_it_sends_from_may_change(quiet):

@@ -71,6 +71,24 @@ def test_pictures_nobody_has_named_are_seen_at_the_start_of_a_frame(codec, type_
     assert [(each.codec, each.payload) for each in found] == [(codec, UNITS[codec])] * (4 - lost)
 
 
+@pytest.mark.parametrize(
+    ("codec", "head"), [(Codec.H264, b"\x78"), (Codec.H265, b"\x60\x01")], ids=["STAP-A", "AP"]
+)
+def test_parameter_sets_in_one_packet_are_the_start_of_a_frame(codec, head):
+    first, *others = UNITS[codec].split(b"\x00\x00\x00\x01")[1:]
+    together = head + b"".join(struct.pack(">H", len(each)) + each for each in (first, *others[:-1]))
+    picture = b"\x00\x00\x00\x01".join((b"", first, *others[:-1]))
+    found, _ = routed([run(together, number, 110) for number in range(3)])
+    assert [(each.codec, each.payload) for each in found] == [(codec, picture)] * 2
+
+
+def test_type_98_is_h264_whatever_its_frames_begin_with():
+    found, _ = routed([run(b"\x41 a picture", number, 98) for number in range(3)])
+    assert [(each.codec, each.payload) for each in found] == [
+        (Codec.H264, b"\x00\x00\x00\x01\x41 a picture")
+    ] * 2
+
+
 def test_we_may_come_in_the_middle_of_a_frame():
     muxer = ProgramStreamMuxer(Codec.H264)
     pack = muxer.picture(UNITS[Codec.H264], 3600, keyframe=True)

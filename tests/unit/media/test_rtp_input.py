@@ -250,6 +250,24 @@ def test_what_is_cut_into_packets_is_put_together(codec):
     assert [unit.payload for unit in found] == [UNIT[codec]] * 3
 
 
+@pytest.mark.parametrize(
+    ("codec", "head"),
+    [
+        (Codec.H264, b"\x41"),
+        (Codec.H264, b"\x01"),
+        (Codec.H264, b"\x65"),
+        (Codec.H265, b"\x02\x01"),
+        (Codec.H265, b"\x26\x02"),
+    ],
+)
+def test_a_unit_that_was_cut_has_its_head_again(codec, head):
+    unit = b"\x00\x00\x00\x01" + head + bytes(range(1, 200)) * 40
+    packetizer, depacketizer = RtpPacketizer(codec, 96), NalDepacketizer(codec)
+    packets = [parse_rtp(bytes(data)) for data in packetizer.packetize(unit, 0)]
+    assert len(packets) > 3
+    assert [each.payload for packet in packets for each in depacketizer.push(packet)] == [unit]
+
+
 @pytest.mark.parametrize("codec", list(UNIT))
 def test_a_picture_that_misses_a_packet_does_not_come_out(codec):
     packetizer, depacketizer = RtpPacketizer(codec, 96), NalDepacketizer(codec)
