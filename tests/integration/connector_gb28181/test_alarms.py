@@ -61,6 +61,20 @@ async def test_an_alarm_that_is_told_again_lasts_and_one_that_is_not_is_over(ben
     assert over.duration_s >= 1.0
 
 
+@pytest.mark.parametrize("how", ["stop", "removal"])
+async def test_an_alarm_that_lasts_is_over_when_nobody_will_hear_of_its_end(bench, gate, how):
+    simulator = await bench.online(gate, record={"options": {"alarm_hold_s": 3600.0}})
+    heard = await bench.heard(gate)
+    simulator.raise_alarm(type_=2)
+    begun = await heard.until("alarm.raised")
+    if how == "stop":
+        await bench.connectors["replica-1"].stop()
+    else:
+        await bench.devices.delete(gate)
+    over = await heard.until("alarm.cleared")
+    assert (over.raised, over.key, over.cause) == (begun.id, begun.key, "timeout")
+
+
 async def test_the_same_alarm_told_again_after_its_end_is_acknowledged_and_no_new_one(bench, gate):
     simulator = await bench.online(gate, record={"options": {"alarm_hold_s": 1.0}})
     heard = await bench.heard(gate)

@@ -67,6 +67,10 @@ class DeviceAlarms:
             lambda alarm: whole or alarm.native.detail.get("DeviceID") == code, ClearCause.RESET
         )
 
+    async def close(self) -> None:
+        """The device is not served here any more: nobody would tell the ends of its alarms."""
+        await self._publisher.ended(lambda _: True, ClearCause.TIMEOUT)
+
 
 def wants_reset(envelope: Envelope) -> bool:
     """Whether the device stays silent until its alarm is reset: so do inputs (GB-206)."""

@@ -106,7 +106,8 @@ class GbDevice:
                 self.upgrade.left()
 
     async def close(self) -> None:
-        """Nothing of it outlives its sessions."""
+        """Nobody here will hear when its alarms are over: they are now; one that lasts is told again and is another."""
+        await self.alarms.close()
 
     def known_now(self) -> Known:
         """What is known of it, to be kept."""
