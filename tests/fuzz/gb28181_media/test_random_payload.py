@@ -158,6 +158,20 @@ async def test_what_never_ends_is_held_no_further_than_a_picture_may_go(name):
     assert MAX_UNIT_BYTES // 2 < most <= 2 * (MAX_UNIT_BYTES + 150_000)
 
 
+@pytest.mark.parametrize(("name", "nothing"), [("pictures", b""), ("h264", b""), ("h265", b"\x62\x01\x13")])
+async def test_packets_with_nothing_in_them_leave_nothing(name, nothing):
+    format_, first, _ = ENDLESS[name]
+    media = MediaInput(Taken(), Latch(SSRC, frozenset({HERE[0]})))
+    media.answered([format_])
+    sent = [packet(n, 0, nothing if n else first, format_.number) for n in range(5000)]
+    media.datagrams([(each, HERE) for each in sent])
+    assert media.packets == 5000
+    (track,) = media._router._tracks.values()
+    joins = getattr(track, "_joiner", None) or track._depacketizer
+    assert 0 < len(joins._parts) < 10
+    media.close()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(4))

@@ -320,6 +320,16 @@ def test_a_packet_without_a_length_lasts_until_the_next_thing(encoded):
         assert video(found)[0].payload == units[0][0]
 
 
+@pytest.mark.parametrize("size", [7, 40, 1000])
+def test_sound_without_a_length_lasts_until_the_next_thing(size):
+    muxer = ProgramStreamMuxer(Codec.H264, Codec.PCMA)
+    piece = muxer.sound(b"\xd5" * 320, 0)
+    at = piece.index(b"\x00\x00\x01\xc0") + 4
+    piece = piece[:at] + b"\x00\x00" + piece[at + 2 :]
+    found, _ = fed([*(piece[i : i + size] for i in range(0, len(piece), size)), muxer.sound(b"next", 3600)])
+    assert [unit.payload for unit in found] == [b"\xd5" * 320, b"next"]
+
+
 def test_sound_of_other_kinds_is_named_or_passed_on():
     muxer = ProgramStreamMuxer(audio=Codec.AAC)
     head = ProgramStreamMuxer(Codec.H264, Codec.AAC).picture(b"\x00\x00\x01\x65x", 0, keyframe=True)

@@ -296,14 +296,15 @@ class ProgramStreamDemuxer:
                 self.counts["oversize"] += 1
                 self.lost()
             return
-        self._audio.append(payload)
+        if payload:
+            self._audio.append(payload)
         self._audio_bytes += len(payload)
         if self._audio_bytes > self._most:  # a packet without a length, and without an end
             self.counts["oversize"] += 1
             self.lost()
             return
         if not more:
-            joined = payload if len(self._audio) == 1 else b"".join(self._audio)
+            joined = self._audio[0] if len(self._audio) == 1 else b"".join(self._audio)
             self._drop_audio()
             if joined:
                 codec, type_ = self._codec(code, joined)

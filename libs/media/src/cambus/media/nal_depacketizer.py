@@ -143,7 +143,8 @@ class NalDepacketizer:
             return
         if before:
             self._parts.append(before)
-        self._parts.append(payload)
+        if payload:
+            self._parts.append(payload)
         self._size += len(before) + len(payload)
 
     def _end(self, found: list[AccessUnit]) -> None:

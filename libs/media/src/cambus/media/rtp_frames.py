@@ -42,7 +42,7 @@ class FrameJoiner:
         if self._parts and run.timestamp != self._timestamp:
             found.append(self._take(complete=False))
         self._timestamp = run.timestamp
-        self._parts += run.payloads
+        self._parts += filter(None, run.payloads)  # what is empty adds to no size, and would never be enough
         if run.marker:
             found.append(self._take(complete=True))
             return found
