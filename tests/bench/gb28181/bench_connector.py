@@ -17,6 +17,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import psutil
+from bench_catalog import CAMERA, PASSWORD, SERVER, percentiles, start
 
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
@@ -30,7 +31,8 @@ from cambus.schemas.state.devices import CredentialsRef, DeviceRecord
 from cambus.schemas.state.presence import Presence
 from cambus.simulators.gb28181.storm import numbered
 
-SERVER, FIRST, PASSWORD = "34020000002000000001", "34020000001320000001", "bench-0nly-here"
+ONE = "bench-0"
+"""Keeps alive all the time, so that the answers can be timed; the others are the crowd."""
 CROWDS = 2
 SETTLE_S, KEEPALIVE_S, COMING_S = 40.0, 60.0, 500.0
 CORE_PER_DEVICE = 0.10 / 10_000
@@ -58,8 +60,15 @@ class Connector:
         return self
 
     async def __aexit__(self, *_):
-        self._process.terminate()
-        await self._process.wait()
+        await self.stop()
+
+    async def stop(self) -> tuple[float, int]:
+        """How long it takes to end, in seconds, and its exit code."""
+        begun = time.monotonic()
+        if self._process.returncode is None:
+            self._process.terminate()
+        code = await self._process.wait()
+        return time.monotonic() - begun, code
 
     def cpu_s(self) -> float:
         return sum(self._seen.cpu_times()[:2])
@@ -74,7 +83,7 @@ class Crowd:
     def __init__(self, port: int, first: int, count: int, host: str) -> None:
         self._command = [
             *(Path(sys.executable).with_name("cambus-sim"), "gb28181", "--server", f"127.0.0.1:{port}"),
-            *("--server-code", SERVER, "--code", numbered(FIRST, first), "--count", count),
+            *("--server-code", SERVER, "--code", numbered(CAMERA, first), "--count", count),
             *("--password", PASSWORD, "--host", host),
         ]
 
@@ -95,21 +104,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def tell(bus: Bus, key: KeyRing, count: int) -> set[str]:
-    """Write the records of the devices; their names."""
+async def tell(bus: Bus, key: KeyRing, codes: dict[str, str]) -> None:
+    """Write the records of devices, by name."""
     sealed = KeyValue(bus, assets.KV_CREDENTIALS, SealedCredentials)
     records = KeyValue(bus, assets.KV_DEVICES, DeviceRecord)
     await sealed.put("bench", key.seal(Credentials(username="", password=PASSWORD), "bench"))
-    names = set()
-    for number in range(count):
-        name = f"bench-{number}"
-        options = {"code": numbered(FIRST, number)}
+    for name, code in codes.items():
         reference = CredentialsRef(name="bench")
-        await records.put(
-            name, DeviceRecord(id=name, protocol="gb28181", credentials=reference, options=options)
-        )
-        names.add(name)
-    return names
+        record = DeviceRecord(id=name, protocol="gb28181", credentials=reference, options={"code": code})
+        await records.put(name, record)
+
+
+def codes_of(count: int) -> dict[str, str]:
+    """The one and so many others, by name."""
+    return {f"bench-{number}": numbered(CAMERA, number) for number in range(count + 1)}
 
 
 async def shown(bus: Bus, names: set[str], condition) -> None:
@@ -137,29 +145,40 @@ async def main() -> None:
         )
         await ensure_assets(bus)
         connector = await stack.enter_async_context(Connector(server.url, folder, port))
-        names = await tell(bus, key, count)
+        codes = codes_of(count)
+        await tell(bus, key, codes)
+        crowd = set(codes) - {ONE}
         async with asyncio.timeout(COMING_S):
-            await shown(bus, names, lambda presence: True)
+            await shown(bus, set(codes), lambda presence: True)
             empty, before, begun = connector.rss_kib(), connector.cpu_s(), time.monotonic()
             for number in range(CROWDS):
-                await stack.enter_async_context(Crowd(port, number * share, share, f"127.0.0.{number + 2}"))
-            await shown(bus, names, lambda presence: presence.online)
+                await stack.enter_async_context(
+                    Crowd(port, 1 + number * share, share, f"127.0.0.{number + 2}")
+                )
+            await shown(bus, crowd, lambda presence: presence.online)
             online_s = time.monotonic() - begun
-            await shown(bus, names, lambda presence: presence.online and presence.channels)
+            await shown(bus, crowd, lambda presence: presence.online and presence.channels)
             known_s, storm = time.monotonic() - begun, connector.cpu_s() - before
         await asyncio.sleep(SETTLE_S)
         memory, before = (connector.rss_kib() - empty) / count, connector.cpu_s()
         await asyncio.sleep(KEEPALIVE_S)
         used = (connector.cpu_s() - before) / KEEPALIVE_S
+        one = await start("camera", port)
+        await asyncio.sleep(KEEPALIVE_S)
+        answers, _ = await one.communicate(b"\n")
+        stopped_s, code = await connector.stop()
     row = {
         "row": f"{count} GB28181 devices at a connector, idle: share of a core / {CORE_PER_DEVICE * count:.3g}",
         "ratio": round(used / (CORE_PER_DEVICE * count), 2),
         "limit": 1,
         "core_used": round(used, 4),
         "kib_per_device": round(memory, 1),
+        "keepalive ms": percentiles([length for _, length in json.loads(answers)]),
         "all online s": round(online_s, 1),
         "all known s": round(known_s, 1),
         "core s of the storm": round(storm, 1),
+        "stopped s": round(stopped_s, 1),
+        "exit code": code,
     }
     print(json.dumps(row))
 
