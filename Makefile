@@ -6,6 +6,7 @@ MEMBERS := $(wildcard libs/*) $(wildcard services/*)
 WORKERS ?= 4
 FAST := not slow and not bench
 FUZZ_MINUTES ?= 30
+SOAK_MINUTES ?= 60
 FUZZ_SEED ?= $(shell date +%s)
 export FUZZ_MINUTES
 ASYNCAPI_PARSER := 3.6.3
@@ -13,7 +14,7 @@ ASYNCAPI_PARSER := 3.6.3
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run test test-all fuzz check bench schemas asyncapi format clean
+.PHONY: help install lock run test test-all fuzz soak check bench schemas asyncapi format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -51,6 +52,9 @@ fuzz: install ## every parser with inputs made by chance, FUZZ_MINUTES=30 in all
 	@echo "FUZZ_SEED=$(FUZZ_SEED) FUZZ_MINUTES=$(FUZZ_MINUTES)"
 	FUZZ_SEED=$(FUZZ_SEED) FUZZ_TARGET='$(FUZZ_TARGET)' $(if $(FUZZ_HEX),FUZZ_HEX=$(FUZZ_HEX)) \
 		$(BIN)/pytest tests/fuzz/test_parsers.py -m slow -n 0 -rP
+
+soak: install ## an hour of devices and viewers that come and go: memory, tasks, sockets and subscriptions stay; SOAK_MINUTES=60
+	SOAK_MINUTES=$(SOAK_MINUTES) $(BIN)/pytest tests/e2e/test_soak.py -m slow -n 0 -rP
 
 bench: install ## run the benchmarks and print their ratios
 	$(BIN)/python tests/bench/run.py

@@ -188,15 +188,22 @@ class Suite:
     # --- devices ----------------------------------------------------------------------------------------
 
     async def add(
-        self, device: str, port: int, *, password: str = PASSWORD, user: str = USER, **record: Any
+        self,
+        device: str,
+        port: int | None,
+        *,
+        protocol: str = "dvrip",
+        password: str = PASSWORD,
+        user: str = USER,
+        **record: Any,
     ) -> None:
-        """Put a device on the bus, as `cambusctl apply` does."""
+        """Put a device on the bus, as `cambusctl apply` does; without a port it comes by itself."""
         sealed = self._keys.seal(Credentials(username=user, password=SecretStr(password)), device)
         await KeyValue(self.bus, KV_CREDENTIALS, SealedCredentials).put(device, sealed)
         wanted = DeviceRecord(
             id=device,
-            protocol="dvrip",
-            address=f"127.0.0.1:{port}",
+            protocol=protocol,
+            address=None if port is None else f"127.0.0.1:{port}",
             credentials=CredentialsRef(name=device),
             **record,
         )

@@ -31,9 +31,10 @@ async def test_a_server_that_does_not_answer_is_unknown_not_wrong(eventually):
     await asyncio.wait({watching})
 
 
-async def test_the_lag_of_the_loop_is_measured(eventually):
+async def test_the_lag_and_the_tasks_of_the_loop_are_measured(eventually):
     metrics = Metrics()
     watching = asyncio.ensure_future(watch_loop(metrics, period_s=0.001))
     await eventually(lambda: re.search(rb"cambus_loop_lag_seconds_count [1-9]", metrics.render()))
+    assert f"cambus_loop_tasks {len(asyncio.all_tasks()):.1f}".encode() in metrics.render()
     watching.cancel()
     await asyncio.wait({watching})

@@ -78,6 +78,7 @@ class Bus:
         self._told: set[str] = set()
         self._on_reconnect: dict[object, Callable[[], None]] = {}
         self._count = _Counts(self.metrics)
+        self._count.subscriptions().set_function(lambda: len(self.nc._subs))  # noqa: SLF001 - nats-py does not say
         self.health.set(CONNECTED, ok=False, detail="not connected yet")
 
     @classmethod
@@ -356,6 +357,7 @@ class _Counts:
 
     def __init__(self, metrics: Metrics) -> None:
         self.connected = metrics.gauge("nats_connected", "1 while the connection to NATS is up")
+        self.subscriptions = metrics.gauge("nats_subscriptions", "Subscriptions at NATS")
         self.reconnects = metrics.counter("nats_reconnects_total", "Reconnections to NATS")
         self.permission_errors = metrics.counter(
             "nats_permission_errors_total",

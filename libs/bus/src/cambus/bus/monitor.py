@@ -17,11 +17,13 @@ LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
 
 async def watch_loop(metrics: Metrics, period_s: float = LOOP_PERIOD_S) -> None:
-    """Measure for ever how late the event loop is: whatever blocks it shows here first."""
+    """Measure for ever how late the event loop is: whatever blocks it shows here first; and how many tasks it has."""
     lag = metrics.histogram(
         "loop_lag_seconds", "How much later than asked the event loop wakes a task", buckets=LAG_BUCKETS
     )()
     loop = asyncio.get_running_loop()
+    tasks = metrics.gauge("loop_tasks", "Tasks of the event loop that have not ended")()
+    tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
     while True:
         due = loop.time() + period_s
         await asyncio.sleep(period_s)
