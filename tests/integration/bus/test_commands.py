@@ -512,6 +512,34 @@ class TestServiceCommands:
             await client.broadcast(specs.all, specs.all.request(), expected=1)
         await replicas[0].drain()
 
+    async def test_the_one_replica_that_knows_answers_for_all(self, new_bus, client, specs):
+        """Whatever the others say, before it or behind it."""
+
+        async def refuse(context, request):
+            raise NotFound("not here")
+
+        async def know(context, request):
+            if request.text == "busy":
+                raise Conflict("not now")
+            if request.text == "nobody":
+                raise NotFound("nowhere")
+            return specs.all.reply(text="here")
+
+        replicas = [Endpoints(await new_bus(f"r{n}"), specs.service) for n in range(3)]
+        for replica, handler in zip(replicas, [refuse, know, refuse], strict=True):
+            replica.add(specs.all, handler)
+            await replica.start()
+        for _ in range(20):
+            assert (await client.call_holder(specs.all, specs.all.request(text="?"))).text == "here"
+        with pytest.raises(Conflict):
+            await client.call_holder(specs.all, specs.all.request(text="busy"))
+        with pytest.raises(NotFound):
+            await client.call_holder(specs.all, specs.all.request(text="nobody"), quiet_s=0.1)
+        for replica in replicas:
+            await replica.drain()
+        with pytest.raises(Offline):
+            await client.call_holder(specs.all, specs.all.request())
+
     async def test_a_broadcast_without_replicas_is_offline(self, client, specs):
         with pytest.raises(Offline):
             await client.broadcast(specs.all, specs.all.request())

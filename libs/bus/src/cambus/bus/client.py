@@ -17,6 +17,7 @@ from cambus.schemas.errors import (
     BadRequest,
     CambusError,
     DeadlineExceeded,
+    ErrorCode,
     ErrorReply,
     Internal,
     Offline,
@@ -31,6 +32,10 @@ Rep = TypeVar("Rep", bound=Message)
 
 GRACE_S = 0.25
 """How much longer than the handler the caller waits, so that the handler's own 504 arrives."""
+
+
+HOLDER_QUIET_S = 0.5
+"""How long after a replica that does not know something others may still say that they do."""
 
 
 class BusClient:
@@ -148,6 +153,47 @@ class BusClient:
             raise Offline(f"nobody answers {spec.key}") from None
         return [self._outcome(spec, message) for message in messages]
 
+    async def call_holder(
+        self,
+        spec: CommandSpec[Req, Rep],
+        request: Req,
+        *,
+        timeout_s: float | None = None,
+        quiet_s: float = HOLDER_QUIET_S,
+    ) -> Rep:
+        """Send a broadcast command that at most one replica can carry out, and return as soon as it has answered.
+
+        The other replicas say that they do not know what it is about.
+
+        Args:
+            spec: a broadcast command.
+            request: its request.
+            timeout_s: how long to wait, in seconds; None: what the catalog says.
+            quiet_s: nobody has it, once none has answered for so long after a refusal.
+
+        Raises:
+            Offline: there is no replica.
+            NotFound: all that answered say they do not know it.
+            CambusError: another refusal.
+        """
+        subject, budget_s = self._prepare(spec, None, timeout_s)
+        await self._wait_connected(budget_s)
+        try:
+            messages = await self._bus.gather(
+                subject,
+                encode(request, self._content_type, limit=self._bus.max_payload),
+                headers=self._headers(budget_s),
+                timeout_s=budget_s,
+                quiet_s=quiet_s,
+                enough=_is_not_unknown,
+            )
+        except NoResponders:
+            raise Offline(f"nobody answers {spec.key}") from None
+        if not messages:
+            raise DeadlineExceeded(f"{spec.key}: no replica answered in time")
+        # Others may have answered before this task got its turn.
+        return self._read(spec, next(filter(_is_not_unknown, messages), messages[-1]))
+
     def _prepare(
         self, spec: CommandSpec[Req, Rep], device: str | None, timeout_s: float | None
     ) -> tuple[str, float]:
@@ -198,3 +244,8 @@ class BusClient:
         except (BadRequest, TooLarge) as error:
             raise Internal(f"{spec.key}: the answer is not what the catalog says: {error.text}") from None
         raise failure
+
+
+def _is_not_unknown(message: Msg) -> bool:
+    """Whether whoever answered knows what it is about."""
+    return (message.headers or {}).get(header.SERVICE_ERROR_CODE) != str(int(ErrorCode.NOT_FOUND))

@@ -256,16 +256,18 @@ class Bus:
         timeout_s: float = 1.0,
         expected: int | None = None,
         quiet_s: float | None = None,
+        enough: Callable[[Msg], bool] | None = None,
     ) -> list[Msg]:
         """Send a request and return the answers of the first `timeout_s` seconds, at most `expected`.
 
-        With `quiet_s` it also ends when, after an answer, none followed for so many seconds.
+        With `quiet_s` it also ends when, after an answer, none followed for so many seconds; with `enough` behind the
+        answer it says so of.
 
         Raises:
             NoResponders: nobody listens there.
         """
         requests = self._open_requests()
-        return await requests.many(subject, data, headers, timeout_s, expected, quiet_s)
+        return await requests.many(subject, data, headers, timeout_s, expected, quiet_s, enough)
 
     async def flush(self) -> None:
         """Return once the server has processed everything sent so far.

@@ -1,7 +1,7 @@
 """Requests over one shared inbox: a subscription for all of them, a dictionary entry for each."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 
 from nats import errors as nats_errors
@@ -119,10 +119,12 @@ class Requests:
         timeout_s: float,
         expected: int | None,
         quiet_s: float | None,
+        enough: Callable[[Msg], bool] | None = None,
     ) -> list[Msg]:
         """Send and return every answer until there are `expected` or `timeout_s` seconds have passed.
 
-        With `quiet_s` it also ends when, after an answer, none followed for so long.
+        With `quiet_s` it also ends when, after an answer, none followed for so long; with `enough` behind the answer
+        it says so of.
 
         Raises:
             NoResponders: nobody listens there.
@@ -140,7 +142,8 @@ class Requests:
 
         def collect(message: Msg) -> None:
             answers.append(message)
-            if is_no_responders(message) or (expected is not None and len(answers) >= expected):
+            all_there = expected is not None and len(answers) >= expected
+            if is_no_responders(message) or all_there or (enough is not None and enough(message)):
                 stop()
             elif quiet_s is not None:
                 for quiet in timers[1:]:

@@ -17,6 +17,8 @@ TOKEN_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"  # noqa: S105  # a subject token, no se
 NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,63}$"
 SESSION_PREFIX = "s-"
 TALK_PREFIX = "t-"
+RECORDER_SESSION_PREFIX = "rec-"
+"""How sessions of the recorder's playbacks begin, and no others: it says where their commands go."""
 
 Token = Annotated[str, StringConstraints(pattern=TOKEN_PATTERN)]
 """One subject token of a caller's choosing: a session, a claimant, a job, a rule."""

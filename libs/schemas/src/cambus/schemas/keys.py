@@ -1,6 +1,7 @@
 """The keys of the key-value buckets that hold more than one kind of value.
 
     cambus-policies   recording.<policy>                    RecordingPolicy
+                      recorder.<replica>                    KnownRecorder
                       alarm.<rule>                          AlarmRule
                       cascade.<link>                        CascadeLink
                       cascade-numbers.<link>                CascadeNumbers
@@ -37,6 +38,7 @@ SHARDS: Final = 256
 """Devices that are dialled hash onto so many shards."""
 
 RECORDING_POLICIES: Final = "recording."
+RECORDERS: Final = "recorder."
 ALARM_RULES: Final = "alarm."
 CASCADE_LINKS: Final = "cascade."
 CASCADE_NUMBERS: Final = "cascade-numbers."
@@ -60,6 +62,11 @@ OPEN_DIALOGS: Final = "dialog."
 def recording_policy(policy: str) -> str:
     """Return the key of a recording policy. Raises ValueError for a bad token, as every function here."""
     return RECORDING_POLICIES + _tokens(policy)
+
+
+def known_recorder(replica_id: str) -> str:
+    """Return the key under which a recorder says that its disk exists."""
+    return RECORDERS + _tokens(replica_id)
 
 
 def alarm_rule(rule: str) -> str:

@@ -40,11 +40,12 @@ class Handlers:
     ) -> media_relay.LiveUrls:
         """Hand out addresses; nothing is opened until somebody watches."""
         del context
-        if not await self._directory.exists(request.device):
-            raise NotFound("there is no such device", reason="no-such-device")
-        if not self._directory.may_have(request.device, request.channel):
-            raise NotFound(f"the device has no channel {request.channel}", reason="no-such-channel")
         key = StreamKey(request.device, request.channel, request.stream)
+        if not key.of_recorder:
+            if not await self._directory.exists(request.device):
+                raise NotFound("there is no such device", reason="no-such-device")
+            if not self._directory.may_have(request.device, request.channel):
+                raise NotFound(f"the device has no channel {request.channel}", reason="no-such-channel")
         return self._addresses.urls(key, self._access.token())
 
     async def streams_list(self, context: CallContext, request: Empty) -> media_relay.StreamsListReply:

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from cambus.schemas import subjects
 from cambus.schemas.errors import NotFound
-from cambus.schemas.ids import SESSION_PREFIX, MediaStream, StreamName, is_token
+from cambus.schemas.ids import RECORDER_SESSION_PREFIX, SESSION_PREFIX, MediaStream, StreamName, is_token
 
 _STREAM: TypeAdapter[str] = TypeAdapter(MediaStream)
 _MAX_CHANNEL = 65535
@@ -30,6 +30,16 @@ class StreamKey:
     def live(self) -> bool:
         """Whether it has to be claimed; a playback session already runs for whoever started it."""
         return not self.stream.startswith(SESSION_PREFIX)
+
+    @property
+    def of_recorder(self) -> bool:
+        """Whether it is a playback of the recorder: its device has nothing to do with it, and may be gone."""
+        return self.stream.startswith(SESSION_PREFIX + RECORDER_SESSION_PREFIX)
+
+    @property
+    def session(self) -> str:
+        """The playback session; only of a stream that is not live."""
+        return self.stream.removeprefix(SESSION_PREFIX)
 
     @property
     def encoder(self) -> StreamName:

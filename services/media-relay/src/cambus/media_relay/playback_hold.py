@@ -7,9 +7,8 @@ from typing import Final
 
 from cambus.bus.client import BusClient
 from cambus.media_relay.key import StreamKey
-from cambus.schemas.commands import recording
+from cambus.schemas.commands import playback, recording
 from cambus.schemas.errors import CambusError, NotFound, Unsupported
-from cambus.schemas.ids import SESSION_PREFIX
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +18,12 @@ TOUCH_S: Final = 1.5
 DOUBT_S: Final = 1.0
 """How long frames may still come of a session that nobody knows as a playback."""
 
+LOST_S: Final = 6.0
+"""How long no recorder may answer before its playbacks are lost."""
+
 
 class PlaybackHold:
-    """Touches one playback session.
+    """Touches one playback session, of the device or of the recorder.
 
     Args:
         client: makes the calls.
@@ -51,15 +53,29 @@ class PlaybackHold:
 
     async def _touch(self) -> CambusError:
         """Go on until there is no such playback, and return how that was said."""
-        request = recording.RecordingSessionRequest(session=self._key.stream.removeprefix(SESSION_PREFIX))
+        loop = asyncio.get_running_loop()
+        answered = loop.time()
         while True:
             if self._wanted():
                 try:
-                    await self._client.call(recording.TOUCH, request, device=self._key.device)
+                    await self._touch_once()
+                    answered = loop.time()
                 except (NotFound, Unsupported) as error:
                     return error
                 except CambusError as error:  # away for a moment, perhaps
                     log.debug(
                         "playback not touched", extra={"device": self._key.device, "reason": error.reason}
                     )
+                    if self._key.of_recorder and loop.time() - answered > LOST_S:
+                        return error
+            else:
+                answered = loop.time()
             await asyncio.sleep(TOUCH_S)
+
+    async def _touch_once(self) -> None:
+        if self._key.of_recorder:
+            there = playback.PlaybackSessionRequest(session=self._key.session)
+            await self._client.call_holder(playback.PLAYBACK_TOUCH, there)
+        else:
+            request = recording.RecordingSessionRequest(session=self._key.session)
+            await self._client.call(recording.TOUCH, request, device=self._key.device)

@@ -224,6 +224,9 @@ class RelayedStream:
         self._trouble = error
         if self.hub.last_frame_at is None:
             self._fail(error)
+        elif self.key.of_recorder:  # whoever played it died, for it did not say that it is over
+            self.closing = True
+            self.hub.close(Closed.SOURCE_LOST)
 
     def _succeed(self) -> None:
         for waiter in self._waiters:

@@ -147,6 +147,24 @@ class Index:
         query = f"SELECT {_SEGMENT} FROM segments WHERE {where} ORDER BY channel, stream, start_us"  # noqa: S608  # constant parts
         return [_segment(row) for row in self._rows(query, values)]
 
+    def next_from(self, key: StreamKey, at_us: int) -> Segment | None:
+        """The segment that has media at an instant, or the first one behind it."""
+        query = (
+            f"SELECT {_SEGMENT} FROM segments WHERE {_OF_STREAM} AND end_us > ? "  # noqa: S608  # constant parts
+            "ORDER BY start_us LIMIT 1"
+        )
+        rows = self._rows(query, (key.device, key.channel, key.stream, at_us))
+        return _segment(rows[0]) if rows else None
+
+    def last_before(self, key: StreamKey, at_us: int) -> Segment | None:
+        """The last segment that begins before an instant."""
+        query = (
+            f"SELECT {_SEGMENT} FROM segments WHERE {_OF_STREAM} AND start_us < ? "  # noqa: S608  # constant parts
+            "ORDER BY start_us DESC LIMIT 1"
+        )
+        rows = self._rows(query, (key.device, key.channel, key.stream, at_us))
+        return _segment(rows[0]) if rows else None
+
     def oldest(self, key: StreamKey | None = None, limit: int = 100) -> list[Segment]:
         """The oldest closed segments of a stream, or of all."""
         where, values = ("1", ()) if key is None else (_OF_STREAM, (key.device, key.channel, key.stream))

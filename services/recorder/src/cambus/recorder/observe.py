@@ -20,6 +20,12 @@ class RecorderMetrics:
         self._deleted = metrics.counter(
             "recorder_deleted_total", "Segments deleted, by reason", {"reason": ("age", "size", "disk-full")}
         )
+        self._playbacks = metrics.gauge("recorder_playbacks", "Recordings being played by this replica")()
+        self._played = metrics.counter(
+            "recorder_playbacks_over_total",
+            "Playbacks that are over, by how they ended",
+            {"outcome": ("ended", "lapsed", "stopped", "handed-over", "failed")},
+        )
         self._free = metrics.gauge("recorder_disk_free_bytes", "Bytes free on the disk of the recordings")()
 
     def streams(self, count: int) -> None:
@@ -46,6 +52,14 @@ class RecorderMetrics:
     def deleted(self, reason: str) -> None:
         """A segment was deleted."""
         self._deleted(reason).inc()
+
+    def playbacks(self, count: int) -> None:
+        """So many recordings are being played."""
+        self._playbacks.set(count)
+
+    def played(self, outcome: str) -> None:
+        """A playback is over."""
+        self._played(outcome).inc()
 
     def free(self, size: int) -> None:
         """So much of the disk is free."""

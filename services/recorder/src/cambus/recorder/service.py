@@ -12,12 +12,15 @@ from cambus.bus.events import EventPublisher
 from cambus.bus.leases import LeaseKeeper
 from cambus.bus.outbox import Outbox
 from cambus.bus.service import Runtime, Service
+from cambus.recorder.archives import Archives
 from cambus.recorder.assignments import Assignments
 from cambus.recorder.exports import Exports
 from cambus.recorder.handlers import RecorderCommands
 from cambus.recorder.index import Index, Segment
 from cambus.recorder.layout import StreamKey, from_us
 from cambus.recorder.observe import RecorderMetrics
+from cambus.recorder.playback_commands import PlaybackCommands
+from cambus.recorder.playbacks import Playbacks
 from cambus.recorder.policies import PolicyBook, StreamPolicy
 from cambus.recorder.recovery import Recovered, recover
 from cambus.recorder.retention import Retention
@@ -31,6 +34,7 @@ from cambus.schemas.ids import derived_event_id
 logger = logging.getLogger(__name__)
 
 RECONCILE_S = 5.0
+READER_THREADS = 2
 GAPS_KEPT_US = 400 * 86_400 * 1_000_000
 
 
@@ -51,6 +55,19 @@ class Recorder(Service[RecorderSettings]):
         self._retention = Retention(
             self._root, self._index, settings.disk_reserve_mib << 20, self._metrics, self._exports.pinned
         )
+        self._archives = Archives(runtime.bus, settings.instance)
+        self._readers = ThreadPoolExecutor(READER_THREADS, "playback")
+        self._playbacks = Playbacks(
+            settings.instance,
+            runtime.bus,
+            runtime.client,
+            self._root,
+            self._index,
+            self._readers,
+            self._metrics,
+            limit=settings.playback_sessions,
+            replicas=lambda: len(self._archives.known),
+        )
         self._changed = asyncio.Event()
         self._policies = PolicyBook(runtime.bus, self._changed.set)
         self._wanted: dict[StreamKey, StreamPolicy] = {}
@@ -70,7 +87,14 @@ class Recorder(Service[RecorderSettings]):
         self._report(recovered)
         outbox = Outbox(runtime.settings.data_dir / "recorder-outbox.sqlite3")
         self._publisher = await runtime.enter(EventPublisher(runtime.bus, outbox))
-        for work in (self._policies.run, self._leases.run, self._announce, self._handle_lost, self._retain):
+        for work in (
+            self._policies.run,
+            self._archives.run,
+            self._leases.run,
+            self._announce,
+            self._handle_lost,
+            self._retain,
+        ):
             runtime.spawn(work(), name=work.__name__)
         RecorderCommands(
             runtime.settings.instance,
@@ -80,20 +104,23 @@ class Recorder(Service[RecorderSettings]):
             self._policies,
             self._base_url,
         ).register(runtime.endpoints)
+        PlaybackCommands(runtime.settings.instance, self._playbacks).register(runtime.endpoints)
         await self._policies.wait_synced()
         runtime.spawn(self._record(), name="record")
 
     async def release(self) -> None:
-        """End every recording, then give the streams to whoever takes them."""
+        """End every recording, then give the streams to whoever takes them; tell viewers that it is over."""
         if self._assignments is not None:
             await self._assignments.end_all()
         await self._leases.release_all()
+        await self._playbacks.stop()
 
     async def stop(self) -> None:
         """Publish what was closed at the end, and close the index."""
         while not self._closed_segments.empty():
             await self._publish(*self._closed_segments.get_nowait())
-        await self._loop.run_in_executor(None, self._threads.shutdown)
+        for threads in (self._readers, self._threads):
+            await self._loop.run_in_executor(None, threads.shutdown)
         self._index.close()
 
     def _base_url(self) -> str:
