@@ -31,7 +31,7 @@ EXPECTED = {
         State.INIT,
     ),
     "lf-only-lowercase-query-before-track": ([Described, SetUp, Play], [200, 200, 200], State.PLAYING),
-    "replies-and-http-and-tls-on-the-rtsp-port": ([Described, Closed], [200, 501, 505, 400], State.INIT),
+    "replies-and-http-and-tls-on-the-rtsp-port": ([Described, Closed], [200, 405, 505, 400], State.INIT),
 }
 
 

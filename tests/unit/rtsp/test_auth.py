@@ -4,7 +4,7 @@ from base64 import b64encode
 
 import pytest
 
-from cambus.rtsp.auth import Authenticator, Verdict, digest_response
+from cambus.rtsp.auth import ALGORITHMS, SHA_256, Authenticator, Verdict, digest_response
 from cambus.rtsp.message import Request
 
 URL = "rtsp://127.0.0.1/live/a"
@@ -16,7 +16,7 @@ def make(**how) -> Authenticator:
 
 
 def nonce_of(auth: Authenticator, now: float = 0.0) -> str:
-    value = auth.challenges(now)[0][1]
+    value = auth.challenges(now)[-1][1]
     return value.split('nonce="')[1].split('"')[0]
 
 
@@ -44,6 +44,42 @@ def test_the_published_example_comes_out():
         )
         == "6629fae49393a05397450978507c4ef1"
     )
+
+
+def test_the_published_examples_of_both_algorithms_come_out():
+    # RFC 7616 §3.9.1
+    responses = [
+        digest_response(
+            "Mufasa",
+            "http-auth@example.org",
+            "Circle of Life",
+            "GET",
+            "/dir/index.html",
+            "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",
+            qop=("00000001", "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"),
+            algorithm=algorithm,
+        )
+        for algorithm in ALGORITHMS
+    ]
+    assert responses == [
+        "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
+        "8ca523f5e9506fed4657c9700eebdbec",
+    ]
+
+
+def test_both_algorithms_are_offered_the_one_every_player_knows_last():
+    challenges = [value for _, value in make().challenges(0.0)]
+    assert [value.rpartition("algorithm=")[2] for value in challenges] == ["SHA-256", "MD5"]
+    assert challenges[0].replace("SHA-256", "MD5") == challenges[1]  # one nonce
+
+
+def test_a_client_may_choose_the_stronger_one():
+    auth = make()
+    nonce = nonce_of(auth)
+    response = digest_response("joe", "Cambus", "p w:1", "DESCRIBE", URL, nonce, algorithm=SHA_256)
+    assert len(response) == 64
+    assert auth.check(digest(auth, nonce=nonce, response=response, algorithm="SHA-256"), 0.0).user == "joe"
+    assert auth.check(digest(auth, nonce=nonce, response=response), 0.0) == Verdict()
 
 
 def test_the_right_password_is_accepted():
@@ -76,7 +112,8 @@ def test_qop_auth_is_understood_though_not_offered():
         {"nonce": "0" * 32},
         {"response": ""},
         {"response": "ä"},
-        {"algorithm": "SHA-256"},
+        {"algorithm": "SHA-256"},  # with the response of MD5
+        {"algorithm": "SHA-512-256"},
         {"qop": "auth", "nc": "1", "cnonce": "x"},
     ],
 )
@@ -98,9 +135,9 @@ def test_an_old_nonce_is_stale_and_replaced():
     assert auth.check(request, 10.1) == Verdict(stale=True)
     assert auth.check(digest(auth, password="wrong"), 10.1) == Verdict()
     old = nonce_of(auth, 5.0)
-    ((_, value),) = auth.challenges(10.1, stale=True)
-    assert value.endswith("stale=true")
-    assert old not in value
+    for _, value in auth.challenges(10.1, stale=True):
+        assert value.endswith("stale=true")
+        assert old not in value
 
 
 def test_connections_do_not_share_nonces():
@@ -121,7 +158,7 @@ def test_basic_is_only_taken_where_it_is_allowed():
     assert make().check(basic("joe:p w:1"), 0.0) == Verdict()
     auth = make(basic=True)
     assert auth.check(basic("joe:p w:1"), 0.0) == Verdict("joe")
-    assert [value.split()[0] for _, value in auth.challenges(0.0)] == ["Digest", "Basic"]
+    assert [value.split()[0] for _, value in auth.challenges(0.0)] == ["Digest", "Digest", "Basic"]
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,15 @@ def refusals() -> dict[str, tuple[int, str, str, dict[str, str]]]:
         "SETUP of another presentation": (459, "SETUP", "rtsp://h/live/b/trackID=0", {"Transport": TCP}),
         "PLAY of one track of two": (460, "PLAY", f"{URL}/trackID=0", session),
         "multicast": (461, "SETUP", f"{URL}/trackID=0", {"Transport": "RTP/AVP;multicast"}),
-        "RECORD": (501, "RECORD", URL, session),
+        "RECORD": (405, "RECORD", URL, session),
+        "ANNOUNCE": (405, "ANNOUNCE", URL, {}),
+        "another kind of description": (406, "DESCRIBE", URL, {"Accept": "application/rtsl"}),
+        "a track over UDP beside one over TCP": (
+            461,
+            "SETUP",
+            f"{URL}/trackID=2",
+            {"Transport": "RTP/AVP;unicast;client_port=5000-5001", **session},
+        ),
         "nonsense": (501, "FROBNICATE", URL, {}),
         "lower case": (501, "options", URL, {}),
         "an option": (551, "OPTIONS", URL, {"Require": "funky"}),
@@ -228,13 +236,14 @@ def refusals() -> dict[str, tuple[int, str, str, dict[str, str]]]:
 @pytest.mark.parametrize("name", refusals())
 def test_what_is_wrong_is_answered_with_its_status_and_the_connection_goes_on(name):
     status, method, url, headers = refusals()[name]
-    client = Client()
+    client = Client(transports=(Lower.TCP, Lower.UDP))
     client.set_up(0)
     client.set_up(1)
     assert client.say(method, url, **headers) == []
     code, answered, _ = client.reply()
     assert code == status
     assert ("Public" in answered) == (status == 501)
+    assert ("Allow" in answered) == (status == 405)
     assert answered.get("Unsupported") == ("funky" if status == 551 else None)
     assert client.connection.state is State.READY
     client.play()
@@ -376,6 +385,36 @@ def test_a_session_that_plays_over_tcp_needs_no_keepalive_and_one_over_udp_does(
     other.set_up(0, "RTP/AVP;unicast;client_port=5000-5001")
     other.play()
     assert other.connection.next_timeout() == 10
+
+
+def test_reports_over_udp_keep_a_session_open():
+    client = Client(session_timeout_s=10, transports=(Lower.UDP,))
+    client.set_up(0, "RTP/AVP;unicast;client_port=5000-5001")
+    client.play()
+    client.connection.heard(9.0)
+    client.connection.handle_timeout(18.9)
+    assert not client.connection.closed
+    client.connection.heard(3.0)  # an old one takes nothing back
+    client.connection.handle_timeout(19.0)
+    assert client.connection.closed
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/sdp", "application/sdp;q=0.5, text/plain", "*/*", "Application/*", " "]
+)
+def test_whoever_takes_a_session_description_is_described(accept):
+    client = Client()
+    (event,) = client.say("DESCRIBE", Accept=accept)
+    assert isinstance(event, Described)
+
+
+def test_a_source_address_is_in_the_answer():
+    client = Client(transports=(Lower.UDP,))
+    client.say("SETUP", f"{URL}/trackID=0", Transport="RTP/AVP;unicast;client_port=5000-5001")
+    client.connection.accept_setup(server_ports=(6000, 6001), source="192.0.2.7")
+    assert client.reply()[1]["Transport"] == (
+        "RTP/AVP;unicast;source=192.0.2.7;client_port=5000-5001;server_port=6000-6001"
+    )
 
 
 def test_a_reply_that_comes_too_late_is_ignored():

@@ -55,7 +55,8 @@ def test_offers_that_cannot_be_served_are_461(header):
 
 
 @pytest.mark.parametrize(
-    "header", ["RTP/AVP;unicast", "RTP/AVP;client_port=0-1", "RTP/AVP;client_port=65535"]
+    "header",
+    ["RTP/AVP;unicast", "RTP/AVP;client_port=0-1", "RTP/AVP;client_port=65535", "RTP/AVP;client_port=53-54"],
 )
 def test_udp_needs_usable_ports(header):
     with pytest.raises(ProtocolError):

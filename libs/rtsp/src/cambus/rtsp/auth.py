@@ -1,7 +1,8 @@
-"""Who is asking: Digest and Basic authentication (RFC 2326 §D, RFC 2617), for owners that want it.
+"""Who is asking: Digest and Basic authentication (RFC 2326 §D, RFC 2617, RFC 7616), for owners that want it.
 
-One `Authenticator` per connection: it holds the nonce it handed out. Digest is MD5 without `qop`, the only
-form that every player and recorder speaks; a client that sends `qop=auth` all the same is understood.
+One `Authenticator` per connection: it holds the nonce it handed out. Digest is offered with SHA-256 and with MD5,
+without `qop`, the only form that every player and recorder speaks; a client that sends `qop=auth` all the same is
+understood.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from cambus.rtsp.message import Request
 
@@ -22,6 +24,11 @@ PasswordOf = Callable[[str], str | None]
 
 _PARAMETER = re.compile(r'([A-Za-z-]{1,20})\s*=\s*(?:"([^"]{0,1024})"|([^\s,"]{1,1024}))')
 _MAX_HEADER_CHARS = 4096
+
+MD5: Final = "MD5"
+SHA_256: Final = "SHA-256"
+ALGORITHMS: Final = (SHA_256, MD5)
+"""Strongest first (RFC 7616 §3.7). MD5 stays last: of several challenges FFmpeg and live555 take the last Digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +68,22 @@ class Authenticator:
         self._nonce_made_at = 0.0
 
     def challenges(self, now: float, *, stale: bool = False) -> list[tuple[str, str]]:
-        """The `WWW-Authenticate` headers of a 401, with a fresh nonce where the old one has expired."""
+        """The `WWW-Authenticate` headers of a 401, with a fresh nonce where the old one has expired.
+
+        Args:
+            now: the time, of the clock `check` is given.
+            stale: the credentials were right but for the age of the nonce; the client need not ask its user.
+        """
         if not self._nonce or self._expired(now):
             self._nonce, self._nonce_made_at = secrets.token_hex(16), now
-        digest = f'Digest realm="{self._realm}", nonce="{self._nonce}", algorithm=MD5'
-        if stale:
-            digest += ", stale=true"
-        headers = [("WWW-Authenticate", digest)]
+        tail = ", stale=true" if stale else ""
+        headers = [
+            (
+                "WWW-Authenticate",
+                f'Digest realm="{self._realm}", nonce="{self._nonce}", algorithm={algorithm}{tail}',
+            )
+            for algorithm in ALGORITHMS
+        ]
         if self._basic:
             headers.append(("WWW-Authenticate", f'Basic realm="{self._realm}"'))
         return headers
@@ -87,11 +103,12 @@ class Authenticator:
     def _check_digest(self, text: str, request: Request, now: float) -> Verdict:
         values = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(text)}
         user, uri, nonce = values.get("username", ""), values.get("uri", ""), values.get("nonce", "")
+        algorithm = values.get("algorithm", MD5).upper()
         if (
             not self._nonce
             or not hmac.compare_digest(_octets(nonce), self._nonce.encode())
             or values.get("realm") != self._realm
-            or values.get("algorithm", "MD5").upper() != "MD5"
+            or algorithm not in ALGORITHMS
             or uri.rstrip("/") != request.url.rstrip("/")  # else a digest would be good for another URL
         ):
             return Verdict()
@@ -104,6 +121,7 @@ class Authenticator:
             uri,
             nonce,
             qop=(values.get("nc", ""), values.get("cnonce", "")) if values.get("qop") == "auth" else None,
+            algorithm=algorithm,
         )
         right = hmac.compare_digest(expected.encode(), _octets(values.get("response", "").lower()))
         if not right or password is None:
@@ -134,16 +152,22 @@ def digest_response(
     nonce: str,
     *,
     qop: tuple[str, str] | None = None,
+    algorithm: str = MD5,
 ) -> str:
-    """The `response` of RFC 2617 §3.2.2.1, MD5; `qop` is (nc, cnonce) for `qop=auth`, None without."""
-    secret = _md5(f"{user}:{realm}:{password}")
+    """The `response` of RFC 7616 §3.4.1; `qop` is (nc, cnonce) for `qop=auth`, None without (RFC 2617 §3.2.2.1)."""
+    hashed = _sha256 if algorithm == SHA_256 else _md5
+    secret = hashed(f"{user}:{realm}:{password}")
     middle = nonce if qop is None else f"{nonce}:{qop[0]}:{qop[1]}:auth"
-    return _md5(f"{secret}:{middle}:{_md5(f'{method}:{uri}')}")
+    return hashed(f"{secret}:{middle}:{hashed(f'{method}:{uri}')}")
 
 
 def _md5(text: str) -> str:
     # MD5 is what RFC 2617 prescribes; no player of RTSP 1.0 can be counted on to speak another.
     return hashlib.md5(_octets(text), usedforsecurity=False).hexdigest()
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(_octets(text)).hexdigest()
 
 
 def _octets(text: str) -> bytes:

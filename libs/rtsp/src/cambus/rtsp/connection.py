@@ -27,7 +27,7 @@ from cambus.rtsp.message import InterleavedFrame, Request, Response
 from cambus.rtsp.parser import Limits, MessageParser
 from cambus.rtsp.ranges import Range, RtpInfo, parse_range
 from cambus.rtsp.session import Session
-from cambus.rtsp.states import TRANSITIONS, Method, State
+from cambus.rtsp.states import FOREIGN_METHODS, TRANSITIONS, Method, State
 from cambus.rtsp.status import Status
 from cambus.rtsp.transport import Lower, Transport, choose_transport
 from cambus.rtsp.url import parse_url
@@ -122,6 +122,10 @@ class RtspServerConnection:
             return None
         return self._heard_at + self._timeout_s
 
+    def heard(self, now: float) -> None:
+        """The client has shown by other means that it is there: by RTCP over UDP (RFC 3550 §6)."""
+        self._heard_at = max(self._heard_at, now)
+
     def handle_timeout(self, now: float) -> None:
         """Close the connection if the client has been silent for too long (RFC 2326 §12.37)."""
         deadline = self.next_timeout()
@@ -146,6 +150,7 @@ class RtspServerConnection:
         ssrc: int | None = None,
         server_ports: tuple[int, int] | None = None,
         channels: tuple[int, int] | None = None,
+        source: str | None = None,
     ) -> None:
         """Answer `SetUp`: the track is sent as the event's transport says.
 
@@ -154,6 +159,7 @@ class RtspServerConnection:
             server_ports: where the RTP and RTCP of UDP come from.
             channels: other interleaved channels than the client's, which no other track may use; players go by
                 the answer.
+            source: address the UDP comes from, if it is not the one of this connection.
 
         Raises:
             LocalProtocolError: no SETUP waits for its reply.
@@ -161,7 +167,9 @@ class RtspServerConnection:
         event = self._take(SetUp)
         session = self._session
         channels = channels or event.transport.channels
-        transport = replace(event.transport, ssrc=ssrc, server_ports=server_ports, channels=channels)
+        transport = replace(
+            event.transport, ssrc=ssrc, server_ports=server_ports, channels=channels, source=source
+        )
         session.tracks[event.track] = transport
         session.path = event.url.path
         session.id = session.id or self._new_session_id()
@@ -256,9 +264,7 @@ class RtspServerConnection:
         try:
             event = self._understand(request)
         except ProtocolError as error:
-            allow = (("Public", PUBLIC),) if error.status is Status.NOT_IMPLEMENTED else ()
-            option = (("Unsupported", request.headers["require"]),) if error.status is _UNSUPPORTED else ()
-            self._reply(request, error.status, (*allow, *option))
+            self._reply(request, error.status, _what_instead(error.status, request))
             return
         if event is not None:
             self._awaited = event
@@ -273,7 +279,9 @@ class RtspServerConnection:
         try:
             method = Method(request.method)
         except ValueError as error:
-            raise ProtocolError("unknown method", status=Status.NOT_IMPLEMENTED) from error
+            foreign = request.method in FOREIGN_METHODS
+            status = Status.METHOD_NOT_ALLOWED if foreign else Status.NOT_IMPLEMENTED
+            raise ProtocolError("not a method of this server", status=status) from error
         if request.headers.get("require"):
             raise ProtocolError("no option is supported", status=_UNSUPPORTED)
         self._session.check(method, request.headers.get("session"))
@@ -289,6 +297,8 @@ class RtspServerConnection:
         url = parse_url(request.url)
         session = self._session
         if method is Method.DESCRIBE:
+            if not _takes_sdp(request.headers.get("accept")):
+                raise ProtocolError("there is application/sdp only", status=Status.NOT_ACCEPTABLE)
             return Described(url, request)
         if method is Method.SETUP:
             track = session.check_track(url)
@@ -327,6 +337,25 @@ class RtspServerConnection:
 
 
 _UNSUPPORTED = Status.OPTION_NOT_SUPPORTED
+
+
+def _what_instead(status: Status, request: Request) -> Sequence[Header]:
+    """What the reply to a refused request has to name."""
+    if status is Status.NOT_IMPLEMENTED:
+        return (("Public", PUBLIC),)
+    if status is Status.METHOD_NOT_ALLOWED:
+        return (("Allow", PUBLIC),)  # RFC 2326 §11.3.2
+    if status is _UNSUPPORTED:
+        return (("Unsupported", request.headers["require"]),)
+    return ()
+
+
+def _takes_sdp(accept: str | None) -> bool:
+    """Whether an `Accept` header (RFC 2326 §12.1) lets a session description pass; none lets everything."""
+    if accept is None or not accept.strip():
+        return True
+    kinds = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+    return not kinds.isdisjoint({"application/sdp", "application/*", "*/*", "*"})
 
 
 def _cseq(request: Request) -> str | None:

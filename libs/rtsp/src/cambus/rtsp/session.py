@@ -66,8 +66,14 @@ class Session:
         """`transport` with interleaved channels that no other track uses, the client's own if they are free.
 
         Raises:
-            ProtocolError: 461, no channels are left.
+            ProtocolError: 461, no channels are left, or another track goes another way.
         """
+        if any(
+            placed.lower is not transport.lower for other, placed in self.tracks.items() if other != track
+        ):
+            raise ProtocolError(
+                "the tracks of a session go one way, all of them", status=Status.UNSUPPORTED_TRANSPORT
+            )
         if transport.lower is not Lower.TCP:
             return transport
         taken = {

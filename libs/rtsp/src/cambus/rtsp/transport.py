@@ -11,6 +11,7 @@ from cambus.rtsp.status import Status
 
 _PROFILES = {"RTP/AVP": "UDP", "RTP/AVP/UDP": "UDP", "RTP/AVP/TCP": "TCP"}
 _MAX_OFFERS = 16
+_FIRST_CLIENT_PORT = 1024  # what listens below is no player
 
 
 class Lower(Enum):
@@ -29,6 +30,7 @@ class Transport:
         channels: RTP and RTCP channel of the interleaved connection; None leaves the choice to the server.
         client_ports: RTP and RTCP port of the client (UDP).
         server_ports: RTP and RTCP port of the server (UDP); only in answers.
+        source: address the packets come from, where it is not the one of the connection (UDP); only in answers.
         ssrc: synchronisation source of the RTP packets; only in answers.
     """
 
@@ -36,11 +38,14 @@ class Transport:
     channels: tuple[int, int] | None = None
     client_ports: tuple[int, int] | None = None
     server_ports: tuple[int, int] | None = None
+    source: str | None = None
     ssrc: int | None = None
 
     def serialize(self) -> str:
         """The header's value."""
         parts = ["RTP/AVP/TCP" if self.lower is Lower.TCP else "RTP/AVP", "unicast"]
+        if self.source is not None:
+            parts.append(f"source={self.source}")
         pairs = (
             ("interleaved", self.channels),
             ("client_port", self.client_ports),
@@ -81,7 +86,8 @@ def _parse_offer(offer: str) -> Transport | None:
     lower = Lower(lower_name)
     if lower is Lower.UDP:
         ports = _pair(values.get("client_port", ""), maximum=0xFFFF)
-        return Transport(lower, client_ports=ports) if ports is not None and ports[0] > 0 else None
+        usable = ports is not None and min(ports) >= _FIRST_CLIENT_PORT
+        return Transport(lower, client_ports=ports) if usable else None
     if "interleaved" not in values:
         return Transport(lower)
     channels = _pair(values["interleaved"], maximum=0xFF)

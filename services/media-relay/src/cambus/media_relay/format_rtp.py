@@ -1,4 +1,4 @@
-"""RTP interleaved in RTSP connections: packets, sender reports and the description of both."""
+"""RTP for RTSP sessions, interleaved or in datagrams: packets, reports and the description of both."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,24 +6,29 @@ from typing import Final
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Frame, Kind
 from cambus.media.parameter_sets import VideoParams
+from cambus.media.rtcp import bye
 from cambus.media.rtp import RtpPacketizer, interleave
 from cambus.media.sdp import SdpMedia, build_sdp, payload_type_of
-from cambus.media_relay.output import Output
+from cambus.media_relay.datagrams import DATAGRAM_BYTES, bundle
+from cambus.media_relay.output import Carrier, Output
 from cambus.rtsp import CONTROL_PREFIX, RtpInfo
 
 VIDEO_TRACK: Final = 0
 AUDIO_TRACK: Final = 1
 _AUDIO_DYNAMIC: Final = 97  # 96 is the video's
 _TICKS_PER_S: Final = 90_000
+REPORT_TICKS: Final = 5 * _TICKS_PER_S
+"""Reports come with every keyframe, and this often where keyframes are rare (RFC 3550 §6.2)."""
+
 STALE_US: Final = 1_000_000
 """So far the wall clock may be ahead of what the reports say before they follow it."""
 
 
 class RtpFormat:
-    """Packets that all viewers with the same interleaved channels share, sequence numbers and SSRC included.
+    """Packets that all viewers with the same channels share, sequence numbers and SSRC included.
 
     A sender report of each track goes before every keyframe, so whoever starts there can put picture and
-    sound in step at once.
+    sound in step at once. All reports name the same instant on the clock of each track.
 
     Args:
         output: says which tracks are wanted, and on which channels.
@@ -34,20 +39,24 @@ class RtpFormat:
     def __init__(self, output: Output, video: VideoParams, audio: AudioConfig | None) -> None:
         video_channel, audio_channel = output.channels
         self._params = video.codec, rtp_sound(audio)
+        self._join = interleave if output.carrier is Carrier.INTERLEAVED else bundle
         self._tracks: dict[int, tuple[RtpPacketizer, int]] = {}
         if video_channel is not None:
-            self._tracks[VIDEO_TRACK] = RtpPacketizer(video.codec, payload_type_of(video)), video_channel
+            packetizer = RtpPacketizer(video.codec, payload_type_of(video), mtu=DATAGRAM_BYTES)
+            self._tracks[VIDEO_TRACK] = packetizer, video_channel
         sound = rtp_sound(audio)
         if audio_channel is not None and sound is not None:
             packetizer = RtpPacketizer(
                 sound.codec,
                 payload_type_of(sound, dynamic=_AUDIO_DYNAMIC),
+                mtu=DATAGRAM_BYTES,
                 clock_rate=sound.sample_rate,
                 channels=sound.channels,
             )
             self._tracks[AUDIO_TRACK] = packetizer, audio_channel
         self._start: tuple[RtpInfo, ...] = ()
         self._anchor: tuple[int, int] | None = None
+        self._reported = 0, 0
 
     def opening(self) -> bytes:
         """Nothing: the replies to DESCRIBE, SETUP and PLAY said it all."""
@@ -59,11 +68,14 @@ class RtpFormat:
         for frame in frames:
             is_video = frame.kind is Kind.VIDEO
             if is_video and frame.keyframe:
+                self._mark_start(frame)
+                parts += self._reports(frame)
+            elif is_video and frame.pts - self._reported[1] >= REPORT_TICKS:
                 parts += self._reports(frame)
             track = self._tracks.get(VIDEO_TRACK if is_video else AUDIO_TRACK)
             if track is not None and track[0].codec is frame.codec:
                 packetizer, channel = track
-                parts.append(interleave(packetizer.packetize(frame.payload, frame.pts), channel))
+                parts.append(self._join(packetizer.packetize(frame.payload, frame.pts), channel))
         return b"".join(parts)
 
     def reopen(self, video: VideoParams, audio: AudioConfig | None) -> bytes | None:
@@ -74,18 +86,29 @@ class RtpFormat:
         """Sequence number and timestamp of each track where the current group of pictures begins."""
         return self._start
 
-    def _reports(self, keyframe: Frame) -> list[bytes]:
+    def parting(self) -> bytes:
+        """What tells a player that the stream is over: a BYE behind the last report (RFC 3550 §6.1, §6.6)."""
+        wall_us, pts = self._reported
+        return b"".join(
+            self._join((packetizer.sender_report(wall_us, pts) + bye(packetizer.ssrc),), channel + 1)
+            for packetizer, channel in self._tracks.values()
+        )
+
+    def _mark_start(self, keyframe: Frame) -> None:
         self._start = tuple(
             RtpInfo(track, packetizer.next_sequence, packetizer.rtp_timestamp(keyframe.pts))
             for track, (packetizer, _) in self._tracks.items()
         )
-        wall_us = self._wall_us(keyframe)
+
+    def _reports(self, picture: Frame) -> list[bytes]:
+        wall_us = self._wall_us(picture)
+        self._reported = wall_us, picture.pts
         return [
-            interleave((packetizer.sender_report(wall_us, keyframe.pts),), channel + 1)
+            self._join((packetizer.sender_report(wall_us, picture.pts),), channel + 1)
             for packetizer, channel in self._tracks.values()
         ]
 
-    def _wall_us(self, keyframe: Frame) -> int:
+    def _wall_us(self, picture: Frame) -> int:
         """The wall clock of a picture, as steady as its pts.
 
         Players move their clocks to every report: were it the instant the frame happened to leave its connector,
@@ -94,11 +117,11 @@ class RtpFormat:
         """
         if self._anchor is not None:
             wall_us, pts = self._anchor
-            steady_us = wall_us + (keyframe.pts - pts) * 1_000_000 // _TICKS_PER_S
-            if keyframe.wall_us - steady_us <= STALE_US:
+            steady_us = wall_us + (picture.pts - pts) * 1_000_000 // _TICKS_PER_S
+            if picture.wall_us - steady_us <= STALE_US:
                 return steady_us
-        self._anchor = keyframe.wall_us, keyframe.pts
-        return keyframe.wall_us
+        self._anchor = picture.wall_us, picture.pts
+        return picture.wall_us
 
 
 def rtp_sound(audio: AudioConfig | None) -> AudioConfig | None:

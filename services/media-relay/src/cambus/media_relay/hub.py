@@ -16,7 +16,7 @@ from cambus.media_relay.continuity import Continuity
 from cambus.media_relay.framing import farewell
 from cambus.media_relay.gop import GopCache
 from cambus.media_relay.output import Output
-from cambus.media_relay.rendition import Format, Rendition
+from cambus.media_relay.rendition import Format, Parting, Rendition
 from cambus.media_relay.viewer import Closed, Viewer
 
 FormatFactory = Callable[[Output, VideoParams, AudioConfig | None, int], Format]
@@ -201,8 +201,10 @@ class StreamHub:
         """The stream is over: every viewer gets the rest of it, is told so and closed."""
         for output, rendition in tuple(self._renditions.items()):
             rendition.flush()
+            form = rendition.form
+            last = form.parting() if isinstance(form, Parting) else farewell(output.framing)
             for viewer in rendition.viewers:
-                viewer.finish(farewell(output.framing))
+                viewer.finish(last)
 
     def _push_video(self, frame: Frame, now: float) -> None:
         self._counts.video_frames += 1

@@ -16,6 +16,13 @@ class Container(StrEnum):
     FMP4 = "fmp4"
 
 
+class Carrier(StrEnum):
+    """What RTP is put into: the RTSP connection, or datagrams beside it."""
+
+    INTERLEAVED = "interleaved"
+    DATAGRAMS = "datagrams"
+
+
 class Sound(StrEnum):
     """What becomes of the audio: as the device sends it, as FLAC where it is G.711 (browsers), or nothing."""
 
@@ -33,8 +40,9 @@ class Output:
         container: what the bytes are.
         framing: how the transport delimits them.
         sound: what becomes of the audio.
-        channels: RTSP only: the interleaved channel of the video's and of the audio's RTP packets, None for a
-            track that is not wanted; RTCP uses the channel above each.
+        channels: RTSP only: the channel of the video's and of the audio's RTP packets, None for a track that is not
+            wanted; RTCP uses the channel above each.
+        carrier: RTSP only: what the packets are put into.
     """
 
     name: str
@@ -42,9 +50,10 @@ class Output:
     framing: Framing = Framing.RAW
     sound: Sound = Sound.G711
     channels: tuple[int | None, int | None] = (None, None)
+    carrier: Carrier = Carrier.INTERLEAVED
 
 
-OUTPUT_NAMES: Final = ("rtsp", "http-flv", "http-fmp4", "ws-fmp4")
+OUTPUT_NAMES: Final = ("rtsp", "rtsp-udp", "http-flv", "http-fmp4", "ws-fmp4")
 
 
 def http_output(suffix: str, sound: str | None, *, chunked: bool) -> Output:
@@ -67,9 +76,12 @@ def websocket_output(sound: str | None) -> Output:
     return Output("ws-fmp4", Container.FMP4, Framing.WEBSOCKET, _sound(sound, Sound.FLAC))
 
 
-def rtsp_output(video_channel: int | None, audio_channel: int | None) -> Output:
-    """The output of an RTSP session with these interleaved channels."""
-    return Output("rtsp", Container.RTP, channels=(video_channel, audio_channel))
+def rtsp_output(
+    video_channel: int | None, audio_channel: int | None, carrier: Carrier = Carrier.INTERLEAVED
+) -> Output:
+    """The output of an RTSP session with these channels."""
+    name = "rtsp" if carrier is Carrier.INTERLEAVED else "rtsp-udp"
+    return Output(name, Container.RTP, channels=(video_channel, audio_channel), carrier=carrier)
 
 
 def _sound(text: str | None, default: Sound) -> Sound:

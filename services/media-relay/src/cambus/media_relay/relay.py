@@ -74,6 +74,7 @@ class Relay:
             start_timeout_s=settings.relay_start_timeout_s,
             session_timeout_s=settings.relay_rtsp_timeout_s,
             send_buffer_bytes=settings.relay_send_buffer_bytes,
+            udp=settings.udp,
         )
 
     @property
@@ -85,6 +86,11 @@ class Relay:
     def rtsp_port(self) -> int:
         """Port of RTSP."""
         return self._rtsp.port
+
+    @property
+    def rtp_ports(self) -> tuple[int, int] | None:
+        """UDP ports of RTP and RTCP, None without RTP over UDP."""
+        return self._rtsp.rtp_ports
 
     async def start(self) -> None:
         """Listen. Raises OSError when an address is taken."""

@@ -1,7 +1,7 @@
 """One stream in one output form: each access unit is serialised once and the same buffer sent to everyone."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Frame, Kind
@@ -23,6 +23,14 @@ class Format(Protocol):
 
     def reopen(self, video: VideoParams, audio: AudioConfig | None) -> bytes | None:
         """Follow a change of resolution, codec or audio: what to send to viewers; None when they must come again."""
+
+
+@runtime_checkable
+class Parting(Protocol):
+    """A format that says in its own words that the stream is over; for others their framing does."""
+
+    def parting(self) -> bytes:
+        """What viewers are sent last."""
 
 
 class Rendition:

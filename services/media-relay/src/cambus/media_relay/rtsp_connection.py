@@ -1,4 +1,4 @@
-"""One RTSP client: what its requests mean for a stream, and the interleaved media behind the replies."""
+"""One RTSP client: what its requests mean for a stream, and where the media goes."""
 
 import asyncio
 import logging
@@ -7,7 +7,8 @@ from typing import Final, cast
 
 from cambus.media_relay.format_rtp import AUDIO_TRACK, VIDEO_TRACK, RtpFormat, describe, rtp_sound
 from cambus.media_relay.key import StreamKey, parse_key
-from cambus.media_relay.output import Output, rtsp_output
+from cambus.media_relay.output import Carrier, Output
+from cambus.media_relay.rtsp_playing import Playing, datagram_viewer, output_of, start_of
 from cambus.media_relay.rtsp_server import RtspServer
 from cambus.media_relay.stream import RelayedStream
 from cambus.media_relay.viewer import Closed as Gone
@@ -15,11 +16,14 @@ from cambus.media_relay.viewer import Viewer
 from cambus.media_relay.wire import SocketWire
 from cambus.rtsp import (
     Authenticator,
+    ClockRange,
     Closed,
     Described,
     InterleavedData,
+    Lower,
     Pause,
     Play,
+    Response,
     RtspServerConnection,
     SetUp,
     Status,
@@ -33,8 +37,12 @@ REALM: Final = "Cambus"
 MAX_QUEUED_REPLIES: Final = 256 * 1024
 """Bytes of replies a client may leave unread while it does not play."""
 
-_CHANNELS: Final = frozenset((first, first + 1) for first in (0, 2, 4, 6))
-"""The interleaved channels served: few, so that clients share the serialised packets."""
+MAX_FAILURES: Final = 8
+"""Wrong credentials a client may show before he has to connect anew."""
+
+_CHANNELS: Final = tuple((first, first + 1) for first in (0, 2, 4, 6))
+"""The interleaved channels served: few, so that clients share the serialised packets. Whoever asks for others is
+given one of these; players go by the answer."""
 
 _STATUS: Final = {
     ErrorCode.BAD_REQUEST: Status.BAD_REQUEST,
@@ -56,15 +64,21 @@ class RtspConnection(asyncio.Protocol):
     def __init__(self, server: RtspServer) -> None:
         self._server = server
         self._loop = asyncio.get_running_loop()
-        self._rtsp = RtspServerConnection(self._loop.time(), session_timeout_s=server.session_timeout_s)
+        self._rtsp = RtspServerConnection(
+            self._loop.time(),
+            transports=(Lower.TCP,) if server.udp is None else (Lower.TCP, Lower.UDP),
+            session_timeout_s=server.session_timeout_s,
+        )
         self._auth = Authenticator(REALM, server.access.password_of, basic=True)
         self._authorised = server.access.open
         self._place = ExitStack()
         self._key: StreamKey | None = None
         self._stream: RelayedStream | None = None
-        self._output: Output | None = None
+        self._playing: Playing | None = None
+        self._failures = 0
         self._asked_at = self._loop.time()
         self._viewer: Viewer | None = None
+        self._transport: asyncio.Transport | None = None
 
     # --- the transport's calls
 
@@ -72,19 +86,24 @@ class RtspConnection(asyncio.Protocol):
         """Take the socket, or refuse it when there are too many."""
         stream_transport = cast(asyncio.Transport, transport)
         if not self._server.admit(self):
-            stream_transport.abort()
+            reason = ("X-Cambus-Reason", "too-many-connections")
+            stream_transport.write(Response(Status.NOT_ENOUGH_BANDWIDTH, (reason,)).serialize())
+            stream_transport.close()
             return
+        self._transport = stream_transport
         wire = SocketWire(stream_transport, send_buffer_bytes=self._server.send_buffer_bytes)
         self._viewer = Viewer(wire, self._server.viewer_limits, self._on_gone)
 
     def data_received(self, data: bytes) -> None:
         """Requests and RTCP of the client."""
+        if self._viewer is None:
+            return  # refused, and on the way out
         self._rtsp.receive_data(data, self._loop.time())
         self._pump()
 
     def eof_received(self) -> bool:
         """A client that sends no more may go on reading: TEARDOWN then comes as the end of the connection."""
-        return self._output is not None
+        return self._playing is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""
@@ -98,8 +117,10 @@ class RtspConnection(asyncio.Protocol):
         """Close a client that is silent or stalled; called about once a second."""
         if self._viewer is not None:
             self._rtsp.handle_timeout(self._loop.time())
-            self._pump()
+            self._pump(closing=Gone.SILENT)
             self._viewer.check()
+            if self._playing is not None:
+                self._playing.check()
 
     def close(self, reason: Gone) -> None:
         """End the connection."""
@@ -108,8 +129,8 @@ class RtspConnection(asyncio.Protocol):
 
     # --- inside
 
-    def _pump(self) -> None:
-        """Work off what the core has for us, then write what it has for the client."""
+    def _pump(self, *, closing: Gone = Gone.ENDED) -> None:
+        """Work off what the core has for us, then write what it has for the client; `closing` if it is done."""
         viewer = self._viewer
         if viewer is None or viewer.closed is not None:
             return
@@ -124,8 +145,10 @@ class RtspConnection(asyncio.Protocol):
                 assert_ignored(event)
         self._flush(viewer)
         if self._rtsp.closed:
-            viewer.close(Gone.ENDED)
-        elif self._output is None and viewer.queued_bytes > MAX_QUEUED_REPLIES:
+            viewer.close(closing)
+        elif self._failures >= MAX_FAILURES:
+            viewer.finish()
+        elif self._playing is None and viewer.queued_bytes > MAX_QUEUED_REPLIES:
             viewer.close(Gone.OVERFLOW)
 
     def _flush(self, viewer: Viewer) -> None:
@@ -134,11 +157,7 @@ class RtspConnection(asyncio.Protocol):
 
     async def _answer(self, event: Request) -> None:
         try:
-            if not self._authorise(event):
-                challenges = self._auth.challenges(self._loop.time())
-                self._rtsp.reject(Status.UNAUTHORIZED, challenges)
-                self._server.metrics.refused("401").inc()
-            else:
+            if self._authorise(event):
                 await self._decide(event)
         except CambusError as error:
             self._refuse(error)
@@ -154,7 +173,7 @@ class RtspConnection(asyncio.Protocol):
         elif isinstance(event, SetUp):
             await self._set_up(event)
         elif isinstance(event, Play):
-            self._play()
+            self._play(event)
         else:
             self._stop()
             self._rtsp.accept_pause()
@@ -188,38 +207,58 @@ class RtspConnection(asyncio.Protocol):
         tracks = (VIDEO_TRACK, AUDIO_TRACK) if rtp_sound(stream.hub.audio) is not None else (VIDEO_TRACK,)
         if event.track not in tracks:
             raise NotFound("no such track", reason="no-such-track")
-        if event.transport.channels not in _CHANNELS:
-            self._rtsp.reject(Status.UNSUPPORTED_TRANSPORT)
+        udp = self._server.udp
+        if event.transport.lower is Lower.UDP and udp is not None:
+            self._rtsp.accept_setup(server_ports=udp.numbers, source=udp.source)
             return
-        self._rtsp.accept_setup()
+        agreed = self._rtsp.tracks.items()
+        taken = {each.channels for track, each in agreed if track != event.track}
+        free = [pair for pair in _CHANNELS if pair not in taken]  # of four pairs, for two tracks
+        wanted = event.transport.channels
+        self._rtsp.accept_setup(channels=wanted if wanted in free else free[0])
 
-    def _play(self) -> None:
+    def _play(self, event: Play) -> None:
         stream, viewer = self._stream, self._viewer
         if stream is None or stream.closing or viewer is None:
             raise NotFound("the stream has ended", reason="stream-ended")
-        if self._output is not None:
+        if isinstance(event.range, ClockRange):
+            self._rtsp.reject(Status.INVALID_RANGE, (("X-Cambus-Reason", "live"),))
+            return
+        if self._playing is not None:
             self._rtsp.accept_play()
             return
-        channels = {
-            track: transport.channels[0]
-            for track, transport in self._rtsp.tracks.items()
-            if transport.channels is not None
-        }
-        output = rtsp_output(channels.get(VIDEO_TRACK), channels.get(AUDIO_TRACK))
-        rendition = stream.hub.rendition(output)
-        start = cast(RtpFormat, rendition.form).rtp_info() if rendition.group_bytes else ()
+        output = output_of(self._rtsp.tracks)
+        start = start_of(stream.hub, output)
+        media = viewer if output.carrier is Carrier.INTERLEAVED else self._datagram_viewer(stream, output)
         self._rtsp.accept_play(start)
         self._flush(viewer)
-        viewer.restart()
-        self._output = output
-        stream.hub.join(output, viewer)
+        self._playing = Playing(stream.hub, output, media, self._server.metrics)
+        self._playing.start()
         self._server.metrics.start(output.name).observe(self._loop.time() - self._asked_at)
 
-    def _stop(self) -> None:
+    def _datagram_viewer(self, stream: RelayedStream, output: Output) -> Viewer:
+        server = self._server
+        if server.udp is None or self._transport is None:  # SETUP gave no such transport then
+            raise Internal
+        return datagram_viewer(
+            server.udp,
+            self._transport,
+            self._rtsp.tracks,
+            server.viewer_limits,
+            form=cast(RtpFormat, stream.hub.rendition(output).form),
+            heard=lambda _: self._rtsp.heard(self._loop.time()),
+            closed=self._on_datagrams_end,
+        )
+
+    def _on_datagrams_end(self, reason: Gone) -> None:
+        if self._playing is not None:  # else we ended them ourselves, and the connection goes on
+            self.close(reason)
+
+    def _stop(self, reason: Gone = Gone.LEFT) -> None:
         """No more media; the connection goes on."""
-        if self._output is not None and self._stream is not None and self._viewer is not None:
-            self._stream.hub.leave(self._viewer)
-        self._output = None
+        playing, self._playing = self._playing, None
+        if playing is not None:
+            playing.end(reason)
 
     def _refuse(self, error: CambusError) -> None:
         status = _STATUS.get(error.code, Status.SERVICE_UNAVAILABLE)
@@ -228,18 +267,26 @@ class RtspConnection(asyncio.Protocol):
         self._server.metrics.refused(str(int(error.code))).inc()
 
     def _authorise(self, event: Request) -> bool:
-        """Once let in, a connection stays so: a nonce that expires must not stop a PAUSE."""
+        """Whether to go on; who may not has been told so.
+
+        Once let in, a connection stays so: a nonce that expires must not stop a PAUSE.
+        """
         if not self._authorised:
+            now = self._loop.time()
             token = event.url.query.get("token")
             by_token = token is not None and self._server.access.accepts(token)
-            self._authorised = by_token or self._auth.check(event.request, self._loop.time()).user is not None
+            verdict = self._auth.check(event.request, now)
+            self._authorised = by_token or verdict.user is not None
+            if not self._authorised:
+                shown = token is not None or "authorization" in event.request.headers
+                self._failures += shown and not verdict.stale
+                self._rtsp.reject(Status.UNAUTHORIZED, self._auth.challenges(now, stale=verdict.stale))
+                self._server.metrics.refused("401").inc()
         return self._authorised
 
     def _on_gone(self, viewer: Viewer, reason: Gone) -> None:
-        del reason
-        if self._output is not None:
-            self._server.metrics.viewer_left(self._output.name, viewer)
-        self._stop()
+        del viewer
+        self._stop(reason)
         self._place.close()
         self._server.forget(self)
 

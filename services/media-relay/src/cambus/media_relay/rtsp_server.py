@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from cambus.media_relay.access import Access
 from cambus.media_relay.metrics import RelayMetrics
+from cambus.media_relay.rtp_over_udp import RtpOverUdp, UdpOptions
 from cambus.media_relay.streams import Streams
 from cambus.media_relay.viewer import Closed, ViewerLimits
 
@@ -36,6 +38,7 @@ class RtspServer:
         start_timeout_s: how long a client waits for the first picture.
         session_timeout_s: how long a client that does not play may be silent.
         send_buffer_bytes: the kernel's send buffer of a client, 0 for its own choice.
+        udp: how RTP goes over UDP, None if it does not.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class RtspServer:
         start_timeout_s: float,
         session_timeout_s: float,
         send_buffer_bytes: int = 0,
+        udp: UdpOptions | None = None,
     ) -> None:
         self.streams = streams
         self.access = access
@@ -57,6 +61,8 @@ class RtspServer:
         self.start_timeout_s = start_timeout_s
         self.session_timeout_s = session_timeout_s
         self.send_buffer_bytes = send_buffer_bytes
+        self.udp: RtpOverUdp | None = None
+        self._udp_options = udp
         self._max_connections = max_connections
         self._connections: dict[Connection, set[asyncio.Task[None]]] = {}
         self._server: asyncio.Server | None = None
@@ -66,12 +72,23 @@ class RtspServer:
         """The port listened on, 0 before `start`."""
         return int(self._server.sockets[0].getsockname()[1]) if self._server is not None else 0
 
+    @property
+    def rtp_ports(self) -> tuple[int, int] | None:
+        """UDP ports of RTP and RTCP, None without RTP over UDP."""
+        return self.udp.numbers if self.udp is not None else None
+
     async def start(
         self, make_connection: Callable[["RtspServer"], asyncio.Protocol], host: str, port: int
     ) -> None:
         """Listen, with a protocol of its own for every client. Raises OSError when the address is taken."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: make_connection(self), host, port, backlog=1024)
+        if self._udp_options is not None:
+            try:
+                self.udp = RtpOverUdp(self._udp_options, map(_listening_at, self._server.sockets))
+            except OSError:
+                self._server.close()
+                raise
 
     async def stop(self) -> None:
         """Listen no more and end every connection."""
@@ -83,6 +100,8 @@ class RtspServer:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._server is not None:
             await self._server.wait_closed()
+        if self.udp is not None:
+            self.udp.close()
 
     def check(self) -> None:
         """Close silent and stalled clients; call it about once a second."""
@@ -117,3 +136,7 @@ class RtspServer:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("an RTSP request failed", exc_info=error)
             connection.close(Closed.SHUTDOWN)
+
+
+def _listening_at(listening: socket.socket) -> tuple[int, str]:
+    return listening.family, listening.getsockname()[0]

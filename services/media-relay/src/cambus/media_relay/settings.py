@@ -9,6 +9,8 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from cambus.bus.settings import BusSettings
 from cambus.media_relay.hub import HubLimits
+from cambus.media_relay.pacer import Pacing
+from cambus.media_relay.rtp_over_udp import UdpOptions
 from cambus.media_relay.streams import StreamLimits
 from cambus.media_relay.viewer import ViewerLimits
 
@@ -36,8 +38,23 @@ class RelaySettings(BusSettings):
         default=8080, description="Port of the player page, HTTP-FLV, fMP4 and WebSocket; 0 takes a free one."
     )
     relay_rtsp_port: Port = Field(default=8554, description="Port of RTSP; 0 takes a free one.")
+    relay_rtsp_udp: bool = Field(
+        default=True,
+        description="Whether RTSP players may have RTP over UDP; without it they are told to use TCP.",
+    )
+    relay_rtp_port: Port = Field(
+        default=0,
+        description="UDP port RTP leaves from, even; RTCP uses the one above. 0 takes a free pair: set it where a "
+        "firewall or a container's port mapping stands between.",
+    )
+    relay_udp_mbit_s: Annotated[float, Field(ge=1, le=10_000)] = Field(
+        default=50.0,
+        description="Most a viewer over UDP is sent, in Mbit/s: a keyframe at wire speed would overrun his socket.",
+    )
     relay_advertised_host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]*$")] = Field(
-        default="", description="Host name or address in the URLs handed out; default: `relay_host`."
+        default="",
+        description="Host name or address in the URLs handed out; default: `relay_host`. An address is also "
+        "named to players as the source of RTP over UDP.",
     )
     relay_advertised_http_url: str = Field(
         default="",
@@ -97,8 +114,15 @@ class RelaySettings(BusSettings):
     )
     relay_rtsp_timeout_s: Annotated[float, Field(ge=5, le=3600)] = Field(
         default=60.0,
-        description="A silent RTSP connection that does not play is closed after this, in seconds.",
+        description="An RTSP client that is silent for so long is closed, in seconds; not while it plays over TCP.",
     )
+
+    @field_validator("relay_rtp_port")
+    @classmethod
+    def _is_even(cls, value: int) -> int:
+        if value % 2:
+            raise ValueError("wanted an even number, RTCP uses the odd one above (RFC 3550 §11)")
+        return value
 
     @field_validator("relay_advertised_http_url")
     @classmethod
@@ -127,6 +151,17 @@ class RelaySettings(BusSettings):
     def allowed_origins(self) -> frozenset[str]:
         """The origins in `relay_allowed_origins`, one by one."""
         return frozenset(each for part in self.relay_allowed_origins.split(",") if (each := part.strip()))
+
+    @property
+    def udp(self) -> UdpOptions | None:
+        """How RTP goes over UDP, None if it does not."""
+        if not self.relay_rtsp_udp:
+            return None
+        try:
+            source = str(ipaddress.ip_address(self.relay_advertised_host))
+        except ValueError:
+            source = None
+        return UdpOptions(self.relay_rtp_port, Pacing(self.relay_udp_mbit_s * 1e6 / 8), source)
 
     @property
     def hub_limits(self) -> HubLimits:

@@ -104,7 +104,7 @@ class Streams:
         if stream is None or stream.closing:
             return self._start(key)
         if stream.users >= self._limits.viewers_per_stream:
-            raise Overloaded("this stream has as many viewers as it may", reason="too-many-viewers")
+            raise Overloaded("this stream has as many viewers as it may", reason="too-many-viewers-of-stream")
         return stream
 
     def _start(self, key: StreamKey) -> RelayedStream:

@@ -23,6 +23,7 @@ class Closed(StrEnum):
     SOURCE_LOST = "source-lost"
     FORMAT_CHANGED = "format-changed"
     ENDED = "ended"
+    SILENT = "silent"
     SHUTDOWN = "shutdown"
 
 

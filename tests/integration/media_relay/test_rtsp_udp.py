@@ -1,0 +1,276 @@
+"""RTP over UDP: what FFmpeg makes of it, and what goes over the wire."""
+
+import asyncio
+import socket
+
+import pytest
+from rtsp_by_hand import Rtsp, udp_tracks
+
+from cambus.media.frame import Flag, Kind
+from cambus.media.rtcp import bye
+from cambus.media_relay.viewer import Closed
+from cambus.simulators.video_loop import LoopStore
+
+UDP = {"rtsp_transport": "udp"}
+VIDEO, AUDIO = 0, 1
+SENDER_REPORT, BYE = 200, 203
+
+
+@pytest.fixture
+def rtsp(relay):
+    return Rtsp(relay.service.relay.rtsp_port)
+
+
+@pytest.fixture
+async def tracks():
+    async with udp_tracks(2) as tracks:
+        yield tracks
+
+
+async def play(rtsp, path, tracks, camera=None):
+    """Set up and play over UDP; the reply to PLAY and the transports of the server."""
+    describing = asyncio.create_task(rtsp.ask("DESCRIBE", path))
+    if camera is not None:  # one that publishes only what it is told to
+        await camera.until(lambda: camera.claims)
+        await camera.publish(*camera.picture(0), *camera.picture(1))
+    assert (await describing)[0] == 200
+    transports = []
+    for number, track in enumerate(tracks):
+        status, headers, _ = await rtsp.ask("SETUP", f"{path}/trackID={number}", Transport=track.offer)
+        assert status == 200
+        transports.append(dict(part.partition("=")[::2] for part in dict(headers)["Transport"].split(";")))
+    reply = await rtsp.ask("PLAY", path)
+    assert reply[0] == 200
+    return reply, transports
+
+
+def connection_of(relay):
+    (connection,) = relay.service.relay._rtsp._connections
+    return connection
+
+
+# --- players
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+async def test_ffmpeg_plays_picture_and_sound(codec, relay, make_camera, specs, device, watch):
+    await make_camera(specs[codec.replace("hevc", "h265")])
+    watched = await watch(f"{relay.rtsp}/{device}/0/main", options=UDP)
+    assert watched.codecs == {"video": codec, "audio": "pcm_alaw"}
+    assert watched.size == (320, 240)
+    assert watched.keyframe_first
+    assert watched.pictures == sorted(set(watched.pictures))
+    assert watched.loudest > 1000
+    assert abs(watched.pictures[-1] - watched.sounds[-1]) < 1
+
+
+async def test_a_group_of_a_megabyte_reaches_a_late_player_whole(
+    relay, make_camera, device, watch, specs, eventually
+):
+    """What is cached is sent no faster than a player's socket can take it."""
+    from dataclasses import replace
+
+    spec = replace(specs["h264"], width=1280, height=720, bitrate=8_000_000)
+    camera = await make_camera(spec, sound=False)
+    url = f"{relay.rtsp}/{device}/0/main"
+    first = asyncio.create_task(watch(url, options=UDP, pictures=60))
+    await camera.until(lambda: camera.claims)
+    streams = relay.service.relay.streams.running
+    await eventually(lambda: any(stream.hub.gop_bytes > 500_000 for stream in streams.values()))
+    late = await watch(url, options=UDP, pictures=40)
+    assert late.keyframe_first
+    steps = {round((b - a) * 25) for a, b in zip(late.pictures, late.pictures[1:], strict=False)}
+    assert steps == {1}  # not one picture is missing
+    await first
+
+
+async def test_whoever_prefers_udp_and_takes_tcp_gets_tcp_where_udp_is_off(
+    relay_settings, run_relay, make_camera, device, watch
+):
+    await make_camera()
+    async with run_relay(relay_settings(relay_rtsp_udp=False)) as relay:
+        rtsp = Rtsp(relay.service.relay.rtsp_port)
+        async with rtsp, udp_tracks(1) as (track,):
+            path = f"/{device}/0/main"
+            assert (await rtsp.ask("DESCRIBE", path))[0] == 200
+            assert (await rtsp.ask("SETUP", f"{path}/trackID=0", Transport=track.offer))[0] == 461
+            both = f"{track.offer},RTP/AVP/TCP;unicast;interleaved=0-1"
+            status, headers, _ = await rtsp.ask("SETUP", f"{path}/trackID=0", Transport=both)
+            assert (status, "interleaved=0-1" in dict(headers)["Transport"]) == (200, True)
+        watched = await watch(f"{relay.rtsp}/{device}/0/main")  # FFmpeg asks for UDP, then for TCP
+        assert len(watched.pictures) >= 30
+
+
+# --- on the wire
+
+
+async def test_the_answers_name_one_pair_of_ports_and_the_media_comes_from_it(
+    relay, make_camera, device, rtsp, tracks
+):
+    camera = await make_camera(pace=0)
+    rtp_port, rtcp_port = relay.service.relay.rtp_ports
+    async with rtsp:
+        (_, headers, _), transports = await play(rtsp, f"/{device}/0/main", tracks, camera)
+        for track, transport in zip(tracks, transports, strict=True):
+            assert transport["client_port"] == "{}-{}".format(*track.ports)
+            assert transport["server_port"] == f"{rtp_port}-{rtcp_port}"
+            assert "source" not in transport
+        infos = [
+            dict(part.split("=", 1) for part in each.split(";"))
+            for each in dict(headers)["RTP-Info"].split(",")
+        ]
+        for track, info in zip(tracks, infos, strict=True):
+            report, sender = await track.rtcp()
+            assert (report[1], sender[1]) == (SENDER_REPORT, rtcp_port)
+            packet, sender = await track.rtp()
+            assert sender[1] == rtp_port
+            assert int.from_bytes(packet[2:4]) == int(info["seq"])
+            assert int.from_bytes(packet[4:8]) == int(info["rtptime"])
+            assert report[4:8] == packet[8:12]
+
+
+async def test_packets_fit_the_path_and_none_is_missing(relay, make_camera, device, rtsp, tracks):
+    camera = await make_camera(pace=0)
+    filler = LoopStore.shared.get(camera.spec).units[0].data + b"\x55" * 150_000
+    async with rtsp:
+        await play(rtsp, f"/{device}/0/main", tracks[:1], camera)
+        await camera.publish(camera.frame(Kind.VIDEO, camera.spec.codec, 90_000, filler, Flag.KEYFRAME))
+        received, numbers = 0, []
+        while received < len(filler):
+            packet, _ = await tracks[VIDEO].rtp()
+            assert len(packet) <= 1400
+            received += len(packet) - 14
+            numbers.append(int.from_bytes(packet[2:4]))
+        assert numbers == [(numbers[0] + each) % 65536 for each in range(len(numbers))]
+
+
+async def test_an_advertised_address_is_named_as_the_source(
+    relay_settings, run_relay, make_camera, device, tracks
+):
+    camera = await make_camera(pace=0)
+    async with run_relay(relay_settings(relay_advertised_host="192.0.2.7")) as relay:
+        rtsp = Rtsp(relay.service.relay.rtsp_port)
+        async with rtsp:
+            _, transports = await play(rtsp, f"/{device}/0/main", tracks, camera)
+            assert {transport["source"] for transport in transports} == {"192.0.2.7"}
+
+
+async def test_a_fixed_port_is_served(relay_settings, run_relay, make_camera, device, watch):
+    await make_camera()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1] & ~1
+    async with run_relay(relay_settings(relay_rtp_port=port)) as relay:
+        assert relay.service.relay.rtp_ports == (port, port + 1)
+        assert len((await watch(f"{relay.rtsp}/{device}/0/main", options=UDP, pictures=5)).pictures) >= 5
+
+
+# --- sessions
+
+
+async def test_a_paused_viewer_is_sent_nothing_and_goes_on_with_a_keyframe(
+    relay, make_camera, device, rtsp, tracks
+):
+    camera = await make_camera(pace=0)
+    path = f"/{device}/0/main"
+    async with rtsp:
+        await play(rtsp, path, tracks, camera)
+        hub = next(iter(relay.service.relay.streams.running.values())).hub
+        assert hub.viewers == 1
+        assert relay.metric('cambus_relay_viewers{output="rtsp-udp"}') == 1
+        assert (await rtsp.ask("PAUSE", path))[0] == 200
+        assert hub.viewers == 0
+        assert (await rtsp.ask("PLAY", path))[0] == 200
+        assert hub.viewers == 1
+        await tracks[VIDEO].rtcp()
+        assert (await tracks[VIDEO].rtcp())[0][1] == SENDER_REPORT  # a second one: the group begins again
+        assert (await rtsp.ask("TEARDOWN", path))[0] == 200
+        assert hub.viewers == 0
+        assert (await rtsp.ask("OPTIONS", "*", Session=""))[0] == 200  # the connection goes on
+    assert relay.metric('cambus_relay_viewers_closed_total{output="rtsp-udp",reason="left"}') == 2
+
+
+async def test_receiver_reports_keep_a_session_and_only_its_own(
+    relay, make_camera, device, rtsp, tracks, eventually
+):
+    camera = await make_camera(pace=0)
+    rtcp_port = relay.service.relay.rtp_ports[1]
+    report = bye(1)  # as good as any: it is RTCP
+    async with rtsp, udp_tracks(1) as (stranger,):
+        await play(rtsp, f"/{device}/0/main", tracks, camera)
+        core = connection_of(relay)._rtsp
+        before = core.next_timeout()
+        heard = []
+        core.heard = heard.append
+        stranger.report(report, rtcp_port)
+        tracks[AUDIO].report(b"\x00" * 20, rtcp_port)  # no RTCP
+        tracks[AUDIO].report(report, rtcp_port)
+        await eventually(lambda: heard)
+        del core.heard
+        assert len(heard) == 1
+        core.heard(heard[0])
+        assert core.next_timeout() > before
+
+
+async def test_a_client_that_is_silent_is_given_up_and_told_so(
+    relay, make_camera, device, tracks, eventually
+):
+    camera = await make_camera(pace=0)
+    server = relay.service.relay._rtsp
+    server.session_timeout_s = 1.0
+    rtsp = Rtsp(relay.service.relay.rtsp_port)
+    async with rtsp:
+        await play(rtsp, f"/{device}/0/main", tracks, camera)
+        assert await rtsp.reader.read() == b""  # closed
+        kinds = set()
+        while BYE not in kinds:
+            data, _ = await tracks[VIDEO].rtcp()
+            kinds |= set(rtcp_kinds(data))
+    await eventually(
+        lambda: relay.metric('cambus_relay_viewers_closed_total{output="rtsp-udp",reason="silent"}') == 1
+    )
+    assert not relay.service.relay.streams.users
+
+
+def rtcp_kinds(data):
+    """The packet types of a compound packet (RFC 3550 §6.1)."""
+    at = 0
+    while at < len(data):
+        yield data[at + 1]
+        at += 4 * (int.from_bytes(data[at + 2 : at + 4]) + 1)
+
+
+async def test_the_end_of_a_playback_is_said_by_a_bye_of_each_track(relay, make_camera, device, rtsp, tracks):
+    camera = await make_camera(pace=0)
+    subject = f"cambus.v1.media.{device}.0.s-play1"
+
+    async def publish(*frames):
+        from cambus.media.frame import encode_frame
+
+        for frame in frames:
+            for message in encode_frame(frame, camera.bus.max_payload):
+                await camera.bus.publish(subject, message)
+
+    path = f"/{device}/0/s-play1"
+    async with rtsp, asyncio.timeout(30):
+        describing = asyncio.create_task(rtsp.ask("DESCRIBE", path))
+        streams = relay.service.relay.streams.running
+        while not describing.done():
+            await publish(*camera.picture(0))
+            await asyncio.wait({describing}, timeout=0.1)
+        assert describing.result()[0] == 200
+        for number, track in enumerate(tracks):
+            assert (await rtsp.ask("SETUP", f"{path}/trackID={number}", Transport=track.offer))[0] == 200
+        assert (await rtsp.ask("PLAY", path))[0] == 200
+        assert streams
+        unit = LoopStore.shared.get(camera.spec).unit(1)
+        last = camera.frame(Kind.VIDEO, camera.spec.codec, 180_000, unit.data, Flag.END)
+        await publish(last)
+        for track in tracks:
+            while BYE not in (kinds := list(rtcp_kinds((await track.rtcp())[0]))):
+                pass
+            assert kinds == [SENDER_REPORT, 202, BYE]
+        assert await rtsp.reader.read() == b""
+    assert (
+        relay.metric(f'cambus_relay_viewers_closed_total{{output="rtsp-udp",reason="{Closed.ENDED}"}}') == 1
+    )
