@@ -141,7 +141,8 @@ def decode(
                 else:
                     watched.sounds.append(at)
                     watched.samples += frame.samples
-                    watched.loudest = max(watched.loudest, int(abs(frame.to_ndarray().astype(int)).max()))
+                    scale = 32768 if frame.format.name.startswith("flt") else 1
+                    watched.loudest = max(watched.loudest, int(abs(frame.to_ndarray() * float(scale)).max()))
             if len(watched.pictures) >= pictures and (
                 "audio" not in watched.codecs or len(watched.sounds) >= 10
             ):

@@ -43,11 +43,58 @@ async def test_fragmented_mp4_over_http(codec, relay, make_camera, specs, device
     assert_plays(watched, codec, "pcm_alaw")
 
 
-@pytest.mark.parametrize(("sound", "audio"), [("flac", "flac"), ("g711", "pcm_alaw"), ("none", None)])
-async def test_the_sound_of_mp4_is_the_viewers_choice(sound, audio, relay, make_camera, device, watch):
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+async def test_transport_stream_over_http(codec, relay, make_camera, specs, device, watch):
+    await make_camera(specs[codec.replace("hevc", "h265")])
+    watched = await watch(f"{relay.http}/live/{device}/0/main.ts")
+    assert_plays(watched, codec, "aac")
+
+
+@pytest.mark.parametrize(
+    ("output", "sound", "audio"),
+    [
+        ("mp4", "flac", "flac"),
+        ("mp4", "g711", "pcm_alaw"),
+        ("mp4", "aac", "aac"),
+        ("mp4", "opus", "opus"),
+        ("mp4", "none", None),
+        ("flv", "aac", "aac"),
+        ("flv", "none", None),
+        ("ts", "none", None),
+    ],
+)
+async def test_the_sound_is_the_viewers_choice(output, sound, audio, relay, make_camera, device, watch):
     await make_camera()
-    watched = await watch(f"{relay.http}/live/{device}/0/main.mp4?audio={sound}")
+    watched = await watch(f"{relay.http}/live/{device}/0/main.{output}?audio={sound}")
     assert_plays(watched, "h264", audio)
+
+
+@pytest.mark.parametrize(("sound", "audio"), [("aac", "aac"), ("opus", "opus"), ("g711", "pcm_alaw")])
+async def test_the_sound_over_rtsp_is_the_viewers_choice(sound, audio, relay, make_camera, device, watch):
+    await make_camera()
+    watched = await watch(f"{relay.rtsp}/{device}/0/main?audio={sound}", options=TCP)
+    assert_plays(watched, "h264", audio)
+
+
+@pytest.mark.parametrize("output", ["ts?audio=g711", "flv?audio=opus", "mp4?audio=mp3"])
+async def test_sound_that_an_output_does_not_carry_is_refused(output, relay, make_camera, device):
+    await make_camera()
+    async with (
+        asyncio.timeout(20),
+        aiohttp.ClientSession() as session,
+        session.get(f"{relay.http}/live/{device}/0/main.{output}") as answer,
+    ):
+        assert answer.status == 400
+        assert (await answer.json())["reason"] == "audio"
+
+
+async def test_flv_over_websocket(relay, make_camera, device, watch):
+    await make_camera()
+    texts, media = await read_websocket(f"{relay.ws}/ws/{device}/0/main.flv")
+    assert texts == []
+    assert media[:4] == b"FLV\x01"
+    watched = await watch(io.BytesIO(media), container="flv")
+    assert_plays(watched, "h264", "aac")
 
 
 async def test_a_camera_without_sound(relay, make_camera, device, watch):

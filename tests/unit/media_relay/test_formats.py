@@ -10,6 +10,7 @@ from cambus.media.parameter_sets import ParameterSetTracker
 from cambus.media_relay.format_rtp import describe
 from cambus.media_relay.formats import make_format
 from cambus.media_relay.output import http_output, rtsp_output, websocket_output
+from cambus.media_relay.sounds import sound_of
 
 ALAW = AudioConfig(Codec.PCMA, 8000, 1)
 AAC = AudioConfig(Codec.AAC, 16000, 1, b"\x14\x08")
@@ -102,7 +103,8 @@ def test_rtp_follows_a_new_resolution_but_not_a_new_codec(params):
 
 def test_sound_without_a_payload_format_is_not_described(params):
     assert describe(params(), ALAW, "x").count("m=") == 2
-    assert describe(params(), AAC, "x").count("m=") == 1
+    assert describe(params(), AAC, "x").count("m=") == 2
+    assert describe(params(), AudioConfig(Codec.G726, 8000, 1), "x").count("m=") == 1
     assert describe(params(), None, "x").count("m=") == 1
 
 
@@ -127,16 +129,22 @@ def test_flv_begins_at_zero_wherever_the_stream_is(params, key):
         (ALAW, None, "alaw"),
         (ALAW, "flac", "flac"),
         (ALAW, "none", ""),
-        (AAC, None, ""),
-        (AudioConfig(Codec.PCMA, 8000, 2), "flac", ""),
+        (AAC, None, "mp4a"),
+        (ALAW, "aac", "mp4a"),
+        (ALAW, "opus", "opus"),
+        (AAC, "g711", "alaw"),
+        (AAC, "flac", "flac"),
+        (AudioConfig(Codec.G726, 8000, 1), None, "mp4a"),
+        (AudioConfig(Codec.PCMA, 8000, 2), "flac", "flac"),
+        (AudioConfig(Codec.OPAQUE, 8000, 1), None, ""),
         (None, None, ""),
     ],
 )
 def test_mp4_carries_the_sound_it_can(params, config, sound, codecs):
-    form = make_format(http_output("mp4", sound, chunked=False), params(), config, 0)
-    init = form.opening()
+    output = http_output("mp4", sound, chunked=False)
+    init = make_format(output, params(), sound_of(output, config), 0).opening()
     assert init[4:8] == b"ftyp"
-    for kind in (b"alaw", b"fLaC"):
+    for kind in (b"alaw", b"fLaC", b"mp4a", b"Opus"):
         assert (kind in init) == (kind.decode().lower() == codecs)
 
 
@@ -153,7 +161,7 @@ def text(data):
 
 
 def test_over_websocket_a_description_precedes_and_a_clock_accompanies(params, video, keyframe):
-    form = make_format(websocket_output(None), params(), ALAW, 10 * 3600)
+    form = make_format(websocket_output("", None), params(), ALAW, 10 * 3600)
     about, init = text(form.opening())
     assert about == {
         "type": "open",
@@ -170,7 +178,7 @@ def test_over_websocket_a_description_precedes_and_a_clock_accompanies(params, v
 
 
 def test_over_websocket_a_change_begins_with_a_new_description(params):
-    form = make_format(websocket_output(None), params(), ALAW, 0)
+    form = make_format(websocket_output("", None), params(), ALAW, 0)
     about, init = text(form.reopen(params(width=96), None))
     assert about["width"] == 96
     assert "flac" not in about["codecs"]
@@ -179,7 +187,7 @@ def test_over_websocket_a_change_begins_with_a_new_description(params):
 
 def test_mp4_goes_on_in_silence_when_a_microphone_stops(params, video, keyframe):
     """Players wait for both tracks."""
-    form = make_format(websocket_output(None), params(), ALAW, 0)
+    form = make_format(websocket_output("", None), params(), ALAW, 0)
     for seq in range(50):
         sent = form.pack([video(seq, key=seq == 0, payload=keyframe())])
         if sent.count(b"traf") == 2:

@@ -8,7 +8,7 @@ from cambus.media_relay.output import http_output, websocket_output
 from cambus.media_relay.viewer import Closed
 
 FLV = http_output("flv", None, chunked=True)
-WS = websocket_output(None)
+WS = websocket_output("", None)
 
 
 class Bench:

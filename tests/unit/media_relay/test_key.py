@@ -3,7 +3,7 @@
 import pytest
 
 from cambus.media_relay.key import StreamKey, parse_key
-from cambus.media_relay.output import Sound, http_output, websocket_output
+from cambus.media_relay.output import Sound, http_output, rtsp_sound, websocket_output
 from cambus.schemas.errors import BadRequest, NotFound
 
 
@@ -47,10 +47,19 @@ def test_what_could_be_no_stream_is_not_found(parts):
 
 
 def test_the_sound_of_an_output_is_one_of_a_list():
-    assert http_output("mp4", None, chunked=True).sound is Sound.G711
+    assert http_output("mp4", None, chunked=True).sound is Sound.ANY
     assert http_output("mp4", "flac", chunked=True).sound is Sound.FLAC
-    assert websocket_output(None).sound is Sound.FLAC
+    assert websocket_output("", None).sound is Sound.BROWSER
+    assert websocket_output("flv", None).sound is Sound.AAC
+    assert rtsp_sound("opus") is Sound.OPUS
     assert http_output("flv", "none", chunked=True) == http_output("flv", "none", chunked=True)
-    for ask in (lambda: websocket_output("mp3"), lambda: http_output("flv", "flac", chunked=True)):
+    for ask in (
+        lambda: websocket_output("", "mp3"),
+        lambda: websocket_output("", "any"),
+        lambda: websocket_output("flv", "opus"),
+        lambda: http_output("flv", "flac", chunked=True),
+        lambda: http_output("ts", "g711", chunked=True),
+        lambda: rtsp_sound("flac"),
+    ):
         with pytest.raises(BadRequest, match="audio"):
             ask()

@@ -1,4 +1,4 @@
-"""FLV of one video and one audio track: H.264, H.265 as enhanced RTMP has it, G.711.
+"""FLV of one video and one audio track: H.264, H.265 as enhanced RTMP has it, G.711, AAC.
 
 Adobe Flash Video File Format 10.1 annex E; Enhanced RTMP v1 for H.265 (`hvc1`).
 """
@@ -30,7 +30,9 @@ _AVC_SEQUENCE_HEADER, _AVC_NALU = 0, 1
 _EXTENDED = 0x80  # Enhanced RTMP: a FourCC follows
 _SEQUENCE_START, _CODED_FRAMES, _CODED_FRAMES_X = 0, 1, 3
 _HVC1 = b"hvc1"
-_SOUND_FORMATS = {Codec.PCMA: 7, Codec.PCMU: 8}  # E.4.2.1
+_SOUND_FORMATS = {Codec.PCMA: 7, Codec.PCMU: 8, Codec.AAC: 10}  # E.4.2.1
+_AAC_HEAD = 10 << 4 | 3 << 2 | 1 << 1 | 1  # always said to be 44 kHz stereo: the configuration knows better
+_AAC_SEQUENCE_HEADER, _AAC_RAW = b"\x00", b"\x01"  # E.4.2.2
 _G711_RATE = 8000
 _SIXTEEN_BITS = 1 << 1
 
@@ -40,7 +42,7 @@ class FlvMuxer:
 
     Args:
         video: H.264 or H.265, None for audio alone.
-        audio: G.711 at 8 kHz, None for video alone.
+        audio: G.711 at 8 kHz, or AAC with its configuration; None for video alone.
 
     Raises:
         ContainerError: a codec or sampling rate that FLV has no number for.
@@ -54,18 +56,30 @@ class FlvMuxer:
         self._video = video
         self._audio = audio
         self._audio_head = b""
-        if audio is not None:
+        if audio is not None and audio.codec is Codec.AAC:
+            self._audio_head = bytes((_AAC_HEAD,)) + _AAC_RAW
+        elif audio is not None:
             head = _SOUND_FORMATS[audio.codec] << 4 | _SIXTEEN_BITS | (audio.channels == 2)
             self._audio_head = bytes((head,))
 
     def header(self) -> bytes:
-        """What every viewer gets first: file header, metadata and the video's configuration."""
+        """What every viewer gets first: file header, metadata and the configurations."""
         flags = (self._video is not None) | (self._audio is not None) << 2
         start = b"FLV\x01" + bytes((flags,)) + struct.pack(">II", 9, 0)
         return start + _tag(_SCRIPT_TAG, 0, on_metadata(self._metadata())) + self.configuration_tag()
 
     def configuration_tag(self, timestamp_ms: int = 0) -> bytes:
-        """The tag with the parameter sets; again when they have changed. b"" without video."""
+        """The tags with the parameter sets and the configuration of AAC; again when they have changed."""
+        return self._video_configuration(timestamp_ms) + self._audio_configuration(timestamp_ms)
+
+    def _audio_configuration(self, timestamp_ms: int) -> bytes:
+        audio = self._audio
+        if audio is None or audio.codec is not Codec.AAC:
+            return b""
+        body = bytes((_AAC_HEAD,)) + _AAC_SEQUENCE_HEADER + audio.extradata
+        return _tag(_AUDIO_TAG, timestamp_ms, body)
+
+    def _video_configuration(self, timestamp_ms: int) -> bytes:
         video = self._video
         if video is None:
             return b""
@@ -122,6 +136,8 @@ class FlvMuxer:
 
 def can_carry(audio: AudioConfig) -> bool:
     """Whether FLV has a number for this sound."""
+    if audio.codec is Codec.AAC:
+        return bool(audio.extradata)
     return audio.codec in _SOUND_FORMATS and audio.sample_rate == _G711_RATE and audio.channels in {1, 2}
 
 

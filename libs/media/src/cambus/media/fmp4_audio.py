@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
+from cambus.media import aac, opus
 from cambus.media.audio import AudioConfig
+from cambus.media.errors import AudioConfigError
 from cambus.media.flac import MAX_BLOCK_SAMPLES, FlacEncoder
 from cambus.media.frame import Codec, Frame
 from cambus.media.g711 import decode_alaw, decode_ulaw
@@ -15,7 +18,7 @@ TOLERANCE = TIMESCALE // 10
 
 _SILENT_AFTER = TIMESCALE // 2
 _LONGEST_FILL = 10 * TIMESCALE
-_SILENCE = {Codec.PCMA: b"\xd5", Codec.PCMU: b"\xff"}
+_G711_SILENCE = {Codec.PCMA: b"\xd5", Codec.PCMU: b"\xff"}
 _DECODERS = {Codec.PCMA: decode_alaw, Codec.PCMU: decode_ulaw}
 
 
@@ -36,7 +39,7 @@ class AudioTrack:
     have to begin earlier is dropped, until the clock has caught up.
 
     Args:
-        config: G.711.
+        config: G.711, AAC or Opus.
         as_flac: make FLAC frames of it.
         base_pts: the time that becomes zero.
         fill_silence: put silence where packets are missing.
@@ -61,7 +64,7 @@ class AudioTrack:
 
     def take(self, frame: Frame) -> list[AudioSample]:
         """The samples of one packet; empty if it is of another codec, empty, or too late."""
-        count = len(frame.payload) // self._config.channels
+        count = packet_samples(self._config, frame.payload)
         if frame.codec is not self._config.codec or not count:
             return []
         pts = frame.pts - self._base_pts
@@ -90,15 +93,22 @@ class AudioTrack:
             self._restart(until)
         missing = (until - self.end) * self._config.sample_rate // TIMESCALE
         samples = []
-        while missing > 0:
-            count = min(missing, MAX_BLOCK_SAMPLES)
+        while missing > 0 and (silence := self._silence(missing)) is not None:
+            count, data = silence
             missing -= count
-            if self._flac is not None:
-                data = self._flac.silence(count)
-            else:
-                data = _SILENCE[self._config.codec] * (count * self._config.channels)
             samples.append(self._sample(count, data))
         return samples
+
+    def _silence(self, most: int) -> tuple[int, bytes] | None:
+        """How many samples a piece of silence has, `most` or fewer, and what codes it; None if none is so short."""
+        config = self._config
+        if config.codec is Codec.AAC or config.codec is Codec.OPUS:
+            piece = _coded_silence(config)
+            return piece if piece is not None and piece[0] <= most else None
+        count = min(most, MAX_BLOCK_SAMPLES)
+        if self._flac is not None:
+            return count, self._flac.silence(count)
+        return count, _G711_SILENCE[config.codec] * (count * config.channels)
 
     def _restart(self, at: int) -> None:
         self._started, self._anchor, self._samples = True, at, 0
@@ -112,3 +122,28 @@ class AudioTrack:
         if self._flac is None:
             return payload
         return self._flac.encode(_DECODERS[self._config.codec](payload))
+
+
+def packet_samples(config: AudioConfig, payload: bytes) -> int:
+    """Samples of each channel in a packet; 0 if it is empty or cannot be one."""
+    if config.codec is Codec.OPUS:
+        return opus.packet_samples(payload)
+    if config.codec is Codec.AAC:
+        return _aac_frame_samples(config.extradata) if payload else 0
+    return len(payload) // config.channels
+
+
+@cache
+def _aac_frame_samples(extradata: bytes) -> int:
+    try:
+        return aac.AacParameters.parse(extradata).frame_samples
+    except AudioConfigError:
+        return aac.FRAME_SAMPLES
+
+
+def _coded_silence(config: AudioConfig) -> tuple[int, bytes] | None:
+    if config.codec is Codec.OPUS:
+        return opus.SILENCE_SAMPLES, opus.SILENCE
+    if config.channels not in {1, 2}:
+        return None
+    return _aac_frame_samples(config.extradata), aac.silent_frame(config.channels)

@@ -59,6 +59,7 @@ class Codec(IntEnum):
     PCMU = 17
     G726 = 18
     AAC = 19
+    OPUS = 20
     OPAQUE = 255
 
     @property

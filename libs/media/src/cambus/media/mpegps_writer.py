@@ -103,7 +103,7 @@ def _stream_map(video: Codec | None, audio: Codec | None) -> bytes:
             entries += struct.pack(">BBH", _STREAM_TYPES[codec], stream, 0)
     body = b"\xe0\xff" + struct.pack(">H", 0) + struct.pack(">H", len(entries)) + entries
     head = b"\x00\x00\x01\xbc" + struct.pack(">H", len(body) + 4) + body
-    return head + struct.pack(">I", _crc32(head))
+    return head + struct.pack(">I", crc32(head))
 
 
 def _pes(stream: int, payload: bytes, pts: int | None) -> bytes:
@@ -125,7 +125,7 @@ def _time(pts: int) -> bytes:
     )
 
 
-def _crc32(data: bytes) -> int:
+def crc32(data: bytes) -> int:
     """CRC-32 of ISO/IEC 13818-1 annex A: not reflected, not inverted."""
     crc = 0xFFFFFFFF
     for byte in data:

@@ -1,4 +1,6 @@
-"""RTP packets of access units and audio packets (RFC 3550 §5.1, RFC 6184, RFC 7798, RFC 3551 §4.5.14).
+"""RTP packets of access units and audio packets.
+
+RFC 3550 §5.1; RFC 6184 and RFC 7798 for video; RFC 3551 §4.5.14 for G.711, RFC 3640 for AAC, RFC 7587 for Opus.
 
 One packetizer serves all viewers of a stream: they share SSRC, sequence numbers and timestamps, and so the
 bytes.
@@ -10,6 +12,7 @@ import secrets
 import struct
 from collections.abc import Iterable, Iterator
 
+from cambus.media.audio import AudioConfig
 from cambus.media.errors import ContainerError
 from cambus.media.frame import Codec
 from cambus.media.nal import iter_nal_spans
@@ -25,6 +28,10 @@ _DOLLAR = 0x24
 _FU_A = 28  # RFC 6184 §5.8
 _FU_H265 = 49  # RFC 7798 §4.4.3
 _FU_START, _FU_END = 0x80, 0x40
+_AU_HEADERS = struct.Struct(">HH")  # RFC 3640 §3.2.1, §3.3.6: length of the headers in bits, one header
+_AU_HEADER_BITS = 16
+_AU_SIZE_BITS = 13
+_CODECS = frozenset({Codec.H264, Codec.H265, Codec.PCMA, Codec.PCMU, Codec.AAC, Codec.OPUS})
 _SMALLEST_MTU = 64
 _LARGEST_MTU = 0xFFFF
 
@@ -36,11 +43,11 @@ class RtpPacketizer:
     """Makes the RTP packets of one track.
 
     Args:
-        codec: H264, H265, PCMA or PCMU.
+        codec: H264, H265, PCMA, PCMU, AAC or OPUS.
         payload_type: 0..127; 8 is PCMA and 0 is PCMU at 8 kHz by RFC 3551, 96 and up are free.
         ssrc: synchronisation source; random if not given.
         mtu: the most bytes of a packet, RTP header included. Interleaved in TCP a larger one saves work.
-        clock_rate: of the RTP timestamps: 90000 for video, the sampling rate for G.711.
+        clock_rate: of the RTP timestamps: 90000 for video, the sampling rate for sound, 48000 for Opus.
         channels: of the audio.
         sequence: number of the first packet; random if not given (RFC 3550 §5.1).
         timestamp_offset: added to all timestamps; random if not given.
@@ -62,7 +69,7 @@ class RtpPacketizer:
         sequence: int | None = None,
         timestamp_offset: int | None = None,
     ) -> None:
-        if codec not in {Codec.H264, Codec.H265, Codec.PCMA, Codec.PCMU}:
+        if codec not in _CODECS:
             raise ContainerError(f"no RTP payload format for {codec.name}")
         if not (0 <= payload_type <= 0x7F and _SMALLEST_MTU <= mtu <= _LARGEST_MTU):
             message = f"payload type {payload_type} or MTU {mtu} is out of range"
@@ -96,6 +103,11 @@ class RtpPacketizer:
             marker: for audio, that it begins a talk spurt (RFC 3551 §4.1). The last packet of an access unit
                 always has the marker.
         """
+        if self.codec is Codec.AAC:
+            return self._aac(payload, self.rtp_timestamp(timestamp))
+        if self.codec is Codec.OPUS:
+            stamp = self.rtp_timestamp(timestamp)
+            return [self._packet(b"", memoryview(payload), stamp, marker=marker)] if payload else []
         if self.codec.is_audio:
             return self._audio(payload, self.rtp_timestamp(timestamp), marker=marker)
         split = self._split_h265 if self.codec is Codec.H265 else self._split_h264
@@ -138,6 +150,18 @@ class RtpPacketizer:
             for start in range(0, len(payload), room)
         ]
 
+    def _aac(self, payload: bytes, stamp: int) -> list[bytes]:
+        """One frame as it is, or in fragments with the same header (RFC 3640 §3.2.3.2); the marker ends it (§3.1)."""
+        if len(payload) >> _AU_SIZE_BITS:
+            return []
+        room = self._room - _AU_HEADERS.size
+        headers = _AU_HEADERS.pack(_AU_HEADER_BITS, len(payload) << _AU_HEADER_BITS - _AU_SIZE_BITS)
+        view = memoryview(payload)
+        return [
+            self._packet(headers, view[start : start + room], stamp, marker=start + room >= len(payload))
+            for start in range(0, len(payload), room)
+        ]
+
     def _packet(self, prefix: bytes, body: memoryview, stamp: int, *, marker: bool) -> bytes:
         sequence = self._sequence
         self._sequence = (sequence + 1) & 0xFFFF
@@ -173,6 +197,13 @@ def _fragments(header: bytes, unit_type: int, start: int, end: int, room: int) -
         stop = min(at + room, end)
         mark = (_FU_START if at == start else 0) | (_FU_END if stop == end else 0)
         yield header + bytes((mark | unit_type,)), at, stop
+
+
+def can_carry(audio: AudioConfig) -> bool:
+    """Whether there are packets and a description for this sound (`cambus.media.sdp`)."""
+    if audio.codec is Codec.AAC:
+        return bool(audio.extradata)
+    return audio.codec in _CODECS
 
 
 def interleave(packets: Iterable[bytes], channel: int) -> bytes:

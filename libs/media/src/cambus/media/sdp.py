@@ -1,4 +1,8 @@
-"""Session descriptions for RTSP (RFC 4566, RFC 2326 C.1, RFC 6184 §8.2.1, RFC 7798 §7.2.1, RFC 3551 §6)."""
+"""Session descriptions for RTSP.
+
+RFC 4566, RFC 2326 C.1; RFC 6184 §8.2.1 and RFC 7798 §7.2.1 for video; RFC 3551 §6, RFC 3640 §4.1 and RFC 7587 §7 for
+sound.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from cambus.media.parameter_sets import VideoParams
 FIRST_DYNAMIC_PAYLOAD_TYPE = 96
 _NO_ADDRESS = "0.0.0.0"  # noqa: S104 - nothing is bound to it: SETUP says where to (RFC 2326 C.1.7)
 _G711_STATIC = {Codec.PCMA: 8, Codec.PCMU: 0}  # RFC 3551 table 4: 8000 Hz, one channel
+_AAC_LEVEL = 41  # AAC profile, level 2 (ISO/IEC 14496-3 table 1.14): up to 48 kHz and two channels
 _H265_SETS = (
     ("sprop-vps", h265.NalType.VPS),
     ("sprop-sps", h265.NalType.SPS),
@@ -105,13 +110,27 @@ def _h265_sets(params: VideoParams, unit_type: int) -> str:
 
 
 def _audio(media: SdpMedia, params: AudioConfig) -> list[str]:
-    if params.codec not in _G711_STATIC:
-        raise ContainerError(f"no RTP payload format for {params.codec.name}")
     kind = media.payload_type
     channels = f"/{params.channels}" if params.channels > 1 else ""
+    format_ = []
+    if params.codec in _G711_STATIC:
+        encoding = f"{params.codec.name}/{params.sample_rate}{channels}"
+    elif params.codec is Codec.AAC:
+        encoding = f"MPEG4-GENERIC/{params.sample_rate}/{params.channels}"
+        config = params.extradata.hex().upper()
+        format_.append(
+            f"a=fmtp:{kind} streamtype=5;profile-level-id={_AAC_LEVEL};mode=AAC-hbr;"
+            f"sizelength=13;indexlength=3;indexdeltalength=3;config={config}"
+        )
+    elif params.codec is Codec.OPUS:
+        encoding = "opus/48000/2"  # always, whatever is inside (RFC 7587 §7)
+        format_.append(f"a=fmtp:{kind} sprop-stereo={int(params.channels == 2)}")
+    else:
+        raise ContainerError(f"no RTP payload format for {params.codec.name}")
     return [
         f"m=audio 0 RTP/AVP {kind}",
-        f"a=rtpmap:{kind} {params.codec.name}/{params.sample_rate}{channels}",
+        f"a=rtpmap:{kind} {encoding}",
+        *format_,
         f"a=control:{media.control}",
     ]
 

@@ -1,22 +1,22 @@
-"""FLV over HTTP."""
+"""FLV over HTTP and, a tag or some in a binary message, over WebSocket, as flv.js and mpegts.js read it."""
 
 from collections.abc import Sequence
 
 from cambus.media.audio import AudioConfig
-from cambus.media.flv import FlvMuxer, can_carry, timestamp_ms
+from cambus.media.flv import FlvMuxer, timestamp_ms
 from cambus.media.frame import Frame
 from cambus.media.parameter_sets import VideoParams
 from cambus.media_relay.framing import wrap
-from cambus.media_relay.output import Output, Sound
+from cambus.media_relay.output import Output
 
 
 class FlvFormat:
     """Tags of the frames, the header before them.
 
     Args:
-        output: framing and sound.
+        output: framing.
         video: the picture.
-        audio: the sound, if the stream has any.
+        audio: the sound of the output (`sounds.sound_of`), None for none.
         base_dts: the decode time that becomes zero, 90 kHz.
     """
 
@@ -24,8 +24,8 @@ class FlvFormat:
         self._output = output
         self._base_dts = base_dts
         self._last_dts = base_dts
-        self._codecs = video.codec, self._sound(audio)
-        self._muxer = FlvMuxer(video, self._sound(audio))
+        self._codecs = video.codec, audio
+        self._muxer = FlvMuxer(video, audio)
 
     def opening(self) -> bytes:
         """File header, metadata and the parameter sets."""
@@ -39,12 +39,8 @@ class FlvFormat:
 
     def reopen(self, video: VideoParams, audio: AudioConfig | None) -> bytes | None:
         """New parameter sets in mid-file; a change of codec needs a new file."""
-        if (video.codec, self._sound(audio)) != self._codecs:
+        if (video.codec, audio) != self._codecs:
             return None
-        self._muxer = FlvMuxer(video, self._sound(audio))
+        self._muxer = FlvMuxer(video, audio)
         configuration = self._muxer.configuration_tag(timestamp_ms(self._last_dts, self._base_dts))
         return wrap(self._output.framing, (configuration,))
-
-    def _sound(self, audio: AudioConfig | None) -> AudioConfig | None:
-        wanted = audio is not None and self._output.sound is not Sound.NONE and can_carry(audio)
-        return audio if wanted else None

@@ -5,13 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 
 from cambus.media.audio import AudioConfig
-from cambus.media.errors import ContainerError
 from cambus.media.fmp4 import TIMESCALE, Fmp4Muxer
 from cambus.media.frame import Frame, Kind
-from cambus.media.mp4_entries import audio_entry
 from cambus.media.parameter_sets import VideoParams
 from cambus.media_relay.framing import Framing, websocket_text, wrap
-from cambus.media_relay.output import Output, Sound
+from cambus.media_relay.output import Output
+from cambus.media_relay.sounds import as_flac
 
 
 class Fmp4Format:
@@ -27,7 +26,7 @@ class Fmp4Format:
     Args:
         output: framing and sound.
         video: the picture.
-        audio: the sound, if the stream has any.
+        audio: the sound of the output (`sounds.sound_of`), None for none.
         base_dts: the decode time that becomes zero, 90 kHz.
         wall_clock: seconds since 1970.
     """
@@ -83,9 +82,9 @@ class Fmp4Format:
     def _make_muxer(self, video: VideoParams, audio: AudioConfig | None) -> Fmp4Muxer:
         return Fmp4Muxer(
             video,
-            sound_of(self._output, audio),
+            audio,
             base_pts=self._base_dts,
-            audio_as_flac=self._output.sound is Sound.FLAC,
+            audio_as_flac=as_flac(self._output, audio),
             # Players wait for both tracks, a camera's microphone may fall silent.
             fill_silence=True,
         )
@@ -98,14 +97,3 @@ class Fmp4Format:
             "sent_ms": int(self._wall_clock() * 1000),
         }
         return websocket_text(json.dumps(clock))
-
-
-def sound_of(output: Output, audio: AudioConfig | None) -> AudioConfig | None:
-    """The sound an MP4 output carries: G.711 as it is or as FLAC, where that is possible and wanted."""
-    if audio is None or output.sound is Sound.NONE:
-        return None
-    try:
-        audio_entry(audio, as_flac=output.sound is Sound.FLAC)
-    except ContainerError:
-        return None
-    return audio

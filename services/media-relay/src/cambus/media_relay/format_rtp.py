@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from cambus.media.audio import AudioConfig
-from cambus.media.frame import Codec, Frame, Kind
+from cambus.media.frame import Frame, Kind
 from cambus.media.parameter_sets import VideoParams
 from cambus.media.rtcp import bye
-from cambus.media.rtp import RtpPacketizer, interleave
+from cambus.media.rtp import RtpPacketizer, can_carry, interleave
 from cambus.media.sdp import SdpMedia, build_sdp, payload_type_of
 from cambus.media_relay.datagrams import DATAGRAM_BYTES, bundle
 from cambus.media_relay.output import Carrier, Output
@@ -33,7 +33,7 @@ class RtpFormat:
     Args:
         output: says which tracks are wanted, and on which channels.
         video: the picture.
-        audio: the sound, if the stream has any.
+        audio: the sound of the output (`sounds.sound_of`), None for none.
     """
 
     def __init__(self, output: Output, video: VideoParams, audio: AudioConfig | None) -> None:
@@ -125,8 +125,8 @@ class RtpFormat:
 
 
 def rtp_sound(audio: AudioConfig | None) -> AudioConfig | None:
-    """The sound RTP carries here: G.711."""
-    return audio if audio is not None and audio.codec in {Codec.PCMA, Codec.PCMU} else None
+    """The sound if RTP carries it: G.711, AAC, Opus."""
+    return audio if audio is not None and can_carry(audio) else None
 
 
 def describe(video: VideoParams, audio: AudioConfig | None, name: str) -> str:

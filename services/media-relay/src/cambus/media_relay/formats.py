@@ -5,14 +5,17 @@ from cambus.media.parameter_sets import VideoParams
 from cambus.media_relay.format_flv import FlvFormat
 from cambus.media_relay.format_fmp4 import Fmp4Format
 from cambus.media_relay.format_rtp import RtpFormat
+from cambus.media_relay.format_ts import TsFormat
 from cambus.media_relay.output import Container, Output
 from cambus.media_relay.rendition import Format
 
 
 def make_format(output: Output, video: VideoParams, audio: AudioConfig | None, base_dts: int) -> Format:
-    """The format of an output, its time beginning at `base_dts`."""
+    """The format of an output, its time beginning at `base_dts`; `audio` is the sound of the output itself."""
     if output.container is Container.RTP:
         return RtpFormat(output, video, audio)
     if output.container is Container.FLV:
         return FlvFormat(output, video, audio, base_dts)
+    if output.container is Container.TS:
+        return TsFormat(output, video, audio, base_dts)
     return Fmp4Format(output, video, audio, base_dts)

@@ -14,18 +14,26 @@ _NORMAL_CLOSURE: Final = (1000).to_bytes(2)
 
 
 class Framing(StrEnum):
-    """The framings the outputs use."""
+    """The framings the outputs use.
+
+    WEBSOCKET has text messages about the stream between the binary ones; players that take a text for an error get
+    WEBSOCKET_BINARY, which has none.
+    """
 
     RAW = "raw"
     CHUNKED = "chunked"
     WEBSOCKET = "websocket"
+    WEBSOCKET_BINARY = "websocket-binary"
+
+
+_WEBSOCKETS: Final = frozenset({Framing.WEBSOCKET, Framing.WEBSOCKET_BINARY})
 
 
 def wrap(framing: Framing, parts: Sequence[bytes]) -> bytes:
     """Join parts into one buffer: plain, an HTTP chunk (RFC 9112 §7.1) or a binary message (RFC 6455 §5.2)."""
     if framing is Framing.CHUNKED:
         return b"".join((b"%x\r\n" % sum(map(len, parts)), *parts, b"\r\n"))
-    if framing is Framing.WEBSOCKET:
+    if framing in _WEBSOCKETS:
         return b"".join((websocket_head(BINARY, sum(map(len, parts))), *parts))
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -34,8 +42,8 @@ def farewell(framing: Framing) -> bytes:
     """What tells the peer that the stream is over and nothing is missing."""
     if framing is Framing.CHUNKED:
         return b"0\r\n\r\n"
-    if framing is Framing.WEBSOCKET:
-        last = websocket_text(json.dumps({"type": "end"}))
+    if framing in _WEBSOCKETS:
+        last = websocket_text(json.dumps({"type": "end"})) if framing is Framing.WEBSOCKET else b""
         return last + websocket_head(CLOSE, len(_NORMAL_CLOSURE)) + _NORMAL_CLOSURE
     return b""
 

@@ -21,14 +21,14 @@ from cambus.media_relay.viewer import Closed, Viewer, ViewerLimits
 from cambus.media_relay.wire import take_wire
 from cambus.schemas.errors import CambusError
 
-_CONTENT_TYPES: Final = {"flv": "video/x-flv", "mp4": "video/mp4"}
+_CONTENT_TYPES: Final = {"flv": "video/x-flv", "mp4": "video/mp4", "ts": "video/mp2t"}
 _MAX_MESSAGE_BYTES: Final = 4096
 _CLOSE_CODES_FROM: Final = 4000
 """WebSocket close codes for applications begin here (RFC 6455 §7.4.2): 4503 says what 503 says over HTTP."""
 
 
 class LiveHandlers:
-    """Answers `/live/<device>/<channel>/<stream>.flv|.mp4` and `/ws/<device>/<channel>/<stream>`.
+    """Answers `/live/<device>/<channel>/<stream>.flv|.mp4|.ts` and `/ws/<device>/<channel>/<stream>`, `.flv` behind it.
 
     Args:
         streams: what can be watched.
@@ -59,14 +59,16 @@ class LiveHandlers:
     def routes(self) -> list[web.RouteDef]:
         """What to add to the application."""
         return [
-            web.get(r"/live/{device}/{channel}/{stream}.{suffix:flv|mp4}", self.http, allow_head=False),
+            web.get(r"/live/{device}/{channel}/{stream}.{suffix:flv|mp4|ts}", self.http, allow_head=False),
             web.get(
-                r"/ws/{device}/{channel}/{stream:[^/.]+}{suffix:(\.mp4)?}", self.websocket, allow_head=False
+                r"/ws/{device}/{channel}/{stream:[^/.]+}{suffix:(\.(mp4|flv))?}",
+                self.websocket,
+                allow_head=False,
             ),
         ]
 
     async def http(self, request: web.Request) -> web.StreamResponse:
-        """HTTP-FLV or fMP4, without end."""
+        """FLV, fMP4 or a transport stream, without end."""
         self._access.check_http(request)
         asked_at = time.monotonic()
         key = _key(request)
@@ -83,9 +85,10 @@ class LiveHandlers:
         return response
 
     async def websocket(self, request: web.Request) -> web.StreamResponse:
-        """Fragmented MP4 for Media Source Extensions.
+        """Fragmented MP4 for Media Source Extensions, or FLV.
 
-        A page cannot see why an upgrade was refused, so everything but a refused access is said inside.
+        A page cannot see why an upgrade was refused, so everything but a refused access is said inside: in a text
+        message, which players of FLV do not take, and with the close code.
         """
         self._access.check_http(request)
         asked_at = time.monotonic()
@@ -93,15 +96,16 @@ class LiveHandlers:
             autoping=False, autoclose=False, compress=False, max_msg_size=_MAX_MESSAGE_BYTES
         )
         await socket.prepare(request)
+        suffix = request.match_info["suffix"].removeprefix(".")
         try:
             key = _key(request)
-            output = websocket_output(request.query.get("audio"))
+            output = websocket_output(suffix, request.query.get("audio"))
             with self._streams.watch(key) as stream:
                 await stream.ready(self._start_timeout_s)
                 await self._serve(request, stream, output, asked_at, _Listener(socket))
         except CambusError as error:
             self._metrics.refused(str(int(error.code))).inc()
-            await _say_and_close(socket, error)
+            await _say_and_close(socket, error, in_text=suffix != "flv")
         return socket
 
     async def _serve(
@@ -129,6 +133,7 @@ class LiveHandlers:
             return
         viewer = Viewer(wire, self._viewer_limits, on_closed)
         try:
+            await stream.prepare(output)
             stream.hub.join(output, viewer)
             self._metrics.start(output.name).observe(time.monotonic() - asked_at)
             await attend(viewer, gone)
@@ -159,11 +164,12 @@ class _Listener:
                 return
 
 
-async def _say_and_close(socket: web.WebSocketResponse, error: CambusError) -> None:
-    """Say in a text message why there is no picture, then close."""
+async def _say_and_close(socket: web.WebSocketResponse, error: CambusError, *, in_text: bool) -> None:
+    """Say why there is no picture, in a text message if that is wanted, and close."""
     body = {"type": "error", **error_body(error)}
     try:
-        await socket.send_str(json.dumps(body))
+        if in_text:
+            await socket.send_str(json.dumps(body))
         await socket.close(code=_CLOSE_CODES_FROM + int(error.code), message=error.reason.encode())
     except (ConnectionError, RuntimeError):
         return  # the peer was faster

@@ -5,7 +5,7 @@ renditions that somebody watches. Time comes in as a value (seconds on any monot
 `next_timeout` says when `tick` wants to be called.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cambus.media.audio import AudioConfig
@@ -17,6 +17,8 @@ from cambus.media_relay.framing import farewell
 from cambus.media_relay.gop import GopCache
 from cambus.media_relay.output import Output
 from cambus.media_relay.rendition import Format, Parting, Rendition
+from cambus.media_relay.sounds import sound_of
+from cambus.media_relay.stream_sounds import FeedFactory, StreamSounds
 from cambus.media_relay.viewer import Closed, Viewer
 
 FormatFactory = Callable[[Output, VideoParams, AudioConfig | None, int], Format]
@@ -55,11 +57,18 @@ class StreamHub:
 
     `ready` turns true once the picture's parameters are known, and the sound's too if they come within
     `audio_wait_s` of the first keyframe; only then can viewers `join`.
+
+    Sound that an output does not carry is transcoded, by one transcoder for each codec (`make_feed`), from the first
+    rendition that needs it to the last; its frames come back by `push_sound`. Without `make_feed` such outputs have
+    no sound.
     """
 
-    def __init__(self, make_format: FormatFactory, limits: HubLimits) -> None:
+    def __init__(
+        self, make_format: FormatFactory, limits: HubLimits, make_feed: FeedFactory | None = None
+    ) -> None:
         self._make_format = make_format
         self._limits = limits
+        self._sounds = StreamSounds(make_feed) if make_feed is not None else None
         self._assembler = FrameAssembler()
         self._gate = SequenceGate()
         self._continuity = Continuity()
@@ -94,6 +103,16 @@ class StreamHub:
     def audio(self) -> AudioConfig | None:
         """The sound's parameters, None while there is no sound."""
         return self._audio
+
+    def sound(self, output: Output) -> AudioConfig | None:
+        """The sound an output has: the stream's own, or what is made of it; None if it has none."""
+        sound = sound_of(output, self._audio)
+        return sound if sound is self._audio or self._sounds is not None else None
+
+    @property
+    def transcoding(self) -> tuple[Codec, ...]:
+        """The codecs the sound is transcoded to at the moment."""
+        return tuple(self._sounds.codecs) if self._sounds is not None else ()
 
     @property
     def viewers(self) -> int:
@@ -164,9 +183,36 @@ class StreamHub:
             raise RuntimeError("the stream is not ready")
         if output not in self._renditions:
             base_dts = self._gop.frames[0].dts if self._gop.frames else self._last_dts
-            form = self._make_format(output, self._video, self._audio, base_dts)
-            self._renditions[output] = Rendition(output.name, form, self._gop.frames)
+            form = self._make_format(output, self._video, self.sound(output), base_dts)
+            codec = self._transcode_for(output)
+            group = self._gop.frames
+            if codec is not None and self._sounds is not None:
+                group = self._sounds.with_group(codec, group)
+            self._renditions[output] = Rendition(output.name, form, group, transcoded=codec)
         return self._renditions[output]
+
+    async def prepare(self, output: Output) -> None:
+        """Have the sound of the cached group at hand, transcoded if need be, before a viewer joins.
+
+        Who does not wait for this joins all the same; his sound sets in a moment later.
+        """
+        if output in self._renditions or not self._ready:
+            return
+        codec = self._transcode_for(output)
+        if codec is not None and self._sounds is not None:
+            await self._sounds.settled(codec)
+
+    def push_sound(self, codec: Codec, frames: Sequence[Frame], now: float) -> None:
+        """Take what a transcoder made."""
+        if self._sounds is None or codec not in self._sounds.codecs:
+            return
+        self._sounds.keep(codec, frames)
+        takers = [each for each in self._renditions.values() if each.transcoded is codec]
+        for rendition in takers:
+            for frame in frames:
+                rendition.push(frame)
+        if self._flush_at is None and any(each.audio_waiting for each in takers):
+            self._flush_at = now + self._limits.audio_hold_s
 
     def join(self, output: Output, viewer: Viewer, *, opening: bytes | None = None) -> None:
         """Let a viewer watch an output from the cached group on; `opening` overrides the format's own."""
@@ -183,19 +229,28 @@ class StreamHub:
         return output
 
     def prune(self) -> None:
-        """Drop the renditions without viewers."""
+        """Drop the renditions without viewers, and the transcoders without renditions."""
         for output in [key for key, each in self._renditions.items() if not each.viewers]:
             del self._renditions[output]
+        self._retain_sounds()
 
     def check(self) -> None:
         """Close viewers whose peers have stalled."""
         for rendition in tuple(self._renditions.values()):
             rendition.check()
+        self._retain_sounds()
 
     def close(self, reason: Closed) -> None:
         """Close every viewer."""
         for viewer in tuple(self._places):
             viewer.close(reason)
+        self._retain_sounds()
+
+    def stop(self, reason: Closed) -> None:
+        """Close every viewer and end every transcoder."""
+        self.close(reason)
+        if self._sounds is not None:
+            self._sounds.retain(())
 
     def finish(self) -> None:
         """The stream is over: every viewer gets the rest of it, is told so and closed."""
@@ -215,6 +270,8 @@ class StreamHub:
         self._last_dts = frame.dts
         if frame.keyframe:
             self._follow_parameters(frame, now)
+            if self._sounds is not None:
+                self._sounds.begin_group(frame.dts)
         self._gop.push(frame)
         self._flush_at = None
         for rendition in tuple(self._renditions.values()):
@@ -227,8 +284,11 @@ class StreamHub:
         if self._audio is None or frame.codec is not self._audio.codec:
             return
         self._gop.push(frame)
+        if self._sounds is not None:
+            self._sounds.push(frame)
         for rendition in tuple(self._renditions.values()):
-            rendition.push(frame)
+            if rendition.transcoded is None:
+                rendition.push(frame)
         if self._flush_at is None and any(each.audio_waiting for each in self._renditions.values()):
             self._flush_at = now + self._limits.audio_hold_s
 
@@ -244,8 +304,23 @@ class StreamHub:
             self._ready_at = now if self._audio is not None else now + self._limits.audio_wait_s
             return
         self._gop.clear()
-        for rendition in tuple(self._renditions.values()):
-            rendition.reopen(params, self._audio)
+        if self._sounds is not None:
+            self._sounds.retain(())
+        for output, rendition in tuple(self._renditions.items()):
+            rendition.transcoded = self._transcode_for(output)
+            rendition.reopen(params, self.sound(output))
+
+    def _transcode_for(self, output: Output) -> Codec | None:
+        """Begin to transcode the sound of an output if that is needed; the codec it gets."""
+        source, sound = self._audio, self.sound(output)
+        if self._sounds is None or source is None or sound is None or sound is source:
+            return None
+        self._sounds.open(source, sound.codec, self._gop.frames)
+        return sound.codec
+
+    def _retain_sounds(self) -> None:
+        if self._sounds is not None:
+            self._sounds.retain({each.transcoded for each in self._renditions.values() if each.transcoded})
 
     def _configure_audio(self, frame: Frame) -> None:
         try:

@@ -14,6 +14,7 @@ class Container(StrEnum):
     RTP = "rtp"
     FLV = "flv"
     FMP4 = "fmp4"
+    TS = "ts"
 
 
 class Carrier(StrEnum):
@@ -24,8 +25,16 @@ class Carrier(StrEnum):
 
 
 class Sound(StrEnum):
-    """What becomes of the audio: as the device sends it, as FLAC where it is G.711 (browsers), or nothing."""
+    """What becomes of the audio; `sounds.sound_of` says what that means for a stream.
 
+    ANY: as the device sends it where the container carries that, else AAC. BROWSER: as ANY, but G.711 as FLAC. The
+    others are what a viewer may ask for: transcoded where the device sends something else.
+    """
+
+    ANY = "any"
+    BROWSER = "browser"
+    AAC = "aac"
+    OPUS = "opus"
     G711 = "g711"
     FLAC = "flac"
     NONE = "none"
@@ -48,46 +57,81 @@ class Output:
     name: str
     container: Container
     framing: Framing = Framing.RAW
-    sound: Sound = Sound.G711
+    sound: Sound = Sound.ANY
     channels: tuple[int | None, int | None] = (None, None)
     carrier: Carrier = Carrier.INTERLEAVED
 
 
-OUTPUT_NAMES: Final = ("rtsp", "rtsp-udp", "http-flv", "http-fmp4", "ws-fmp4")
+OUTPUT_NAMES: Final = ("rtsp", "rtsp-udp", "http-flv", "http-fmp4", "http-ts", "ws-fmp4", "ws-flv")
+
+_FLV_SOUNDS: Final = (Sound.AAC, Sound.G711, Sound.NONE)
+_MP4_SOUNDS: Final = (Sound.AAC, Sound.OPUS, Sound.G711, Sound.FLAC, Sound.NONE)
+_TS_SOUNDS: Final = (Sound.AAC, Sound.NONE)
+_RTP_SOUNDS: Final = (Sound.AAC, Sound.OPUS, Sound.G711, Sound.NONE)
+_HTTP: Final = {
+    "flv": ("http-flv", Container.FLV, _FLV_SOUNDS),
+    "mp4": ("http-fmp4", Container.FMP4, _MP4_SOUNDS),
+    "ts": ("http-ts", Container.TS, _TS_SOUNDS),
+}
 
 
 def http_output(suffix: str, sound: str | None, *, chunked: bool) -> Output:
-    """The output behind `/live/….flv` or `.mp4`; `sound` is the query's `audio`.
+    """The output behind `/live/….flv`, `.mp4` or `.ts`; `sound` is the query's `audio`.
 
     Raises:
-        BadRequest: no such sound.
+        BadRequest: no such sound, or none that this output carries.
     """
+    name, container, sounds = _HTTP[suffix]
     framing = Framing.CHUNKED if chunked else Framing.RAW
-    wanted = _sound(sound, Sound.G711)
+    return Output(name, container, framing, wanted_sound(sound, sounds))
+
+
+def websocket_output(suffix: str, sound: str | None) -> Output:
+    """The output behind `/ws/…` (fragmented MP4) and `/ws/….flv`.
+
+    Its sound is one that browsers play, unless another is asked for.
+
+    Raises:
+        BadRequest: no such sound, or none that this output carries.
+    """
     if suffix == "flv":
-        if wanted is Sound.FLAC:
-            raise BadRequest("audio: FLV carries g711 or none")
-        return Output("http-flv", Container.FLV, framing, wanted)
-    return Output("http-fmp4", Container.FMP4, framing, wanted)
-
-
-def websocket_output(sound: str | None) -> Output:
-    """The output behind `/ws/…`, FLAC unless the query's `audio` says otherwise. Raises BadRequest."""
-    return Output("ws-fmp4", Container.FMP4, Framing.WEBSOCKET, _sound(sound, Sound.FLAC))
+        wanted = wanted_sound(sound, _FLV_SOUNDS, default=Sound.AAC)
+        return Output("ws-flv", Container.FLV, Framing.WEBSOCKET_BINARY, wanted)
+    wanted = wanted_sound(sound, _MP4_SOUNDS, default=Sound.BROWSER)
+    return Output("ws-fmp4", Container.FMP4, Framing.WEBSOCKET, wanted)
 
 
 def rtsp_output(
-    video_channel: int | None, audio_channel: int | None, carrier: Carrier = Carrier.INTERLEAVED
+    video_channel: int | None,
+    audio_channel: int | None,
+    carrier: Carrier = Carrier.INTERLEAVED,
+    *,
+    sound: Sound = Sound.ANY,
 ) -> Output:
     """The output of an RTSP session with these channels."""
     name = "rtsp" if carrier is Carrier.INTERLEAVED else "rtsp-udp"
-    return Output(name, Container.RTP, channels=(video_channel, audio_channel), carrier=carrier)
+    channels = video_channel, audio_channel
+    return Output(name, Container.RTP, channels=channels, carrier=carrier, sound=sound)
 
 
-def _sound(text: str | None, default: Sound) -> Sound:
+def rtsp_sound(text: str | None) -> Sound:
+    """The sound that the `audio` of an RTSP URL asks for. Raises BadRequest if RTP carries none such."""
+    return wanted_sound(text, _RTP_SOUNDS)
+
+
+def wanted_sound(text: str | None, sounds: tuple[Sound, ...], *, default: Sound = Sound.ANY) -> Sound:
+    """The sound that a query asks for.
+
+    Args:
+        text: what it says, None if nothing.
+        sounds: what the output carries.
+        default: what it has unless asked for another.
+
+    Raises:
+        BadRequest: none of `sounds`.
+    """
     if text is None:
         return default
-    try:
-        return Sound(text)
-    except ValueError:
-        raise BadRequest(f"audio: wanted one of {', '.join(Sound)}") from None
+    if text not in sounds:
+        raise BadRequest(f"audio: this output carries {', '.join(sounds)}", reason="audio")
+    return Sound(text)

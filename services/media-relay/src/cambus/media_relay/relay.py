@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from aiohttp import web
@@ -24,6 +25,7 @@ from cambus.media_relay.streams import Streams
 from cambus.schemas.ids import new_ulid
 
 _ROUND_S: Final = 1.0
+_SOUND_THREADS: Final = 2
 
 
 class Relay:
@@ -55,6 +57,8 @@ class Relay:
         self._settings = settings
         self._known = known
         self.metrics = RelayMetrics(metrics)
+        # Of all streams: what transcodes sound lets the event loop run meanwhile.
+        self._sound_threads = ThreadPoolExecutor(_SOUND_THREADS, thread_name_prefix="sound")
         self.streams = Streams(self._make_stream, settings.stream_limits)
         live = LiveHandlers(
             self.streams,
@@ -115,6 +119,7 @@ class Relay:
         await self.streams.close()
         await self._rtsp.stop()
         await self._http.stop()
+        await asyncio.to_thread(self._sound_threads.shutdown)
 
     def _make_stream(self, key: StreamKey) -> RelayedStream:
         return RelayedStream(
@@ -128,4 +133,5 @@ class Relay:
             known=self._known,
             claim_ttl_s=self._settings.relay_claim_ttl_s,
             linger_s=self._settings.relay_linger_s,
+            executor=self._sound_threads,
         )

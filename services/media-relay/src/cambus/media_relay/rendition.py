@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 from cambus.media.audio import AudioConfig
-from cambus.media.frame import Frame, Kind
+from cambus.media.frame import Codec, Frame, Kind
 from cambus.media.parameter_sets import VideoParams
 from cambus.media_relay.viewer import Closed, Viewer
 
@@ -38,11 +38,17 @@ class Rendition:
 
     Audio waits for the next access unit or for `flush`, so that it rides in the same system call. The
     serialised form of the current group of pictures is kept, so that a new viewer costs no serialising.
+
+    Attributes:
+        transcoded: the codec its sound is transcoded to; None if it takes the stream's own, or none.
     """
 
-    def __init__(self, name: str, form: Format, group: Iterable[Frame] = ()) -> None:
+    def __init__(
+        self, name: str, form: Format, group: Iterable[Frame] = (), *, transcoded: Codec | None = None
+    ) -> None:
         self.name = name
         self.form = form
+        self.transcoded = transcoded
         self._viewers: dict[Viewer, None] = {}
         self._order: tuple[Viewer, ...] = ()
         self._group: list[bytes] = []

@@ -5,9 +5,9 @@ import logging
 from contextlib import ExitStack
 from typing import Final, cast
 
-from cambus.media_relay.format_rtp import AUDIO_TRACK, VIDEO_TRACK, RtpFormat, describe, rtp_sound
+from cambus.media_relay.format_rtp import AUDIO_TRACK, VIDEO_TRACK, RtpFormat, describe
 from cambus.media_relay.key import StreamKey, parse_key
-from cambus.media_relay.output import Carrier, Output
+from cambus.media_relay.output import Carrier, Output, Sound, rtsp_output, rtsp_sound
 from cambus.media_relay.rtsp_playing import Playing, datagram_viewer, output_of, start_of
 from cambus.media_relay.rtsp_server import RtspServer
 from cambus.media_relay.stream import RelayedStream
@@ -76,6 +76,7 @@ class RtspConnection(asyncio.Protocol):
         self._stream: RelayedStream | None = None
         self._playing: Playing | None = None
         self._failures = 0
+        self._sound = Sound.ANY
         self._asked_at = self._loop.time()
         self._viewer: Viewer | None = None
         self._transport: asyncio.Transport | None = None
@@ -169,11 +170,12 @@ class RtspConnection(asyncio.Protocol):
             hub = stream.hub
             if hub.video is None:  # never once ready
                 raise Internal
-            self._rtsp.accept_describe(describe(hub.video, hub.audio, str(stream.key)))
+            sound = hub.sound(rtsp_output(None, None, sound=self._sound))
+            self._rtsp.accept_describe(describe(hub.video, sound, str(stream.key)))
         elif isinstance(event, SetUp):
             await self._set_up(event)
         elif isinstance(event, Play):
-            self._play(event)
+            await self._play(event)
         else:
             self._stop()
             self._rtsp.accept_pause()
@@ -186,6 +188,9 @@ class RtspConnection(asyncio.Protocol):
         if len(parts) != 3:
             raise NotFound("wanted rtsp://HOST/<device>/<channel>/<stream>", reason="no-such-path")
         key = parse_key(*parts)
+        if isinstance(event, Described) or "audio" in event.url.query:
+            # SETUP usually comes without the query: the content base is the presentation's URL without it.
+            self._sound = rtsp_sound(event.url.query.get("audio"))
         if self._stream is None or key != self._key or self._stream.closing:
             self._stop()
             self._place.close()
@@ -204,7 +209,8 @@ class RtspConnection(asyncio.Protocol):
 
     async def _set_up(self, event: SetUp) -> None:
         stream = await self._hold(event)
-        tracks = (VIDEO_TRACK, AUDIO_TRACK) if rtp_sound(stream.hub.audio) is not None else (VIDEO_TRACK,)
+        sound = stream.hub.sound(rtsp_output(None, None, sound=self._sound))
+        tracks = (VIDEO_TRACK, AUDIO_TRACK) if sound is not None else (VIDEO_TRACK,)
         if event.track not in tracks:
             raise NotFound("no such track", reason="no-such-track")
         udp = self._server.udp
@@ -217,7 +223,7 @@ class RtspConnection(asyncio.Protocol):
         wanted = event.transport.channels
         self._rtsp.accept_setup(channels=wanted if wanted in free else free[0])
 
-    def _play(self, event: Play) -> None:
+    async def _play(self, event: Play) -> None:
         stream, viewer = self._stream, self._viewer
         if stream is None or stream.closing or viewer is None:
             raise NotFound("the stream has ended", reason="stream-ended")
@@ -227,7 +233,10 @@ class RtspConnection(asyncio.Protocol):
         if self._playing is not None:
             self._rtsp.accept_play()
             return
-        output = output_of(self._rtsp.tracks)
+        output = output_of(self._rtsp.tracks, self._sound)
+        await stream.prepare(output)
+        if stream.closing:
+            raise NotFound("the stream has ended", reason="stream-ended")
         start = start_of(stream.hub, output)
         media = viewer if output.carrier is Carrier.INTERLEAVED else self._datagram_viewer(stream, output)
         self._rtsp.accept_play(start)

@@ -8,7 +8,7 @@ from typing import cast
 from cambus.media_relay.format_rtp import AUDIO_TRACK, VIDEO_TRACK, RtpFormat
 from cambus.media_relay.hub import StreamHub
 from cambus.media_relay.metrics import RelayMetrics
-from cambus.media_relay.output import Carrier, Output, rtsp_output
+from cambus.media_relay.output import Carrier, Output, Sound, rtsp_output
 from cambus.media_relay.rtp_over_udp import RtpOverUdp
 from cambus.media_relay.viewer import Closed, Viewer, ViewerLimits
 from cambus.rtsp import Lower, RtpInfo, Transport
@@ -17,15 +17,19 @@ _KEEP_QUIET = frozenset({Closed.LEFT, Closed.ENDED})
 """Ends of which the client need not be told: he made it, or has been told in the stream."""
 
 
-def output_of(tracks: Mapping[int, Transport]) -> Output:
-    """The output of a session with these tracks, all of one lower transport."""
+def output_of(tracks: Mapping[int, Transport], sound: Sound = Sound.ANY) -> Output:
+    """The output of a session with these tracks, all of one lower transport.
+
+    Sound that no track is set up for is not wanted, and so must not be transcoded.
+    """
     udp = any(transport.lower is Lower.UDP for transport in tracks.values())
     channels = {
         track: 2 * track if transport.channels is None else transport.channels[0]
         for track, transport in tracks.items()
     }
     carrier = Carrier.DATAGRAMS if udp else Carrier.INTERLEAVED
-    return rtsp_output(channels.get(VIDEO_TRACK), channels.get(AUDIO_TRACK), carrier)
+    wanted = sound if AUDIO_TRACK in channels else Sound.NONE
+    return rtsp_output(channels.get(VIDEO_TRACK), channels.get(AUDIO_TRACK), carrier, sound=wanted)
 
 
 def start_of(hub: StreamHub, output: Output) -> tuple[RtpInfo, ...]:

@@ -1,20 +1,31 @@
 """One relayed stream: subscription, claim and hub, alive while somebody watches and a little longer."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from functools import partial
+from typing import Final
 
 from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.live_claim import PASSING, LiveClaim
+from cambus.media.audio import AudioConfig
+from cambus.media.frame import Codec, Frame
 from cambus.media_relay.hub import FormatFactory, HubLimits, StreamHub
 from cambus.media_relay.key import StreamKey
+from cambus.media_relay.output import Output
 from cambus.media_relay.playback_hold import PlaybackHold
+from cambus.media_relay.sound_feed import SoundFeed
 from cambus.media_relay.viewer import Closed
 from cambus.schemas.errors import CambusError, DeadlineExceeded, ErrorCode, NotFound, Offline, Unsupported
 
 Known = Callable[[str], bool]
 """Whether there is a device of this name."""
+
+
+_SOUND_WAIT_S: Final = 1.0
 
 
 class RelayedStream:
@@ -30,6 +41,7 @@ class RelayedStream:
         known: whether a device exists; one that does not is `NotFound` rather than `Offline`.
         claim_ttl_s: how long a claim lives unrenewed.
         linger_s: how long the claim is kept after the last viewer.
+        executor: where sound is transcoded.
     """
 
     def __init__(
@@ -44,9 +56,11 @@ class RelayedStream:
         known: Known,
         claim_ttl_s: float,
         linger_s: float,
+        executor: Executor,
     ) -> None:
         self.key = key
-        self.hub = StreamHub(make_format, limits)
+        self.hub = StreamHub(make_format, limits, self._make_feed)
+        self._executor = executor
         self._bus = bus
         self._claim = LiveClaim(
             client,
@@ -106,7 +120,7 @@ class RelayedStream:
         finally:
             self.closing = True
             self._fail(Offline("the relay is stopping", reason="stopping"))
-            self.hub.close(Closed.SHUTDOWN)
+            self.hub.stop(Closed.SHUTDOWN)
             if self._tick is not None:
                 self._tick.cancel()
 
@@ -132,6 +146,12 @@ class RelayedStream:
             raise DeadlineExceeded("the device sent no picture in time", reason="no-picture") from None
         finally:
             self._waiters.discard(waiter)
+
+    async def prepare(self, output: Output) -> None:
+        """Have the sound of an output at hand before a viewer joins, if that does not take long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SOUND_WAIT_S):
+                await self.hub.prepare(output)
 
     async def _run_claimed(self) -> None:
         hold = self._claim.hold() if self.key.live else self._playback.hold()
@@ -176,6 +196,13 @@ class RelayedStream:
         if hub.ended:
             hub.ended = False
             self._on_end()
+        self._arm()
+
+    def _make_feed(self, source: AudioConfig, codec: Codec) -> SoundFeed:
+        return SoundFeed(source, codec, partial(self._on_sound, codec), self._executor)
+
+    def _on_sound(self, codec: Codec, frames: Sequence[Frame]) -> None:
+        self.hub.push_sound(codec, frames, time.monotonic())
         self._arm()
 
     def _arm(self) -> None:

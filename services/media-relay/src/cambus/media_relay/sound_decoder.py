@@ -1,0 +1,96 @@
+"""Sound as devices send it, decoded to 16-bit samples."""
+
+import io
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import av
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.resampler import AudioResampler
+
+from cambus.media.audio import AudioConfig
+from cambus.media.frame import Codec
+from cambus.media.g711 import decode_alaw, decode_ulaw
+
+LAYOUTS: Final = {1: "mono", 2: "stereo"}
+"""FFmpeg's names of the channel layouts that can be transcoded, by the number of channels."""
+SAMPLE_BYTES: Final = 2
+_G711: Final[dict[Codec, Callable[[bytes], bytes]]] = {Codec.PCMA: decode_alaw, Codec.PCMU: decode_ulaw}
+_G726_BITS: Final = range(2, 6)
+_G726_USUAL_BITS: Final = 4
+_CODECS: Final = {Codec.AAC: "aac", Codec.OPUS: "libopus"}
+
+
+class Decoder(Protocol):
+    """Makes samples of packets."""
+
+    def decode(self, payload: bytes) -> bytes:
+        """Signed 16-bit samples in this machine's order, the channels interleaved; raises `av.FFmpegError`."""
+
+
+def can_decode(config: AudioConfig) -> bool:
+    """Whether there is a decoder for this sound."""
+    return config.channels in LAYOUTS and config.codec in {*_G711, *_CODECS, Codec.G726}
+
+
+def make_decoder(config: AudioConfig) -> Decoder:
+    """The decoder of a sound; its samples have the rate and the channels of `config`. Raises ValueError without one."""
+    if not can_decode(config):
+        message = f"no decoder for {config.codec.name} with {config.channels} channels"
+        raise ValueError(message)
+    if config.codec in _G711:
+        return _TableDecoder(_G711[config.codec])
+    return _LibraryDecoder(config)
+
+
+class _TableDecoder:
+    def __init__(self, table: Callable[[bytes], bytes]) -> None:
+        self._table = table
+
+    def decode(self, payload: bytes) -> bytes:
+        return self._table(payload)
+
+
+class _LibraryDecoder:
+    """FFmpeg's decoder, and its resampler to have the samples in one form."""
+
+    def __init__(self, config: AudioConfig) -> None:
+        self._context = _g726(config) if config.codec is Codec.G726 else _library_codec(config)
+        self._resampler = AudioResampler(
+            format="s16", layout=LAYOUTS[config.channels], rate=config.sample_rate
+        )
+        self._sample_bytes = SAMPLE_BYTES * config.channels
+
+    def decode(self, payload: bytes) -> bytes:
+        parts = [
+            bytes(resampled.planes[0])[: resampled.samples * self._sample_bytes]
+            for frame in self._context.decode(av.Packet(payload))
+            for resampled in self._resampler.resample(frame)
+        ]
+        return b"".join(parts)
+
+
+def _library_codec(config: AudioConfig) -> AudioCodecContext:
+    context = av.CodecContext.create(_CODECS[config.codec], "r")
+    if not isinstance(context, AudioCodecContext):
+        raise TypeError(config.codec.name)
+    context.extradata = config.extradata or None
+    context.sample_rate = config.sample_rate
+    context.layout = LAYOUTS[config.channels]
+    context.open()
+    return context
+
+
+def _g726(config: AudioConfig) -> AudioCodecContext:
+    """The decoder of G.726 packed as RTP has it (RFC 3551 §4.5.4), the first sample in the lowest bits.
+
+    Bits a sample: the first byte of the extradata, 4 (32 kbit/s) without. Only a demuxer can tell FFmpeg's decoder,
+    so it is taken from one that is given nothing else to do.
+    """
+    bits = config.extradata[0] if config.extradata else _G726_USUAL_BITS
+    options = {
+        "code_size": str(bits if bits in _G726_BITS else _G726_USUAL_BITS),
+        "sample_rate": str(config.sample_rate),
+    }
+    container = av.open(io.BytesIO(bytes(4096)), format="g726le", options=options)
+    return container.streams.audio[0].codec_context

@@ -1,0 +1,164 @@
+"""Transcoded sound is heard when it happened, whatever the clocks and the packets do. FFmpeg decodes what came out."""
+
+from itertools import pairwise
+
+import pytest
+from sound import TICKS, clicks, coded, heard, instants, sound_frame
+
+from cambus.media import aac
+from cambus.media.audio import AudioConfig
+from cambus.media.frame import Codec, Flag
+from cambus.media_relay.sample_clock import SampleClock
+from cambus.media_relay.transcoder import AudioTranscoder, can_transcode, corrected, target_config
+
+PCMA = AudioConfig(Codec.PCMA, 8000, 1)
+SOURCES = {
+    "pcma": PCMA,
+    "pcmu": AudioConfig(Codec.PCMU, 8000, 1),
+    "pcma-16k": AudioConfig(Codec.PCMA, 16_000, 1),
+    "g726-32": AudioConfig(Codec.G726, 8000, 1),
+    "g726-16": AudioConfig(Codec.G726, 8000, 1, b"\x02"),
+    "aac-8k": AudioConfig(Codec.AAC, 8000, 1, aac.specific_config(8000, 1)),
+    "aac-44k-stereo": AudioConfig(Codec.AAC, 44_100, 2, aac.specific_config(44_100, 2)),
+}
+CLICKS = (0.5, 1.25, 2.1, 3.7)
+A_BASE = 1_000_000 * TICKS
+
+
+def transcoded(frames, source, codec):
+    transcoder = AudioTranscoder(source, codec)
+    made = []
+    for frame in frames:
+        made += transcoder.transcode([frame])
+    return transcoder, [*made, *transcoder.flush()]
+
+
+def at_zero(frames, base):
+    return [frame._replace(pts=frame.pts - base) for frame in frames]
+
+
+@pytest.mark.parametrize("codec", [Codec.AAC, Codec.OPUS, Codec.PCMA, Codec.PCMU])
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_what_is_heard_is_heard_when_it_happened(name, codec):
+    source = SOURCES[name]
+    frames = coded(clicks(4.5, CLICKS, source.sample_rate), source, base=A_BASE)
+    transcoder, made = transcoded(frames, source, codec)
+    assert transcoder.config == target_config(source, codec)
+    assert transcoder.config.codec is codec
+    assert {frame.codec for frame in made} == {codec}
+    found = instants(*heard(at_zero(made, A_BASE), transcoder.config))
+    assert found == pytest.approx(CLICKS, abs=0.015)
+
+
+def test_frames_follow_each_other_without_a_gap_however_packets_jitter():
+    frames = coded(clicks(10, (9.0,), 8000), PCMA)
+    jittery = [
+        frame._replace(pts=frame.pts + (number * 37 % 7 - 3) * 900) for number, frame in enumerate(frames)
+    ]
+    transcoder, made = transcoded(jittery, PCMA, Codec.AAC)
+    step = 1024 * TICKS // transcoder.config.sample_rate
+    assert {after.pts - before.pts for before, after in pairwise(made)} == {step}
+    assert instants(*heard(made, transcoder.config)) == pytest.approx([9.0], abs=0.05)
+
+
+@pytest.mark.parametrize("drift", [-0.002, -0.0002, 0.0002, 0.002])
+def test_a_sampling_clock_that_is_off_is_kept_in_step(drift):
+    """0.2 % would be two seconds after a quarter of an hour; cameras are off by a tenth of that."""
+    at = tuple(range(5, 60, 5))
+    frames = coded(clicks(60, at, 8000), PCMA)
+    stretched = [frame._replace(pts=round(frame.pts * (1 + drift))) for frame in frames]
+    transcoder, made = transcoded(stretched, PCMA, Codec.AAC)
+    found = instants(*heard(made, transcoder.config))
+    assert found == pytest.approx([each * (1 + drift) for each in at], abs=0.025)
+    assert all(not frame.discontinuity for frame in made[1:])
+
+
+def test_a_gap_is_silence_and_what_comes_after_is_in_its_place():
+    frames = coded(clicks(6, (0.5, 5.0), 8000), PCMA)
+    kept = [frame for frame in frames if not 1 * TICKS <= frame.pts < 4 * TICKS]
+    transcoder, made = transcoded(kept, PCMA, Codec.AAC)
+    step = 1024 * TICKS // transcoder.config.sample_rate
+    assert {after.pts - before.pts for before, after in pairwise(made)} == {step}
+    assert instants(*heard(made, transcoder.config)) == pytest.approx([0.5, 5.0], abs=0.015)
+
+
+@pytest.mark.parametrize("jump_s", [60, -60])
+def test_a_jump_begins_anew_and_says_so(jump_s):
+    before = coded(clicks(2, (1.0,), 8000), PCMA, base=100 * TICKS)
+    after = coded(clicks(2, (1.0,), 8000), PCMA, base=(102 + jump_s) * TICKS)
+    _, made = transcoded([*before, *after], PCMA, Codec.AAC)
+    marked = [frame for frame in made if frame.discontinuity]
+    assert [frame.flags for frame in marked] == [Flag.DISCONTINUITY, Flag.DISCONTINUITY]
+    config = target_config(PCMA, Codec.AAC)
+    second = made[made.index(marked[1]) :]
+    base = (102 + jump_s) * TICKS
+    assert instants(*heard(at_zero(second, base), config)) == pytest.approx([1.0], abs=0.015)
+
+
+def test_sound_that_comes_too_late_is_left_out():
+    frames = coded(clicks(2, (1.5,), 8000), PCMA)
+    again = [*frames[:20], *frames[5:15], *frames[20:]]
+    transcoder, made = transcoded(again, PCMA, Codec.AAC)
+    assert transcoder.counts["late"] > 0
+    assert instants(*heard(made, transcoder.config)) == pytest.approx([1.5], abs=0.02)
+
+
+def test_garbage_among_the_packets_is_counted_and_survived():
+    source = SOURCES["aac-44k-stereo"]
+    frames = coded(clicks(3, (2.0,), 44_100), source)
+    broken = [
+        frame._replace(payload=b"\xab\xcd" * 40) if number == 20 else frame
+        for number, frame in enumerate(frames)
+    ]
+    transcoder, made = transcoded(broken, source, Codec.OPUS)
+    assert transcoder.counts["malformed"] == 1
+    assert instants(*heard(made, transcoder.config))[-1] == pytest.approx(2.0, abs=0.015)
+
+
+def test_frames_of_another_codec_and_empty_ones_are_left_out():
+    transcoder = AudioTranscoder(PCMA, Codec.AAC)
+    assert (
+        transcoder.transcode([sound_frame(Codec.PCMU, 0, b"\xff" * 320), sound_frame(Codec.PCMA, 0, b"")])
+        == []
+    )
+    assert transcoder.flush() == []
+
+
+def test_the_wall_clock_goes_with_the_time():
+    frames = coded(clicks(2, (), 8000), PCMA)
+    _, made = transcoded(frames, PCMA, Codec.AAC)
+    assert all(frame.wall_us == pytest.approx(1_000_000 + frame.pts * 100 / 9, abs=100) for frame in made)
+
+
+@pytest.mark.parametrize("codec", [Codec.G726, Codec.H264])
+def test_there_is_no_way_to_some_codecs(codec):
+    assert not can_transcode(PCMA, codec)
+    with pytest.raises(ValueError, match="no way"):
+        AudioTranscoder(PCMA, codec)
+
+
+@pytest.mark.parametrize(
+    "source", [AudioConfig(Codec.OPAQUE, 8000, 1), AudioConfig(Codec.PCMA, 8000, 6)], ids=["opaque", "six"]
+)
+def test_there_is_no_way_from_some_sounds(source):
+    assert not can_transcode(source, Codec.AAC)
+
+
+@pytest.mark.parametrize("correction", [-3, -1, 1, 4])
+def test_corrections_are_spread_over_a_packet(correction):
+    pcm = b"".join(number.to_bytes(2, "little") for number in range(320))
+    found = corrected(pcm, 2, correction)
+    values = [int.from_bytes(found[at : at + 2], "little") for at in range(0, len(found), 2)]
+    assert len(values) == 320 + correction
+    steps = [after - before for before, after in pairwise(values)]
+    assert sorted(set(steps)) == ([0, 1] if correction > 0 else [1, 2])
+    assert values == sorted(values)
+
+
+def test_the_clock_lays_packets_end_to_end():
+    clock = SampleClock(8000)
+    assert clock.place(90_000, 320).restart
+    for number in range(1, 100):
+        placed = clock.place(90_000 + number * 3600 + (number % 3 - 1) * 100, 320)
+        assert (placed.take, placed.restart, placed.silence, placed.correction) == (True, False, 0, 0)
+    assert clock.end == 90_000 + 100 * 3600
