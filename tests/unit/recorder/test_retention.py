@@ -1,4 +1,5 @@
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,10 @@ from cambus.bus.metrics import Metrics
 from cambus.media.frame import Frame
 from cambus.recorder.index import Index
 from cambus.recorder.layout import StreamKey, segment_files
+from cambus.recorder.locks import set_locked
 from cambus.recorder.observe import RecorderMetrics
 from cambus.recorder.policies import StreamPolicy
+from cambus.recorder.recovery import recover, reindex
 from cambus.recorder.retention import Retention
 
 Frames = Callable[..., list[Frame]]
@@ -80,3 +83,71 @@ def test_an_open_segment_is_never_deleted(frames: Frames, record: Record, root: 
 def test_streams_without_a_policy_keep_what_they_have(frames: Frames, record: Record, root: Path) -> None:
     record(frames(400))
     assert applied(root, {}, now_us=START_US + 10**9 * SECOND)[0] == [0, 4, 8, 12]
+
+
+def locked(root: Path, *numbers: int) -> None:
+    with Index(root) as index:
+        rows = index.all_segments()
+        assert len(set_locked(root, index, [rows[each] for each in numbers], locked=True)) == len(numbers)
+
+
+def test_what_is_locked_is_never_too_old_or_too_much(frames: Frames, record: Record, root: Path) -> None:
+    record(frames(400))
+    locked(root, 1)
+    policy = StreamPolicy(segment_s=4, max_age_s=1, max_bytes=1, stop_when_full=False)
+    assert applied(root, {KEY: policy}, now_us=START_US + 1000 * SECOND)[0] == [4]
+
+
+def test_a_full_disk_costs_what_is_locked_last(
+    frames: Frames, record: Record, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(frames(400))
+    locked(root, 0)
+    frees = iter([0, 0, 1])
+    monkeypatch.setattr(Retention, "_free", lambda _: next(frees, 1))
+    assert applied(root, {KEY: KEEP_ALL}, reserve=1)[0] == [0, 12]
+    monkeypatch.setattr(Retention, "_free", lambda _: 0)
+    assert applied(root, {KEY: KEEP_ALL}, reserve=1)[0] == []
+    assert not list(root.rglob("*.lock"))
+
+
+def test_a_lock_outlives_the_index_and_can_be_taken_back(frames: Frames, record: Record, root: Path) -> None:
+    record(frames(400))
+    locked(root, 2)
+    reindex(root)
+    with Index(root) as index:
+        rows = index.all_segments()
+        assert [row.locked for row in rows] == [False, False, True, False]
+        set_locked(root, index, rows, locked=False)
+        assert not any(row.locked for row in index.all_segments())
+    assert not list(root.rglob("*.lock"))
+
+
+def test_a_lock_that_reached_the_disk_only_counts(frames: Frames, record: Record, root: Path) -> None:
+    record(frames(400))
+    with Index(root) as index:
+        row = index.all_segments()[0]
+        (root / row.name.lock_path()).touch()
+        nobody = row.name.lock_path().with_name("20260201T000000.000000Z-01KGE5C8QXG1Z5X0N3V7M4T2RB.mp4.lock")
+        (root / nobody).touch()
+        recover(root, index)
+        assert [each.locked for each in index.all_segments()] == [True, False, False, False]
+    assert not (root / nobody).exists()
+
+
+def test_a_segment_that_grows_stays_locked(frames: Frames, record: Record, root: Path) -> None:
+    record(frames(50), close=False)
+    locked(root, 0)
+    with Index(root) as index:
+        (row,) = index.all_segments()
+        index.put([replace(row, locked=False, end_us=row.end_us + SECOND)])
+        assert index.all_segments()[0].locked
+        assert (
+            set_locked(
+                root,
+                index,
+                [replace(row, name=replace(row.name, id="01KGE5C8QXG1Z5X0N3V7M4T2RB"))],
+                locked=True,
+            )
+            == []
+        )

@@ -6,11 +6,12 @@ is none.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from cambus.schemas.commands.recorder import RecordedFindReply
+from cambus.schemas.spans import RecordingTrigger
 
 JOIN: Final = timedelta(seconds=1)
 """Spans that are less apart are one."""
@@ -18,12 +19,21 @@ JOIN: Final = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A time without a gap; `bytes` of all copies, `replicas` that hold parts of it."""
+    """A time without a gap, recorded for one reason.
+
+    Attributes:
+        bytes: of all copies.
+        replicas: those that hold parts of it.
+        trigger: why it was recorded.
+        locked: whether all of it is kept from being deleted.
+    """
 
     start: datetime
     end: datetime
     bytes: int
     replicas: tuple[str, ...]
+    trigger: RecordingTrigger = RecordingTrigger.CONTINUOUS
+    locked: bool = False
 
     @property
     def seconds(self) -> float:
@@ -61,7 +71,7 @@ def merge(replies: Iterable[RecordedFindReply]) -> list[Recorded]:
     gaps: dict[tuple[int, str], list[Gap]] = defaultdict(list)
     for reply in replies:
         for span in reply.spans:
-            piece = Span(span.start, span.end, span.bytes, (reply.replica,))
+            piece = Span(span.start, span.end, span.bytes, (reply.replica,), span.trigger, span.locked)
             spans[span.channel, span.stream].append(piece)
         for gap in reply.gaps:
             gaps[gap.channel, gap.stream].append(Gap(gap.start, gap.end, gap.reason.value))
@@ -77,11 +87,17 @@ def _joined(spans: Iterable[Span]) -> list[Span]:
     joined: list[Span] = []
     for span in sorted(spans, key=lambda each: each.start):
         last = joined[-1] if joined else None
-        if last is None or span.start - last.end >= JOIN:
+        if (
+            last is None
+            or span.start - last.end >= JOIN
+            or (span.trigger, span.locked) != (last.trigger, last.locked)
+        ):
             joined.append(span)
             continue
         replicas = tuple(dict.fromkeys((*last.replicas, *span.replicas)))
-        joined[-1] = Span(last.start, max(last.end, span.end), last.bytes + span.bytes, replicas)
+        joined[-1] = replace(
+            last, end=max(last.end, span.end), bytes=last.bytes + span.bytes, replicas=replicas
+        )
     return joined
 
 

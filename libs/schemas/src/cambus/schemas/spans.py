@@ -15,6 +15,15 @@ class TimeRange(Message):
     end: Instant = Field(description="First instant no longer in it.")
 
 
+class RecordingTrigger(Vocabulary):
+    """Why the recorder recorded."""
+
+    CONTINUOUS = "continuous"
+    SCHEDULE = "schedule"
+    ALARM = "alarm"
+    MANUAL = "manual"
+
+
 class RecordedSpan(TimeRange):
     """A span without a gap that the recorder holds."""
 
@@ -25,12 +34,14 @@ class RecordedSpan(TimeRange):
         stream="main",
         bytes=1843200000,
         locked=False,
+        trigger="continuous",
     )
 
     channel: ChannelNo = Field(description="The channel, counted from 0.")
     stream: MediaStream = Field(description="Which stream was recorded.")
     bytes: int = Field(ge=0, description="Size of it on disk, in bytes.")
     locked: bool = Field(default=False, description="Whether all of it is kept from being deleted.")
+    trigger: RecordingTrigger = Field(default=RecordingTrigger.CONTINUOUS, description="Why it was recorded.")
 
 
 class GapReason(Vocabulary):

@@ -17,6 +17,7 @@ from cambus.media.frame import Frame, Kind
 from cambus.media.mp4_boxes import bytes_reader
 from cambus.media.parameter_sets import ParameterSetTracker, VideoParams
 from cambus.recorder.extent import TICKS_PER_S, Extent, describe, ticks_to_us, video_end_ticks
+from cambus.schemas.spans import RecordingTrigger
 
 CONTIGUOUS_US = 1_000_000
 """Segments whose receive times differ by less from where the one before ended are laid end to end."""
@@ -24,11 +25,12 @@ CONTIGUOUS_US = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """A new segment: its head, when it begins, and what it is."""
+    """A new segment: its head, when it begins, what it is, and why it is recorded."""
 
     head: bytes
     start_us: int
     extent: Extent
+    trigger: RecordingTrigger = RecordingTrigger.CONTINUOUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,15 @@ Cut = Begin | Append | End
 class _OpenSegment:
     """The muxer of the open segment and how far it has come."""
 
-    def __init__(self, video: VideoParams, audio: AudioConfig | None, first: Frame, start_us: int) -> None:
+    def __init__(
+        self,
+        video: VideoParams,
+        audio: AudioConfig | None,
+        first: Frame,
+        start_us: int,
+        trigger: RecordingTrigger,
+    ) -> None:
+        self.trigger = trigger
         self.video = video
         self.audio = audio
         self.start_us = start_us
@@ -61,7 +71,7 @@ class _OpenSegment:
         self._init: InitSegment = read_init(bytes_reader(self.head), len(self.head))
 
     def begin(self) -> Begin:
-        return Begin(self.head, self.start_us, describe(self._init))
+        return Begin(self.head, self.start_us, describe(self._init), self.trigger)
 
     def fragment(self, frames: list[Frame], next_dts: int | None) -> Append | None:
         data = self._muxer.fragment(frames, next_video_dts=next_dts)
@@ -78,11 +88,15 @@ class Cutter:
     Args:
         segment_s: how long a segment is, in seconds; it goes on to the next keyframe.
         fragment_s: how long a fragment is, in seconds.
+
+    Attributes:
+        trigger: why what comes is recorded; when it changes, the next keyframe begins a new segment.
     """
 
     def __init__(self, *, segment_s: float, fragment_s: float) -> None:
         self._segment_ticks = int(segment_s * TICKS_PER_S)
         self._fragment_ticks = int(fragment_s * TICKS_PER_S)
+        self.trigger = RecordingTrigger.CONTINUOUS
         self._sets = ParameterSetTracker()
         self._video: VideoParams | None = None
         self._audio: AudioConfig | None = None
@@ -137,6 +151,7 @@ class Cutter:
             and (
                 current.video != self._video
                 or current.audio != self._audio
+                or current.trigger is not self.trigger
                 or frame.dts - current.first_dts >= self._segment_ticks
             )
         ):
@@ -152,7 +167,9 @@ class Cutter:
                 frames.pop(0)
             if not frames:
                 return
-            self._open = _OpenSegment(self._video, self._audio, frames[0], self._start_of(frames[0]))
+            self._open = _OpenSegment(
+                self._video, self._audio, frames[0], self._start_of(frames[0]), self.trigger
+            )
             yield self._open.begin()
         fragment = self._open.fragment(frames, next_dts)
         if fragment is not None:

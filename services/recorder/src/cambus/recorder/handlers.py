@@ -148,12 +148,21 @@ def _spans(segments: Iterable[Segment], start_us: int, end_us: int) -> Iterator[
     """Runs of contiguous segments as one span each, cut to the question."""
     run: list[Segment] = []
     for segment in segments:
-        if run and (segment.key != run[-1].key or segment.start_us - run[-1].end_us >= CONTIGUOUS_US):
+        if run and not _continues(segment, run[-1]):
             yield _joined(run, start_us, end_us)
             run = []
         run.append(segment)
     if run:
         yield _joined(run, start_us, end_us)
+
+
+def _continues(segment: Segment, before: Segment) -> bool:
+    alike = (
+        segment.key == before.key
+        and segment.locked == before.locked
+        and segment.name.trigger is before.name.trigger
+    )
+    return alike and segment.start_us - before.end_us < CONTIGUOUS_US
 
 
 def _joined(run: list[Segment], start_us: int, end_us: int) -> RecordedSpan:
@@ -164,6 +173,8 @@ def _joined(run: list[Segment], start_us: int, end_us: int) -> RecordedSpan:
         start=from_us(max(run[0].start_us, start_us)),
         end=from_us(min(run[-1].end_us, end_us)),
         bytes=sum(segment.extent.bytes for segment in run),
+        locked=run[0].locked,
+        trigger=run[0].name.trigger,
     )
 
 

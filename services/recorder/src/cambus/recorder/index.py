@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from cambus.recorder.extent import Extent
 from cambus.recorder.layout import SegmentName, StreamKey
+from cambus.schemas.spans import RecordingTrigger
 
 FILE_NAME = "index.sqlite3"
 
@@ -25,7 +26,7 @@ CREATE TABLE IF NOT EXISTS segments (
     id TEXT PRIMARY KEY, device TEXT NOT NULL, channel INTEGER NOT NULL, stream TEXT NOT NULL,
     start_us INTEGER NOT NULL, end_us INTEGER NOT NULL, bytes INTEGER NOT NULL,
     codec TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, audio_codec TEXT,
-    open INTEGER NOT NULL
+    open INTEGER NOT NULL, cause TEXT NOT NULL DEFAULT 'continuous', locked INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS segments_by_time ON segments (device, channel, stream, start_us);
 CREATE INDEX IF NOT EXISTS segments_by_age ON segments (start_us);
@@ -34,7 +35,22 @@ CREATE TABLE IF NOT EXISTS gaps (
     end_us INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (device, channel, stream, start_us)
 ) WITHOUT ROWID;
 """
-_SEGMENT = "id, device, channel, stream, start_us, end_us, bytes, codec, width, height, audio_codec, open"
+_ADDED = {
+    "cause": "TEXT NOT NULL DEFAULT 'continuous'",
+    "locked": "INTEGER NOT NULL DEFAULT 0",
+}
+"""Columns the first indexes did not have."""
+_SEGMENT = (
+    "id, device, channel, stream, start_us, end_us, bytes, codec, width, height, audio_codec, open, "
+    "cause, locked"
+)
+_PUT_SEGMENT = (
+    f"INSERT INTO segments ({_SEGMENT}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) "  # noqa: S608  # constant
+    "ON CONFLICT (id) DO UPDATE SET start_us = excluded.start_us, end_us = excluded.end_us, "
+    "bytes = excluded.bytes, codec = excluded.codec, width = excluded.width, height = excluded.height, "
+    "audio_codec = excluded.audio_codec, open = excluded.open, locked = max(locked, excluded.locked)"
+)
+"""A row that grows keeps its lock, which a search may have set meanwhile."""
 _GAP = "device, channel, stream, start_us, end_us, reason"
 _IN_SPAN = "device = :device AND end_us > :start AND start_us < :end"
 _OF_STREAM = "device = ? AND channel = ? AND stream = ?"
@@ -48,6 +64,7 @@ class Segment:
     end_us: int
     extent: Extent
     open: bool
+    locked: bool = False
 
     @property
     def id(self) -> str:
@@ -76,15 +93,23 @@ class Gap:
 
 
 class Index:
-    """The rows of one recorder's disk; safe to use from several threads."""
+    """The rows of one recorder's disk; safe to use from several threads.
+
+    Attributes:
+        deciding: held by whoever locks a segment or deletes one, so that what was just locked is not deleted.
+    """
 
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
+        self.deciding = threading.Lock()
         self._lock = threading.Lock()
         self._db = sqlite3.connect(root / FILE_NAME, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
+        known = {row[1] for row in self._db.execute("PRAGMA table_info(segments)")}
+        for column in _ADDED.keys() - known:
+            self._db.execute(f"ALTER TABLE segments ADD COLUMN {column} {_ADDED[column]}")
 
     def close(self) -> None:
         """Close the file."""
@@ -115,18 +140,26 @@ class Index:
     # --- segments ---------------------------------------------------------------------------------------
 
     def put(self, segments: Iterable[Segment]) -> None:
-        """Write rows, replacing those of the same segments."""
+        """Write rows, replacing those of the same segments; what is locked stays so."""
         rows = [_row(segment) for segment in segments]
         with self._transaction() as db:
-            db.executemany(
-                f"INSERT OR REPLACE INTO segments ({_SEGMENT}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608  # constant
-                rows,
-            )
+            db.executemany(_PUT_SEGMENT, rows)
 
     def remove(self, ids: Iterable[str]) -> None:
         """Forget segments."""
         with self._transaction() as db:
             db.executemany("DELETE FROM segments WHERE id = ?", [(each,) for each in ids])
+
+    def is_locked(self, id_: str) -> bool:
+        """Whether a segment is locked at present."""
+        return bool(self._rows("SELECT 1 FROM segments WHERE id = ? AND locked", (id_,)))
+
+    def set_locked(self, ids: Iterable[str], *, locked: bool) -> None:
+        """Note that segments are locked, or no longer."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE segments SET locked = ? WHERE id = ?", [(int(locked), each) for each in ids]
+            )
 
     def all_segments(self) -> list[Segment]:
         """Every row, by stream and time."""
@@ -165,11 +198,13 @@ class Index:
         rows = self._rows(query, (key.device, key.channel, key.stream, at_us))
         return _segment(rows[0]) if rows else None
 
-    def oldest(self, key: StreamKey | None = None, limit: int = 100) -> list[Segment]:
-        """The oldest closed segments of a stream, or of all."""
+    def oldest(
+        self, key: StreamKey | None = None, limit: int = 100, *, locked: bool = False
+    ) -> list[Segment]:
+        """The oldest closed segments of a stream, or of all: those that are locked, or those that are not."""
         where, values = ("1", ()) if key is None else (_OF_STREAM, (key.device, key.channel, key.stream))
-        query = f"SELECT {_SEGMENT} FROM segments WHERE {where} AND NOT open ORDER BY start_us LIMIT ?"  # noqa: S608  # constant parts
-        return [_segment(row) for row in self._rows(query, (*values, limit))]
+        query = f"SELECT {_SEGMENT} FROM segments WHERE {where} AND NOT open AND locked = ? ORDER BY start_us LIMIT ?"  # noqa: S608  # constant parts
+        return [_segment(row) for row in self._rows(query, (*values, int(locked), limit))]
 
     def bytes_of(self, key: StreamKey) -> int:
         """Bytes recorded of a stream."""
@@ -236,12 +271,27 @@ def _row(segment: Segment) -> tuple[Any, ...]:
     return (
         *(segment.id, key.device, key.channel, key.stream, segment.start_us, segment.end_us, extent.bytes),
         *(extent.codec, extent.width, extent.height, extent.audio_codec, int(segment.open)),
+        *(segment.name.trigger.value, int(segment.locked)),
     )
 
 
 def _segment(row: tuple[Any, ...]) -> Segment:
-    id_, device, channel, stream, start_us, end_us, size, codec, width, height, audio, is_open = row
+    (
+        id_,
+        device,
+        channel,
+        stream,
+        start_us,
+        end_us,
+        size,
+        codec,
+        width,
+        height,
+        audio,
+        is_open,
+        cause,
+        locked,
+    ) = row
     extent = Extent(size, end_us - start_us, codec, width, height, audio)
-    return Segment(
-        SegmentName(StreamKey(device, channel, stream), id_, start_us), end_us, extent, bool(is_open)
-    )
+    name = SegmentName(StreamKey(device, channel, stream), id_, start_us, RecordingTrigger(cause))
+    return Segment(name, end_us, extent, bool(is_open), bool(locked))

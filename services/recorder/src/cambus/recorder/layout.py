@@ -1,9 +1,11 @@
 """Where a segment lies and what its name says, so that the index can be made anew from the files alone.
 
-    <root>/<device>/<channel>/<stream>/<YYYYMMDD>/<YYYYMMDDTHHMMSS.ffffffZ>-<ULID>.mp4
+    <root>/<device>/<channel>/<stream>/<YYYYMMDD>/<YYYYMMDDTHHMMSS.ffffffZ>-<ULID>[-<trigger>].mp4
 
 The instant is the receive time of the segment's first picture, UTC to the microsecond; the ULID is the
-segment's id. Every part was checked to be a token before it became part of a path.
+segment's id; the trigger says why it was recorded, nothing means around the clock. An empty file of the same
+name with `.lock` behind it keeps the segment from being deleted. Every part was checked to be a token before it
+became part of a path.
 """
 
 import re
@@ -13,10 +15,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cambus.schemas.ids import is_token
+from cambus.schemas.spans import RecordingTrigger
 
 SUFFIX = ".mp4"
 BROKEN_SUFFIX = ".broken"
-_NAME = re.compile(r"(\d{8}T\d{6}\.\d{6})Z-([0-7][0-9A-HJKMNP-TV-Z]{25})\.mp4")
+LOCK_SUFFIX = ".lock"
+_NAME = re.compile(r"(\d{8}T\d{6}\.\d{6})Z-([0-7][0-9A-HJKMNP-TV-Z]{25})(?:-(schedule|alarm|manual))?\.mp4")
 _INSTANT = "%Y%m%dT%H%M%S.%f"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -50,11 +54,18 @@ class SegmentName:
     key: StreamKey
     id: str
     start_us: int
+    trigger: RecordingTrigger = RecordingTrigger.CONTINUOUS
 
     def path(self) -> Path:
         """The segment's path below the root."""
         start = _EPOCH + timedelta(microseconds=self.start_us)
-        return self.key.folder(Path()) / f"{start:%Y%m%d}" / f"{start:{_INSTANT}}Z-{self.id}{SUFFIX}"
+        why = "" if self.trigger is RecordingTrigger.CONTINUOUS else f"-{self.trigger.value}"
+        return self.key.folder(Path()) / f"{start:%Y%m%d}" / f"{start:{_INSTANT}}Z-{self.id}{why}{SUFFIX}"
+
+    def lock_path(self) -> Path:
+        """The path below the root of the file that is there while the segment is locked."""
+        path = self.path()
+        return path.with_name(path.name + LOCK_SUFFIX)
 
 
 def parse_path(path: Path) -> SegmentName | None:
@@ -65,7 +76,8 @@ def parse_path(path: Path) -> SegmentName | None:
         return None
     try:
         start = datetime.strptime(match[1], _INSTANT).replace(tzinfo=UTC)
-        name = SegmentName(StreamKey(parts[0], int(parts[1]), parts[2]), match[2], to_us(start))
+        trigger = RecordingTrigger(match[3] or RecordingTrigger.CONTINUOUS)
+        name = SegmentName(StreamKey(parts[0], int(parts[1]), parts[2]), match[2], to_us(start), trigger)
         return name if name.path() == path else None
     except ValueError:  # no such instant, or a folder whose name is no token
         return None

@@ -8,14 +8,15 @@ the others under another name, for a person to look at.
 import logging
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cambus.media.errors import ContainerError
 from cambus.media.fmp4_reader import MAX_MOOV_BYTES
 from cambus.recorder.extent import extent_of, scan_file
 from cambus.recorder.index import FILE_NAME, Gap, Index, Segment
-from cambus.recorder.layout import BROKEN_SUFFIX, SegmentName, segment_files
+from cambus.recorder.layout import BROKEN_SUFFIX, LOCK_SUFFIX, SegmentName, segment_files
+from cambus.recorder.locks import markers
 from cambus.recorder.segment_file import sync_folder
 
 logger = logging.getLogger(__name__)
@@ -53,17 +54,22 @@ def recover(root: Path, index: Index) -> Recovered:
     result = Recovered()
     rows = {segment.id: segment for segment in index.all_segments()}
     found: list[Segment] = []
+    locked = markers(root)
     for name, path in segment_files(root):
         row = rows.pop(name.id, None)
         if row is not None and not row.open and row.extent.bytes == (root / path).stat().st_size:
             result.kept += 1
+            if row.locked != (path in locked):
+                index.set_locked([row.id], locked=not row.locked)
+            locked.discard(path)
             continue
         segment = _examine(root, name, path, result)
         if segment is None:
             if row is not None:
                 index.remove([row.id])
             continue
-        found.append(segment)
+        found.append(replace(segment, locked=path in locked))
+        locked.discard(path)
         if row is None:
             result.adopted += 1
         if row is not None and row.open:
@@ -73,6 +79,8 @@ def recover(root: Path, index: Index) -> Recovered:
             found = []
     index.put(found)
     index.remove(rows)
+    for path in locked:  # what they locked is gone
+        _unlink(root / path.with_name(path.name + LOCK_SUFFIX))
     result.vanished = len(rows)
     for row in rows.values():
         if row.end_us > row.start_us:

@@ -1,5 +1,7 @@
 """What goes when: recordings that are too old or too many, and the oldest ones when the disk is full.
 
+What is locked is never too old or too many. When the disk is full it goes last, after everything that is not.
+
 A segment leaves in the order of the promise that a file exists if and only if a row does: first the file, durably,
 then its row; a crash in between leaves a row without a file, which the next start removes. A segment that an export
 is reading stays. All of it blocks.
@@ -8,6 +10,7 @@ is reading stays. All of it blocks.
 import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 from cambus.recorder.index import Index, Segment
@@ -78,7 +81,7 @@ class Retention:
             excess -= segment.extent.bytes
 
     def _apply_disk(self, policies: Mapping[StreamKey, StreamPolicy]) -> None:
-        for segment in self._oldest(None):
+        for segment in chain(self._oldest(None), self._oldest(None, locked=True)):
             if self._free() >= self._reserve:
                 break
             policy = policies.get(segment.key)
@@ -92,11 +95,12 @@ class Retention:
                 "the disk is full" if self.full else "the disk has room again", extra={"free": free}
             )
 
-    def _oldest(self, key: StreamKey | None) -> Iterator[Segment]:
+    def _oldest(self, key: StreamKey | None, *, locked: bool = False) -> Iterator[Segment]:
         """Closed segments that may go, oldest first; asked anew as long as there are some."""
         seen: set[str] = set()
         while True:
-            batch = [each for each in self._index.oldest(key, limit=100 + len(seen)) if each.id not in seen]
+            found = self._index.oldest(key, limit=100 + len(seen), locked=locked)
+            batch = [each for each in found if each.id not in seen]
             if not batch:
                 return
             for segment in batch:
@@ -109,9 +113,13 @@ class Retention:
 
     def _delete(self, segment: Segment, reason: str) -> None:
         path = self._root / segment.name.path()
-        path.unlink(missing_ok=True)
-        sync_folder(path.parent)
-        self._index.remove([segment.id])
+        with self._index.deciding:
+            if self._index.is_locked(segment.id) != segment.locked:
+                return
+            path.unlink(missing_ok=True)
+            (self._root / segment.name.lock_path()).unlink(missing_ok=True)
+            sync_folder(path.parent)
+            self._index.remove([segment.id])
         self._metrics.deleted(reason)
         logger.info(
             "deleted a recording",

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from cambus.recorder.exports import Exports
 from cambus.recorder.handlers import RecorderCommands
 from cambus.recorder.index import Index, Segment
 from cambus.recorder.layout import StreamKey, from_us
+from cambus.recorder.lock_commands import LockCommands
 from cambus.recorder.observe import RecorderMetrics
 from cambus.recorder.playback_commands import PlaybackCommands
 from cambus.recorder.playbacks import Playbacks
@@ -28,7 +30,7 @@ from cambus.recorder.settings import RecorderSettings
 from cambus.recorder.stream_recorder import StreamRecorder, Surroundings
 from cambus.schemas.commands import recorder as commands
 from cambus.schemas.encoding import AudioCodec, VideoCodec
-from cambus.schemas.events.recording import CLOSED, RecordingClosed, RecordingTrigger
+from cambus.schemas.events.recording import CLOSED, RecordingClosed
 from cambus.schemas.ids import derived_event_id
 
 logger = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ class Recorder(Service[RecorderSettings]):
         self._root = settings.recordings
         self._threads = ThreadPoolExecutor(settings.writer_threads, "recorder")
         self._index = Index(self._root)
+        self._check_reserve()
         self._metrics = RecorderMetrics(runtime.metrics)
         self._exports = Exports(self._root, self._index, self._threads, ttl_s=settings.export_ttl_s)
         self._retention = Retention(
@@ -105,6 +108,9 @@ class Recorder(Service[RecorderSettings]):
             self._base_url,
         ).register(runtime.endpoints)
         PlaybackCommands(runtime.settings.instance, self._playbacks).register(runtime.endpoints)
+        LockCommands(runtime.settings.instance, self._root, self._index, self._threads).register(
+            runtime.endpoints
+        )
         await self._policies.wait_synced()
         runtime.spawn(self._record(), name="record")
 
@@ -122,6 +128,15 @@ class Recorder(Service[RecorderSettings]):
         for threads in (self._readers, self._threads):
             await self._loop.run_in_executor(None, threads.shutdown)
         self._index.close()
+
+    def _check_reserve(self) -> None:
+        """Refuse a reserve that would have every recording deleted as soon as it is complete."""
+        reserve, total = self.runtime.settings.disk_reserve_mib << 20, shutil.disk_usage(self._root).total
+        if reserve >= total:
+            raise ValueError(
+                f"CAMBUS_DISK_RESERVE_MIB: the disk of {self._root} has {total >> 20} MiB, "
+                f"{reserve >> 20} MiB of them cannot be left free"
+            )
 
     def _base_url(self) -> str:
         settings = self.runtime.settings
@@ -220,7 +235,7 @@ class Recorder(Service[RecorderSettings]):
             start=start,
             end=end,
             bytes=segment.extent.bytes,
-            trigger=RecordingTrigger.CONTINUOUS,
+            trigger=segment.name.trigger,
             codec=cast(VideoCodec, segment.extent.codec),
             width=segment.extent.width,
             height=segment.extent.height,

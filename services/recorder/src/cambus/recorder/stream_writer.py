@@ -67,7 +67,7 @@ class StreamWriter:
 
     def _begin(self, cut: Begin) -> None:
         self.close()
-        name = SegmentName(self._key, new_ulid(), cut.start_us)
+        name = SegmentName(self._key, new_ulid(), cut.start_us, cut.trigger)
         self._file = SegmentFile(self._root, name.path(), cut.head)
         self._segment = Segment(name, cut.start_us, cut.extent, open=True)
 

@@ -9,7 +9,7 @@ import typer
 
 from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.cli.commands import device_recordings
+from cambus.cli.commands import device_recordings, recording_locks
 from cambus.cli.commands.policy import app as policy
 from cambus.cli.discovery import ping
 from cambus.cli.exporting import Export, Question
@@ -19,7 +19,7 @@ from cambus.cli.formatting import clean, duration, local, plural, size
 from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
 from cambus.cli.parameters import Channel, Device, Stream
-from cambus.cli.recorded import Recorded, merge
+from cambus.cli.recorded import Recorded, Span, merge
 from cambus.cli.requests import call, made
 from cambus.cli.times import parse_range
 from cambus.schemas.commands import recorder
@@ -98,8 +98,7 @@ def _show_recorded(cli: Cli, found: Sequence[Recorded], missing: Sequence[str], 
     for each in [] if cli.json else found:
         cli.out.line(f"channel {each.channel}, {each.stream}", "bold")
         rows = [
-            (span.start, "recorded", span, f"{size(span.bytes)}, {', '.join(span.replicas)}")
-            for span in each.spans
+            (span.start, "locked" if span.locked else "recorded", span, _said(span)) for span in each.spans
         ]
         rows += [(gap.start, "missing", gap, gap.reason) for gap in each.gaps]  # type: ignore[misc]
         cli.out.table(
@@ -115,13 +114,24 @@ def _show_recorded(cli: Cli, found: Sequence[Recorded], missing: Sequence[str], 
         cli.out.note("there is more than fits: ask for less time")
 
 
+def _said(span: Span) -> str:
+    return f"{span.trigger.value}, {size(span.bytes)}, {', '.join(span.replicas)}"
+
+
 def _as_json(found: Sequence[Recorded]) -> list[dict[str, Any]]:
     return [
         {
             "channel": each.channel,
             "stream": each.stream,
             "spans": [
-                {"start": span.start, "end": span.end, "bytes": span.bytes, "replicas": span.replicas}
+                {
+                    "start": span.start,
+                    "end": span.end,
+                    "bytes": span.bytes,
+                    "replicas": span.replicas,
+                    "trigger": span.trigger.value,
+                    "locked": span.locked,
+                }
                 for span in each.spans
             ],
             "gaps": [{"start": gap.start, "end": gap.end, "reason": gap.reason} for gap in each.gaps],
@@ -204,4 +214,5 @@ def export(
     cli.run(lambda bus: Export(cli, bus, Question(request, start, end), output).run())
 
 
+recording_locks.register(app)
 device_recordings.register(app)

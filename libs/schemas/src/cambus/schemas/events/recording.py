@@ -5,17 +5,9 @@ from pydantic import Field
 from cambus.schemas.encoding import AudioCodec, VideoCodec
 from cambus.schemas.events.base import Event
 from cambus.schemas.ids import MediaStream, ReplicaId, Token
-from cambus.schemas.model import Instant, Vocabulary, example
+from cambus.schemas.model import Instant, example
+from cambus.schemas.spans import RecordingTrigger
 from cambus.schemas.spec import EventSpec
-
-
-class RecordingTrigger(Vocabulary):
-    """Why the recorder recorded."""
-
-    CONTINUOUS = "continuous"
-    SCHEDULE = "schedule"
-    ALARM = "alarm"
-    MANUAL = "manual"
 
 
 class RecordingClosed(Event):
