@@ -4,12 +4,12 @@ from itertools import pairwise
 
 import pytest
 
-from cambus.connector_gb28181.frames import SVAC_VIDEO, FrameMaker
-from cambus.connector_gb28181.stamps import FileStamps, LiveStamps, PlaybackStamps
 from cambus.connector_gb28181.unit_queue import UnitQueue
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Kind
 from cambus.media.mpegps import StreamUnit
+from cambus.media.stamps import FileStamps, LiveStamps, PlaybackStamps
+from cambus.media.unit_frames import SVAC_VIDEO, FrameMaker
 from cambus.simulators.video_loop import LoopStore, VideoSpec
 
 STEP = 9000

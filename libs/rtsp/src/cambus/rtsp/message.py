@@ -73,9 +73,17 @@ class InterleavedFrame:
 
 @dataclass(frozen=True, slots=True)
 class ClientResponse:
-    """A reply the client sent; this server asks nothing, so it only has to be skipped."""
+    """A reply as it was read: a server, which asks nothing, skips it; a client judges it.
+
+    Attributes:
+        status_line: as sent, e.g. `RTSP/1.0 200 OK`.
+        headers: as of a `Request`.
+        body: the `Content-Length` bytes after the head.
+    """
 
     status_line: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
 
 
 Message = Request | InterleavedFrame | ClientResponse

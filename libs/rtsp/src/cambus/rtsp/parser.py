@@ -6,7 +6,7 @@ spaces in the request line. Not tolerated: anything that leaves the end of a mes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cambus.rtsp.errors import FramingError
 from cambus.rtsp.message import ENCODING, ClientResponse, InterleavedFrame, Message, Request, is_header_text
@@ -75,9 +75,7 @@ class MessageParser:
         body = bytes(self._buffer[head_size : head_size + body_size])
         self._drop(head_size + body_size)
         self._head = None
-        if body and isinstance(message, Request):
-            return Request(message.method, message.url, message.version, message.headers, body)
-        return message
+        return replace(message, body=body) if body else message
 
     def _skip_blanks(self) -> None:
         blanks = 0
@@ -114,7 +112,7 @@ class MessageParser:
         headers = self._headers(lines[1:])
         body_size = self._body_size(headers)
         if first.startswith("RTSP/"):
-            return ClientResponse(first), end, body_size
+            return ClientResponse(first, headers), end, body_size
         words = first.split()
         if len(words) != 3 or not is_header_text(first):
             raise self._framing("the request line is not METHOD URL VERSION")

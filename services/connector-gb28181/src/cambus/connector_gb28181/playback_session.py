@@ -11,13 +11,13 @@ from cambus.bus.errors import BusError
 from cambus.connector.ending import end
 from cambus.connector.publisher import FramePublisher
 from cambus.connector.steady_clock import SteadyClock
-from cambus.connector_gb28181.frames import FrameMaker
 from cambus.connector_gb28181.mapping.recordings import Span
-from cambus.connector_gb28181.stamps import PlaybackStamps
 from cambus.connector_gb28181.unit_queue import UnitQueue
 from cambus.gb28181.errors import GbError
 from cambus.gb28181.media_session import MediaSession
 from cambus.media.frame import Codec, Flag, Frame, Kind
+from cambus.media.stamps import PlaybackStamps
+from cambus.media.unit_frames import FrameMaker
 from cambus.schemas.errors import BadRequest, NotFound, Unsupported
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ same recording gives the same bytes each time, so that a download can be resumed
 from typing import Protocol
 
 from cambus.connector.mp4_writer import Mp4Writer
-from cambus.connector_gb28181.frames import FrameMaker
-from cambus.connector_gb28181.stamps import FileStamps
 from cambus.media.frame import Codec, Frame, Kind
 from cambus.media.mpegps import StreamUnit
 from cambus.media.mpegps_writer import ProgramStreamMuxer
+from cambus.media.stamps import FileStamps
+from cambus.media.unit_frames import FrameMaker
 
 
 class RecordingFile(Protocol):

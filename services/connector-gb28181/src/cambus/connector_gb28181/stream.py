@@ -10,14 +10,14 @@ from cambus.connector.driver import DeviceStream, FrameSink
 from cambus.connector.ending import end
 from cambus.connector.errors import EndReason, SessionEnd
 from cambus.connector.steady_clock import SteadyClock
-from cambus.connector_gb28181.frames import FrameMaker
 from cambus.connector_gb28181.ordering import open_media, order_of
-from cambus.connector_gb28181.stamps import LiveStamps
 from cambus.connector_gb28181.unit_queue import UnitQueue
 from cambus.gb28181.errors import GbError, MediaError
 from cambus.gb28181.manscdp.control import keyframe
 from cambus.gb28181.media_session import MediaSession
 from cambus.media.frame import Frame, Kind
+from cambus.media.stamps import LiveStamps
+from cambus.media.unit_frames import FrameMaker
 from cambus.schemas.alarms import Severity
 from cambus.schemas.errors import CambusError
 

@@ -13,13 +13,13 @@ from cambus.connector.driver import FrameSink
 from cambus.connector.ending import end
 from cambus.connector.errors import EndReason, SessionEnd
 from cambus.connector.steady_clock import SteadyClock
-from cambus.connector_gb28181.frames import FrameMaker
-from cambus.connector_gb28181.stamps import LiveStamps
 from cambus.connector_gb28181.unit_queue import UnitQueue
 from cambus.gb28181.broadcast import PACKET_SAMPLES, Speech
 from cambus.gb28181.errors import GbError
 from cambus.gb28181.talk import Talk
 from cambus.media.frame import Codec, Frame, Kind
+from cambus.media.stamps import LiveStamps
+from cambus.media.unit_frames import FrameMaker
 from cambus.schemas.errors import CambusError
 from cambus.schemas.ids import new_ulid
 

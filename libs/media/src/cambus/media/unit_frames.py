@@ -1,11 +1,10 @@
-"""Units of a media session, as frames of the bus: pictures that can be decoded, sound that is described (§11)."""
+"""Units of a media session, as frames of the bus: pictures that can be decoded, sound that is described."""
 
 from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from cambus.connector_gb28181.stamps import Stamps
 from cambus.media import h264, h265
 from cambus.media.audio import AudioConfig
 from cambus.media.bitreader import BitReader
@@ -14,6 +13,7 @@ from cambus.media.frame import Codec, Flag, Frame, Kind
 from cambus.media.mpegps import StreamUnit
 from cambus.media.nal import LEADING_UNITS, iter_nal_offsets, join_annexb, unescape
 from cambus.media.parameter_sets import ParameterSetTracker
+from cambus.media.stamps import Stamps
 
 SVAC_VIDEO: Final = 0x80
 """Stream type of pictures nobody outside of China's public security decodes."""
@@ -43,6 +43,7 @@ class FrameMaker:
     Args:
         stamps: gives them their times.
         audio: whether sound is wanted.
+        described: what the sound is, where the session has said so; it then comes bare, AAC without ADTS too.
 
     Attributes:
         sound: what the sound is, None before the first.
@@ -50,15 +51,20 @@ class FrameMaker:
         left_out: units that were not made into frames, by reason: `waiting` for a keyframe, `foreign` pictures.
     """
 
-    def __init__(self, stamps: Stamps, *, audio: bool = True) -> None:
+    def __init__(self, stamps: Stamps, *, audio: bool = True, described: AudioConfig | None = None) -> None:
         self.sound: AudioConfig | None = None
         self.damaged = False
         self.left_out: Counter[str] = Counter()
         self._stamps = stamps
         self._wants_audio = audio
+        self._described = described
         self._sets = ParameterSetTracker()
         self._codec: Codec | None = None
         self._waiting = True
+
+    def know_sets(self, annexb: bytes, codec: Codec) -> None:
+        """Parameter sets that came beside the stream: they are put before keyframes that come without."""
+        self._sets.update(annexb, codec)
 
     def wait_for_keyframe(self) -> None:
         """What comes next does not continue what came before."""
@@ -116,6 +122,9 @@ class FrameMaker:
     # --- sound ------------------------------------------------------------------------------------------
 
     def _heard(self, unit: StreamUnit, arrival_us: int) -> list[Frame]:
+        if self._described is not None:
+            samples = _samples(self._described, unit.payload)
+            return self._piece(unit, self._described, unit.payload, samples, arrival_us)
         if unit.codec is Codec.AAC:
             return self._aac(unit, arrival_us)
         known = unit.codec in {Codec.PCMA, Codec.PCMU}
@@ -153,6 +162,13 @@ class FrameMaker:
     @staticmethod
     def _config(sound: AudioConfig, pts: int, arrival_us: int) -> Frame:
         return Frame(Kind.AUDIO_CONFIG, sound.codec, Flag.CONFIG, 0, pts, pts, arrival_us, sound.serialize())
+
+
+def _samples(config: AudioConfig, payload: bytes) -> int:
+    """How many samples of each channel a bare piece of sound has; 0 where nobody knows."""
+    if config.codec in {Codec.PCMA, Codec.PCMU}:
+        return len(payload) // config.channels
+    return AAC_SAMPLES if config.codec is Codec.AAC else 0
 
 
 def _look(annexb: bytes, codec: Codec) -> _Look:

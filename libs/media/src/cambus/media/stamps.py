@@ -1,4 +1,4 @@
-"""When units of a media session are shown: live, played, or fetched (§11, GB-185; `docs/design/time.md`).
+"""When units of a media session are shown: live, played, or fetched (`docs/design/time.md`).
 
 The session has made each track's times rise already, whatever the device writes; here they are put on the time line of
 a media subject, or of a file.
