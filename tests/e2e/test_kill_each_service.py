@@ -24,6 +24,7 @@ NATS = "nats-server"
 UNTOUCHED = {
     "connector-dvrip": {"viewer"},
     "connector-gb28181": {"viewer", "recording"},
+    "connector-rtsp": {"viewer", "recording"},
     "media-relay": {"recording"},
     "recorder": {"viewer"},
     "alarm-router": {"viewer", "recording"},

@@ -75,7 +75,7 @@ async def test_it_says_what_to_watch_and_what_to_paste(said, tmp_path):
         await text.line(lambda line: line.startswith("and so on"))
     shown = text.getvalue()
     assert shown.count("(posted to our webhook)") == demo.MOST_ALARMS
-    assert "4 simulated devices are online" in shown
+    assert "5 simulated devices are online" in shown
     assert "Watch:  http://127.0.0.1:" in shown
     assert " ptz move gate 0 --pan 0.5" in shown
     assert "--nats nats://127.0.0.1:" in shown

@@ -95,7 +95,7 @@ def test_a_folder_is_for_one_stack(tmp_path):
 
 def test_the_devices_file_of_the_demonstration_is_one(tmp_path):
     path = tmp_path / "devices.yaml"
-    path.write_text(devices_file(["127.0.0.1:1000", "127.0.0.1:1001", None, None]))
+    path.write_text(devices_file(["127.0.0.1:1000", "127.0.0.1:1001", None, None, "127.0.0.1:1002"]))
     (tmp_path / "password").write_text("x" * 24)
     found = load_devices(path)
     assert [(each.id, each.address) for each in found] == [
@@ -103,6 +103,7 @@ def test_the_devices_file_of_the_demonstration_is_one(tmp_path):
         ("yard", "127.0.0.1:1001"),
         ("van", None),
         ("square", None),
+        ("hall", "127.0.0.1:1002"),
     ]
 
 

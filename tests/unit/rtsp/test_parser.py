@@ -45,9 +45,9 @@ def test_interleaved_frames_between_requests_are_cut_out():
     assert (empty, last) == (InterleavedFrame(0, b""), InterleavedFrame(2, b"$"))
 
 
-def test_replies_of_the_client_are_skipped_with_their_body():
-    skipped, request = parse(b"RTSP/1.0 200 OK\r\nCSeq: 9\r\nContent-Length: 3\r\n\r\nabc" + OPTIONS)
-    assert skipped == ClientResponse("RTSP/1.0 200 OK")
+def test_replies_are_read_with_their_headers_and_body():
+    reply, request = parse(b"RTSP/1.0 200 OK\r\nCSeq: 9\r\nContent-Length: 3\r\n\r\nabc" + OPTIONS)
+    assert reply == ClientResponse("RTSP/1.0 200 OK", {"cseq": "9", "content-length": "3"}, b"abc")
     assert request.method == "OPTIONS"
 
 

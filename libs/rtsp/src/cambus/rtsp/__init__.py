@@ -1,4 +1,4 @@
-"""A sans-IO RTSP 1.0 server core (RFC 2326): bytes in, events out; the owner keeps the sockets.
+"""RTSP 1.0 (RFC 2326): a sans-IO server core, bytes in, events out; and a client (`cambus.rtsp.client`).
 
 `RtspServerConnection` is the way in; `Authenticator` is optional beside it.
 """

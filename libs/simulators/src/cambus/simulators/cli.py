@@ -19,6 +19,7 @@ from cambus.simulators.dvrip.quirks import Quirks
 from cambus.simulators.dvrip.simulator import DvripSimulator
 from cambus.simulators.gb28181.command import gb28181, read_password
 from cambus.simulators.gb28181.upper_command import gb28181_upper
+from cambus.simulators.rtsp.command import rtsp
 from cambus.simulators.video_file import load_video
 from cambus.simulators.video_loop import VideoSpec
 
@@ -107,6 +108,7 @@ def dvrip(
 
 app.command()(gb28181)
 app.command("gb28181-upper")(gb28181_upper)
+app.command()(rtsp)
 
 
 def main() -> None:

@@ -25,8 +25,9 @@ def demo(
 ) -> None:
     """Run everything on this machine with simulated devices, until Ctrl-C.
 
-    A recorder with four cameras, a single camera, a recorder that dials in and a GB/T 28181 camera that registers,
-    H.264 and H.265 with sound, an alarm every 30 seconds; all of it is recorded. It says what to watch and what to try.
+    A recorder with four cameras, a single camera, a recorder that dials in, a GB/T 28181 camera that registers and an
+    RTSP camera, H.264 and H.265 with sound, an alarm every 30 seconds; all of it is recorded. It says what to watch
+    and what to try.
     """
     cli = Cli.of(context)
     refuse_other_nats(cli)

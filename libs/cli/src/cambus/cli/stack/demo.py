@@ -22,7 +22,12 @@ from cambus.cli.stack.alarm_receiver import AlarmReceiver
 from cambus.cli.stack.contents import apply_devices, record_everything
 from cambus.cli.stack.options import StackOptions
 from cambus.cli.stack.ports import free_or_any
-from cambus.cli.stack.simulated import SimulatedCamera, SimulatedDevice, SimulatedRecorder
+from cambus.cli.stack.simulated import (
+    SimulatedCamera,
+    SimulatedDevice,
+    SimulatedRecorder,
+    SimulatedRtspCamera,
+)
 from cambus.cli.stack.stack import Stack
 from cambus.cli.stack.terminal import command_prefix
 from cambus.cli.stack.up import Up
@@ -49,6 +54,7 @@ DEVICES: Final[tuple[SimulatedDevice, ...]] = (
     SimulatedRecorder("yard", "Simulated camera in the yard", 1, "h265", 1, ALARM_EVERY_S),
     SimulatedRecorder("van", "Simulated recorder on the road; it dials us", 1, "h264", 2, dials=True),
     SimulatedCamera("square", "Simulated GB/T 28181 camera; it registers", 1, "h264", "34020000001320000001"),
+    SimulatedRtspCamera("hall", "Simulated RTSP camera", 1, "h264"),
 )
 
 

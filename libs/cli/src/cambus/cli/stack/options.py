@@ -15,6 +15,7 @@ from cambus.cli.stack.ports import free_or_any
 SERVICES: Final = (
     "connector-dvrip",
     "connector-gb28181",
+    "connector-rtsp",
     "media-relay",
     "recorder",
     "alarm-router",

@@ -20,6 +20,7 @@ LISTENS_S: Final = 30.0
 LOOK_S: Final = 0.05
 
 _LISTENING = re.compile(r"^dvrip device 0 on \S+:(\d+)$", re.MULTILINE)
+_LISTENING_RTSP = re.compile(r"^rtsp device on \S+:(\d+)$", re.MULTILINE)
 _READY = re.compile(r"^(ready)$", re.MULTILINE)
 
 
@@ -127,6 +128,32 @@ class SimulatedCamera(SimulatedDevice):
         )
         await _announced(_start(stack, self.device, argv), _READY)
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedRtspCamera(SimulatedDevice):
+    """A camera whose streams are pulled by RTSP."""
+
+    @property
+    def protocol(self) -> str:
+        """What it speaks."""
+        return "rtsp"
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Where its streams are."""
+        return {"url": "/ch1/main", "sub_url": "/ch1/sub"}
+
+    async def run(self, stack: Stack, user: str, password_file: Path) -> str | None:
+        """Run it; the port it first took stays its own."""
+        argv = (
+            *("rtsp", "--user", user, "--password-file", str(password_file)),
+            *("--channels", str(self.channels), "--codec", self.codec),
+        )
+        process = _start(stack, self.device, (*argv, "--port", "0"))
+        port = await _announced(process, _LISTENING_RTSP)
+        process.spec = replace(process.spec, argv=(*_command(argv), "--port", port))
+        return f"127.0.0.1:{port}"
 
 
 async def _registration(stack: Stack, connector: str) -> str:

@@ -34,7 +34,7 @@ class DeviceRecord(Message):
 
     id: DeviceId = Field(description="Its name on the bus; also the key.")
     protocol: Name = Field(
-        description="The protocol it speaks: `dvrip`, `gb28181`, `telecom`, `hikvision`, `onvif`."
+        description="The protocol it speaks: `dvrip`, `gb28181`, `rtsp`, `telecom`, `hikvision`, `onvif`."
     )
     address: Annotated[str, StringConstraints(max_length=300)] | None = Field(
         default=None, description="`HOST` or `HOST:PORT` to dial; None for a device that dials us."

@@ -1,0 +1,1 @@
+"""Puts cameras and encoders that speak RTSP on the Cambus bus."""

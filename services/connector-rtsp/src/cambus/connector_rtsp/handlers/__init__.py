@@ -1,0 +1,17 @@
+"""The commands of the catalog that RTSP has means for; all others are answered 501."""
+
+from typing import TYPE_CHECKING
+
+from cambus.connector.handlers import HandlerTable
+from cambus.connector_rtsp.handlers import device, snapshot
+
+if TYPE_CHECKING:
+    from cambus.connector_rtsp.session import RtspSession
+
+
+def all_handlers() -> "HandlerTable[RtspSession]":
+    """Return the table of all commands."""
+    table: HandlerTable[RtspSession] = HandlerTable()
+    device.register(table)
+    snapshot.register(table)
+    return table

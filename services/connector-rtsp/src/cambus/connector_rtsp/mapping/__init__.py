@@ -1,0 +1,1 @@
+"""Types of the protocol library on one side, of the bus on the other."""

@@ -1,0 +1,104 @@
+"""What the record of an RTSP device may say under `options`: where its streams are, and how it is dealt with."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from cambus.connector.errors import InvalidRecord
+from cambus.schemas.ids import StreamName
+from cambus.schemas.model import JsonObject
+
+MAX_CHANNELS: Final = 64
+Place = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+
+
+class ChannelOptions(BaseModel):
+    """One channel: a camera behind an encoder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    name: Annotated[str, StringConstraints(max_length=256)] = Field(
+        default="", description="What people call it."
+    )
+    main: Place = Field(description="Its best stream, as `url` above.")
+    sub: Place | None = Field(default=None, description="A smaller one.")
+
+    @property
+    def streams(self) -> Mapping[StreamName, str]:
+        """Where each stream is, best first."""
+        found: dict[StreamName, str] = {"main": self.main}
+        if self.sub is not None:
+            found["sub"] = self.sub
+        return MappingProxyType(found)
+
+
+class RtspOptions(BaseModel):
+    """The options of an RTSP device."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    url: Place | None = Field(
+        default=None,
+        description="The stream of a device with one camera: a path at its address (/live/main), or a whole rtsp:// "
+        "URL. Never with credentials; {username} and {password} stand for them where a path has to hold them.",
+    )
+    sub_url: Place | None = Field(default=None, description="Its smaller stream, likewise.")
+    channels: list[ChannelOptions] = Field(
+        default_factory=list,
+        max_length=MAX_CHANNELS,
+        description="The cameras of a device with several, each {name, main, sub}; instead of url.",
+    )
+    transport: Literal["tcp", "udp", "auto"] = Field(
+        default="tcp",
+        description="How media comes: in the RTSP connection, by UDP, or (auto) by UDP only where that is refused.",
+    )
+    audio: bool = Field(default=True, description="Take its sound as well.")
+    basic: bool = Field(
+        default=False,
+        description="Log in by Basic where the device wants that: the password goes over the network in clear.",
+    )
+    check_s: Annotated[float, Field(ge=1, le=3600, strict=False)] = Field(
+        default=30.0, description="Seconds between looks whether it is there."
+    )
+    stall_s: Annotated[float, Field(ge=1, le=300, strict=False)] = Field(
+        default=10.0, description="Seconds without media after which a stream is ended and opened again."
+    )
+
+    @model_validator(mode="after")
+    def _says_where(self) -> Self:
+        if (self.url is None) is not bool(self.channels):
+            raise ValueError("wanted either url or channels")
+        if self.sub_url is not None and self.url is None:
+            raise ValueError("sub_url: wanted with url; channels have their own")
+        return self
+
+    @property
+    def cameras(self) -> tuple[ChannelOptions, ...]:
+        """The channels, counted from 0."""
+        if self.url is not None:
+            return (ChannelOptions(main=self.url, sub=self.sub_url),)
+        return tuple(self.channels)
+
+    @classmethod
+    def of(cls, options: JsonObject) -> Self:
+        """Read the options of a record.
+
+        Raises:
+            InvalidRecord: one is unknown or out of range; the text names it and what was wanted.
+        """
+        try:
+            return cls.model_validate(options)
+        except ValidationError as error:
+            raise InvalidRecord(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    """Name the options and what was wanted, not the values."""
+    named = []
+    for problem in error.errors(include_url=False, include_context=False, include_input=False)[:3]:
+        where = ".".join(["options", *(str(part)[:64] for part in problem["loc"])])
+        what = "there is no such option" if problem["type"] == "extra_forbidden" else problem["msg"]
+        named.append(f"{where}: {what.removeprefix('Value error, ')}")
+    return "; ".join(named)

@@ -1,0 +1,161 @@
+"""One live stream of a device, from its packets to the sink."""
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from cambus.connector.driver import FrameSink
+from cambus.connector.steady_clock import SteadyClock
+from cambus.connector_rtsp.mapping.errors import command_error, end_of
+from cambus.connector_rtsp.metrics import FAULTS
+from cambus.media.frame import Frame, Kind
+from cambus.media.mpegps import StreamUnit
+from cambus.media.stamps import LiveStamps
+from cambus.media.unit_frames import FrameMaker
+from cambus.rtsp.client import open_pull
+from cambus.rtsp.client_errors import ClientError
+from cambus.rtsp.client_url import Source
+from cambus.rtsp.pull import Pull
+from cambus.schemas.alarms import Severity
+from cambus.schemas.errors import Unsupported
+
+if TYPE_CHECKING:
+    from cambus.connector_rtsp.session import RtspSession
+
+FLOWING_S: Final = 5.0
+"""A stream whose last media is older does not show that its channel is there."""
+DRIFT_NEWS_S: Final = 2.0
+"""By how much the device's clock has to differ from what is shown, to be shown anew."""
+MOST_DRIFT_S: Final = 366 * 86400.0
+"""A clock further off was never set: it counts from the device's start."""
+
+
+async def open_live(
+    session: "RtspSession", channel: int, stream: str, source: Source, sink: FrameSink
+) -> "RtspStream":
+    """Have a device send a stream; returns once media comes. Raises CambusError."""
+    clock = SteadyClock()
+    try:
+        pull = await open_pull(source, session.login, session.device.settings, clock_us=clock.now_us)
+        try:
+            first = await pull.units()
+            while not first:
+                first = await pull.units()
+        except BaseException:
+            await pull.close()
+            raise
+    except ClientError as error:
+        session.doubt()
+        raise command_error(error) from error
+    return RtspStream(session, channel, stream, pull, first, clock, sink)
+
+
+class RtspStream:
+    """A live stream that comes.
+
+    Args:
+        session: of the device.
+        channel: as the bus counts.
+        stream: as the bus calls it.
+        pull: the stream of the protocol library.
+        first: what has come of it.
+        clock: frames are stamped with.
+        sink: where they go.
+
+    Attributes:
+        channel: see above.
+    """
+
+    def __init__(
+        self,
+        session: "RtspSession",
+        channel: int,
+        stream: str,
+        pull: Pull,
+        first: list[StreamUnit],
+        clock: SteadyClock,
+        sink: FrameSink,
+    ) -> None:
+        self.channel = channel
+        self._session = session
+        self._stream = stream
+        self._pull = pull
+        self._first = first
+        self._clock = clock
+        self._sink = sink
+        self._counted: Counter[str] = Counter()
+        self._drift_s: float | None = None
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = self._loop.time()
+        sound = next((track.sound for track in pull.tracks if track.sound is not None), None)
+        self._maker = FrameMaker(LiveStamps(), described=sound)
+        for track in pull.tracks:
+            if track.sets and track.codec is not None:
+                self._maker.know_sets(track.sets, track.codec)
+
+    @property
+    def flowing(self) -> bool:
+        """Whether media came a moment ago."""
+        return self._loop.time() - self._heard_at < FLOWING_S
+
+    async def run(self) -> None:
+        """Feed the sink until the stream ends, and say why it did."""
+        units, self._first = self._first, []
+        try:
+            while True:
+                for unit in units:
+                    await self._take(unit)
+                units = await self._pull.units()
+        except ClientError as error:
+            self._session.doubt()
+            ended = end_of(error)
+            await self._session.device.context.events.exception(
+                "stream-ended",
+                error.text,
+                severity=Severity.MINOR,
+                channel=self.channel,
+                stream=self._stream,
+                reason=ended.reason.value,
+            )
+            raise ended from None
+        finally:
+            self._count()
+
+    async def request_keyframe(self) -> None:
+        """RTSP has no way to ask for one."""
+        raise Unsupported("RTSP has no way to ask for a keyframe", reason="not-in-protocol")
+
+    async def close(self) -> None:
+        """Say TEARDOWN, and give everything back."""
+        self._session.left(self)
+        await self._pull.close()
+
+    async def _take(self, unit: StreamUnit) -> None:
+        self._heard_at = self._loop.time()
+        for frame in self._maker.frames(unit, self._clock.now_us()):
+            await self._sink(frame)
+            if frame.kind is Kind.VIDEO and frame.keyframe:
+                self._at_keyframe(frame)
+
+    def _at_keyframe(self, frame: Frame) -> None:
+        """What is looked at once in a group of pictures."""
+        self._session.taps.offer(self.channel, self._stream, frame)
+        self._count()
+        drift_s = self._pull.drift_s
+        if drift_s is None or abs(drift_s) > MOST_DRIFT_S:
+            return
+        if self._drift_s is None or abs(drift_s - self._drift_s) >= DRIFT_NEWS_S:
+            self._drift_s = drift_s
+            self._session.device.context.hooks.drifted(round(drift_s, 3))
+
+    def _count(self) -> None:
+        """Move what was counted since the last time into the metrics."""
+        now = Counter(self._pull.counts)
+        now["waiting"] = self._maker.left_out["waiting"]
+        device = self._session.device
+        for what, count in (now - self._counted).items():
+            if what in FAULTS:
+                device.shared.metrics.fault(what, count)
+            elif what in {"waiting", "queue"}:
+                device.context.media.dropped(Kind.VIDEO, what, count)
+        self._counted = now

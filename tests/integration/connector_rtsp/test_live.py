@@ -1,0 +1,172 @@
+"""Live streams: opened by claims, right on the bus, opened again when they break."""
+
+import asyncio
+from itertools import pairwise
+
+import av
+import pytest
+from rtsp_rig import SMALL, camera
+
+from cambus.media.audio import AudioConfig
+from cambus.media.frame import Codec, Kind
+from cambus.schemas.commands import live
+from cambus.schemas.errors import CambusError, DeadlineExceeded, NotFound
+from cambus.schemas.events import exception as exception_events
+
+FRAMES = 40
+
+
+def decoded(frames):
+    """The sizes of the pictures a decoder finds."""
+    decoder = av.CodecContext.create("h264", "r")
+    pictures = [picture for frame in frames for picture in decoder.decode(av.Packet(frame.payload))]
+    return [(each.width, each.height) for each in pictures + decoder.decode(None)]
+
+
+def video(watched):
+    return [frame for frame in watched.frames if frame.kind is Kind.VIDEO]
+
+
+async def seen(watched, count=FRAMES):
+    await watched.until(lambda frames: len([each for each in frames if each.kind is Kind.VIDEO]) >= count)
+    return video(watched)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+async def test_pictures_and_sound_come_while_somebody_claims_them(bench, cam, transport):
+    await bench.online("hall", cam, options={"transport": transport})
+    watched = await bench.view("hall")
+    pictures = await seen(watched)
+    assert pictures[0].keyframe
+    assert set(decoded(pictures)) == {(320, 240)}
+    assert all(before.pts < after.pts for before, after in pairwise(pictures))
+    sound = [frame for frame in watched.frames if frame.kind is Kind.AUDIO]
+    config = next(frame for frame in watched.frames if frame.kind is Kind.AUDIO_CONFIG)
+    assert AudioConfig.parse(config.payload) == AudioConfig(Codec.PCMA, 8000, 1)
+    assert sound
+    assert all(len(frame.payload) == 320 for frame in sound)
+    await bench.client.call(
+        live.STOP, live.LiveStopRequest(channel=0, stream="main", claimant="viewer"), device="hall"
+    )
+    await cam.wait_for(lambda: not cam.connections)
+    assert cam.methods[-1] == "TEARDOWN"
+
+
+async def test_one_connection_serves_all_claims(bench, cam):
+    await bench.online("hall", cam)
+    await seen(await bench.view("hall", claimant="one"), 5)
+    await seen(await bench.view("hall", claimant="two"), 5)
+    assert cam.methods.count("PLAY") == 1
+    assert cam.playing == 1
+
+
+async def test_h265_comes_as_h265(bench):
+    async with camera(media=SMALL.coded(Codec.H265)) as cam:
+        await cam.prepare()
+        await bench.online("hall", cam)
+        pictures = await seen(await bench.view("hall"), 10)
+        assert {frame.codec for frame in pictures} == {Codec.H265}
+
+
+async def test_a_stream_that_breaks_off_is_opened_again_and_told_of(bench, cam):
+    await bench.online("breaks", cam)
+    heard = await bench.heard("breaks")
+    watched = await bench.view("breaks")
+    await seen(watched, 10)
+    cam.hang_up()
+    told = await heard.until(exception_events.REPORTED.name)
+    assert (told.code, told.channel, told.detail["reason"]) == ("stream-ended", 0, "connection-lost")
+    count = len(video(watched))
+    pictures = await seen(watched, count + 10)
+    broken = [frame for frame in pictures if frame.discontinuity]
+    assert len(broken) == 2
+    assert all(frame.keyframe for frame in broken)
+
+
+async def test_a_stream_that_stalls_is_ended_and_opened_again(bench, cam):
+    await bench.online("stalls", cam, options={"stall_s": 1})
+    heard = await bench.heard("stalls")
+    cam.quirks.stall_after_s = 0.5
+    watched = await bench.view("stalls")
+    await seen(watched, 5)
+    told = await heard.until(exception_events.REPORTED.name)
+    assert told.detail["reason"] == "timeout"
+    cam.quirks.stall_after_s = 0.0
+    await seen(watched, len(video(watched)) + 20)
+
+
+async def test_a_camera_that_plays_and_sends_nothing_is_told_of_at_once(bench, cam):
+    cam.quirks.stall_after_s = 1e-9
+    await bench.online("hall", cam, options={"stall_s": 1})
+    with pytest.raises(DeadlineExceeded) as caught:
+        await bench.view("hall")
+    assert caught.value.reason == "no-media"
+
+
+@pytest.mark.parametrize(("channel", "stream"), [(3, "main"), (0, "third")])
+async def test_what_there_is_not_is_404(bench, cam, channel, stream):
+    await bench.online("hall", cam)
+    with pytest.raises(NotFound):
+        await bench.view("hall", channel, stream)
+
+
+async def test_a_camera_that_refuses_the_transport_is_asked_for_the_other_if_that_is_allowed(bench, cam):
+    cam.quirks.transport = "udp"
+    await bench.online("hall", cam)
+    with pytest.raises(CambusError) as caught:
+        await bench.view("hall")
+    assert caught.value.reason == "transport-refused"
+    await bench.add("hall", cam, options={"transport": "auto"})
+
+    async def views():
+        while True:
+            try:
+                return await bench.view("hall")
+            except CambusError:
+                await asyncio.sleep(0.05)
+
+    await seen(await views(), 5)
+
+
+@pytest.mark.parametrize(
+    "quirks",
+    [
+        {"marker": False},
+        {"sets_in_stream": False},
+        {"sdp": "odd"},
+        {"sdp": "absolute"},
+        {"sdp": "bare"},
+        {"login": "sha256"},
+        {"login": "both"},
+        {"lowercase": True},
+        {"stale_every": 2},
+        {"new_nonce_every": 2},
+        {"channels_from": 10},
+        {"stray_frames": True},
+        {"no_cseq": True},
+        {"options": 501},
+        {"timestamps": "still"},
+        {"reports": False},
+        {"session_s": 2, "signs_of_life": "options"},
+        {"session_s": 2, "signs_of_life": "unanswered"},
+        {"sound": "pcmu"},
+        {"sound": "none"},
+    ],
+    ids=str,
+)
+async def test_cameras_with_quirks_are_watched_all_the_same(bench, cam, quirks):
+    cam.quirks.update(quirks)
+    await bench.online("hall", cam)
+    watched = await bench.view("hall")
+    pictures = await seen(watched, 60 if "session_s" in quirks else 15)
+    assert set(decoded(pictures)) == {(320, 240)}
+    assert cam.expired == 0
+    assert sum(frame.discontinuity for frame in watched.frames) == 1
+
+
+async def test_lost_packets_cost_pictures_but_not_the_stream(bench, cam):
+    cam.quirks.lose_every = 20
+    await bench.online("hall", cam)
+    pictures = await seen(await bench.view("hall"), 20)
+    assert sum(frame.discontinuity for frame in pictures) > 1
+    assert cam.playing == 1
