@@ -64,7 +64,10 @@ class RtspStream:
 
     Attributes:
         channel: see above.
+        route: empty: cameras do not say what is between.
     """
+
+    route = ""
 
     def __init__(
         self,
