@@ -68,7 +68,8 @@ class Reports:
         """End; alarms that wait are left to the device to tell again."""
         for told in await self._alarms.close():
             _acknowledge(told, kept=False)
-        await asyncio.gather(self._others.close(), self._resets.close())
+        await self._others.close()
+        await self._resets.close()
 
     # --- alarms -----------------------------------------------------------------------------------------
 
