@@ -71,6 +71,10 @@ class Camera:
         await self._end_publishing()
         await self._show(online=False)
 
+    async def fall_silent(self) -> None:
+        """Send nothing any more, and say nothing of it."""
+        await self._end_publishing()
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for something that a command changes."""
         async with asyncio.timeout(20):

@@ -92,14 +92,18 @@ class Access:
             Unauthorized: the token is missing or wrong.
             Forbidden: another site's page made the request.
         """
+        self.check_site(request)
+        if not self.open and not self.accepts(_shown_token(request)):
+            raise Unauthorized("a valid token is needed: ?token=… or Authorization: Bearer …", reason="token")
+
+    def check_site(self, request: HttpRequest) -> None:
+        """Let a request pass that shows by other means that it may watch. Raises Forbidden as `check_http`."""
         host = request.headers.get("Host", "")
         if self._hosts is not None and _hostname(host) not in self._hosts:
             raise Forbidden("this relay is not known by that host name", reason="foreign-host")
         origin = request.headers.get("Origin")
         if origin is not None and origin not in self._origins and urlsplit(origin).netloc != host:
             raise Forbidden("pages of other sites may not use this relay", reason="foreign-origin")
-        if not self.open and not self.accepts(_shown_token(request)):
-            raise Unauthorized("a valid token is needed: ?token=… or Authorization: Bearer …", reason="token")
 
     def allowed_origin(self, request: HttpRequest) -> str | None:
         """The origin to name in `Access-Control-Allow-Origin`, None to name none."""

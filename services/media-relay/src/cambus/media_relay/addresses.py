@@ -29,6 +29,7 @@ class Addresses:
             rtsp=f"{self.rtsp}/{key}{query}",
             flv=f"{self.http}/live/{key}.flv{query}",
             fmp4=f"{self.http}/live/{key}.mp4{query}",
+            hls=f"{self.http}/hls/{key}/index.m3u8{query}",
             ws_fmp4=f"{websocket}/ws/{key}.mp4{query}",
             page=f"{self.http}/{query}#{key}",
             replica=self.replica,

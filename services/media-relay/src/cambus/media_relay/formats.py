@@ -4,14 +4,28 @@ from cambus.media.audio import AudioConfig
 from cambus.media.parameter_sets import VideoParams
 from cambus.media_relay.format_flv import FlvFormat
 from cambus.media_relay.format_fmp4 import Fmp4Format
+from cambus.media_relay.format_hls import HlsFormat
 from cambus.media_relay.format_rtp import RtpFormat
 from cambus.media_relay.format_ts import TsFormat
+from cambus.media_relay.hls_segments import HlsLimits
 from cambus.media_relay.output import Container, Output
 from cambus.media_relay.rendition import Format
 
 
-def make_format(output: Output, video: VideoParams, audio: AudioConfig | None, base_dts: int) -> Format:
-    """The format of an output, its time beginning at `base_dts`; `audio` is the sound of the output itself."""
+def make_format(
+    output: Output,
+    video: VideoParams,
+    audio: AudioConfig | None,
+    base_dts: int,
+    *,
+    hls: HlsLimits | None = None,
+) -> Format:
+    """The format of an output, its time beginning at `base_dts`; `audio` is the sound of the output itself.
+
+    `hls` says how HLS is cut.
+    """
+    if output.container is Container.HLS:
+        return HlsFormat(video, audio, base_dts, hls or HlsLimits())
     if output.container is Container.RTP:
         return RtpFormat(output, video, audio)
     if output.container is Container.FLV:

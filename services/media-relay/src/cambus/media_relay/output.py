@@ -15,6 +15,7 @@ class Container(StrEnum):
     FLV = "flv"
     FMP4 = "fmp4"
     TS = "ts"
+    HLS = "hls"
 
 
 class Carrier(StrEnum):
@@ -62,10 +63,11 @@ class Output:
     carrier: Carrier = Carrier.INTERLEAVED
 
 
-OUTPUT_NAMES: Final = ("rtsp", "rtsp-udp", "http-flv", "http-fmp4", "http-ts", "ws-fmp4", "ws-flv")
+OUTPUT_NAMES: Final = ("rtsp", "rtsp-udp", "http-flv", "http-fmp4", "http-ts", "ws-fmp4", "ws-flv", "hls")
 
 _FLV_SOUNDS: Final = (Sound.AAC, Sound.G711, Sound.NONE)
 _MP4_SOUNDS: Final = (Sound.AAC, Sound.OPUS, Sound.G711, Sound.FLAC, Sound.NONE)
+_HLS_SOUNDS: Final = (Sound.AAC, Sound.NONE)
 _TS_SOUNDS: Final = (Sound.AAC, Sound.NONE)
 _RTP_SOUNDS: Final = (Sound.AAC, Sound.OPUS, Sound.G711, Sound.NONE)
 _HTTP: Final = {
@@ -99,6 +101,11 @@ def websocket_output(suffix: str, sound: str | None) -> Output:
         return Output("ws-flv", Container.FLV, Framing.WEBSOCKET_BINARY, wanted)
     wanted = wanted_sound(sound, _MP4_SOUNDS, default=Sound.BROWSER)
     return Output("ws-fmp4", Container.FMP4, Framing.WEBSOCKET, wanted)
+
+
+def hls_output(sound: str | None) -> Output:
+    """The output behind `/hls/…`; `sound` is the query's `audio`. Raises BadRequest if it is neither AAC nor none."""
+    return Output("hls", Container.HLS, sound=wanted_sound(sound, _HLS_SOUNDS, default=Sound.AAC))
 
 
 def rtsp_output(

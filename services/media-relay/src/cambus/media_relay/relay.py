@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -12,6 +13,8 @@ from cambus.bus.connection import Bus
 from cambus.bus.metrics import Metrics
 from cambus.media_relay.access import Access
 from cambus.media_relay.formats import make_format
+from cambus.media_relay.hls_session import HlsSessions
+from cambus.media_relay.http_hls import HlsHandlers
 from cambus.media_relay.http_live import LiveHandlers
 from cambus.media_relay.http_server import ViewerServer
 from cambus.media_relay.key import StreamKey
@@ -68,7 +71,14 @@ class Relay:
             start_timeout_s=settings.relay_start_timeout_s,
             send_buffer_bytes=settings.relay_send_buffer_bytes,
         )
-        self._http = ViewerServer([*live.routes(), *Page().routes(), *routes], self.metrics)
+        self._hls = HlsSessions(
+            self.streams,
+            self.metrics,
+            start_timeout_s=settings.relay_start_timeout_s,
+            idle_s=settings.relay_hls_session_s,
+        )
+        hls = HlsHandlers(self._hls, access)
+        self._http = ViewerServer([*live.routes(), *hls.routes(), *Page().routes(), *routes], self.metrics)
         self._rtsp = RtspServer(
             self.streams,
             access,
@@ -112,10 +122,12 @@ class Relay:
         """One round of `run`."""
         self.streams.check()
         self._rtsp.check()
+        self._hls.check()
         self.metrics.collect(self.streams)
 
     async def stop(self) -> None:
         """Close every viewer, give every claim up, listen no more."""
+        self._hls.close()
         await self.streams.close()
         await self._rtsp.stop()
         await self._http.stop()
@@ -128,7 +140,7 @@ class Relay:
             key,
             # A new name for every claim: the stop of an old one must not end it.
             f"relay-{new_ulid()}",
-            make_format=make_format,
+            make_format=partial(make_format, hls=self._settings.hls_limits),
             limits=self._settings.hub_limits,
             known=self._known,
             claim_ttl_s=self._settings.relay_claim_ttl_s,

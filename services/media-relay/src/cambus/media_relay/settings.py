@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from cambus.bus.settings import BusSettings
+from cambus.media_relay.hls_segments import HlsLimits
 from cambus.media_relay.hub import HubLimits
 from cambus.media_relay.pacer import Pacing
 from cambus.media_relay.rtp_over_udp import UdpOptions
@@ -35,7 +36,8 @@ class RelaySettings(BusSettings):
         default="127.0.0.1", description="Address viewers connect to, HTTP and RTSP; `0.0.0.0` for all."
     )
     relay_http_port: Port = Field(
-        default=8080, description="Port of the player page, HTTP-FLV, fMP4 and WebSocket; 0 takes a free one."
+        default=8080,
+        description="Port of the player page and of all that is watched over HTTP; 0 takes a free one.",
     )
     relay_rtsp_port: Port = Field(default=8554, description="Port of RTSP; 0 takes a free one.")
     relay_rtsp_udp: bool = Field(
@@ -124,6 +126,24 @@ class RelaySettings(BusSettings):
             raise ValueError("wanted an even number, RTCP uses the odd one above (RFC 3550 §11)")
         return value
 
+    relay_hls_segment_s: Annotated[float, Field(ge=0.5, le=6)] = Field(
+        default=2.0,
+        description="HLS: shortest segment, in seconds; it ends with the first keyframe behind that.",
+    )
+    relay_hls_part_s: Annotated[float, Field(ge=0.1, le=1)] = Field(
+        default=0.4, description="HLS: longest part of a segment, in seconds, unless a picture lasts longer."
+    )
+    relay_hls_segments: Annotated[int, Field(ge=3, le=100)] = Field(
+        default=6,
+        description="HLS: segments in a playlist; as many again are kept for who still asks for them.",
+    )
+    relay_hls_bytes: Annotated[int, Field(ge=1 * MIB)] = Field(
+        default=32 * MIB, description="HLS: most bytes of segments kept for one stream."
+    )
+    relay_hls_session_s: Annotated[float, Field(ge=5, le=600)] = Field(
+        default=30.0, description="HLS: who asks for nothing for so long watches no more, in seconds."
+    )
+
     @field_validator("relay_advertised_http_url")
     @classmethod
     def _is_base_url(cls, value: str) -> str:
@@ -167,6 +187,13 @@ class RelaySettings(BusSettings):
     def hub_limits(self) -> HubLimits:
         """The bounds of a stream's hub."""
         return HubLimits(gop_bytes=self.relay_gop_bytes)
+
+    @property
+    def hls_limits(self) -> HlsLimits:
+        """How HLS is cut and kept."""
+        return HlsLimits(
+            self.relay_hls_segment_s, self.relay_hls_part_s, self.relay_hls_segments, self.relay_hls_bytes
+        )
 
     @property
     def stream_limits(self) -> StreamLimits:

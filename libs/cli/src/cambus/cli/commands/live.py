@@ -18,6 +18,7 @@ OUTPUTS = (
     ("rtsp", "VLC, ffplay, a video wall"),
     ("flv", "HTTP-FLV"),
     ("fmp4", "fragmented MP4 over HTTP"),
+    ("hls", "HLS: Safari, telephones, hls.js"),
     ("ws_fmp4", "fragmented MP4 over WebSocket"),
 )
 

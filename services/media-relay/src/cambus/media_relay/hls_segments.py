@@ -1,0 +1,240 @@
+"""The segments and parts of one HLS rendition: what is listed, what is still kept, who waits for more.
+
+RFC 8216 §6.2.2 wants a segment to be there for a while after it has left the playlist; the window keeps as many
+as it lists, within its bound of bytes.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from cambus.media.fmp4 import TIMESCALE
+
+_LEAST_LISTED: Final = 3
+"""Segments that stay listed however large they are: a player begins three target durations behind the end."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HlsLimits:
+    """How a stream is cut, and how much of it is kept.
+
+    Attributes:
+        segment_s: shortest regular segment; it ends with the first keyframe behind that.
+        part_s: longest part, unless a single frame takes longer.
+        segments: complete segments listed.
+        bytes: most bytes of segments kept, listed or not.
+    """
+
+    segment_s: float = 2.0
+    part_s: float = 0.4
+    segments: int = 6
+    bytes: int = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A partial segment (draft-pantos-hls-rfc8216bis §3.2): one `moof` and `mdat`.
+
+    Attributes:
+        number: counts all parts of the rendition, from 0.
+        ticks: duration, 90 kHz.
+        independent: whether it begins with a keyframe.
+        data: the bytes.
+    """
+
+    number: int
+    ticks: int
+    independent: bool
+    data: bytes | memoryview
+
+    @property
+    def seconds(self) -> float:
+        """Duration in seconds."""
+        return self.ticks / TIMESCALE
+
+
+@dataclass(slots=True)
+class Segment:
+    """A media segment, complete or still growing.
+
+    Attributes:
+        msn: media sequence number, from 0.
+        init: number of the initialisation segment it needs.
+        discontinuity: whether it does not continue the one before (RFC 8216 §4.3.2.3).
+        wall_us: when its first picture came from the device, microseconds since 1970.
+        parts: in order.
+        data: all parts in one, once it is complete.
+    """
+
+    msn: int
+    init: int
+    discontinuity: bool
+    wall_us: int
+    parts: list[Part] = field(default_factory=list)
+    data: bytes | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing will be added."""
+        return self.data is not None
+
+    @property
+    def seconds(self) -> float:
+        """Duration of what there is, in seconds."""
+        return sum(part.ticks for part in self.parts) / TIMESCALE
+
+    @property
+    def independent(self) -> bool:
+        """Whether it begins with a keyframe."""
+        return self.parts[0].independent
+
+    def close(self) -> None:
+        """Nothing is added any more: the parts become views of the whole, which is kept once."""
+        whole = b"".join(part.data for part in self.parts)
+        view, at = memoryview(whole), 0
+        for index, part in enumerate(self.parts):
+            end = at + len(part.data)
+            self.parts[index] = Part(part.number, part.ticks, part.independent, view[at:end])
+            at = end
+        self.data = whole
+
+
+class SegmentWindow:
+    """The latest segments of a rendition, the last of them perhaps still growing.
+
+    Attributes:
+        inits: initialisation segments by number; those no kept segment needs are dropped.
+        discontinuities: how many discontinuities have left the playlist (`EXT-X-DISCONTINUITY-SEQUENCE`).
+        version: changes with everything that changes the playlist.
+        ended: nothing will come any more, and the playlist says so.
+        abandoned: the stream was closed; who waits need not.
+    """
+
+    def __init__(self, limits: HlsLimits) -> None:
+        self.inits: dict[int, bytes] = {}
+        self.discontinuities = 0
+        self.version = 0
+        self.ended = False
+        self.abandoned = False
+        self._limits = limits
+        self._segments: deque[Segment] = deque()
+        self._first_listed = 0
+        self._bytes = 0
+        self._changed = asyncio.Event()
+        self._next_part = 0
+
+    @property
+    def listed(self) -> list[Segment]:
+        """What the playlist names, the growing one last, if it has a part."""
+        return [each for each in self._segments if each.msn >= self._first_listed and each.parts]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes kept."""
+        return self._bytes
+
+    @property
+    def open_bytes(self) -> int:
+        """Bytes of the growing segment."""
+        if not self._segments or self._segments[-1].complete:
+            return 0
+        return sum(len(part.data) for part in self._segments[-1].parts)
+
+    @property
+    def next_part(self) -> int:
+        """The number of the part that comes next."""
+        return self._next_part
+
+    @property
+    def next_msn(self) -> int:
+        """The number of the segment that comes after the last one."""
+        return self._segments[-1].msn + 1 if self._segments else 0
+
+    def segment(self, msn: int) -> Segment | None:
+        """A complete segment, None if it has gone or is not there yet."""
+        if not self._segments or not 0 <= (at := msn - self._segments[0].msn) < len(self._segments):
+            return None
+        found = self._segments[at]
+        return found if found.complete else None
+
+    def part(self, number: int) -> Part | None:
+        """A part, None if it has gone or is not there yet."""
+        for segment in reversed(self._segments):
+            if segment.parts and segment.parts[0].number <= number:
+                at = number - segment.parts[0].number
+                return segment.parts[at] if at < len(segment.parts) else None
+        return None
+
+    def reaches(self, msn: int, part: int | None) -> bool:
+        """Whether the playlist holds the segment, or its part of that index, or what comes behind (§6.2.5.2)."""
+        if not self._segments or self._segments[-1].msn < msn:
+            return False
+        at = msn - self._segments[0].msn
+        if at < 0:
+            return True
+        segment = self._segments[at]
+        if segment.complete and (part is None or part < len(segment.parts)):
+            return True
+        if part is None or part < len(segment.parts):
+            return part is not None
+        # An index behind the last part of a complete segment means the first part of the next one.
+        return segment.complete and self._segments[-1].msn > msn and bool(self._segments[at + 1].parts)
+
+    def open(self, segment: Segment) -> None:
+        """Begin a segment; the one before is complete."""
+        self._segments.append(segment)
+
+    def add(self, ticks: int, data: bytes, *, independent: bool) -> None:
+        """Add a part to the growing segment."""
+        self._segments[-1].parts.append(Part(self._next_part, ticks, independent, data))
+        self._next_part += 1
+        self._bytes += len(data)
+        self.announce()
+
+    def close_segment(self) -> None:
+        """Complete the growing segment and forget what is too much."""
+        self._segments[-1].close()
+        self._trim()
+        self.announce()
+
+    def announce(self) -> None:
+        """Something has changed: let those look who wait."""
+        self.version += 1
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def until(self, look: Callable[[], T | None], timeout_s: float) -> T | None:
+        """What `look` finds, as soon as it finds something; None when time is up or nothing will come."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while (found := look()) is None and not (self.ended or self.abandoned):
+                    await self._changed.wait()
+                return found
+        except TimeoutError:
+            return None
+
+    def _trim(self) -> None:
+        complete = sum(each.complete for each in self._segments if each.msn >= self._first_listed)
+        while complete > self._limits.segments or (complete > _LEAST_LISTED and self._too_large()):
+            self.discontinuities += self._listed_first().discontinuity
+            self._first_listed += 1
+            complete -= 1
+        while len(self._segments) > 2 * self._limits.segments or self._too_many_bytes():
+            gone = self._segments.popleft()
+            self._bytes -= len(gone.data or b"")
+        needed = {each.init for each in self._segments}
+        self.inits = {number: init for number, init in self.inits.items() if number in needed}
+
+    def _listed_first(self) -> Segment:
+        return self._segments[self._first_listed - self._segments[0].msn]
+
+    def _too_large(self) -> bool:
+        listed = sum(len(each.data or b"") for each in self._segments if each.msn >= self._first_listed)
+        return listed > self._limits.bytes
+
+    def _too_many_bytes(self) -> bool:
+        return self._bytes > self._limits.bytes and self._segments[0].msn < self._first_listed

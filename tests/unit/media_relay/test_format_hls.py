@@ -1,0 +1,302 @@
+"""HLS: where segments and parts are cut, what is listed and kept, what the playlists say."""
+
+import asyncio
+import re
+
+import pytest
+
+from cambus.media.fmp4_reader import read_fragment, scan
+from cambus.media.frame import Flag
+from cambus.media.mp4_boxes import bytes_reader
+from cambus.media.parameter_sets import ParameterSetTracker
+from cambus.media_relay.format_hls import HlsFormat
+from cambus.media_relay.hls_playlist import media_playlist, multivariant_playlist
+from cambus.media_relay.hls_segments import HlsLimits
+
+
+class Cutter:
+    """A rendition fed with pictures at a rate, a keyframe every so many of them."""
+
+    def __init__(self, video, payload, *, fps=25, gop=25, **limits):
+        self.params = ParameterSetTracker().update(payload)
+        self.form = HlsFormat(self.params, None, 0, HlsLimits(**limits))
+        self._video = video
+        self._payload = payload
+        self.fps = fps
+        self.gop = gop
+        self.at = 0
+        self.dts = 0
+
+    def run(self, seconds, **changes):
+        for _ in range(int(seconds * self.fps)):
+            self.push(**changes)
+
+    def push(self, *, key=None, flags=Flag.NONE, skip_s=0.0, payload=None):
+        key = self.at % self.gop == 0 if key is None else key
+        self.dts += int(skip_s * 90_000)
+        payload = payload or (self._payload if key else b"\0\0\0\1\x41" + b"x" * 40)
+        self.form.pack([self._video(self.at, key=key, dts=self.dts, payload=payload, flags=flags)])
+        self.at += 1
+        self.dts += 90_000 // self.fps
+
+    @property
+    def listed(self):
+        return self.form.window.listed
+
+    @property
+    def playlist(self):
+        return media_playlist(self.form)
+
+
+@pytest.fixture
+def cutter(video, keyframe):
+    def make(**options):
+        return Cutter(video, keyframe(), **options)
+
+    return make
+
+
+def tags(playlist, name):
+    return re.findall(rf"^#{name}(?::(.*))?$", playlist, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("gop", "seconds"), [(25, 2), (50, 2), (75, 3), (13, 2.08), (100, 4)], ids=str)
+def test_segments_end_with_the_first_keyframe_behind_their_shortest_length(cutter, gop, seconds):
+    cut = cutter(gop=gop)
+    cut.run(20)
+    _, *regular = [each for each in cut.listed if each.complete]
+    assert regular
+    for segment in regular:
+        assert segment.independent
+        assert segment.seconds == pytest.approx(seconds)
+        assert round(segment.seconds) <= cut.form.target_s
+
+
+@pytest.mark.parametrize("fps", [1, 2, 3, 5, 6, 7, 9, 10, 12, 15, 18, 20, 24, 25, 30, 50, 60])
+def test_parts_are_as_long_as_the_protocol_wants(cutter, fps):
+    """Not above PART-TARGET, and not below 85 % of it but at the end of a segment (§4.4.4.9)."""
+    cut = cutter(fps=fps, gop=2 * fps)
+    cut.run(20)
+    target = float(re.search(r"PART-TARGET=([\d.]+)", cut.playlist)[1])
+    assert target <= max(0.43, 1.1 / fps)
+    for segment in cut.listed[1:]:
+        assert all(part.seconds <= target for part in segment.parts)
+        assert all(part.seconds >= 0.85 * target for part in segment.parts[:-1])
+        assert segment.parts[0].independent
+        assert not any(part.independent for part in segment.parts[1:])
+
+
+def test_a_segment_is_its_parts_and_every_picture_is_in_one(cutter):
+    cut = cutter(gop=50)
+    cut.run(9)
+    *complete, growing = cut.listed
+    assert not growing.complete
+    init = cut.form.window.inits[0]
+    dts = []
+    for segment in complete:
+        assert b"".join(part.data for part in segment.parts) == segment.data
+        whole = init + segment.data
+        assert len(scan(bytes_reader(whole), len(whole)).fragments) == len(segment.parts)
+        for part in segment.parts:
+            fragment = read_fragment(bytes_reader(bytes(part.data)), 0, len(part.data))
+            (run,) = fragment.runs
+            dts += [sample.dts for sample in run.samples()]
+            assert run.duration == part.ticks
+    assert dts == [3600 * number for number in range(len(dts))]
+    assert len(dts) == 200
+
+
+def test_the_playlist_is_not_served_before_it_is_known_how_long_segments_become(cutter):
+    cut = cutter(gop=50)
+    cut.run(2)
+    assert not cut.form.ready
+    cut.push()
+    assert cut.form.ready
+    assert tags(cut.playlist, "EXT-X-TARGETDURATION") == ["2"]
+
+
+def test_an_encoder_that_sends_a_keyframe_a_minute_is_cut_all_the_same(cutter):
+    cut = cutter(gop=1500)
+    cut.run(59)
+    assert tags(cut.playlist, "EXT-X-TARGETDURATION") == ["6"]
+    assert all(round(each.seconds) <= 6 for each in cut.listed)
+    assert "EXT-X-INDEPENDENT-SEGMENTS" not in cut.playlist
+
+
+def test_the_target_holds_when_groups_of_pictures_become_longer(cutter):
+    cut = cutter(gop=50)
+    cut.run(6)
+    before = cut.form.target_s
+    cut.gop = 250
+    cut.run(30)
+    assert cut.form.target_s == before
+    assert all(round(each.seconds) <= before for each in cut.listed)
+
+
+def test_the_playlist_names_what_is_there(cutter):
+    cut = cutter(gop=50)
+    cut.run(7)
+    text = cut.playlist
+    assert text.startswith("#EXTM3U\n#EXT-X-VERSION:6\n")
+    assert tags(text, "EXTINF") == ["2.00000,"] * 3
+    assert re.findall(r"^segment-(\d+)\.m4s$", text, re.MULTILINE) == ["0", "1", "2"]
+    assert tags(text, "EXT-X-MAP") == ['URI="init-0.mp4"']
+    assert "CAN-BLOCK-RELOAD=YES" in text
+    parts = re.findall(r'^#EXT-X-PART:DURATION=[\d.]+,URI="part-(\d+)\.m4s"', text, re.MULTILINE)
+    assert parts == [str(number) for number in range(cut.form.window.next_part)]
+    assert tags(text, "EXT-X-PRELOAD-HINT") == [f'TYPE=PART,URI="part-{cut.form.window.next_part}.m4s"']
+    assert len(tags(text, "EXT-X-PROGRAM-DATE-TIME")) == 4
+    assert "EXT-X-ENDLIST" not in text
+
+
+def test_parts_are_listed_for_three_target_durations_only(cutter):
+    cut = cutter(gop=50)
+    cut.run(14)
+    first = re.search(r"EXT-X-PART:DURATION=[\d.]+,URI=\"part-(\d+)", cut.playlist)[1]
+    listed_s = sum(part.seconds for each in cut.listed for part in each.parts if part.number >= int(first))
+    assert 6 <= listed_s <= 8
+
+
+def test_the_window_slides_and_what_left_it_is_kept_for_a_while(cutter):
+    cut = cutter(gop=50, segments=4)
+    cut.run(40)
+    listed = [each.msn for each in cut.listed if each.complete]
+    assert len(listed) == 4
+    assert tags(cut.playlist, "EXT-X-MEDIA-SEQUENCE") == [str(listed[0])]
+    window = cut.form.window
+    assert window.segment(listed[0] - 3) is not None
+    assert window.segment(listed[0] - 5) is None
+    assert window.segment(listed[-1] + 1) is None, "it is not complete"
+    assert window.part(0) is None
+
+
+def test_bytes_bound_what_is_kept(cutter):
+    cut = cutter(gop=50, bytes=1 << 20, segments=6)
+    for _ in range(40):
+        cut.push(key=True, payload=cut._payload + b"\0\0\0\1\x65" + b"y" * 5_000)
+        for _ in range(49):
+            cut.push(key=False, payload=b"\0\0\0\1\x41" + b"y" * 5_000)
+    assert cut.form.window.size_bytes < 2 << 20
+    assert len([each for each in cut.listed if each.complete]) >= 3
+
+
+def test_pictures_of_absurd_size_end_a_segment_early(cutter):
+    cut = cutter(gop=50, bytes=1 << 20)
+    cut.push(key=True)
+    for _ in range(100):
+        cut.push(key=False, payload=b"\0\0\0\1\x41" + b"y" * 200_000)
+    assert cut.form.window.size_bytes < 3 << 20
+
+
+def test_a_new_resolution_is_a_discontinuity_with_an_initialisation_segment_of_its_own(cutter, keyframe):
+    cut = cutter(gop=50)
+    cut.run(5)
+    wide = keyframe(width=96)
+    assert cut.form.reopen(ParameterSetTracker().update(wide), None) == b""
+    cut.push(key=True, payload=wide)
+    cut.run(1)
+    text = cut.playlist
+    assert tags(text, "EXT-X-MAP") == ['URI="init-0.mp4"', 'URI="init-1.mp4"']
+    assert text.index("EXT-X-DISCONTINUITY\n") < text.index("init-1.mp4")
+    assert set(cut.form.window.inits) == {0, 1}
+    assert cut.form.window.inits[0] != cut.form.window.inits[1]
+    assert "RESOLUTION=96x64" in multivariant_playlist(cut.form, "s")
+
+
+@pytest.mark.parametrize("change", [{"skip_s": 4.0}, {"flags": Flag.DISCONTINUITY}])
+def test_a_loss_is_a_discontinuity(cutter, change):
+    cut = cutter(gop=50)
+    cut.run(5)
+    cut.push(key=True, **change)
+    cut.at = 1
+    cut.run(3)
+    segments = cut.listed
+    broken = [each for each in segments if each.discontinuity]
+    assert len(broken) == 1
+    assert sum(each.seconds for each in segments) < 9
+    assert cut.playlist.count("#EXT-X-DISCONTINUITY\n") == 1
+
+
+def test_discontinuities_that_left_the_playlist_are_counted(cutter):
+    cut = cutter(gop=50, segments=3)
+    cut.run(5)
+    cut.push(key=True, flags=Flag.DISCONTINUITY)
+    cut.at = 1
+    cut.run(30)
+    assert tags(cut.playlist, "EXT-X-DISCONTINUITY-SEQUENCE") == ["1"]
+    assert "#EXT-X-DISCONTINUITY\n" not in cut.playlist
+
+
+def test_at_the_end_everything_is_listed_and_nothing_hinted(cutter):
+    cut = cutter(gop=50)
+    cut.run(5)
+    cut.form.end()
+    text = cut.playlist
+    assert text.endswith("#EXT-X-ENDLIST\n")
+    assert "PRELOAD-HINT" not in text
+    assert sum(each.seconds for each in cut.listed) == pytest.approx(5, abs=0.05)
+    cut.run(5)
+    assert cut.playlist == text
+
+
+def test_a_playback_shorter_than_a_group_of_pictures_has_a_playlist_too(cutter):
+    cut = cutter(gop=50)
+    cut.run(1)
+    cut.form.end()
+    assert cut.form.ready
+    assert len(tags(cut.playlist, "EXTINF")) == 1
+
+
+def test_the_multivariant_playlist_says_what_is_in_the_stream(cutter):
+    cut = cutter(gop=50)
+    cut.run(9)
+    text = multivariant_playlist(cut.form, "secret")
+    assert f'CODECS="{cut.params.codec_string}"' in text
+    assert "RESOLUTION=64x64" in text
+    assert int(re.search(r"[:,]BANDWIDTH=(\d+)", text)[1]) >= int(
+        re.search(r"AVERAGE-BANDWIDTH=(\d+)", text)[1]
+    )
+    assert text.endswith("\nsecret/live.m3u8\n")
+
+
+@pytest.mark.parametrize(
+    ("msn", "part", "there"),
+    [
+        (1, None, True),
+        (2, None, False),  # growing
+        (2, 0, True),
+        (2, 1, True),
+        (2, 2, False),
+        (1, 99, True),  # means the first part of the next
+        (3, 0, False),
+        (0, 0, True),
+    ],
+)
+def test_what_a_blocking_reload_waits_for(cutter, msn, part, there):
+    cut = cutter(gop=50)
+    cut.run(4 + 2 * 0.4)
+    cut.push()
+    assert cut.form.window.next_msn == 3
+    assert cut.form.window.reaches(msn, part) is there
+
+
+async def test_who_waits_is_woken_by_the_next_part(cutter):
+    cut = cutter(gop=50)
+    cut.run(2.1)
+    window, wanted = cut.form.window, cut.form.window.next_part
+    waiting = asyncio.create_task(window.until(lambda: window.part(wanted), 60))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    cut.run(1)
+    async with asyncio.timeout(20):
+        assert (await waiting).number == wanted
+
+
+async def test_nobody_waits_for_a_stream_that_was_closed(cutter):
+    cut = cutter(gop=50)
+    window = cut.form.window
+    waiting = asyncio.create_task(window.until(lambda: None, 60))
+    await asyncio.sleep(0)
+    cut.form.abandon()
+    async with asyncio.timeout(20):
+        assert await waiting is None
