@@ -40,6 +40,8 @@ class Camera:
         self.ever_claimed: set[str] = set()
         self.touches = 0
         self.refusal: CambusError | None = None
+        self.keyframes_asked = 0
+        self.cannot: CambusError | None = None
         self.moves: list[object] = []
         self.changed = asyncio.Event()
         self._endpoints = Endpoints(bus, "camera")
@@ -50,6 +52,7 @@ class Camera:
         self._endpoints.add(live.START, self._start)
         self._endpoints.add(live.TOUCH, self._touch)
         self._endpoints.add(live.STOP, self._stop)
+        self._endpoints.add(live.KEYFRAME, self._keyframe)
         self._endpoints.add(ptz.MOVE, self._move)
         self._endpoints.add(ptz.STOP, self._move)
         await self._endpoints.start()
@@ -140,6 +143,13 @@ class Camera:
         if not self.claims:
             await self._end_publishing()
         self.changed.set()
+        return Done()
+
+    async def _keyframe(self, context: object, request: live.LiveKeyframeRequest) -> Done:
+        self.keyframes_asked += 1
+        self.changed.set()
+        if self.cannot is not None:
+            raise self.cannot
         return Done()
 
     async def _move(self, context: object, request: object) -> Done:

@@ -315,6 +315,11 @@ class SequenceGate:
         self.dropped = 0
         self.skipped = 0
 
+    @property
+    def awaits_keyframe(self) -> bool:
+        """Whether no video passes before the next keyframe."""
+        return self._await_keyframe
+
     def accept(self, frame: Frame) -> bool:
         """Whether the frame may be used; call once for each frame, in the order of arrival."""
         if self._next is not None and frame.seq != self._next and not self._follow(frame):

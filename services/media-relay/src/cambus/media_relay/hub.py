@@ -61,13 +61,26 @@ class StreamHub:
     Sound that an output does not carry is transcoded, by one transcoder for each codec (`make_feed`), from the first
     rendition that needs it to the last; its frames come back by `push_sound`. Without `make_feed` such outputs have
     no sound.
+
+    Args:
+        make_format: builds the output formats.
+        limits: see `HubLimits`.
+        make_feed: builds transcoders of sound.
+        want_keyframe: called, at every picture perhaps, when there is nothing to be seen before the next keyframe:
+            for a viewer who joins without a cached group, or because of pictures that can not be decoded.
     """
 
     def __init__(
-        self, make_format: FormatFactory, limits: HubLimits, make_feed: FeedFactory | None = None
+        self,
+        make_format: FormatFactory,
+        limits: HubLimits,
+        make_feed: FeedFactory | None = None,
+        *,
+        want_keyframe: Callable[[], None] = lambda: None,
     ) -> None:
         self._make_format = make_format
         self._limits = limits
+        self._want_keyframe = want_keyframe
         self._sounds = StreamSounds(make_feed) if make_feed is not None else None
         self._assembler = FrameAssembler()
         self._gate = SequenceGate()
@@ -87,6 +100,7 @@ class StreamHub:
         self._counts = HubCounts()
         self.ended = False
         self.last_frame_at: float | None = None
+        self.last_wall_us: int | None = None
         self.unsupported: Codec | None = None
 
     @property
@@ -120,6 +134,11 @@ class StreamHub:
         return len(self._places)
 
     @property
+    def blind(self) -> bool:
+        """Whether there is no whole group of pictures: who joins sees nothing before the next keyframe."""
+        return not self._gop.frames or self._gate.awaits_keyframe
+
+    @property
     def renditions(self) -> dict[Output, Rendition]:
         """The outputs somebody watches."""
         return self._renditions
@@ -143,12 +162,17 @@ class StreamHub:
         except MediaError:
             self._counts.malformed += 1
             return
-        if frame is not None and self._gate.accept(frame):
+        if frame is None:
+            return
+        if self._gate.accept(frame):
             self.push(self._continuity.follow(frame), now)
+        elif self._gate.awaits_keyframe:
+            self._want_keyframe()
 
     def push(self, frame: Frame, now: float) -> None:
         """Take one frame in order."""
         self.last_frame_at = now
+        self.last_wall_us = frame.wall_us
         if frame.kind is Kind.VIDEO:
             self._push_video(frame, now)
         elif frame.kind is Kind.AUDIO:
@@ -219,6 +243,8 @@ class StreamHub:
         rendition = self.rendition(output)
         self._places[viewer] = output
         rendition.join(viewer, opening=opening)
+        if self.blind:
+            self._want_keyframe()
 
     def leave(self, viewer: Viewer) -> Output | None:
         """Take a viewer out, and its rendition with the last one; returns where it was."""

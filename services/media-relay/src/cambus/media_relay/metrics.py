@@ -1,6 +1,7 @@
 """What the relay counts: viewers, bytes and frames by output; never a device, a viewer or an address."""
 
 from cambus.bus.metrics import Metrics
+from cambus.media_relay.keyframe_requests import Asked
 from cambus.media_relay.output import OUTPUT_NAMES
 from cambus.media_relay.stream import RelayedStream
 from cambus.media_relay.streams import Streams
@@ -33,6 +34,15 @@ class RelayMetrics:
             "Viewers gone, by output and reason",
             {**by_output, "reason": tuple(Closed)},
         )
+        self.stalled = metrics.gauge("relay_stalled_streams", "Watched streams whose source stands still")
+        self.stalls = metrics.counter(
+            "relay_source_stalls_total", "Times a watched source came to stand still"
+        )
+        self.keyframes = metrics.counter(
+            "relay_keyframe_requests_total",
+            "Keyframes asked for because a viewer would have seen nothing",
+            {"outcome": tuple(Asked)},
+        )
         self.refused = metrics.counter(
             "relay_refusals_total",
             "Viewers who got no picture, by what they were told",
@@ -59,7 +69,7 @@ class RelayMetrics:
             by_output,
             _START_BUCKETS,
         )
-        self._seen: dict[RelayedStream, tuple[int, int, int, int]] = {}
+        self._seen: dict[RelayedStream, tuple[int, ...]] = {}
 
     def viewer_left(self, output: str, viewer: Viewer) -> None:
         """Count a viewer who has gone."""
@@ -70,6 +80,7 @@ class RelayMetrics:
         """Carry over what has been counted since the last time; called about once a second."""
         running = tuple(streams.running.values())
         self.streams().set(len(running))
+        self.stalled().set(sum(stream.stall.stalled for stream in running))
         self.gop_bytes().set(sum(stream.hub.gop_bytes for stream in running))
         viewers = dict.fromkeys(OUTPUT_NAMES, 0)
         for stream in running:
@@ -97,11 +108,18 @@ class RelayMetrics:
             counts.audio_frames,
             counts.gaps,
             counts.dropped + counts.malformed,
+            stream.stall.stalls,
+            *stream.keyframes.counts.values(),
         )
-        before = self._seen.get(stream, (0, 0, 0, 0))
-        video, audio, gaps, dropped = (new - old for new, old in zip(now, before, strict=True))
-        self.frames("video").inc(video)
-        self.frames("audio").inc(audio)
-        self.gaps().inc(gaps)
-        self.dropped().inc(dropped)
+        before = self._seen.get(stream, (0,) * len(now))
+        series = (
+            self.frames("video"),
+            self.frames("audio"),
+            self.gaps(),
+            self.dropped(),
+            self.stalls(),
+            *(self.keyframes(outcome) for outcome in stream.keyframes.counts),
+        )
+        for each, new, old in zip(series, now, before, strict=True):
+            each.inc(new - old)
         self._seen[stream] = now

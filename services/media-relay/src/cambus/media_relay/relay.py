@@ -23,6 +23,7 @@ from cambus.media_relay.page import Page
 from cambus.media_relay.rtsp_connection import RtspConnection
 from cambus.media_relay.rtsp_server import RtspServer
 from cambus.media_relay.settings import RelaySettings
+from cambus.media_relay.stalls import StallReports
 from cambus.media_relay.stream import Known, RelayedStream
 from cambus.media_relay.streams import Streams
 from cambus.schemas.ids import new_ulid
@@ -62,7 +63,8 @@ class Relay:
         self.metrics = RelayMetrics(metrics)
         # Of all streams: what transcodes sound lets the event loop run meanwhile.
         self._sound_threads = ThreadPoolExecutor(_SOUND_THREADS, thread_name_prefix="sound")
-        self.streams = Streams(self._make_stream, settings.stream_limits)
+        self._stalls = StallReports(bus)
+        self.streams = Streams(self._make_stream, settings.stream_limits, self._stalls.report)
         live = LiveHandlers(
             self.streams,
             access,
@@ -113,10 +115,12 @@ class Relay:
         await self._rtsp.start(RtspConnection, settings.relay_host, settings.relay_rtsp_port)
 
     async def run(self) -> None:
-        """Once a second: close who stalls, is silent or has lost the source; carry the counts over."""
-        while True:
-            await asyncio.sleep(_ROUND_S)
-            self.check()
+        """Once a second: close who stalls, is silent or has lost the source; carry the counts over. Tell of stalls."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._stalls.run())
+            while True:
+                await asyncio.sleep(_ROUND_S)
+                self.check()
 
     def check(self) -> None:
         """One round of `run`."""
@@ -146,4 +150,5 @@ class Relay:
             claim_ttl_s=self._settings.relay_claim_ttl_s,
             linger_s=self._settings.relay_linger_s,
             executor=self._sound_threads,
+            stalled_after_s=self._settings.relay_stalled_after_s,
         )

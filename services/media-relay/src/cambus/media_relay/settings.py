@@ -99,6 +99,11 @@ class RelaySettings(BusSettings):
     relay_source_lost_s: Annotated[float, Field(ge=1, le=3600)] = Field(
         default=30.0, description="Viewers of a stream without frames for so long are closed, in seconds."
     )
+    relay_stalled_after_s: Annotated[float, Field(ge=1, le=3600)] = Field(
+        default=10.0,
+        description="A watched source without frames for so long stands still: counted, and told as an event; "
+        "in seconds.",
+    )
     relay_gop_bytes: Annotated[int, Field(ge=64 * 1024)] = Field(
         default=8 * MIB, description="Most bytes kept of one group of pictures for new viewers."
     )

@@ -15,9 +15,11 @@ from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Frame
 from cambus.media_relay.hub import FormatFactory, HubLimits, StreamHub
 from cambus.media_relay.key import StreamKey
+from cambus.media_relay.keyframe_requests import KeyframeRequests
 from cambus.media_relay.output import Output
 from cambus.media_relay.playback_hold import PlaybackHold
 from cambus.media_relay.sound_feed import SoundFeed
+from cambus.media_relay.stalls import Stall, StallWatch
 from cambus.media_relay.viewer import Closed
 from cambus.schemas.errors import CambusError, DeadlineExceeded, ErrorCode, NotFound, Offline, Unsupported
 
@@ -42,6 +44,7 @@ class RelayedStream:
         claim_ttl_s: how long a claim lives unrenewed.
         linger_s: how long the claim is kept after the last viewer.
         executor: where sound is transcoded.
+        stalled_after_s: a live source that sends nothing for so long stands still.
     """
 
     def __init__(
@@ -57,9 +60,12 @@ class RelayedStream:
         claim_ttl_s: float,
         linger_s: float,
         executor: Executor,
+        stalled_after_s: float = 10.0,
     ) -> None:
         self.key = key
-        self.hub = StreamHub(make_format, limits, self._make_feed)
+        self.keyframes = KeyframeRequests(client, key, self._needs_keyframe)
+        self.hub = StreamHub(make_format, limits, self._make_feed, want_keyframe=self.keyframes.want)
+        self.stall = StallWatch(stalled_after_s)
         self._executor = executor
         self._bus = bus
         self._claim = LiveClaim(
@@ -80,7 +86,7 @@ class RelayedStream:
         self._tick: asyncio.TimerHandle | None = None
         self._tick_at: float | None = None
         self._trouble: CambusError | None = None
-        self.started_at = time.monotonic()
+        self.started_at = self._claimed_at = time.monotonic()
         self.closing = False
 
     @property
@@ -102,6 +108,15 @@ class RelayedStream:
         """One user less; after the last the stream lingers, then ends."""
         self._users -= 1
         self._use_changed.set()
+
+    def check(self, now: float) -> Stall | None:
+        """Close viewers whose peers have stalled; tell of a source that now stands still."""
+        self.hub.check()
+        silent_s = now - max(self._claimed_at, self.hub.last_frame_at or 0.0)
+        # A playback may be held, and then sends nothing with good reason.
+        if not self.stall.check(silent_s, expected=self.key.live and self.claimed and self._users > 0):
+            return None
+        return Stall(self.key, silent_s, self.hub.last_wall_us)
 
     def wake(self) -> None:
         """Claim again at once: the device has come back."""
@@ -157,18 +172,23 @@ class RelayedStream:
         hold = self._claim.hold() if self.key.live else self._playback.hold()
         holding = asyncio.create_task(hold, name=f"claim {self.key}")
         unused = asyncio.create_task(self._until_unused(), name=f"linger {self.key}")
+        asking = asyncio.create_task(self.keyframes.run(), name=f"keyframes {self.key}")
         try:
-            await asyncio.wait({holding, unused}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({holding, unused, asking}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.closing = True
-            holding.cancel()
-            unused.cancel()
-            outcomes = await asyncio.gather(holding, unused, return_exceptions=True)
+            for task in (holding, unused, asking):
+                task.cancel()
+            outcomes = await asyncio.gather(holding, unused, asking, return_exceptions=True)
             if self.key.live:
                 await self._claim.release()
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
+
+    def _needs_keyframe(self) -> bool:
+        """Whether somebody would see nothing without one; a playback has them where they were recorded."""
+        return self.key.live and self._users > 0 and self.hub.blind
 
     async def _until_unused(self) -> None:
         while True:
@@ -236,6 +256,7 @@ class RelayedStream:
     def _on_claim(self, error: CambusError | None) -> None:
         self._trouble = error
         if error is None:
+            self._claimed_at = time.monotonic()
             return
         if error.code is ErrorCode.OFFLINE and not self._known(self.key.device):
             error = NotFound("there is no such device", reason="no-such-device")

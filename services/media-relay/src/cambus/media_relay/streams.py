@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cambus.media_relay.key import StreamKey
+from cambus.media_relay.stalls import Stall
 from cambus.media_relay.stream import RelayedStream
 from cambus.media_relay.viewer import Closed
 from cambus.schemas.errors import Overloaded
@@ -36,9 +37,16 @@ class Streams:
     Args:
         make_stream: builds a stream that has not been started.
         limits: see `StreamLimits`.
+        on_stall: told of every live source that comes to stand still while it is watched.
     """
 
-    def __init__(self, make_stream: Callable[[StreamKey], RelayedStream], limits: StreamLimits) -> None:
+    def __init__(
+        self,
+        make_stream: Callable[[StreamKey], RelayedStream],
+        limits: StreamLimits,
+        on_stall: Callable[[Stall], None] = lambda _: None,
+    ) -> None:
+        self._on_stall = on_stall
         self._make_stream = make_stream
         self._limits = limits
         self._streams: dict[StreamKey, RelayedStream] = {}
@@ -82,7 +90,10 @@ class Streams:
         """Close stalled viewers and those whose source is lost; call it about once a second."""
         now = time.monotonic()
         for stream in tuple(self._streams.values()):
-            stream.hub.check()
+            stall = stream.check(now)
+            if stall is not None:
+                log.warning("a source stands still", extra=_about(stream.key))
+                self._on_stall(stall)
             last = stream.hub.last_frame_at
             if stream.hub.viewers and last is not None and now - last > self._limits.source_lost_s:
                 log.warning("no frames, viewers are sent away", extra=_about(stream.key))
