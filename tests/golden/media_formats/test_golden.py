@@ -17,6 +17,7 @@ from cambus.media.mp4_boxes import bytes_reader
 from cambus.media.nal import join_annexb
 from cambus.media.parameter_sets import ParameterSetTracker, VideoParams
 from cambus.media.rtp import RtpPacketizer, interleave
+from cambus.media.ts_muxer import TransportStreamMuxer
 
 HERE = Path(__file__).parent
 PCM = b"".join((number * 1000).to_bytes(2, "little", signed=True) for number in range(-8, 8))
@@ -28,6 +29,8 @@ SETS = {
         "4401c073c189",
     ),
 }
+AAC = AudioConfig(Codec.AAC, 16_000, 1, b"\x14\x08")
+AAC_FRAME = Frame(Kind.AUDIO, Codec.AAC, Flag.NONE, 3, 5760, 5760, 0, b"\x21" + bytes(range(30)))
 SLICES = {Codec.H264: (b"\x65", b"\x41"), Codec.H265: (b"\x26\x01", b"\x02\x01")}
 
 
@@ -66,6 +69,12 @@ def made() -> dict[str, bytes]:
         fmp4 = Fmp4Muxer(params(codec), config)
         recorded = fmp4.init_segment() + fmp4.fragment(frames(codec), next_video_dts=7200)
         results[f"fmp4-{name}"] = recorded
+        ts = TransportStreamMuxer(codec, AAC)
+        results[f"ts-{name}"] = b"".join(ts.packets(frame) for frame in [*frames(codec), AAC_FRAME])
+        flv = FlvMuxer(params(codec), AAC)
+        results[f"flv-aac-{name}"] = flv.header() + flv.tag(AAC_FRAME, 0)
+        fmp4 = Fmp4Muxer(params(codec), AAC)
+        results[f"fmp4-aac-{name}"] = fmp4.init_segment() + fmp4.fragment([AAC_FRAME])
         rtp = RtpPacketizer(codec, 96, 0xCAFE, mtu=64, sequence=65534, timestamp_offset=0xFFFFFFFF)
         packets = [packet for f in frames(codec)[::2] for packet in rtp.packetize(f.payload * 2, f.pts)]
         results[f"rtp-interleaved-{name}"] = interleave(packets, 2)

@@ -91,6 +91,8 @@ async def test_advertised_names_are_in_the_addresses(relay_settings, run_relay, 
     assert urls.rtsp == f"rtsp://cctv.example:554/{device}/0/sub"
     assert urls.flv == f"https://cctv.example/relay/live/{device}/0/sub.flv"
     assert urls.ws_fmp4 == f"wss://cctv.example/relay/ws/{device}/0/sub.mp4"
+    assert urls.ws_flv == f"wss://cctv.example/relay/ws/{device}/0/sub.flv"
+    assert urls.ts == f"https://cctv.example/relay/live/{device}/0/sub.ts"
 
 
 async def test_streams_list_says_who_watches_what(relay, make_camera, device, bus):

@@ -12,11 +12,12 @@ from cambus.connector_dvrip.clock import DeviceZone, zone_of_minutes
 from cambus.connector_dvrip.media import FrameMaker
 from cambus.dvrip.frames import AudioFrame, FrameHeader, FrameType, InfoFrame, PictureFrame, VideoFrame
 from cambus.dvrip.media import StreamSplitter
+from cambus.media.aac import adts_header
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Kind
 
 START_US = 1_769_947_042_000_000
-A_LAW, UNKNOWN, KHZ_8 = 14, 99, 2
+AAC, A_LAW, UNKNOWN, KHZ_8 = 15, 14, 99, 2
 
 
 def video(*, key=False, **fields):
@@ -136,3 +137,19 @@ def test_pictures_that_state_no_rate_or_a_wrong_one_are_timed_by_their_arrival(m
     off_s = [frame.pts / 90_000 - START_US / 1e6 - number / true for number, frame in enumerate(frames)]
     assert max(map(abs, off_s)) < 3.5
     assert max(map(abs, off_s[8 * true :])) < 0.1
+
+
+def test_aac_comes_frame_by_frame_without_its_headers_and_described(maker):
+    pieces = [b"\x21" * 40, b"\x22" * 50]
+    payload = b"".join(adts_header(len(piece), 16_000, 1) + piece for piece in pieces)
+    config, *frames = feed(maker, AudioFrame(AAC, KHZ_8, payload))
+    assert AudioConfig.parse(config.payload) == AudioConfig(Codec.AAC, 16_000, 1, b"\x14\x08")
+    assert [frame.payload for frame in frames] == pieces
+    assert frames[1].pts - frames[0].pts == 1024 * 90_000 // 16_000
+    assert [frame.kind for frame in feed(maker, AudioFrame(AAC, KHZ_8, payload))] == [Kind.AUDIO] * 2
+
+
+def test_what_is_called_aac_and_has_no_header_is_not_described_as_such(maker):
+    config, frame = feed(maker, AudioFrame(AAC, KHZ_8, b"\x01\x00" * 160))
+    assert AudioConfig.parse(config.payload) == AudioConfig(Codec.AAC, 8000, 1)
+    assert frame.payload == b"\x01\x00" * 160

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import contextlib
+import io
 from dataclasses import replace
 
+import av
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cambus.media import opus
 from cambus.media.audio import AudioConfig
-from cambus.media.errors import ContainerError
+from cambus.media.errors import ContainerError, MediaError
 from cambus.media.frame import Codec
+from cambus.media.mp4_boxes import find_box
 from cambus.media.mp4_entries import audio_entry, video_entry
 from cambus.media.mp4_entry_reader import read_audio_entry, read_video_entry
 from cambus.media.parameter_sets import avc_decoder_configuration, hevc_decoder_configuration
@@ -36,6 +44,63 @@ def test_audio_entries_hold_rate_and_channels():
         assert made.codec_string == made.entry[4:8].decode()
         assert len(made.entry) == 36
         assert read_audio_entry(made.entry) == config
+
+
+AAC = AudioConfig(Codec.AAC, 16_000, 1, b"\x14\x08")
+OPUS = AudioConfig(Codec.OPUS, 48_000, 2, opus.head(2, pre_skip=312, input_rate=8000))
+
+
+@pytest.mark.parametrize(
+    ("config", "codec_string"),
+    [
+        (AAC, "mp4a.40.2"),
+        (AudioConfig(Codec.AAC, 96_000, 2, b"\x10\x10"), "mp4a.40.2"),
+        (AudioConfig(Codec.AAC, 16_000, 1, bytes.fromhex("140856e500")), "mp4a.40.2"),
+        (OPUS, "opus"),
+    ],
+)
+def test_aac_and_opus_are_described_and_read_back(config, codec_string):
+    made = audio_entry(config)
+    assert made.codec_string == codec_string
+    assert int.from_bytes(made.entry[:4], "big") == len(made.entry)
+    assert read_audio_entry(made.entry) == config
+
+
+@pytest.mark.parametrize("config", [AAC, OPUS])
+def test_an_entry_that_is_cut_short_is_refused(config):
+    entry = audio_entry(config).entry
+    for size in range(8, len(entry) - 1):
+        with pytest.raises(ContainerError):
+            read_audio_entry(entry[:size])
+
+
+@given(st.binary(min_size=0, max_size=120), st.sampled_from([b"mp4a", b"Opus", b"alaw"]))
+def test_whatever_stands_in_an_entry_is_read_or_refused(body, kind):
+    with contextlib.suppress(MediaError):
+        read_audio_entry(len(body).to_bytes(4, "big") + kind + body)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("aac", Codec.AAC), ("libopus", Codec.OPUS)])
+def test_entries_that_ffmpeg_writes_are_read(name, codec):
+    """Its descriptors have sizes of four bytes."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream(name, rate=48_000)
+        stream.layout = "stereo"
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 2 * 4800), np.int16), format="s16", layout="stereo")
+        frame.sample_rate, frame.pts = 48_000, 0
+        container.mux(stream.encode(frame) + stream.encode(None))
+        extradata = bytes(stream.codec_context.extradata)
+    data = file.getvalue()
+    found = find_box(data, "moov/trak/mdia/minf/stbl/stsd")
+    assert found is not None
+    entry = data[found.payload + 8 : found.end]
+    config = read_audio_entry(entry)
+    assert (config.codec, config.sample_rate, config.channels) == (codec, 48_000, 2)
+    if codec is Codec.AAC:
+        assert config.extradata == extradata
+    else:
+        assert opus.parse_head(config.extradata) == opus.parse_head(extradata)
 
 
 def test_flac_entries_hold_streaminfo_as_the_last_block(pcma):

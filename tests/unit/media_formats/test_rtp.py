@@ -74,6 +74,34 @@ def test_g711_runs_on_the_sampling_clock_and_is_cut_at_the_mtu():
     ]
 
 
+def test_a_frame_of_aac_is_a_packet_behind_its_size():
+    rtp = RtpPacketizer(Codec.AAC, 97, 1, clock_rate=16_000, sequence=5, timestamp_offset=0)
+    (packet,) = rtp.packetize(b"\x21" * 200, 90_000)
+    assert packet[1] == 0x80 | 97
+    assert int.from_bytes(packet[4:8], "big") == 16_000
+    assert packet[12:16] == bytes((0, 16)) + (200 << 3).to_bytes(2, "big")
+    assert packet[16:] == b"\x21" * 200
+
+
+def test_a_large_frame_of_aac_is_cut_and_every_piece_says_the_whole_size():
+    rtp = RtpPacketizer(Codec.AAC, 97, 1, mtu=116, clock_rate=16_000, sequence=5, timestamp_offset=0)
+    frame = bytes(range(250))
+    packets = rtp.packetize(frame, 0)
+    assert [packet[1] >> 7 for packet in packets] == [0, 0, 1]
+    assert {packet[12:16] for packet in packets} == {bytes((0, 16)) + (250 << 3).to_bytes(2, "big")}
+    assert b"".join(packet[16:] for packet in packets) == frame
+    assert {packet[4:8] for packet in packets} == {bytes(4)}
+    assert rtp.packetize(bytes(8192), 0) == []
+
+
+def test_an_opus_packet_is_an_rtp_packet():
+    rtp = RtpPacketizer(Codec.OPUS, 97, 1, clock_rate=48_000, sequence=5, timestamp_offset=0)
+    (packet,) = rtp.packetize(b"\xf8\xff\xfe", 90_000)
+    assert int.from_bytes(packet[4:8], "big") == 48_000
+    assert packet[12:] == b"\xf8\xff\xfe"
+    assert rtp.packetize(b"", 0) == []
+
+
 def test_stereo_g711_is_cut_between_samples_and_counts_time_in_samples():
     maker = packetizer(Codec.PCMU, 97, clock_rate=8000, channels=2, mtu=113)
     packets = maker.packetize(b"\xff" * 150, 0)

@@ -84,3 +84,16 @@ def test_codecs_without_a_payload_format_are_refused(h264):
         build_sdp([SdpMedia(AudioConfig(Codec.G726, 8000, 1), 97, "a")])
     with pytest.raises(ContainerError):
         build_sdp([SdpMedia(replace(h264, codec=Codec.MJPEG), 97, "v")])
+
+
+def test_aac_says_how_its_packets_are_made_and_what_is_in_them():
+    config = AudioConfig(Codec.AAC, 16_000, 1, b"\x14\x08")
+    text = build_sdp([SdpMedia(config, payload_type_of(config, dynamic=97), "trackID=1")])
+    assert "a=rtpmap:97 MPEG4-GENERIC/16000/1\r\n" in text
+    assert "mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=1408\r\n" in text
+
+
+def test_opus_is_always_48_khz_stereo_to_the_description():
+    config = AudioConfig(Codec.OPUS, 48_000, 1)
+    text = build_sdp([SdpMedia(config, payload_type_of(config, dynamic=97), "trackID=1")])
+    assert "a=rtpmap:97 opus/48000/2\r\na=fmtp:97 sprop-stereo=0\r\n" in text

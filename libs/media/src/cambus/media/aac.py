@@ -6,6 +6,7 @@ On the bus a frame of AAC is a raw data block without header; the AudioSpecificC
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -34,6 +35,7 @@ ADTS_BYTES: Final = 7
 LARGEST_FRAME: Final = (1 << 13) - 1 - ADTS_BYTES
 """Bytes of a frame that an ADTS header can say."""
 LOW_COMPLEXITY: Final = 2
+_ADTS_CHECKSUM_BYTES: Final = 2
 _EXPLICIT_RATE: Final = 15
 _ESCAPE: Final = 31
 _SBR_TYPES: Final = frozenset({5, 29})
@@ -109,6 +111,26 @@ def adts_header(size: int, sample_rate: int, channels: int, object_type: int = L
     head = 0xFFF1 << 40 | object_type - 1 << 38 | rate_index(sample_rate) << 34 | channels << 30
     head |= size + ADTS_BYTES << 13 | 0x7FF << 2
     return head.to_bytes(ADTS_BYTES, "big")
+
+
+def iter_adts(data: bytes) -> Iterator[tuple[AacParameters, bytes]]:
+    """The frames of a run of ADTS without their headers, each with what its header says (§1.A.3.2).
+
+    Ends at whatever is no whole frame, or one that says a reserved rate or describes its channels inside. A frame of
+    several blocks is left out: none is known that codes pictures' sound so.
+    """
+    at, end = 0, len(data)
+    while at + ADTS_BYTES <= end and data[at] == 0xFF and data[at + 1] & 0xF6 == 0xF0:
+        head = ADTS_BYTES + (0 if data[at + 1] & 1 else _ADTS_CHECKSUM_BYTES)
+        size = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
+        index, channels = data[at + 2] >> 2 & 15, (data[at + 2] & 1) << 2 | data[at + 3] >> 6
+        if size <= head or at + size > end or index >= len(SAMPLE_RATES) or not channels:
+            return
+        if not data[at + 6] & 3:
+            object_type = (data[at + 2] >> 6) + 1
+            channels = 8 if channels == 7 else channels
+            yield AacParameters(object_type, SAMPLE_RATES[index], channels), data[at + head : at + size]
+        at += size
 
 
 def silent_frame(channels: int) -> bytes:

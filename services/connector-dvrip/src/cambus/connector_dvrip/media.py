@@ -5,11 +5,13 @@ from typing import Final
 
 from cambus.connector_dvrip.clock import DeviceZone
 from cambus.dvrip.frames import AudioFrame, InfoFrame, MediaFrame, PictureFrame, VideoFrame
+from cambus.media.aac import AacParameters, iter_adts
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Flag, Frame, Kind
 from cambus.media.recorded_timeline import RecordedTimeline
 from cambus.media.timeline import Timeline
 
+_TICKS: Final = 90_000
 _BYTES_PER_SAMPLE: Final = {Codec.PCMA: 1, Codec.PCMU: 1}
 
 
@@ -78,6 +80,8 @@ class FrameMaker:
 
     def _sound(self, media: AudioFrame, arrival_us: int) -> list[Frame]:
         codec = media.codec
+        if codec is Codec.AAC and (pieces := list(iter_adts(media.payload))):
+            return self._aac(pieces, arrival_us)
         if codec is Codec.OPAQUE:
             self.opaque_audio += 1
         samples = len(media.payload) // _BYTES_PER_SAMPLE[codec] if codec in _BYTES_PER_SAMPLE else 0
@@ -87,6 +91,24 @@ class FrameMaker:
         if known is None or known.codec is not codec or known.sample_rate != media.sample_rate:
             self.sound = AudioConfig(codec, media.sample_rate, 1)
             frames.insert(0, self._config(self.sound, stamp.pts, arrival_us))
+        return frames
+
+    def _aac(self, pieces: list[tuple[AacParameters, bytes]], arrival_us: int) -> list[Frame]:
+        """AAC without its headers, described as the bus has it.
+
+        Without a header it is left as it came, and not described: a few devices say AAC and send PCM (DVRIP §9.2).
+        """
+        parameters = pieces[0][0]
+        rate, samples = parameters.sample_rate, parameters.frame_samples
+        config = AudioConfig(Codec.AAC, rate, parameters.channels, parameters.serialize())
+        stamp = self._timeline.audio(samples=len(pieces) * samples, sample_rate=rate, arrival_us=arrival_us)
+        frames = []
+        for number, (_, payload) in enumerate(pieces):
+            pts = stamp.pts + number * samples * _TICKS // rate
+            frames.append(self._frame(Kind.AUDIO, Codec.AAC, Flag.NONE, pts, arrival_us, payload))
+        if config != self.sound:
+            self.sound = config
+            frames.insert(0, self._config(config, stamp.pts, arrival_us))
         return frames
 
     def _config(self, sound: AudioConfig, pts: int, arrival_us: int) -> Frame:

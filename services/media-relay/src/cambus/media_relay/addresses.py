@@ -31,6 +31,8 @@ class Addresses:
             fmp4=f"{self.http}/live/{key}.mp4{query}",
             hls=f"{self.http}/hls/{key}/index.m3u8{query}",
             ws_fmp4=f"{websocket}/ws/{key}.mp4{query}",
+            ws_flv=f"{websocket}/ws/{key}.flv{query}",
+            ts=f"{self.http}/live/{key}.ts{query}",
             page=f"{self.http}/{query}#{key}",
             replica=self.replica,
         )

@@ -1,13 +1,19 @@
 """What the relay counts: viewers, bytes and frames by output; never a device, a viewer or an address."""
 
+from typing import Final
+
 from cambus.bus.metrics import Metrics
 from cambus.media_relay.keyframe_requests import Asked
 from cambus.media_relay.output import OUTPUT_NAMES
 from cambus.media_relay.stream import RelayedStream
 from cambus.media_relay.streams import Streams
+from cambus.media_relay.transcoder import TARGETS
 from cambus.media_relay.viewer import Closed, Viewer
 
 _START_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+_TARGETS: Final = {codec: codec.name.lower() for codec in sorted(TARGETS)}
 
 
 class RelayMetrics:
@@ -19,6 +25,11 @@ class RelayMetrics:
         self.streams = metrics.gauge("relay_streams", "Streams relayed")
         self.gop_bytes = metrics.gauge("relay_gop_bytes", "Bytes kept so that new viewers start at once")
         self.sent = metrics.counter("relay_sent_bytes_total", "Bytes the viewers' sockets took", by_output)
+        self.transcoding = metrics.gauge(
+            "relay_sounds_transcoded",
+            "Sounds of streams that are transcoded, by the codec they are transcoded to",
+            {"codec": tuple(_TARGETS.values())},
+        )
         self.frames = metrics.counter(
             "relay_frames_total", "Frames received from the bus", {"kind": ("video", "audio")}
         )
@@ -91,6 +102,8 @@ class RelayMetrics:
             self._collect_stream(stream)
         for name, count in viewers.items():
             self.viewers(name).set(count)
+        for codec, label in _TARGETS.items():
+            self.transcoding(label).set(sum(codec in stream.hub.transcoding for stream in running))
         for stream in [each for each in self._seen if each.closing]:
             self._collect_stream(stream)
             del self._seen[stream]

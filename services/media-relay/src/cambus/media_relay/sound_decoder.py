@@ -29,7 +29,9 @@ class Decoder(Protocol):
 
 
 def can_decode(config: AudioConfig) -> bool:
-    """Whether there is a decoder for this sound."""
+    """Whether there is a decoder for this sound; AAC has to be described."""
+    if config.codec is Codec.AAC and not config.extradata:
+        return False
     return config.channels in LAYOUTS and config.codec in {*_G711, *_CODECS, Codec.G726}
 
 

@@ -20,6 +20,8 @@ OUTPUTS = (
     ("fmp4", "fragmented MP4 over HTTP"),
     ("hls", "HLS: Safari, telephones, hls.js"),
     ("ws_fmp4", "fragmented MP4 over WebSocket"),
+    ("ws_flv", "FLV over WebSocket, for flv.js and mpegts.js"),
+    ("ts", "MPEG transport stream over HTTP"),
 )
 
 

@@ -31,6 +31,8 @@ class LiveUrls(Message):
         fmp4="http://relay.example.org:8080/live/gate-1/0/main.mp4",
         hls="http://relay.example.org:8080/hls/gate-1/0/main/index.m3u8",
         ws_fmp4="ws://relay.example.org:8080/ws/gate-1/0/main.mp4",
+        ws_flv="ws://relay.example.org:8080/ws/gate-1/0/main.flv",
+        ts="http://relay.example.org:8080/live/gate-1/0/main.ts",
         page="http://relay.example.org:8080/watch/gate-1/0/main",
         replica="media-relay-0",
         expires_at=None,
@@ -43,6 +45,10 @@ class LiveUrls(Message):
     ws_fmp4: str | None = Field(
         default=None, description="Fragmented MP4 over WebSocket, for players.", repr=False
     )
+    ws_flv: str | None = Field(
+        default=None, description="FLV over WebSocket, for flv.js and mpegts.js.", repr=False
+    )
+    ts: str | None = Field(default=None, description="An MPEG transport stream over HTTP.", repr=False)
     page: str | None = Field(default=None, description="A page that plays it in a browser.", repr=False)
     replica: ReplicaId | None = Field(default=None, description="The relay these addresses are of.")
     expires_at: Instant | None = Field(
