@@ -28,6 +28,7 @@ def real_frames(
     first: int = 0,
     flag_first: Flag = Flag.NONE,
     pause: int = 0,
+    start_us: int = START_US,
 ) -> list[Frame]:
     """So many pictures of a loop with their sound, 25 a second; received `pause` pictures later than they count."""
     loop = LoopStore.shared.get(SPECS[codec])
@@ -36,7 +37,7 @@ def real_frames(
 
     def add(kind: Kind, of: Codec, index: int, payload: bytes, flags: Flag) -> None:
         pts = (index + pause) * 3600
-        wall_us = START_US + (index + pause) * 40_000
+        wall_us = start_us + (index + pause) * 40_000
         frames.append(Frame(kind, of, flags, len(frames), pts, pts, wall_us, payload))
 
     for index in range(first, first + count):

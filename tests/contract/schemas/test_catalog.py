@@ -102,6 +102,7 @@ SERVICE = [
     "recorder.recording.find",
     "recorder.recording.lock",
     "recorder.recording.unlock",
+    "recorder.recording.search",
     "recorder.recording.export",
     "recorder.playback.open",
     "recorder.playback.touch",

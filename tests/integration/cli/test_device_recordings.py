@@ -242,7 +242,7 @@ async def test_playing_prints_where_and_the_commands_that_follow_name_the_sessio
 
     service.add(media_relay.LIVE_OPEN, live_open)
     await service.start()
-    ran = await cambusctl("recordings", "play", device, "0", *SPAN, "--speed", "2", "--json")
+    ran = await cambusctl("recordings", "play", device, "0", "--on-device", *SPAN, "--speed", "2", "--json")
     assert (ran.code, ran.document["session"]) == (0, "pb-1")
     assert ran.document["rtsp"].endswith("/s-pb-1")
     assert (fake.asked[-1].speed, fake.asked[-1].on_touch) == (2.0, True)

@@ -1,6 +1,5 @@
 """Searching all recorders, fetching MP4s, and the policies."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +12,7 @@ from cambus.schemas.commands import recorder
 from cambus.schemas.commands.recording import FIND, DeviceRecording, RecordingFindReply
 from cambus.schemas.errors import NotFound
 from cambus.schemas.model import Done
-from cambus.schemas.spans import GapReason, RecordedSpan, RecordingGap, TimeRange
+from cambus.schemas.spans import GapReason, RecordingGap, TimeRange
 
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
 MOVIE = bytes(range(256)) * 4000
@@ -29,16 +28,8 @@ class Recorder:
 
     def __init__(self, name):
         self.name = name
-        self.spans = []
-        self.gaps = []
         self.covered = []
         self.url = ""
-        self.silent = False
-
-    async def find(self, context, request):
-        if self.silent:
-            await asyncio.Event().wait()
-        return recorder.RecordedFindReply(replica=self.name, spans=self.spans, gaps=self.gaps)
 
     async def export(self, context, request):
         if not self.covered:
@@ -53,10 +44,6 @@ class Recorder:
         )
 
 
-def span(start, end):
-    return RecordedSpan(channel=0, stream="main", start=at(start), end=at(end), bytes=1000)
-
-
 @pytest.fixture
 async def recorders(nats_server, bus):
     """Two replicas."""
@@ -64,7 +51,6 @@ async def recorders(nats_server, bus):
     for name in ("recorder-0", "recorder-1"):
         connection = await Bus.connect(BusSettings(nats_url=nats_server.url, instance=name), name=name)
         endpoints, replica = Endpoints(connection, recorder.SERVICE, "0.1.0"), Recorder(name)
-        endpoints.add(recorder.RECORDING_FIND, replica.find)
         endpoints.add(recorder.RECORDING_EXPORT, replica.export)
         await endpoints.start()
         running.append((endpoints, connection))
@@ -109,11 +95,60 @@ async def movie():
     await runner.cleanup()
 
 
-async def test_the_answers_of_all_replicas_become_one(cambusctl, recorders):
-    recorders[0].spans = [span(0, 20)]
-    recorders[1].spans = [span(20, 30)]
-    recorders[0].gaps = [
-        RecordingGap(channel=0, stream="main", start=at(20), end=at(40), reason=GapReason.NO_OWNER)
+class Searched:
+    """A recorder that was asked for everything: its pages."""
+
+    def __init__(self):
+        self.pages = [page()]
+        self.asked = []
+
+    async def search(self, context, request):
+        self.asked.append(request)
+        if request.cursor is None:
+            return self.pages[0]
+        return next(self.pages[n + 1] for n, each in enumerate(self.pages) if each.cursor == request.cursor)
+
+
+def page(**fields):
+    return recorder.RecordingSearchReply(
+        **{"spans": [], "gaps": [], "answered": ["recorder-0"], "silent": [], **fields}
+    )
+
+
+def found_span(start, end, replicas):
+    return recorder.FoundSpan(
+        channel=0, stream="main", start=at(start), end=at(end), bytes=1000, replicas=replicas
+    )
+
+
+@pytest.fixture
+async def searched(bus):
+    endpoints, made = Endpoints(bus, recorder.SERVICE, "0.1.0"), Searched()
+    endpoints.add(recorder.RECORDING_SEARCH, made.search)
+    await endpoints.start()
+    yield made
+    await endpoints.drain(timeout_s=0)
+
+
+async def test_what_all_recorders_hold_is_shown_with_its_alarms(cambusctl, searched):
+    searched.pages = [
+        page(spans=[found_span(0, 20, ["recorder-0"])], cursor=at(20)),
+        page(
+            spans=[found_span(20, 30, ["recorder-1"])],
+            gaps=[
+                RecordingGap(channel=0, stream="main", start=at(30), end=at(40), reason=GapReason.NO_OWNER)
+            ],
+            alarms=[
+                recorder.FoundAlarm(
+                    id="01KGE5C8QXG1Z5X0N3V7M4T2RB",
+                    channel=0,
+                    type="motion",
+                    severity="info",
+                    start=at(25),
+                    end=at(26),
+                )
+            ],
+        ),
     ]
     found = (await cambusctl("recordings", "find", "gate", *ASKED, "--json")).document
     assert found["silent"] == []
@@ -124,14 +159,16 @@ async def test_the_answers_of_all_replicas_become_one(cambusctl, recorders):
     assert stream["gaps"] == [
         {"start": "2026-02-01T12:30:00Z", "end": "2026-02-01T12:40:00Z", "reason": "no-owner"}
     ]
+    assert [alarm["type"] for alarm in found["alarms"]] == ["motion"]
     human = (await cambusctl("recordings", "find", "gate", *ASKED)).out
-    assert [line.split()[0] for line in human.splitlines()[2:]] == ["recorded", "missing"]
+    assert [line.split()[0] for line in human.splitlines()[2:]] == ["recorded", "alarm", "missing"]
+    await cambusctl("recordings", "find", "gate", *ASKED, "--no-alarms")
+    assert searched.asked[-1].alarms is False
 
 
-async def test_a_replica_that_does_not_answer_is_named(cambusctl, recorders):
-    recorders[0].spans = [span(0, 20)]
-    recorders[1].silent = True
-    ran = await cambusctl("recordings", "find", "gate", *ASKED, "--timeout", "0.5")
+async def test_a_replica_that_does_not_answer_is_named(cambusctl, searched):
+    searched.pages = [page(spans=[found_span(0, 20, ["recorder-0"])], silent=["recorder-1"])]
+    ran = await cambusctl("recordings", "find", "gate", *ASKED)
     assert ran.code == 0
     assert "this may not be all: recorder-1" in ran.err
 
@@ -141,7 +178,7 @@ async def test_without_a_recorder_that_is_said(cambusctl, bus):
     assert (ran.code, "no recorder answers" in ran.err) == (4, True)
 
 
-async def test_nothing_recorded_is_no_failure(cambusctl, recorders):
+async def test_nothing_recorded_is_no_failure(cambusctl, searched):
     ran = await cambusctl("recordings", "find", "gate")
     assert (ran.code, ran.out) == (0, "nothing is recorded in that time\n")
 

@@ -10,14 +10,19 @@ import av
 import pytest
 from aiohttp import web
 from playwright.async_api import async_playwright
+from recorded_frames import real_frames, write_recordings
 
 from cambus.bus.endpoints import Endpoints
+from cambus.bus.in_process import RunningService
+from cambus.recorder.layout import StreamKey
+from cambus.recorder.service import Recorder
+from cambus.recorder.settings import RecorderSettings
 from cambus.schemas.alarms import AlarmType, Severity
 from cambus.schemas.codec import encode
 from cambus.schemas.commands import recorder
 from cambus.schemas.events.alarm import RAISED, AlarmRaised
 from cambus.schemas.ids import new_ulid
-from cambus.schemas.spans import RecordedSpan, TimeRange
+from cambus.schemas.spans import TimeRange
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the player page is not tried")
@@ -166,10 +171,13 @@ async def test_a_recording_plays_from_the_recorders_own_address(
     start = end - timedelta(seconds=90)
     exports = []
 
-    async def find(context, request):
-        mine = request.device == device
-        spans = [RecordedSpan(channel=0, stream="main", start=start, end=end, bytes=1000)] if mine else []
-        return recorder.RecordedFindReply(replica="recorder-1", spans=spans)
+    async def search(context, request):
+        span = recorder.FoundSpan(
+            channel=0, stream="main", start=start, end=end, bytes=1000, replicas=["recorder-1"]
+        )
+        return recorder.RecordingSearchReply(
+            spans=[span] if request.device == device else [], gaps=[], answered=["recorder-1"], silent=[]
+        )
 
     async def export(context, request):
         exports.append(request)
@@ -177,12 +185,12 @@ async def test_a_recording_plays_from_the_recorders_own_address(
         return recorder.ExportRef(url=url, start=start, end=end, bytes=1000, covered=covered)
 
     endpoints = Endpoints(bus, "recorder")
-    endpoints.add(recorder.RECORDING_FIND, find)
+    endpoints.add(recorder.RECORDING_SEARCH, search)
     endpoints.add(recorder.RECORDING_EXPORT, export)
     await endpoints.start()
     try:
         await page.goto(f"{relay.http}/#{device}/0/main")
-        await page.get_by_role("button", name="1 min 30 s").click()
+        await page.get_by_role("button", name="MP4").click()
         await plays(page.locator("#playback-video"))
         assert (exports[0].device, exports[0].channel, exports[0].start, exports[0].end) == (
             device,
@@ -194,6 +202,34 @@ async def test_a_recording_plays_from_the_recorders_own_address(
     finally:
         await endpoints.drain(1.0)
         await runner.cleanup()
+
+
+async def test_what_a_recorder_holds_is_played_sought_and_ended(
+    relay, make_camera, device, nats_server, page, tmp_path, eventually
+):
+    await make_camera()
+    start = datetime.now(UTC) - timedelta(hours=1)
+    settings = RecorderSettings(
+        nats_url=nats_server.url, instance=f"recorder-{device}", data_dir=tmp_path, disk_reserve_mib=0
+    )
+    frames = real_frames(1500, start_us=int(start.timestamp() * 1_000_000))
+    write_recordings(settings.recordings, StreamKey(device, 0, "main"), frames)
+    async with RunningService(Recorder, settings) as running:
+        playbacks = running.service._playbacks
+        await page.goto(f"{relay.http}/#{device}/0/main")
+        await page.get_by_role("button", name="1 min").first.click()
+        await plays(page.locator("#recorded-video"))
+        await page.locator("#recorded-seek").evaluate(
+            "slider => { slider.value = 40; slider.dispatchEvent(new Event('change')); }"
+        )
+        (playing,) = playbacks._playing.values()
+        wanted = int((start + timedelta(seconds=35)).timestamp() * 1_000_000)
+        await eventually(lambda: playing.session.position_us >= wanted)
+        await page.locator("#recorded-speed").select_option("8")
+        await eventually(lambda: playing.session.speed == 8)
+        await page.locator("#recorded").get_by_role("button", name="Close").click()
+        await eventually(lambda: not playbacks._playing)
+    assert page.troubles == []
 
 
 async def test_alarms_pass_by(relay, make_camera, device, bus, page):

@@ -1,128 +1,139 @@
-"""What all recorders together hold: their answers merged into one list of spans and one of gaps.
+"""What all recorders together hold, page by page."""
 
-Replicas may hold the same time (a stream that changed hands) or parts of it; a gap of one that another covers
-is none.
-"""
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Final
+from cambus.bus.client import BusClient
+from cambus.bus.connection import Bus
+from cambus.cli.failures import OFFLINE, CliError
+from cambus.cli.invocation import Cli
+from cambus.schemas.commands import recorder
+from cambus.schemas.errors import Offline
+from cambus.schemas.spans import RecordingGap
 
-from cambus.schemas.commands.recorder import RecordedFindReply
-from cambus.schemas.spans import RecordingTrigger
+PAGE: Final = 1000
+MAX_PAGES: Final = 20
 
-JOIN: Final = timedelta(seconds=1)
-"""Spans that are less apart are one."""
+TOUCHING: Final = timedelta(milliseconds=1)
+"""A span that goes on on the next page begins there where it ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A time without a gap, recorded for one reason.
+@dataclass(slots=True)
+class Found:
+    """What there is.
 
     Attributes:
-        bytes: of all copies.
-        replicas: those that hold parts of it.
-        trigger: why it was recorded.
-        locked: whether all of it is kept from being deleted.
+        spans: what is recorded, by channel, stream and time.
+        gaps: what is missing.
+        alarms: the alarms, by time.
+        silent: the recorders that did not answer.
+        alarms_known: whether the alarms could be read, if they were wanted.
+        complete: False if there is more.
     """
 
-    start: datetime
-    end: datetime
-    bytes: int
-    replicas: tuple[str, ...]
-    trigger: RecordingTrigger = RecordingTrigger.CONTINUOUS
-    locked: bool = False
+    spans: list[recorder.FoundSpan] = field(default_factory=list)
+    gaps: list[RecordingGap] = field(default_factory=list)
+    alarms: list[recorder.FoundAlarm] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+    alarms_known: bool = True
+    complete: bool = True
+    _last_spans: dict[tuple[int, str], int] = field(default_factory=dict)
+    _last_gaps: dict[tuple[int, str], int] = field(default_factory=dict)
 
     @property
-    def seconds(self) -> float:
-        """How long it is."""
-        return (self.end - self.start).total_seconds()
+    def streams(self) -> list[tuple[int, str]]:
+        """The channels and streams there is anything of."""
+        spans = {(each.channel, each.stream) for each in self.spans}
+        return sorted(spans | {(each.channel, each.stream) for each in self.gaps})
 
+    def as_json(self) -> dict[str, Any]:
+        """As `--json` shows it."""
+        recorded = [
+            {
+                "channel": channel,
+                "stream": stream,
+                "spans": [
+                    {
+                        "start": each.start,
+                        "end": each.end,
+                        "bytes": each.bytes,
+                        "replicas": each.replicas,
+                        "trigger": each.trigger.value,
+                        "locked": each.locked,
+                    }
+                    for each in self.spans
+                    if (each.channel, each.stream) == (channel, stream)
+                ],
+                "gaps": [
+                    {"start": each.start, "end": each.end, "reason": each.reason.value}
+                    for each in self.gaps
+                    if (each.channel, each.stream) == (channel, stream)
+                ],
+            }
+            for channel, stream in self.streams
+        ]
+        return {
+            "recorded": recorded,
+            "alarms": self.alarms,
+            "silent": self.silent,
+            "truncated": not self.complete,
+        }
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A time that should have been recorded and was not."""
+    def add(self, page: recorder.RecordingSearchReply) -> None:
+        """Take a page in."""
+        for span in page.spans:
+            self._add_span(span)
+        for gap in page.gaps:
+            self._add_gap(gap)
+        self.alarms += page.alarms
+        self.silent = sorted({*self.silent, *page.silent})
 
-    start: datetime
-    end: datetime
-    reason: str
-
-    @property
-    def seconds(self) -> float:
-        """How long it is."""
-        return (self.end - self.start).total_seconds()
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What is recorded of one stream, by time."""
-
-    channel: int
-    stream: str
-    spans: tuple[Span, ...]
-    gaps: tuple[Gap, ...]
-
-
-def merge(replies: Iterable[RecordedFindReply]) -> list[Recorded]:
-    """Return what is recorded, by channel and stream."""
-    spans: dict[tuple[int, str], list[Span]] = defaultdict(list)
-    gaps: dict[tuple[int, str], list[Gap]] = defaultdict(list)
-    for reply in replies:
-        for span in reply.spans:
-            piece = Span(span.start, span.end, span.bytes, (reply.replica,), span.trigger, span.locked)
-            spans[span.channel, span.stream].append(piece)
-        for gap in reply.gaps:
-            gaps[gap.channel, gap.stream].append(Gap(gap.start, gap.end, gap.reason.value))
-    merged = []
-    for key in sorted(spans.keys() | gaps.keys()):
-        joined = _joined(spans[key])
-        left = [piece for gap in gaps[key] for piece in _uncovered(gap, joined)]
-        merged.append(Recorded(*key, tuple(joined), tuple(_once(left))))
-    return merged
-
-
-def _joined(spans: Iterable[Span]) -> list[Span]:
-    joined: list[Span] = []
-    for span in sorted(spans, key=lambda each: each.start):
-        last = joined[-1] if joined else None
-        if (
-            last is None
-            or span.start - last.end >= JOIN
-            or (span.trigger, span.locked) != (last.trigger, last.locked)
-        ):
-            joined.append(span)
-            continue
-        replicas = tuple(dict.fromkeys((*last.replicas, *span.replicas)))
-        joined[-1] = replace(
-            last, end=max(last.end, span.end), bytes=last.bytes + span.bytes, replicas=replicas
-        )
-    return joined
-
-
-def _uncovered(gap: Gap, spans: Iterable[Span]) -> list[Gap]:
-    """What of a gap no span covers."""
-    left: list[Gap] = []
-    start = gap.start
-    for span in spans:
-        if span.end <= start or span.start >= gap.end:
-            continue
-        if span.start > start:
-            left.append(Gap(start, span.start, gap.reason))
-        start = max(start, span.end)
-    if start < gap.end:
-        left.append(Gap(start, gap.end, gap.reason))
-    return left
-
-
-def _once(gaps: Iterable[Gap]) -> list[Gap]:
-    """The gaps by time; where replicas report the same one it is told once, with the first reason."""
-    once: list[Gap] = []
-    for gap in sorted(gaps, key=lambda each: (each.start, each.end)):
-        if once and gap.start < once[-1].end:
-            if gap.end > once[-1].end:
-                once[-1] = Gap(once[-1].start, gap.end, once[-1].reason)
+    def _add_span(self, span: recorder.FoundSpan) -> None:
+        key = span.channel, span.stream
+        index = self._last_spans.get(key)
+        last = None if index is None else self.spans[index]
+        alike = last is not None and (last.trigger, last.locked) == (span.trigger, span.locked)
+        if index is not None and last is not None and alike and abs(span.start - last.end) < TOUCHING:
+            replicas = list(dict.fromkeys((*last.replicas, *span.replicas)))
+            more = {"end": span.end, "bytes": last.bytes + span.bytes, "replicas": replicas}
+            self.spans[index] = last.model_copy(update=more)
         else:
-            once.append(gap)
-    return once
+            self._last_spans[key] = len(self.spans)
+            self.spans.append(span)
+
+    def _add_gap(self, gap: RecordingGap) -> None:
+        key = gap.channel, gap.stream
+        index = self._last_gaps.get(key)
+        last = None if index is None else self.gaps[index]
+        same = last is not None and last.reason is gap.reason and abs(gap.start - last.end) < TOUCHING
+        if index is not None and last is not None and same:
+            self.gaps[index] = last.model_copy(update={"end": gap.end})
+        else:
+            self._last_gaps[key] = len(self.gaps)
+            self.gaps.append(gap)
+
+
+async def search(cli: Cli, bus: Bus, request: recorder.RecordingSearchRequest) -> Found:
+    """Everything that is recorded, up to some thousand spans.
+
+    Raises:
+        CliError: there is no recorder.
+        CambusError: it refused.
+    """
+    found = Found()
+    client = BusClient(bus)
+    for _ in range(MAX_PAGES):
+        try:
+            page = await client.call(recorder.RECORDING_SEARCH, request, timeout_s=cli.options.timeout_s)
+        except Offline:
+            raise CliError(
+                "no recorder answers", hint="cambusctl services", exit_code=OFFLINE, reason="no-recorder"
+            ) from None
+        found.add(page)
+        found.alarms_known &= page.alarms_known or not request.alarms
+        if page.cursor is None:
+            return found
+        request = request.model_copy(update={"cursor": page.cursor})
+    found.complete = False
+    return found

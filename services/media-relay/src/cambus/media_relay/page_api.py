@@ -3,7 +3,7 @@
 | | |
 |---|---|
 | `GET api/devices` | every device, its state and its channels |
-| `GET api/recordings?device=&channel=&hours=` | what the recorders hold, newest first; how many answered |
+| `GET api/recordings?device=&channel=&hours=` | what the recorders hold, newest first; who answered, who did not |
 | `POST api/export {device, channel, stream, start, end}` | where to play a recording from |
 | `POST api/ptz {device, channel, pan, tilt, zoom, duration_s}` or `{device, channel, stop: true}` | move or stop |
 | `GET api/alarms` | the last alarms, newest first |
@@ -30,6 +30,8 @@ from cambus.schemas.ids import DeviceId
 from cambus.schemas.spans import TimeRange
 
 _MAX_SPANS: Final = 200
+_MAX_FOUND: Final = 2000
+_MAX_PAGES: Final = 10
 _QUIET_S: Final = 0.3
 
 
@@ -69,16 +71,26 @@ class PageApi:
         key = parse_key(request.query.get("device", ""), request.query.get("channel", ""), "main")
         hours = hours_of(request)
         end = datetime.now(UTC)
-        wanted = recorder.RecordedFindRequest(
-            device=key.device, channel=key.channel, start=end - timedelta(hours=hours), end=end
+        wanted = recorder.RecordingSearchRequest(
+            device=key.device,
+            channel=key.channel,
+            start=end - timedelta(hours=hours),
+            end=end,
+            alarms=False,
+            limit=_MAX_FOUND,
         )
-        try:
-            replies = await self._client.broadcast(recorder.RECORDING_FIND, wanted, quiet_s=_QUIET_S)
-        except Offline:
-            return json_answer({"spans": [], "recorders": 0})
-        spans = sorted((span for reply in replies for span in reply.spans), key=lambda span: span.start)
-        newest = [span.model_dump(mode="json") for span in reversed(spans[-_MAX_SPANS:])]
-        return json_answer({"spans": newest, "recorders": len(replies)})
+        spans: list[recorder.FoundSpan] = []
+        for _ in range(_MAX_PAGES):
+            try:
+                found = await self._client.call(recorder.RECORDING_SEARCH, wanted)
+            except Offline:
+                return json_answer({"spans": [], "recorders": 0, "silent": []})
+            spans = sorted((*spans, *found.spans), key=lambda span: span.start)[-_MAX_SPANS:]
+            if found.cursor is None:
+                break
+            wanted = wanted.model_copy(update={"cursor": found.cursor})
+        newest = [span.model_dump(mode="json") for span in reversed(spans)]
+        return json_answer({"spans": newest, "recorders": len(found.answered), "silent": found.silent})
 
     async def _export(self, request: web.Request) -> web.Response:
         self._access.check_http(request)

@@ -1,12 +1,13 @@
-"""The JSON interface of the player page for what devices recorded themselves.
+"""The JSON interface of the player page for playing what was recorded, by devices themselves or by the recorders.
 
 | | |
 |---|---|
 | `GET api/device-recordings?device=&channel=&hours=` | the newest recordings on the device, newest first |
-| `POST api/playback {device, channel, recording or start and end}` | `{session, stream}`; it waits for a viewer |
+| `POST api/playback {device, channel, recording or start and end, source}` | `{session, stream}`; waits for a viewer |
 | `POST api/playback/control {device, session, action, at, speed}` | `pause`, `resume`, `seek`, `speed` or `stop` it |
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -18,9 +19,9 @@ from cambus.media_relay.access import Access
 from cambus.media_relay.directory import Directory
 from cambus.media_relay.key import parse_key
 from cambus.media_relay.page_bodies import body_of, hours_of, json_answer
-from cambus.schemas.commands import recording
+from cambus.schemas.commands import playback, recording
 from cambus.schemas.errors import BadRequest, NotFound
-from cambus.schemas.ids import SESSION_PREFIX, DeviceId
+from cambus.schemas.ids import RECORDER_SESSION_PREFIX, SESSION_PREFIX, DeviceId
 from cambus.schemas.model import Instant, Message
 
 MAX_RECORDINGS: Final = 500
@@ -32,6 +33,7 @@ class PlaybackRequest(recording.RecordingPlayRequest):
     """A playback of any device."""
 
     device: DeviceId
+    source: Literal["device", "recorder"] = Field(default="device", description="Who plays it.")
 
 
 class ControlRequest(recording.RecordingSessionRequest):
@@ -80,6 +82,8 @@ class PlaybackApi:
     async def _play(self, request: web.Request) -> web.Response:
         self._access.check_http(request)
         wanted = await body_of(request, PlaybackRequest)
+        if wanted.source == "recorder":
+            return await self._play_recorded(wanted)
         await self._check_device(wanted.device)
         play = recording.RecordingPlayRequest(
             channel=wanted.channel,
@@ -95,11 +99,35 @@ class PlaybackApi:
         reply = await self._client.call(recording.PLAY, play, device=wanted.device)
         return json_answer({"session": reply.session, "stream": SESSION_PREFIX + reply.session})
 
+    async def _play_recorded(self, wanted: PlaybackRequest) -> web.Response:
+        """Its device may be gone; what there is of it is the recorders' to say."""
+        if wanted.start is None:
+            raise BadRequest("start: wanted an instant")
+        opening = playback.PlaybackOpenRequest(
+            device=wanted.device,
+            channel=wanted.channel,
+            stream=wanted.stream,
+            start=wanted.start,
+            end=wanted.end,
+            speed=wanted.speed,
+            on_touch=True,
+            claimant="player-page",
+            ttl_s=TTL_S,
+        )
+        opened = await self._client.call(playback.PLAYBACK_OPEN, opening)
+        return json_answer(
+            {"session": opened.session, "stream": opened.stream, "start": opened.start.isoformat()}
+        )
+
     async def _control(self, request: web.Request) -> web.Response:
         self._access.check_http(request)
         wanted = await body_of(request, ControlRequest)
+        if wanted.session.startswith(RECORDER_SESSION_PREFIX):
+            spec, fields = _command(wanted, _RECORDER)
+            state = await self._client.call_holder(spec, spec.request(session=wanted.session, **fields))
+            return json_answer(state.model_dump(mode="json"))
         await self._check_device(wanted.device)
-        spec, fields = _command(wanted)
+        spec, fields = _command(wanted, _DEVICE)
         reply = await self._client.call(
             spec, spec.request(session=wanted.session, **fields), device=wanted.device
         )
@@ -110,24 +138,39 @@ class PlaybackApi:
             raise NotFound("there is no such device", reason="no-such-device")
 
 
-def _command(wanted: ControlRequest) -> tuple[Any, dict[str, Message | Instant | float]]:
+_DEVICE: Final[Mapping[str, Any]] = {
+    "pause": recording.PAUSE,
+    "resume": recording.RESUME,
+    "seek": recording.SEEK,
+    "speed": recording.SPEED,
+    "stop": recording.STOP,
+}
+_RECORDER: Final[Mapping[str, Any]] = {
+    "pause": playback.PLAYBACK_PAUSE,
+    "resume": playback.PLAYBACK_RESUME,
+    "seek": playback.PLAYBACK_SEEK,
+    "speed": playback.PLAYBACK_SPEED,
+    "stop": playback.PLAYBACK_STOP,
+}
+
+
+def _command(
+    wanted: ControlRequest, commands: Mapping[str, Any]
+) -> tuple[Any, dict[str, Message | Instant | float]]:
     """The command an action stands for, and what it needs beside the session.
 
     Raises:
         BadRequest: that is missing.
     """
+    spec = commands[wanted.action]
     match wanted:
         case ControlRequest(action="seek", at=at):
             if at is None:
                 raise BadRequest("at: wanted an instant to seek to")
-            return recording.SEEK, {"at": at}
+            return spec, {"at": at}
         case ControlRequest(action="speed", speed=speed):
             if speed is None:
                 raise BadRequest("speed: wanted a number")
-            return recording.SPEED, {"speed": speed}
-        case ControlRequest(action="pause"):
-            return recording.PAUSE, {}
-        case ControlRequest(action="resume"):
-            return recording.RESUME, {}
+            return spec, {"speed": speed}
         case _:
-            return recording.STOP, {}
+            return spec, {}

@@ -1,24 +1,21 @@
 """The commands of recorder."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import datetime
 
 from cambus.bus.calls import CallContext
 from cambus.bus.endpoints import Endpoints
 from cambus.recorder.exports import Exports
-from cambus.recorder.index import Gap, Index, Segment
+from cambus.recorder.finding import found_here
+from cambus.recorder.index import Index
 from cambus.recorder.layout import StreamKey, from_us, to_us
 from cambus.recorder.policies import SUPPORTED_MODES, PolicyBook
 from cambus.schemas import keys
 from cambus.schemas.commands import recorder as commands
 from cambus.schemas.errors import BadRequest, NotFound, Unsupported
 from cambus.schemas.model import Done, Empty
-from cambus.schemas.spans import GapReason, RecordedSpan, RecordingGap
-
-CONTIGUOUS_US = 1_000_000
-MAX_SPANS = 5000
 
 
 class RecorderCommands:
@@ -65,25 +62,9 @@ class RecorderCommands:
         """
         start_us, end_us = _span(request.start, request.end)
         loop = asyncio.get_running_loop()
-        segments, gaps = await loop.run_in_executor(self._threads, self._find, request, start_us, end_us)
-        spans = list(_spans(segments, start_us, end_us))
-        return commands.RecordedFindReply(
-            replica=self._replica,
-            spans=spans[:MAX_SPANS],
-            gaps=[_gap(gap, start_us, end_us) for gap in gaps[:MAX_SPANS]],
-            truncated=max(len(spans), len(gaps)) > MAX_SPANS,
+        return await loop.run_in_executor(
+            self._threads, found_here, self._index, self._replica, request, start_us, end_us
         )
-
-    def _find(
-        self, request: commands.RecordedFindRequest, start_us: int, end_us: int
-    ) -> tuple[list[Segment], list[Gap]]:
-        segments = self._index.find(
-            request.device, start_us, end_us, channel=request.channel, stream=request.stream
-        )
-        gaps = self._index.gaps(
-            request.device, start_us, end_us, channel=request.channel, stream=request.stream
-        )
-        return segments, gaps
 
     async def export(self, _: CallContext, request: commands.RecordingExportRequest) -> commands.ExportRef:
         """Prepare an MP4.
@@ -142,47 +123,3 @@ def _span(start: datetime, end: datetime) -> tuple[int, int]:
     if end_us <= start_us:
         raise BadRequest("end: wanted an instant after start")
     return start_us, end_us
-
-
-def _spans(segments: Iterable[Segment], start_us: int, end_us: int) -> Iterator[RecordedSpan]:
-    """Runs of contiguous segments as one span each, cut to the question."""
-    run: list[Segment] = []
-    for segment in segments:
-        if run and not _continues(segment, run[-1]):
-            yield _joined(run, start_us, end_us)
-            run = []
-        run.append(segment)
-    if run:
-        yield _joined(run, start_us, end_us)
-
-
-def _continues(segment: Segment, before: Segment) -> bool:
-    alike = (
-        segment.key == before.key
-        and segment.locked == before.locked
-        and segment.name.trigger is before.name.trigger
-    )
-    return alike and segment.start_us - before.end_us < CONTIGUOUS_US
-
-
-def _joined(run: list[Segment], start_us: int, end_us: int) -> RecordedSpan:
-    key = run[0].key
-    return RecordedSpan(
-        channel=key.channel,
-        stream=key.stream,
-        start=from_us(max(run[0].start_us, start_us)),
-        end=from_us(min(run[-1].end_us, end_us)),
-        bytes=sum(segment.extent.bytes for segment in run),
-        locked=run[0].locked,
-        trigger=run[0].name.trigger,
-    )
-
-
-def _gap(gap: Gap, start_us: int, end_us: int) -> RecordingGap:
-    return RecordingGap(
-        channel=gap.key.channel,
-        stream=gap.key.stream,
-        start=from_us(max(gap.start_us, start_us)),
-        end=from_us(min(gap.end_us, end_us)),
-        reason=GapReason(gap.reason),
-    )

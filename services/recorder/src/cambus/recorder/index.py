@@ -174,10 +174,12 @@ class Index:
         *,
         channel: int | None = None,
         stream: str | None = None,
+        limit: int | None = None,
     ) -> list[Segment]:
-        """The segments that have media between two instants, by stream and time."""
+        """The segments that have media between two instants: by stream and time, or the first `limit` by time."""
         where, values = _question(device, start_us, end_us, channel, stream)
-        query = f"SELECT {_SEGMENT} FROM segments WHERE {where} ORDER BY channel, stream, start_us"  # noqa: S608  # constant parts
+        order = "channel, stream, start_us" if limit is None else f"start_us LIMIT {limit:d}"
+        query = f"SELECT {_SEGMENT} FROM segments WHERE {where} ORDER BY {order}"  # noqa: S608  # constant parts
         return [_segment(row) for row in self._rows(query, values)]
 
     def next_from(self, key: StreamKey, at_us: int) -> Segment | None:
@@ -240,10 +242,12 @@ class Index:
         *,
         channel: int | None = None,
         stream: str | None = None,
+        limit: int | None = None,
     ) -> list[Gap]:
-        """The gaps between two instants, by stream and time."""
+        """The gaps between two instants: by stream and time, or the first `limit` by time."""
         where, values = _question(device, start_us, end_us, channel, stream)
-        query = f"SELECT {_GAP} FROM gaps WHERE {where} ORDER BY channel, stream, start_us"  # noqa: S608  # constant parts
+        order = "channel, stream, start_us" if limit is None else f"start_us LIMIT {limit:d}"
+        query = f"SELECT {_GAP} FROM gaps WHERE {where} ORDER BY {order}"  # noqa: S608  # constant parts
         return [Gap(StreamKey(*row[:3]), *row[3:]) for row in self._rows(query, values)]
 
     def all_gaps(self) -> list[Gap]:

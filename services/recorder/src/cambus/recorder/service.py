@@ -26,6 +26,7 @@ from cambus.recorder.playbacks import Playbacks
 from cambus.recorder.policies import PolicyBook, StreamPolicy
 from cambus.recorder.recovery import Recovered, recover
 from cambus.recorder.retention import Retention
+from cambus.recorder.searching import Search
 from cambus.recorder.settings import RecorderSettings
 from cambus.recorder.stream_recorder import StreamRecorder, Surroundings
 from cambus.schemas.commands import recorder as commands
@@ -107,6 +108,8 @@ class Recorder(Service[RecorderSettings]):
             self._policies,
             self._base_url,
         ).register(runtime.endpoints)
+        search = Search(runtime.bus, runtime.client, lambda: self._archives.known)
+        runtime.endpoints.add(commands.RECORDING_SEARCH, search.search)
         PlaybackCommands(runtime.settings.instance, self._playbacks).register(runtime.endpoints)
         LockCommands(runtime.settings.instance, self._root, self._index, self._threads).register(
             runtime.endpoints

@@ -1,28 +1,22 @@
-"""`cambusctl recordings` for what devices recorded themselves: fetching it, and playing it."""
+"""`cambusctl recordings` for what devices recorded themselves: fetching it."""
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
-from rich.text import Text
 
 from cambus.bus.connection import Bus
-from cambus.cli.commands.live import OUTPUTS
 from cambus.cli.failures import FAILED, UsageError
 from cambus.cli.fetching import Fetch, Order
 from cambus.cli.files import check_target
 from cambus.cli.formatting import clean, size
 from cambus.cli.invocation import Cli
-from cambus.cli.output import table
 from cambus.cli.parameters import Channel, Device, Stream
-from cambus.cli.requests import call, made
+from cambus.cli.requests import made
 from cambus.cli.times import parse_instant, parse_range
-from cambus.schemas.commands import media_relay, recording
-from cambus.schemas.ids import SESSION_PREFIX
-from cambus.schemas.model import Message
-from cambus.schemas.spec import CommandSpec
+from cambus.schemas.commands import recording
 from cambus.schemas.transfer import TransferEnd, TransferOutcome
 
 Recording = Annotated[
@@ -36,15 +30,11 @@ From = Annotated[
     typer.Option("--from", metavar="TIME", help="From when, such as -2h or 14:30.", show_default=False),
 ]
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Until when.", show_default=False)]
-Session = Annotated[
-    str, typer.Argument(metavar="SESSION", help="As `recordings play` shows it.", show_default=False)
-]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for command in (download, play, pause, resume, seek, speed, stop):
-        app.command()(command)
+    """Add the command."""
+    app.command()(download)
 
 
 def download(
@@ -74,7 +64,7 @@ def download(
     """
     cli = Cli.of(context)
     check_target(output, overwrite=overwrite)
-    begin, finish = _span(recorded, start, end)
+    begin, finish = span_of(recorded, start, end)
     request = made(
         recording.RecordingDownloadRequest,
         channel=channel,
@@ -98,7 +88,7 @@ def download(
     cli.run(work)
 
 
-def _span(
+def span_of(
     recorded: str | None, start: str | None, end: str | None
 ) -> tuple[datetime | None, datetime | None]:
     """The span that was typed: all of it, or with a recording any part."""
@@ -131,111 +121,3 @@ def _fetched(cli: Cli, output: Path, end: TransferEnd) -> int:
     for part in short:
         cli.out.note(f"the device stopped early: {clean(part.name)}, {size(part.bytes)}")
     return FAILED if end.outcome is not TransferOutcome.COMPLETE else 0
-
-
-def play(
-    context: typer.Context,
-    device: Device,
-    channel: Channel,
-    recorded: Recording = None,
-    *,
-    start: From = None,
-    end: To = None,
-    at_speed: Annotated[
-        float, typer.Option("--speed", metavar="FACTOR", help="1 is as it was; 0.1 to 16.")
-    ] = 1.0,
-    stream: Stream = "main",
-    ttl: Annotated[
-        float,
-        typer.Option(
-            "--ttl", metavar="SECONDS", min=5, max=3600, help="It ends when nobody watches so long."
-        ),
-    ] = 60.0,
-) -> None:
-    """Play what a device recorded itself: print where to watch it.
-
-    It begins when somebody watches, and ends a while after nobody does. While it plays, the commands pause, resume,
-    seek, speed and stop take the session that is printed.
-
-    cambusctl recordings play gate 0 --from 14:00 --to 14:30
-    """
-    cli = Cli.of(context)
-    begin, finish = _span(recorded, start, end)
-    request = made(
-        recording.RecordingPlayRequest,
-        channel=channel,
-        recording=recorded,
-        start=begin,
-        end=finish,
-        stream=stream,
-        speed=at_speed,
-        on_touch=True,
-        claimant="cambusctl",
-        ttl_s=ttl,
-    )
-
-    async def work(bus: Bus) -> None:
-        reply = await call(cli, bus, recording.PLAY, request, device=device)
-        name = SESSION_PREFIX + reply.session
-        opening = made(media_relay.LiveOpenRequest, device=device, channel=channel, stream=name)
-        urls = await call(cli, bus, media_relay.LIVE_OPEN, opening)
-        if cli.json:
-            cli.out.document({**reply.model_dump(mode="json"), **urls.model_dump(mode="json")})
-            return
-        known = ((output, getattr(urls, output), what) for output, what in OUTPUTS)
-        rows = [(Text(output, "bold"), url, what) for output, url, what in known if url]
-        cli.out.show(table(("output", "address", "for"), rows))
-        cli.out.line(f"session {reply.session}")
-
-    cli.run(work)
-
-
-def pause(context: typer.Context, device: Device, session: Session) -> None:
-    """Hold a playback."""
-    _tell(context, device, recording.PAUSE, session=session)
-
-
-def resume(context: typer.Context, device: Device, session: Session) -> None:
-    """Go on with a playback."""
-    _tell(context, device, recording.RESUME, session=session)
-
-
-def seek(
-    context: typer.Context,
-    device: Device,
-    session: Session,
-    time: Annotated[
-        str, typer.Argument(metavar="TIME", help="Where to go on, such as 14:30.", show_default=False)
-    ],
-) -> None:
-    """Go on playing from another time."""
-    _tell(context, device, recording.SEEK, session=session, at=parse_instant(time))
-
-
-def speed(
-    context: typer.Context,
-    device: Device,
-    session: Session,
-    factor: Annotated[
-        float, typer.Argument(metavar="FACTOR", help="1 is as it was; 0.1 to 16.", show_default=False)
-    ],
-) -> None:
-    """Play faster or slower."""
-    _tell(context, device, recording.SPEED, session=session, speed=factor)
-
-
-def stop(context: typer.Context, device: Device, session: Session) -> None:
-    """End a playback, or a download."""
-    _tell(context, device, recording.STOP, session=session)
-
-
-def _tell(context: typer.Context, device: str, spec: CommandSpec[Any, Any], **fields: Any) -> None:
-    cli = Cli.of(context)
-    request: Message = made(spec.request, **fields)
-
-    async def work(bus: Bus) -> None:
-        reply = await call(cli, bus, spec, request, device=device)
-        if cli.json:
-            cli.out.document(reply)
-
-    cli.run(work)

@@ -1,30 +1,27 @@
 """`cambusctl recordings`: what is recorded, as a list and as MP4."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.cli.commands import device_recordings, recording_locks
+from cambus.cli.commands import device_recordings, playing, recording_locks
 from cambus.cli.commands.policy import app as policy
-from cambus.cli.discovery import ping
 from cambus.cli.exporting import Export, Question
-from cambus.cli.failures import OFFLINE, CliError, UsageError
+from cambus.cli.failures import UsageError
 from cambus.cli.files import check_target
 from cambus.cli.formatting import clean, duration, local, plural, size
 from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
 from cambus.cli.parameters import Channel, Device, Stream
-from cambus.cli.recorded import Recorded, Span, merge
+from cambus.cli.recorded import PAGE, Found, search
 from cambus.cli.requests import call, made
 from cambus.cli.times import parse_range
 from cambus.schemas.commands import recorder
+from cambus.schemas.commands.recorder import FoundSpan
 from cambus.schemas.commands.recording import FIND, DeviceRecording, RecordingFindRequest
-from cambus.schemas.errors import CambusError
 
 app = typer.Typer(add_completion=False, cls=Group, help="Search, export, play and configure recordings.")
 app.add_typer(policy, name="policy")
@@ -48,12 +45,13 @@ def find(
     stream: Annotated[str | None, typer.Option(metavar="NAME", help="Only this stream.")] = None,
     start: From = "-24h",
     end: To = "now",
+    alarms: Annotated[bool, typer.Option("--alarms/--no-alarms", help="Show the alarms too.")] = True,
     on_device: Annotated[bool, typer.Option("--on-device", help="Search the device's own disk.")] = False,
 ) -> None:
     """Show what is recorded of a device, and what is missing.
 
-    All recorders are asked, and their answers become one list. --on-device asks the device what it recorded
-    itself.
+    All recorders are asked, and their answers become one list, with the alarms of that time. --on-device asks
+    the device what it recorded itself.
     """
     cli = Cli.of(context)
     begin, finish = parse_range(start, end)
@@ -67,76 +65,59 @@ def find(
         cli.run(lambda bus: _find_on_device(cli, bus, device, (channel, stream, begin, finish)))
         return
     request = made(
-        recorder.RecordedFindRequest, device=device, channel=channel, stream=stream, start=begin, end=finish
+        recorder.RecordingSearchRequest,
+        device=device,
+        channel=channel,
+        stream=stream,
+        start=begin,
+        end=finish,
+        alarms=alarms,
+        limit=PAGE,
     )
     cli.run(lambda bus: _find(cli, bus, request))
 
 
-async def _find(cli: Cli, bus: Bus, request: recorder.RecordedFindRequest) -> None:
-    expected = {each.id for each in await ping(bus, recorder.SERVICE)}
-    if not expected:
-        raise CliError(
-            "no recorder answers", hint="cambusctl services", exit_code=OFFLINE, reason="no-recorder"
-        )
-    outcomes = await BusClient(bus).broadcast_all(
-        recorder.RECORDING_FIND, request, timeout_s=cli.options.timeout_s, expected=len(expected)
-    )
-    replies = [each for each in outcomes if not isinstance(each, CambusError)]
-    refusals = [each for each in outcomes if isinstance(each, CambusError)]
-    if not replies and refusals:
-        raise refusals[0]
-    missing = sorted(expected - {reply.replica for reply in replies})
-    truncated = any(reply.truncated for reply in replies)
-    _show_recorded(cli, merge(replies), missing, truncated=truncated)
-
-
-def _show_recorded(cli: Cli, found: Sequence[Recorded], missing: Sequence[str], *, truncated: bool) -> None:
+async def _find(cli: Cli, bus: Bus, request: recorder.RecordingSearchRequest) -> None:
+    found = await search(cli, bus, request)
     if cli.json:
-        cli.out.document({"recorded": _as_json(found), "silent": list(missing), "truncated": truncated})
-    elif not found:
+        cli.out.document(found.as_json())
+        return
+    if not found.streams:
         cli.out.line("nothing is recorded in that time", "dim")
-    for each in [] if cli.json else found:
-        cli.out.line(f"channel {each.channel}, {each.stream}", "bold")
-        rows = [
-            (span.start, "locked" if span.locked else "recorded", span, _said(span)) for span in each.spans
-        ]
-        rows += [(gap.start, "missing", gap, gap.reason) for gap in each.gaps]  # type: ignore[misc]
-        cli.out.table(
-            ("", "from", "to", "length", ""),
-            (
-                (what, local(item.start), local(item.end), duration(item.seconds), more)
-                for _, what, item, more in sorted(rows, key=lambda row: row[0])
-            ),
-        )
-    if missing:
-        cli.out.note(f"did not answer, so this may not be all: {', '.join(missing)}")
-    if truncated:
+    for channel, stream in found.streams:
+        cli.out.line(f"channel {channel}, {stream}", "bold")
+        cli.out.table(("", "from", "to", "length", ""), _rows(found, channel, stream))
+    if found.silent:
+        cli.out.note(f"did not answer, so this may not be all: {', '.join(found.silent)}")
+    if not found.alarms_known:
+        cli.out.note("the alarms could not be read")
+    if not found.complete:
         cli.out.note("there is more than fits: ask for less time")
 
 
-def _said(span: Span) -> str:
+def _said(span: FoundSpan) -> str:
     return f"{span.trigger.value}, {size(span.bytes)}, {', '.join(span.replicas)}"
 
 
-def _as_json(found: Sequence[Recorded]) -> list[dict[str, Any]]:
+def _rows(found: Found, channel: int, stream: str) -> list[tuple[str, str, str, str, str]]:
+    """What there is of a stream, by time, with the alarms of its channel."""
+    spans = [each for each in found.spans if (each.channel, each.stream) == (channel, stream)]
+    gaps = [each for each in found.gaps if (each.channel, each.stream) == (channel, stream)]
+    alarms = [each for each in found.alarms if each.channel in {None, channel}]
+    rows = [
+        *((each.start, "locked" if each.locked else "recorded", each.end, _said(each)) for each in spans),
+        *((each.start, "missing", each.end, each.reason.value) for each in gaps),
+        *((each.start, "alarm", each.end, clean(f"{each.type} {each.text}".strip())) for each in alarms),
+    ]
     return [
-        {
-            "channel": each.channel,
-            "stream": each.stream,
-            "spans": [
-                {
-                    "start": span.start,
-                    "end": span.end,
-                    "bytes": span.bytes,
-                    "replicas": span.replicas,
-                    "trigger": span.trigger.value,
-                    "locked": span.locked,
-                }
-                for span in each.spans
-            ],
-            "gaps": [{"start": gap.start, "end": gap.end, "reason": gap.reason} for gap in each.gaps],
-        }
-        for each in found
+        (
+            what,
+            local(start),
+            "" if end is None else local(end),
+            "" if end is None else duration((end - start).total_seconds()),
+            more,
+        )
+        for start, what, end, more in sorted(rows, key=lambda row: row[:2])
     ]
 
 
@@ -216,3 +197,4 @@ def export(
 
 recording_locks.register(app)
 device_recordings.register(app)
+playing.register(app)

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from cambus.schemas.ids import ChannelNo, DeviceId, MediaStream, ReplicaId, StreamName, Token
+from cambus.schemas.alarms import AlarmType, Severity
+from cambus.schemas.ids import ChannelNo, DeviceId, EventId, MediaStream, ReplicaId, StreamName, Token
 from cambus.schemas.model import Done, Empty, Instant, Message, example
 from cambus.schemas.spans import RecordedSpan, RecordingGap, TimeRange
 from cambus.schemas.spec import CommandSpec
@@ -25,6 +26,9 @@ class RecordedFindRequest(Message):
     stream: MediaStream | None = Field(default=None, description="Which stream; None for any.")
     start: Instant = Field(description="First instant of interest.")
     end: Instant = Field(description="First instant no longer of interest.")
+    limit: int = Field(
+        default=5000, ge=1, le=5000, description="At most about so many spans, and so many gaps."
+    )
 
 
 class RecordedFindReply(Message):
@@ -60,7 +64,142 @@ class RecordedFindReply(Message):
     gaps: list[RecordingGap] = Field(
         default_factory=list, description="What it should have recorded and did not."
     )
-    truncated: bool = Field(default=False, description="True if there is more than fits; ask for less time.")
+    truncated: bool = Field(
+        default=False,
+        description="True if there is more than fits; ask for less time, or from `complete_until` on.",
+    )
+    complete_until: Instant | None = Field(
+        default=None, description="Up to when this is everything, if there is more than fits."
+    )
+
+
+class FoundSpan(RecordedSpan):
+    """A span without a gap, whichever recorders hold it."""
+
+    model_config = example(
+        start="2026-02-01T12:00:00Z",
+        end="2026-02-01T13:00:00Z",
+        channel=0,
+        stream="main",
+        bytes=1843200000,
+        replicas=["recorder-0", "recorder-1"],
+    )
+
+    replicas: list[ReplicaId] = Field(description="Who holds parts of it, the first part first.")
+
+
+class FoundAlarm(Message):
+    """An alarm in the time that was searched."""
+
+    model_config = example(
+        id="01KGE5C8QXG1Z5X0N3V7M4T2RB",
+        channel=0,
+        type="motion",
+        severity="info",
+        start="2026-02-01T12:17:22.100Z",
+        end="2026-02-01T12:17:40.100Z",
+        text="Motion at North gate",
+    )
+
+    id: EventId = Field(description="The event `alarm.raised`.")
+    channel: ChannelNo | None = Field(
+        default=None, description="The channel, counted from 0; None for the device as a whole."
+    )
+    type: AlarmType = Field(description="What it is about.")
+    severity: Severity = Field(description="How bad it is.")
+    start: Instant = Field(description="When it was raised.")
+    end: Instant | None = Field(
+        default=None,
+        description="When it was over; None if it happened in an instant, goes on or is not known.",
+    )
+    text: str = Field(default="", description="One sentence; may hold untrusted text of the device.")
+
+
+class RecordingSearchRequest(Message):
+    """Search what all recorders hold of a device, and its alarms."""
+
+    model_config = example(
+        device="gate-1",
+        channel=0,
+        stream=None,
+        start="2026-02-01T00:00:00Z",
+        end="2026-02-02T00:00:00Z",
+        alarms=True,
+        limit=500,
+        cursor=None,
+    )
+
+    device: DeviceId = Field(description="The device.")
+    channel: ChannelNo | None = Field(
+        default=None, description="The channel, counted from 0; None for every channel."
+    )
+    stream: MediaStream | None = Field(default=None, description="Which stream; None for any.")
+    start: Instant = Field(description="First instant of interest.")
+    end: Instant = Field(description="First instant no longer of interest.")
+    alarms: bool = Field(default=True, description="Whether the alarms in that time are wanted too.")
+    limit: int = Field(
+        default=500,
+        ge=1,
+        le=2000,
+        description="At most so many spans, gaps and alarms together; a few more where several begin at one instant.",
+    )
+    cursor: Instant | None = Field(default=None, description="From the previous page; None for the first.")
+
+
+class RecordingSearchReply(Message):
+    """One page of what is recorded, by time. A span that goes on beyond it goes on on the next page."""
+
+    model_config = example(
+        spans=[
+            {
+                "channel": 0,
+                "stream": "main",
+                "start": "2026-02-01T12:00:00Z",
+                "end": "2026-02-01T13:00:00Z",
+                "bytes": 1843200000,
+                "replicas": ["recorder-0"],
+            }
+        ],
+        gaps=[
+            {
+                "channel": 0,
+                "stream": "main",
+                "start": "2026-02-01T13:00:00Z",
+                "end": "2026-02-01T13:00:42Z",
+                "reason": "device-offline",
+            }
+        ],
+        alarms=[
+            {
+                "id": "01KGE5C8QXG1Z5X0N3V7M4T2RB",
+                "channel": 0,
+                "type": "motion",
+                "severity": "info",
+                "start": "2026-02-01T12:17:22.100Z",
+                "end": None,
+            }
+        ],
+        alarms_known=True,
+        answered=["recorder-0"],
+        silent=["recorder-1"],
+        cursor=None,
+    )
+
+    spans: list[FoundSpan] = Field(description="What is held, by channel, stream and time.")
+    gaps: list[RecordingGap] = Field(description="What should have been recorded and is held nowhere.")
+    alarms: list[FoundAlarm] = Field(
+        default_factory=list, description="The alarms, by time, as far back as the stream of events goes."
+    )
+    alarms_known: bool = Field(
+        default=True, description="False if the alarms could not be read, or were not asked for."
+    )
+    answered: list[ReplicaId] = Field(description="The recorders whose answers are in this.")
+    silent: list[ReplicaId] = Field(
+        description="The recorders that did not answer: what they hold is missing here, and may show as a gap."
+    )
+    cursor: Instant | None = Field(
+        default=None, description="Pass it on for the next page; None if this was the last."
+    )
 
 
 class RecordingExportRequest(Message):
@@ -130,10 +269,20 @@ RECORDING_FIND = CommandSpec(
     "find",
     RecordedFindRequest,
     RecordedFindReply,
-    "Search what the recorders hold.",
+    "Ask each recorder what it holds; `recording.search` makes one answer of it.",
     service=SERVICE,
     broadcast=True,
     timeout_s=10.0,
+    idempotent=True,
+)
+RECORDING_SEARCH = CommandSpec(
+    "recording",
+    "search",
+    RecordingSearchRequest,
+    RecordingSearchReply,
+    "Search what all recorders hold, and the alarms in that time, in one answer.",
+    service=SERVICE,
+    timeout_s=15.0,
     idempotent=True,
 )
 RECORDING_EXPORT = CommandSpec(

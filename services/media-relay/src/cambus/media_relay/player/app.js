@@ -1,7 +1,7 @@
 // The page: devices on the left, the wall of pictures, recordings and alarms on the right.
 
 import { ApiError, get, post, setToken } from "./api.js";
-import { chooseDevice } from "./recorded.js";
+import { chooseDevice, playRecorded } from "./recorded.js";
 import { channelName, element, Tile } from "./tile.js";
 
 const MOST_TILES = 16;
@@ -206,9 +206,9 @@ async function refreshRecordings() {
     return;
   }
   note.textContent = "looking…";
-  let spans, recorders;
+  let spans, recorders, silent;
   try {
-    ({ spans, recorders } = await get("recordings", { device: tile.device, channel: tile.channel, hours: HOURS }));
+    ({ spans, recorders, silent } = await get("recordings", { device: tile.device, channel: tile.channel, hours: HOURS }));
   } catch (error) {
     if (tile === chosen) note.textContent = error.message;
     return;
@@ -216,6 +216,7 @@ async function refreshRecordings() {
   if (tile !== chosen) return;
   const none = recorders ? `None in the last ${HOURS} hours.` : "No recorder is running.";
   note.textContent = spans.length ? `${tile.name}, last ${HOURS} hours` : none;
+  if (silent.length && recorders) note.textContent += ` (${silent.join(", ")} did not answer)`;
   list.replaceChildren(...spans.map((span) => recordingEntry(tile, span)));
 }
 
@@ -225,8 +226,10 @@ function recordingEntry(tile, span) {
   const length = parts.filter(([count]) => count).map(([count, unit]) => `${count} ${unit}`).join(" ");
   const button = element("button", { type: "button" },
     element("span", { textContent: day.format(new Date(span.start)) }), element("small", { textContent: length }));
-  button.addEventListener("click", () => playRecording(tile, span));
-  return element("li", {}, button);
+  button.addEventListener("click", () => playRecorded(tile, span));
+  const whole = element("button", { type: "button", className: "whole", textContent: "MP4", title: "All of it as one file" });
+  whole.addEventListener("click", () => playRecording(tile, span));
+  return element("li", {}, button, whole);
 }
 
 async function playRecording(tile, span) {

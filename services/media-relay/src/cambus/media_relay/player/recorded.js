@@ -1,4 +1,5 @@
-// Recordings on the device itself: the list, and a player that holds, seeks and changes speed on the device.
+// Recordings on the device itself: the list. And a player of what was recorded, there or by the recorders, that holds,
+// seeks and changes speed where it is played.
 
 import { get, liveAddress, post } from "./api.js";
 import { LivePicture } from "./live.js";
@@ -51,8 +52,15 @@ function entry(tile, recorded) {
   return element("li", {}, button);
 }
 
+// Play a span of what the recorders hold.
+export function playRecorded(tile, span) {
+  player?.close();
+  player = new Player(tile, span, { source: "recorder", stream: span.stream });
+}
+
 class Player {
-  constructor(tile, recorded) {
+  constructor(tile, recorded, more = { recording: recorded.id }) {
+    this.more = more;
     this.device = tile.device;
     this.channel = tile.channel;
     this.start = new Date(recorded.start).getTime();
@@ -73,7 +81,7 @@ class Player {
     this.#say("preparing…");
     try {
       const { session, stream } = await post("playback", {
-        device: this.device, channel: this.channel, recording: recorded.id, start: recorded.start, end: recorded.end,
+        device: this.device, channel: this.channel, start: recorded.start, end: recorded.end, ...this.more,
       });
       this.session = session;
       if (this.closed) return this.#send({ action: "stop" });

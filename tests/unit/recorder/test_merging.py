@@ -6,10 +6,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambus.cli.exporting import missing, seconds
-from cambus.cli.recorded import merge
-from cambus.schemas.commands.recorder import RecordedFindReply, RecordingExportRequest
-from cambus.schemas.spans import GapReason, RecordedSpan, RecordingGap, TimeRange
+from cambus.recorder.merging import merge
+from cambus.schemas.commands.recorder import RecordedFindReply
+from cambus.schemas.spans import GapReason, RecordedSpan, RecordingGap
 
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
@@ -38,29 +37,29 @@ def times(pieces):
 
 
 def test_overlapping_and_adjoining_spans_are_one():
-    (found,) = merge([reply("a", spans=[(0, 10), (30, 40)]), reply("b", spans=[(5, 20), (20.5, 29.5)])])
-    assert times(found.spans) == [(0, 40)]
-    assert found.spans[0].replicas == ("a", "b")
+    spans, _ = merge([reply("a", spans=[(0, 10), (30, 40)]), reply("b", spans=[(5, 20), (20.5, 29.5)])])
+    assert times(spans) == [(0, 40)]
+    assert spans[0].replicas == ["a", "b"]
 
 
 def test_a_second_without_a_picture_keeps_them_apart():
-    (found,) = merge([reply("a", spans=[(0, 10), (11, 20)])])
-    assert times(found.spans) == [(0, 10), (11, 20)]
+    spans, _ = merge([reply("a", spans=[(0, 10), (11, 20)])])
+    assert times(spans) == [(0, 10), (11, 20)]
 
 
 def test_a_gap_that_another_replica_covers_is_none():
-    (found,) = merge([reply("a", spans=[(0, 10)], gaps=[(10, 40)]), reply("b", spans=[(15, 30)])])
-    assert times(found.gaps) == [(10, 15), (30, 40)]
+    _, gaps = merge([reply("a", spans=[(0, 10)], gaps=[(10, 40)]), reply("b", spans=[(15, 30)])])
+    assert times(gaps) == [(10, 15), (30, 40)]
 
 
 def test_a_gap_that_both_report_is_told_once():
-    (found,) = merge([reply("a", gaps=[(0, 10)]), reply("b", gaps=[(0, 10), (5, 12)])])
-    assert times(found.gaps) == [(0, 12)]
+    _, gaps = merge([reply("a", gaps=[(0, 10)]), reply("b", gaps=[(0, 10), (5, 12)])])
+    assert times(gaps) == [(0, 12)]
 
 
 def test_streams_are_kept_apart():
-    found = merge([reply("a", spans=[(0, 10)], channel=1), reply("b", spans=[(0, 10)], channel=0)])
-    assert [(each.channel, each.stream) for each in found] == [(0, "main"), (1, "main")]
+    spans, _ = merge([reply("a", spans=[(0, 10)], channel=1), reply("b", spans=[(0, 10)], channel=0)])
+    assert [(each.channel, each.stream) for each in spans] == [(0, "main"), (1, "main")]
 
 
 ranges = st.lists(
@@ -72,8 +71,7 @@ ranges = st.lists(
 @given(first=ranges, second=ranges, first_gaps=ranges, second_gaps=ranges)
 def test_merging_loses_no_instant_and_invents_none(first, second, first_gaps, second_gaps):
     merged = merge([reply("a", spans=first, gaps=first_gaps), reply("b", spans=second, gaps=second_gaps)])
-    spans = [piece for each in merged for piece in times(each.spans)]
-    gaps = [piece for each in merged for piece in times(each.gaps)]
+    spans, gaps = times(merged[0]), times(merged[1])
 
     def covered(pieces, instant):
         return any(start <= instant < end for start, end in pieces)
@@ -88,11 +86,3 @@ def test_merging_loses_no_instant_and_invents_none(first, second, first_gaps, se
             assert covered(gaps, instant) == covered(first_gaps + second_gaps, instant)
     for pieces in (spans, gaps):
         assert all(before[1] <= after[0] for before, after in pairwise(pieces))
-
-
-def test_what_an_export_lacks_is_told_beyond_a_few_seconds():
-    asked = RecordingExportRequest(device="gate", channel=0, start=at(0), end=at(100))
-    held = [TimeRange(start=at(2), end=at(40)), TimeRange(start=at(60), end=at(99))]
-    assert missing(asked, held) == [(at(40), at(60))]
-    assert missing(asked, []) == [(at(0), at(100))]
-    assert seconds(held) == 77
