@@ -30,6 +30,7 @@ class Addresses:
             flv=f"{self.http}/live/{key}.flv{query}",
             fmp4=f"{self.http}/live/{key}.mp4{query}",
             hls=f"{self.http}/hls/{key}/index.m3u8{query}",
+            jpeg=f"{self.http}/live/{key}.jpg{query}",
             ws_fmp4=f"{websocket}/ws/{key}.mp4{query}",
             ws_flv=f"{websocket}/ws/{key}.flv{query}",
             ts=f"{self.http}/live/{key}.ts{query}",

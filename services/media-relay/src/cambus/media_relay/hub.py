@@ -55,8 +55,8 @@ class HubCounts:
 class StreamHub:
     """Keeps the state of one stream and delivers to its viewers.
 
-    `ready` turns true once the picture's parameters are known, and the sound's too if they come within
-    `audio_wait_s` of the first keyframe; only then can viewers `join`.
+    `keyframe` is the newest one. `ready` turns true once the picture's parameters are known, and the sound's too if
+    they come within `audio_wait_s` of the first keyframe; only then can viewers `join`.
 
     Sound that an output does not carry is transcoded, by one transcoder for each codec (`make_feed`), from the first
     rendition that needs it to the last; its frames come back by `push_sound`. Without `make_feed` such outputs have
@@ -101,6 +101,7 @@ class StreamHub:
         self.ended = False
         self.last_frame_at: float | None = None
         self.last_wall_us: int | None = None
+        self.keyframe: Frame | None = None
         self.unsupported: Codec | None = None
 
     @property
@@ -295,6 +296,7 @@ class StreamHub:
             return
         self._last_dts = frame.dts
         if frame.keyframe:
+            self.keyframe = frame
             self._follow_parameters(frame, now)
             if self._sounds is not None:
                 self._sounds.begin_group(frame.dts)

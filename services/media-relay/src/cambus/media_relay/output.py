@@ -63,7 +63,17 @@ class Output:
     carrier: Carrier = Carrier.INTERLEAVED
 
 
-OUTPUT_NAMES: Final = ("rtsp", "rtsp-udp", "http-flv", "http-fmp4", "http-ts", "ws-fmp4", "ws-flv", "hls")
+OUTPUT_NAMES: Final = (
+    "rtsp",
+    "rtsp-udp",
+    "http-flv",
+    "http-fmp4",
+    "http-ts",
+    "ws-fmp4",
+    "ws-flv",
+    "hls",
+    "jpeg",
+)
 
 _FLV_SOUNDS: Final = (Sound.AAC, Sound.G711, Sound.NONE)
 _MP4_SOUNDS: Final = (Sound.AAC, Sound.OPUS, Sound.G711, Sound.FLAC, Sound.NONE)

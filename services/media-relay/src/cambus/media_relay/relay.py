@@ -17,12 +17,14 @@ from cambus.media_relay.hls_session import HlsSessions
 from cambus.media_relay.http_hls import HlsHandlers
 from cambus.media_relay.http_live import LiveHandlers
 from cambus.media_relay.http_server import ViewerServer
+from cambus.media_relay.http_snapshot import SnapshotHandlers
 from cambus.media_relay.key import StreamKey
 from cambus.media_relay.metrics import RelayMetrics
 from cambus.media_relay.page import Page
 from cambus.media_relay.rtsp_connection import RtspConnection
 from cambus.media_relay.rtsp_server import RtspServer
 from cambus.media_relay.settings import RelaySettings
+from cambus.media_relay.snapshots import Snapshots
 from cambus.media_relay.stalls import StallReports
 from cambus.media_relay.stream import Known, RelayedStream
 from cambus.media_relay.streams import Streams
@@ -80,7 +82,11 @@ class Relay:
             idle_s=settings.relay_hls_session_s,
         )
         hls = HlsHandlers(self._hls, access)
-        self._http = ViewerServer([*live.routes(), *hls.routes(), *Page().routes(), *routes], self.metrics)
+        self._snapshots = Snapshots(self.streams, start_timeout_s=settings.relay_start_timeout_s)
+        pictures = SnapshotHandlers(self._snapshots, access, self.metrics)
+        self._http = ViewerServer(
+            [*live.routes(), *hls.routes(), *pictures.routes(), *Page().routes(), *routes], self.metrics
+        )
         self._rtsp = RtspServer(
             self.streams,
             access,
@@ -132,6 +138,7 @@ class Relay:
     async def stop(self) -> None:
         """Close every viewer, give every claim up, listen no more."""
         self._hls.close()
+        await self._snapshots.close()
         await self.streams.close()
         await self._rtsp.stop()
         await self._http.stop()

@@ -18,6 +18,7 @@ OUTPUTS = (
     ("rtsp", "VLC, ffplay, a video wall"),
     ("flv", "HTTP-FLV"),
     ("fmp4", "fragmented MP4 over HTTP"),
+    ("jpeg", "one picture; ?width=640 makes it smaller"),
     ("hls", "HLS: Safari, telephones, hls.js"),
     ("ws_fmp4", "fragmented MP4 over WebSocket"),
     ("ws_flv", "FLV over WebSocket, for flv.js and mpegts.js"),

@@ -29,6 +29,7 @@ class LiveUrls(Message):
         rtsp="rtsp://relay.example.org:8554/gate-1/0/main",
         flv="http://relay.example.org:8080/live/gate-1/0/main.flv",
         fmp4="http://relay.example.org:8080/live/gate-1/0/main.mp4",
+        jpeg="http://relay.example.org:8080/live/gate-1/0/main.jpg",
         hls="http://relay.example.org:8080/hls/gate-1/0/main/index.m3u8",
         ws_fmp4="ws://relay.example.org:8080/ws/gate-1/0/main.mp4",
         ws_flv="ws://relay.example.org:8080/ws/gate-1/0/main.flv",
@@ -41,6 +42,7 @@ class LiveUrls(Message):
     rtsp: str | None = Field(default=None, description="RTSP, over TCP.", repr=False)
     flv: str | None = Field(default=None, description="FLV over HTTP.", repr=False)
     fmp4: str | None = Field(default=None, description="Fragmented MP4 over HTTP.", repr=False)
+    jpeg: str | None = Field(default=None, description="The newest key frame, as JPEG.", repr=False)
     hls: str | None = Field(default=None, description="HLS, low latency for who can.", repr=False)
     ws_fmp4: str | None = Field(
         default=None, description="Fragmented MP4 over WebSocket, for players.", repr=False
