@@ -3,16 +3,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from disks import SmallDisk
 
 from cambus.bus.metrics import Metrics
 from cambus.media.frame import Frame
+from cambus.recorder.disk import DISK, Disk
 from cambus.recorder.index import Index
 from cambus.recorder.layout import StreamKey, segment_files
 from cambus.recorder.locks import set_locked
 from cambus.recorder.observe import RecorderMetrics
 from cambus.recorder.policies import StreamPolicy
 from cambus.recorder.recovery import recover, reindex
-from cambus.recorder.retention import Retention
+from cambus.recorder.retention import Retention, possible_reserve
 
 Frames = Callable[..., list[Frame]]
 Record = Callable[..., list[tuple[int, int]]]
@@ -29,16 +31,23 @@ def applied(
     now_us: int = START_US,
     reserve: int = 0,
     pinned: frozenset[int] = frozenset(),
+    disk: Disk = DISK,
 ) -> tuple[list[int], Retention]:
     """Beginnings, in seconds, of the segments that are left."""
     with Index(root) as index:
         before = index.all_segments()
         pins = {before[number].id for number in pinned}
-        retention = Retention(root, index, reserve, RecorderMetrics(Metrics()), pins.__contains__)
+        retention = Retention(root, index, reserve, RecorderMetrics(Metrics()), pins.__contains__, disk)
         retention.apply(policies, now_us)
         left = index.all_segments()
     assert {row.name.path() for row in left} == {path for _, path in segment_files(root)}
     return [(row.start_us - START_US) // SECOND for row in left], retention
+
+
+def stored(root: Path) -> list[int]:
+    """Bytes of each segment."""
+    with Index(root) as index:
+        return [row.extent.bytes for row in index.all_segments()]
 
 
 def test_what_is_too_old_goes(frames: Frames, record: Record, root: Path) -> None:
@@ -69,9 +78,62 @@ def test_a_full_disk_costs_the_oldest_or_stops_recording(
 ) -> None:
     record(frames(400))
     policy = StreamPolicy(segment_s=4, max_age_s=None, max_bytes=None, stop_when_full=stop)
-    kept, retention = applied(root, {KEY: policy}, reserve=1 << 62)
+    disk = SmallDisk(root, 1 << 20)
+    disk.others = 1 << 20
+    kept, retention = applied(root, {KEY: policy}, disk=disk)
     assert kept == left
     assert retention.full
+    assert not retention.may_write(stop_when_full=stop)
+
+
+def test_the_oldest_go_until_the_reserve_is_free_again(frames: Frames, record: Record, root: Path) -> None:
+    record(frames(400))
+    disk = SmallDisk(root, 0)
+    disk.size = disk.used + 1000
+    sizes = stored(root)
+    left, retention = applied(root, {KEY: KEEP_ALL}, reserve=sum(sizes[:2]), disk=disk)
+    assert left == [8, 12]
+    assert retention.may_write(stop_when_full=True)
+
+
+def test_a_write_refused_by_a_quota_costs_the_oldest_though_there_seems_to_be_room(
+    frames: Frames, record: Record, root: Path
+) -> None:
+    record(frames(400))
+    with Index(root) as index:
+        retention = Retention(
+            root, index, 0, RecorderMetrics(Metrics()), lambda _: False, SmallDisk(root, 1 << 20)
+        )
+        retention.make_room({KEY: KEEP_ALL})
+        assert len(index.all_segments()) == 4
+        retention.refused()
+        retention.make_room({KEY: KEEP_ALL})
+        assert len(index.all_segments()) == 3
+        assert not retention.full
+
+
+@pytest.mark.parametrize(
+    ("wanted", "total", "kept_free"),
+    [
+        (0, 1 << 40, 64 << 20),
+        (0, 100 << 20, 5 << 20),
+        (1 << 30, 1 << 40, 1 << 30),
+        (1 << 30, 1 << 29, (1 << 29) // 10 * 9),
+        (0, 0, 0),
+    ],
+)
+def test_a_reserve_is_never_nothing_and_never_the_whole_disk(wanted: int, total: int, kept_free: int) -> None:
+    assert possible_reserve(wanted, total) == kept_free
+
+
+def test_a_deletion_that_a_crash_cut_in_half_is_no_gap(frames: Frames, record: Record, root: Path) -> None:
+    record(frames(200))
+    with Index(root) as index:
+        row = index.all_segments()[0]
+        index.doom(row.id)
+        (root / row.name.path()).unlink()
+        result = recover(root, index)
+        assert (result.vanished, index.all_gaps(), len(index.all_segments())) == (0, [], 1)
 
 
 def test_an_open_segment_is_never_deleted(frames: Frames, record: Record, root: Path) -> None:
@@ -98,16 +160,14 @@ def test_what_is_locked_is_never_too_old_or_too_much(frames: Frames, record: Rec
     assert applied(root, {KEY: policy}, now_us=START_US + 1000 * SECOND)[0] == [4]
 
 
-def test_a_full_disk_costs_what_is_locked_last(
-    frames: Frames, record: Record, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_costs_what_is_locked_last(frames: Frames, record: Record, root: Path) -> None:
     record(frames(400))
     locked(root, 0)
-    frees = iter([0, 0, 1])
-    monkeypatch.setattr(Retention, "_free", lambda _: next(frees, 1))
-    assert applied(root, {KEY: KEEP_ALL}, reserve=1)[0] == [0, 12]
-    monkeypatch.setattr(Retention, "_free", lambda _: 0)
-    assert applied(root, {KEY: KEEP_ALL}, reserve=1)[0] == []
+    disk = SmallDisk(root, 0)
+    disk.size = disk.used + 1000
+    assert applied(root, {KEY: KEEP_ALL}, reserve=sum(stored(root)[1:3]), disk=disk)[0] == [0, 12]
+    disk.others = disk.size
+    assert applied(root, {KEY: KEEP_ALL}, disk=disk)[0] == []
     assert not list(root.rglob("*.lock"))
 
 

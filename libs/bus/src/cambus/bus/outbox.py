@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from cambus.bus.errors import BusError
+from cambus.bus.sqlite_room import make_room
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class Outbox:
         path: the file; its folder is created. A damaged file is set aside and a new one begun.
         max_rows: most letters it holds.
         max_bytes: most bytes of bodies it holds.
+        room_bytes: how much it can take, in its files, while nothing is free on the disk.
 
     Attributes:
         rows: letters in the queue, those being put included.
@@ -88,8 +90,11 @@ class Outbox:
         on_stored: called with every letter that was put, in order, even if whoever put it has gone.
     """
 
-    def __init__(self, path: Path, *, max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, path: Path, *, max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES, room_bytes: int = 0
+    ) -> None:
         self.path = path
+        self._room_bytes = room_bytes
         self.rows = 0
         self.bytes = 0
         self.empty = asyncio.Event()
@@ -202,6 +207,8 @@ class Outbox:
     def _work(self, opened: Report) -> None:
         try:
             db = _connect(self.path)
+            if self._room_bytes and not make_room(db, self._room_bytes):
+                logger.warning("there is no room to keep free in the outbox")
             rows, size = db.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM outbox").fetchone()
         except (sqlite3.Error, OSError) as error:
             opened(None, OutboxFailed(f"{self.path}: {error}"))

@@ -211,6 +211,9 @@ def scan(read_at: ReadAt, size: int) -> Scan:
     offset, fault = init.size, ""
     try:
         while offset < size:
+            if read_at(offset + 4, 4) == b"free":  # room for what a writer adds between fragments
+                offset = read_box(read_at, offset, size).end
+                continue
             fragment = read_fragment(read_at, offset, size)
             fragments.append(fragment)
             offset = fragment.end

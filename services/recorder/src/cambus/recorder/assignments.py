@@ -39,9 +39,11 @@ class Assignments:
 
     async def reconcile(self, wanted: Mapping[StreamKey, StreamPolicy]) -> None:
         """Make what is recorded what is wanted: end, start, and start anew where the length of files changed."""
-        for key, (_, policy, _) in list(self._running.items()):
+        for key, (recorder, policy, _) in list(self._running.items()):
             if key not in wanted or wanted[key].segment_s != policy.segment_s:
                 await self._end(key)
+                if key not in wanted:
+                    await recorder.retire()
                 await self._leases.release(lease_key(key))
         for key, policy in wanted.items():
             if key in self._running:

@@ -22,6 +22,10 @@ from cambus.schemas.spans import RecordingTrigger
 CONTIGUOUS_US = 1_000_000
 """Segments whose receive times differ by less from where the one before ended are laid end to end."""
 
+HOLE_TICKS = TICKS_PER_S
+HOLE_INTERVALS = 4
+"""Pictures that are this much further apart than those before them have a hole between them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Begin:
@@ -35,10 +39,11 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """A fragment for the open segment, and how long the segment is with it."""
+    """A fragment for the open segment: when it begins in it, and how long the segment is with it."""
 
     data: bytes
     duration_us: int
+    begin_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,8 @@ class _OpenSegment:
             return None
         end = video_end_ticks(self._init, read_fragment(bytes_reader(data), 0, len(data)))
         self.duration_us = max(self.duration_us, ticks_to_us(end))
-        return Append(data, self.duration_us)
+        begin_us = ticks_to_us(max(frames[0].dts - self.first_dts, 0)) if frames[0].kind is Kind.VIDEO else 0
+        return Append(data, self.duration_us, begin_us)
 
 
 class Cutter:
@@ -103,6 +109,8 @@ class Cutter:
         self._pending: list[Frame] = []
         self._open: _OpenSegment | None = None
         self._continues_at_us: int | None = None
+        self._last_dts: int | None = None
+        self._interval = 0
 
     def push(self, frame: Frame) -> Iterator[Cut]:
         """Take a frame. Sound before the first keyframe and what cannot be recorded is left out."""
@@ -120,6 +128,7 @@ class Cutter:
         yield from self._flush(None)
         yield from self._end()
         self._continues_at_us = None
+        self._last_dts = None
 
     def _learn_audio(self, frame: Frame) -> None:
         """Note what the sound is; if that differs from the open segment, the next keyframe begins a new one."""
@@ -132,16 +141,31 @@ class Cutter:
             if params is not None:
                 self._video = params
             yield from self._at_keyframe(frame)
-        elif not self._pending:
+        elif self._last_dts is None:
             return
+        elif self._hole_before(frame):
+            yield from self._flush(None)
+        self._measure(frame)
         if self._pending and frame.dts - self._pending[0].dts >= self._fragment_ticks:
             yield from self._flush(frame.dts)
         if self._video is not None:
             self._pending.append(frame)
 
+    def _hole_before(self, frame: Frame) -> bool:
+        """Whether pictures are missing before this one, so many that showing the last one longer would be a lie."""
+        if self._last_dts is None:
+            return False
+        passed = frame.dts - self._last_dts
+        return passed >= HOLE_TICKS and passed > HOLE_INTERVALS * self._interval > 0
+
+    def _measure(self, frame: Frame) -> None:
+        if self._last_dts is not None:
+            self._interval = max(frame.dts - self._last_dts, 1)
+        self._last_dts = frame.dts
+
     def _at_keyframe(self, frame: Frame) -> Iterator[Cut]:
         current = self._open
-        if frame.discontinuity:
+        if frame.discontinuity or self._hole_before(frame):
             yield from self.finish()
         elif self._pending and 2 * (frame.dts - self._pending[0].dts) >= self._fragment_ticks:
             yield from self._flush(frame.dts)  # a fragment that begins with a keyframe is a place to seek to

@@ -7,19 +7,23 @@ files, and `cambus.recorder.recovery` brings both together before anything is re
 All methods block; the recorder calls them from its writer threads. Instants are microseconds since 1970, UTC.
 """
 
+import errno
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from cambus.bus.sqlite_room import make_room, room_in
 from cambus.recorder.extent import Extent
 from cambus.recorder.layout import SegmentName, StreamKey
 from cambus.schemas.spans import RecordingTrigger
 
 FILE_NAME = "index.sqlite3"
+ROOM_BYTES = 2 << 20
+"""Room inside the files of the index for rows that are to be written while the disk is full."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS segments (
@@ -34,6 +38,9 @@ CREATE TABLE IF NOT EXISTS gaps (
     device TEXT NOT NULL, channel INTEGER NOT NULL, stream TEXT NOT NULL, start_us INTEGER NOT NULL,
     end_us INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (device, channel, stream, start_us)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unannounced (id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS doomed (id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS alarms (kind TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 _ADDED = {
     "cause": "TEXT NOT NULL DEFAULT 'continuous'",
@@ -92,24 +99,46 @@ class Gap:
     reason: str
 
 
+class IndexFailedError(OSError):
+    """The index does not take or give rows: the disk is full (`ENOSPC`) or broken (`EIO`)."""
+
+    def __init__(self, error: sqlite3.Error) -> None:
+        full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        super().__init__(errno.ENOSPC if full else errno.EIO, f"index: {error}")
+
+
 class Index:
     """The rows of one recorder's disk; safe to use from several threads.
 
+    Every method raises `IndexFailedError` where the disk fails.
+
     Attributes:
+        is_new: whether there was none before.
         deciding: held by whoever locks a segment or deletes one, so that what was just locked is not deleted.
     """
 
     def __init__(self, root: Path) -> None:
+        """Open the index, and make it if it is not there.
+
+        Raises:
+            sqlite3.DatabaseError: It is damaged.
+        """
         root.mkdir(parents=True, exist_ok=True)
         self.deciding = threading.Lock()
         self._lock = threading.Lock()
+        self.is_new = not (root / FILE_NAME).exists()
         self._db = sqlite3.connect(root / FILE_NAME, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_SCHEMA)
-        known = {row[1] for row in self._db.execute("PRAGMA table_info(segments)")}
-        for column in _ADDED.keys() - known:
-            self._db.execute(f"ALTER TABLE segments ADD COLUMN {column} {_ADDED[column]}")
+        try:
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            _check(self._db)
+            self._db.executescript(_SCHEMA)
+            known = {row[1] for row in self._db.execute("PRAGMA table_info(segments)")}
+            for column in _ADDED.keys() - known:
+                self._db.execute(f"ALTER TABLE segments ADD COLUMN {column} {_ADDED[column]}")
+        except BaseException:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -123,32 +152,73 @@ class Index:
         self.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+    def _transaction(self, *, durably: bool = False) -> Iterator[sqlite3.Connection]:
+        with self._lock, _mapped():
+            self._db.execute(f"PRAGMA synchronous={'FULL' if durably else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # SQLite ends some that fail by itself
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def _rows(self, query: str, values: Any = ()) -> list[tuple[Any, ...]]:
-        with self._lock:
+        with self._lock, _mapped():
             return self._db.execute(query, values).fetchall()
+
+    def make_room(self, *, at_least: int = 0) -> None:
+        """Keep room for rows inside the files, as far as there is any; `at_least`: only if less is left."""
+        with self._lock, _mapped():
+            if not at_least or room_in(self._db) < at_least:
+                make_room(self._db, ROOM_BYTES)
 
     # --- segments ---------------------------------------------------------------------------------------
 
-    def put(self, segments: Iterable[Segment]) -> None:
+    def put(self, segments: Iterable[Segment], *, announce: bool = False) -> None:
         """Write rows, replacing those of the same segments; what is locked stays so."""
         rows = [_row(segment) for segment in segments]
         with self._transaction() as db:
             db.executemany(_PUT_SEGMENT, rows)
+            if announce:
+                db.executemany("INSERT OR IGNORE INTO unannounced VALUES (?)", [row[:1] for row in rows])
+
+    def close_segment(self, segment: Segment) -> None:
+        """Write the row of a segment that is complete now and is to be announced."""
+        self.put([segment], announce=True)
+
+    def announced(self, id_: str) -> None:
+        """Note that a segment was announced."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM unannounced WHERE id = ?", (id_,))
+
+    def unannounced(self) -> list[Segment]:
+        """The complete segments that are still to be announced, oldest first."""
+        query = f"SELECT {_SEGMENT} FROM segments NATURAL JOIN unannounced WHERE NOT open ORDER BY start_us"  # noqa: S608  # constant
+        return [_segment(row) for row in self._rows(query)]
 
     def remove(self, ids: Iterable[str]) -> None:
         """Forget segments."""
         with self._transaction() as db:
-            db.executemany("DELETE FROM segments WHERE id = ?", [(each,) for each in ids])
+            gone = [(each,) for each in ids]
+            db.executemany("DELETE FROM segments WHERE id = ?", gone)
+            db.executemany("DELETE FROM unannounced WHERE id = ?", gone)
+            db.executemany("DELETE FROM doomed WHERE id = ?", gone)
+
+    def doom(self, id_: str) -> None:
+        """Note, durably, that the file of a segment is about to be deleted: when it is gone it is not missing."""
+        with self._transaction(durably=True) as db:
+            db.execute("INSERT OR IGNORE INTO doomed VALUES (?)", (id_,))
+
+    def spare(self) -> None:
+        """Forget what was about to be deleted: it was, or is still there."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM doomed")
+
+    def doomed(self) -> set[str]:
+        """The segments whose files were about to be deleted."""
+        return {id_ for (id_,) in self._rows("SELECT id FROM doomed")}
 
     def is_locked(self, id_: str) -> bool:
         """Whether a segment is locked at present."""
@@ -229,10 +299,13 @@ class Index:
 
     def put_gap(self, gap: Gap) -> None:
         """Write a gap; one that begins at the same instant is replaced, as it grows."""
-        key = gap.key
-        values = (key.device, key.channel, key.stream, gap.start_us, gap.end_us, gap.reason)
+        self.put_gaps([gap])
+
+    def put_gaps(self, gaps: Iterable[Gap]) -> None:
+        """Write gaps, in one transaction."""
+        rows = [(*astuple(gap.key), gap.start_us, gap.end_us, gap.reason) for gap in gaps]
         with self._transaction() as db:
-            db.execute(f"INSERT OR REPLACE INTO gaps ({_GAP}) VALUES (?,?,?,?,?,?)", values)  # noqa: S608  # constant
+            db.executemany(f"INSERT OR REPLACE INTO gaps ({_GAP}) VALUES (?,?,?,?,?,?)", rows)  # noqa: S608  # constant
 
     def gaps(
         self,
@@ -250,6 +323,12 @@ class Index:
         query = f"SELECT {_GAP} FROM gaps WHERE {where} ORDER BY {order}"  # noqa: S608  # constant parts
         return [Gap(StreamKey(*row[:3]), *row[3:]) for row in self._rows(query, values)]
 
+    def last_gap_end_us(self, key: StreamKey) -> int | None:
+        """When the newest gap of a stream ends; None if there is none."""
+        query = f"SELECT max(end_us) FROM gaps WHERE {_OF_STREAM}"  # noqa: S608  # constant parts
+        found = self._rows(query, (key.device, key.channel, key.stream))[0][0]
+        return None if found is None else int(found)
+
     def all_gaps(self) -> list[Gap]:
         """Every gap."""
         query = f"SELECT {_GAP} FROM gaps"  # noqa: S608  # constant
@@ -259,6 +338,33 @@ class Index:
         """Forget gaps that ended before an instant."""
         with self._transaction() as db:
             db.execute("DELETE FROM gaps WHERE end_us < ?", (before_us,))
+
+    # --- alarms -----------------------------------------------------------------------------------------
+
+    def alarms(self) -> set[str]:
+        """The alarms about the disk that were raised and not cleared."""
+        return {kind for (kind,) in self._rows("SELECT kind FROM alarms")}
+
+    def note_alarm(self, kind: str, *, raised: bool) -> None:
+        """Note that an alarm about the disk was raised, or cleared."""
+        with self._transaction() as db:
+            query = (
+                "INSERT OR IGNORE INTO alarms VALUES (?)" if raised else "DELETE FROM alarms WHERE kind = ?"
+            )
+            db.execute(query, (kind,))
+
+
+@contextmanager
+def _mapped() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise IndexFailedError(error) from error
+
+
+def _check(db: sqlite3.Connection) -> None:
+    if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise sqlite3.DatabaseError("the check of the file fails")
 
 
 def _question(

@@ -1,23 +1,27 @@
 """The gap ledger of one stream: every second that should have been recorded and was not, with its reason."""
 
+import threading
 from collections.abc import Callable
 
 from cambus.recorder.index import Gap
 from cambus.recorder.layout import StreamKey
 from cambus.schemas.spans import GapReason
 
-LEAST_GAP_US = 2_000_000
+LEAST_GAP_US = 1_000_000
 """What is shorter is jitter of the stream, not a gap."""
 
 
 class GapLedger:
     """Knows up to when a stream is recorded, and writes down what is missing; no clock inside.
 
+    Safe to use from several threads: durable spans are told by the one that writes.
+
     Args:
         key: the stream.
         since_us: from when on it is to be recorded: the end of what there is, or now.
         reason: why nothing was recorded from `since_us` up to now.
-        write: takes a gap to be stored; one with the same beginning replaces the one before.
+        write: takes a gap to be stored, and whether that was its last growth; one with the same beginning replaces
+            the one before.
         allowance_us: how much longer than a gap the first recording may take to begin.
     """
 
@@ -26,7 +30,7 @@ class GapLedger:
         key: StreamKey,
         since_us: int,
         reason: GapReason,
-        write: Callable[[Gap], None],
+        write: Callable[[Gap, bool], None],
         *,
         allowance_us: int = 0,
     ) -> None:
@@ -35,30 +39,56 @@ class GapLedger:
         self._reason = reason
         self._write = write
         self._least_us = LEAST_GAP_US + allowance_us
-        self.recording = False
+        self._lock = threading.Lock()
+        self._recording = False
+
+    @property
+    def recording(self) -> bool:
+        """Whether the stream is being recorded, as far as is known."""
+        return self._recording
 
     def recorded(self, start_us: int, end_us: int) -> None:
         """A span is durable; what lies between it and the one before is a gap, if it is long enough."""
-        if start_us - self._covered_us >= self._least_us:
-            # What was over before anybody noticed has no reason but that the stream was not there.
-            reason = GapReason.STREAM_LOST if self.recording else self._reason
-            self._write(Gap(self._key, self._covered_us, start_us, reason.value))
-        self._least_us = LEAST_GAP_US
-        self._covered_us = max(self._covered_us, end_us)
-        self.recording = True
+        with self._lock:
+            if start_us - self._covered_us >= self._least_us:
+                # What was over before anybody noticed has no reason but that the stream was not there.
+                reason = GapReason.STREAM_LOST if self._recording else self._reason
+                self._put(start_us, reason, settled=True)
+            self._least_us = LEAST_GAP_US
+            self._covered_us = max(self._covered_us, end_us)
+            self._recording = True
+
+    def lost(self, from_us: int, reason: GapReason) -> None:
+        """What was told to be durable from an instant on is gone all the same, and recording stopped."""
+        with self._lock:
+            self._covered_us = min(self._covered_us, from_us)
+            self._reason = reason
+            self._recording = False
 
     def interrupted(self, reason: GapReason) -> None:
         """Recording stopped. The first reason counts until recording goes on: the others follow from it."""
-        if self.recording:
-            self._reason = reason
-        self.recording = False
+        with self._lock:
+            if self._recording:
+                self._reason = reason
+            self._recording = False
 
     def explain(self, reason: GapReason) -> None:
         """Now the reason is known better."""
-        if not self.recording:
-            self._reason = reason
+        with self._lock:
+            if not self._recording:
+                self._reason = reason
 
     def look(self, now_us: int) -> None:
         """Write down a gap that still goes on."""
-        if not self.recording and now_us - self._covered_us >= self._least_us:
-            self._write(Gap(self._key, self._covered_us, now_us, self._reason.value))
+        with self._lock:
+            if not self._recording and now_us - self._covered_us >= self._least_us:
+                self._put(now_us, self._reason, settled=False)
+
+    def close(self, now_us: int) -> None:
+        """The stream is no longer to be recorded from now on: a gap that goes on ends."""
+        with self._lock:
+            if now_us - self._covered_us >= self._least_us:
+                self._put(now_us, GapReason.STREAM_LOST if self._recording else self._reason, settled=True)
+
+    def _put(self, end_us: int, reason: GapReason, *, settled: bool) -> None:
+        self._write(Gap(self._key, self._covered_us, end_us, reason.value), settled)

@@ -1,14 +1,17 @@
 """`cambus-recorder reindex` and `cambus-recorder verify`: the files and their index, while no recorder runs."""
 
 import argparse
+import json
+import sqlite3
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from cambus.recorder.index import FILE_NAME, Index
-from cambus.recorder.layout import segment_files
 from cambus.recorder.recovery import reindex
 from cambus.recorder.settings import RecorderSettings
+from cambus.recorder.verification import Verdict, verify
 
 COMMANDS = ("reindex", "verify")
 
@@ -20,44 +23,62 @@ def maintain(argv: Sequence[str]) -> int:
         0 when everything is in order, 1 when something was found or could not be read, 2 for a wrong call.
     """
     parser = argparse.ArgumentParser(prog="cambus-recorder", description=__doc__)
-    parser.add_argument("command", choices=COMMANDS, help="make the index anew, or compare it with the files")
+    parser.add_argument(
+        "command", choices=COMMANDS, help="make the index anew, or read every file and compare"
+    )
     parser.add_argument("--recordings", type=Path, help="the folder; as in the settings by default")
+    parser.add_argument("--json", action="store_true", help="one JSON object on the output")
     arguments = parser.parse_args(argv)
     root = arguments.recordings or RecorderSettings().recordings
     if not root.is_dir():
         sys.stderr.write(f"{root}: no such folder\n")
         return 1
     try:
-        return _reindex(root) if arguments.command == "reindex" else _verify(root)
+        return (_reindex if arguments.command == "reindex" else _verify)(root, as_json=arguments.json)
     except OSError as error:
         sys.stderr.write(f"{error.filename or root}: {error.strerror}\n")
         return 1
 
 
-def _reindex(root: Path) -> int:
+def _reindex(root: Path, *, as_json: bool) -> int:
     done = reindex(root)
-    sys.stdout.write(
+    facts = {"indexed": done.adopted, "removed": done.removed, "broken": done.broken}
+    text = (
         f"{done.adopted} segments indexed, {done.removed} files without media removed, "
         f"{done.broken} unreadable files set aside\n"
     )
+    sys.stdout.write(json.dumps(facts) + "\n" if as_json else text)
     return 1 if done.broken else 0
 
 
-def _verify(root: Path) -> int:
+def _verify(root: Path, *, as_json: bool) -> int:
     if not (root / FILE_NAME).exists():
-        sys.stdout.write("there is no index; make one with: cambus-recorder reindex\n")
-        return 1
-    with Index(root) as index:
-        rows = {segment.name.path(): segment for segment in index.all_segments()}
-    files = {path: (root / path).stat().st_size for _, path in segment_files(root)}
-    faults = [f"{path}: no row in the index" for path in files.keys() - rows.keys()]
-    faults += [f"{path}: in the index, but not on the disk" for path in rows.keys() - files.keys()]
-    for path in files.keys() & rows.keys():
-        row = rows[path]
-        if row.open:
-            faults.append(f"{path}: still open; a recorder runs, or has crashed")
-        elif row.extent.bytes != files[path]:
-            faults.append(f"{path}: {files[path]} bytes, the index says {row.extent.bytes}")
-    sys.stdout.write("".join(f"{fault}\n" for fault in sorted(faults)))
-    sys.stdout.write(f"{len(files)} files, {len(rows)} rows, {len(faults)} faults\n")
-    return 1 if faults else 0
+        return _no_index("there is no index", as_json=as_json)
+    try:
+        with Index(root) as index:
+            verdict = verify(root, index)
+    except sqlite3.DatabaseError as error:
+        return _no_index(f"the index cannot be read: {error}", as_json=as_json)
+    sys.stdout.write(_as_json(verdict) if as_json else _as_text(verdict))
+    return 1 if verdict.findings else 0
+
+
+def _no_index(text: str, *, as_json: bool) -> int:
+    if as_json:
+        sys.stdout.write(json.dumps({"error": text}) + "\n")
+    else:
+        sys.stdout.write(f"{text}; make one with: cambus-recorder reindex\n")
+    return 1
+
+
+def _as_json(verdict: Verdict) -> str:
+    return json.dumps(asdict(verdict), default=str) + "\n"
+
+
+def _as_text(verdict: Verdict) -> str:
+    lines = [f"{finding.path}: {finding.text}\n" for finding in verdict.findings]
+    counts = f"{verdict.files} files, {verdict.rows} rows, {verdict.bytes} bytes read"
+    notes = (f", {verdict.unsealed} without checksums" if verdict.unsealed else "") + (
+        f", {verdict.set_aside} set aside before" if verdict.set_aside else ""
+    )
+    return "".join(lines) + f"{counts}{notes}, {len(verdict.findings)} faults\n"

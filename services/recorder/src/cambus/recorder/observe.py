@@ -1,6 +1,7 @@
 """The metrics of recorder."""
 
 from cambus.bus.metrics import Metrics
+from cambus.schemas.spans import GapReason
 
 
 class RecorderMetrics:
@@ -13,7 +14,22 @@ class RecorderMetrics:
         self._overflows = metrics.counter(
             "recorder_overflows_total", "Times a disk was too slow for a stream"
         )()
-        self._failures = metrics.counter("recorder_write_failures_total", "Writes the disk refused")()
+        self._failures = metrics.counter(
+            "recorder_write_failures_total",
+            "Writes the disk refused, by reason",
+            {"reason": (GapReason.DISK_FULL.value, GapReason.DISK_ERROR.value)},
+        )
+        self._syncs = metrics.histogram(
+            "recorder_sync_seconds", "Time the disk takes to make a write durable"
+        )()
+        self._lost = metrics.counter(
+            "recorder_lost_seconds_total",
+            "Seconds that should have been recorded and were not, by reason",
+            {"reason": tuple(reason.value for reason in GapReason)},
+        )
+        self._full = metrics.gauge(
+            "recorder_disk_full", "1 while less is free than should be and nothing may be deleted"
+        )()
         self._bad_frames = metrics.counter(
             "recorder_bad_frames_total", "Messages on media subjects that are no frame"
         )()
@@ -41,9 +57,21 @@ class RecorderMetrics:
         """A stream's queue ran over."""
         self._overflows.inc()
 
-    def write_failed(self) -> None:
+    def write_failed(self, reason: GapReason) -> None:
         """A write was refused."""
-        self._failures.inc()
+        self._failures(reason.value).inc()
+
+    def synced(self, seconds: float) -> None:
+        """A sync took so long."""
+        self._syncs.observe(seconds)
+
+    def lost(self, reason: str, seconds: float) -> None:
+        """So much was not recorded."""
+        self._lost(reason).inc(seconds)
+
+    def full(self, full: bool) -> None:
+        """Whether the disk is full."""
+        self._full.set(full)
 
     def bad_frame(self) -> None:
         """A message was no frame."""

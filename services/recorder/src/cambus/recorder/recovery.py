@@ -12,12 +12,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cambus.media.errors import ContainerError
-from cambus.media.fmp4_reader import MAX_MOOV_BYTES
-from cambus.recorder.extent import extent_of, scan_file
+from cambus.media.fmp4_reader import MAX_MOOV_BYTES, Scan
+from cambus.recorder.disk import DISK, Disk
+from cambus.recorder.extent import Extent, extent_of, scan_file
 from cambus.recorder.index import FILE_NAME, Gap, Index, Segment
+from cambus.recorder.journal import Journal
 from cambus.recorder.layout import BROKEN_SUFFIX, LOCK_SUFFIX, SegmentName, segment_files
+from cambus.recorder.ledger import LEAST_GAP_US
 from cambus.recorder.locks import markers
-from cambus.recorder.segment_file import sync_folder
+from cambus.recorder.opening import open_index
+from cambus.recorder.seals import seal_end
+from cambus.schemas.spans import GapReason
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +40,7 @@ class Recovered:
         removed: files without any media.
         broken: files nobody can read, kept under another name.
         vanished: rows whose file is gone.
+        lost: times that were recorded and are not there any more.
     """
 
     kept: int = 0
@@ -43,9 +49,10 @@ class Recovered:
     removed: int = 0
     broken: int = 0
     vanished: int = 0
+    lost: list[Gap] = field(default_factory=list)
 
 
-def recover(root: Path, index: Index) -> Recovered:
+def recover(root: Path, index: Index, disk: Disk = DISK) -> Recovered:
     """Make the index and the files below `root` agree; blocks, and may read every file.
 
     Raises:
@@ -55,6 +62,7 @@ def recover(root: Path, index: Index) -> Recovered:
     rows = {segment.id: segment for segment in index.all_segments()}
     found: list[Segment] = []
     locked = markers(root)
+    announce = not index.is_new
     for name, path in segment_files(root):
         row = rows.pop(name.id, None)
         if row is not None and not row.open and row.extent.bytes == (root / path).stat().st_size:
@@ -63,7 +71,9 @@ def recover(root: Path, index: Index) -> Recovered:
                 index.set_locked([row.id], locked=not row.locked)
             locked.discard(path)
             continue
-        segment = _examine(root, name, path, result)
+        segment = _examine(root, name, path, result, disk)
+        if row is not None:
+            result.lost += _lost(row, segment)
         if segment is None:
             if row is not None:
                 index.remove([row.id])
@@ -75,43 +85,92 @@ def recover(root: Path, index: Index) -> Recovered:
         if row is not None and row.open:
             result.repaired.append(segment)
         if len(found) >= BATCH:
-            index.put(found)
+            index.put(found, announce=announce)
             found = []
-    index.put(found)
+    index.put(found, announce=announce)
+    doomed = index.doomed()
+    vanished = [row for row in rows.values() if row.id not in doomed]
+    result.lost += [gap for row in vanished for gap in _lost(row, None)]
+    _write_gaps(result.lost, index, Journal(root, disk))
     index.remove(rows)
+    index.spare()
     for path in locked:  # what they locked is gone
-        _unlink(root / path.with_name(path.name + LOCK_SUFFIX))
-    result.vanished = len(rows)
-    for row in rows.values():
-        if row.end_us > row.start_us:
-            index.put_gap(Gap(row.key, row.start_us, row.end_us, "other"))
+        _remove(root / path.with_name(path.name + LOCK_SUFFIX), disk)
+    result.vanished = len(vanished)
     return result
 
 
-def _examine(root: Path, name: SegmentName, path: Path, result: Recovered) -> Segment | None:
+def _lost(row: Segment, left: Segment | None) -> list[Gap]:
+    """What a row promised and the disk does not hold."""
+    from_us = left.end_us if left is not None else row.start_us
+    if row.end_us - from_us < LEAST_GAP_US:
+        return []
+    return [Gap(row.key, from_us, row.end_us, GapReason.OTHER.value)]
+
+
+def _write_gaps(gaps: list[Gap], index: Index, journal: Journal) -> None:
+    index.put_gaps(gaps)
+    for gap in gaps:
+        journal.gap(gap)
+
+
+def _examine(root: Path, name: SegmentName, path: Path, result: Recovered, disk: Disk) -> Segment | None:
     """The segment a file holds, cut to what is whole; None when it holds nothing that can be played."""
     file = root / path
     try:
-        found = scan_file(file)
-        extent = extent_of(found)
+        extent, fault = _whole(file)
     except ContainerError as error:
         if not _holds_media(file):
-            _unlink(file)
+            _remove(file, disk)
             result.removed += 1
         else:
             logger.error("a recording cannot be read", extra={"file": str(path), "reason": str(error)})
-            file.rename(file.with_name(file.name + BROKEN_SUFFIX))
-            sync_folder(file.parent)
+            disk.rename(file, file.with_name(file.name + BROKEN_SUFFIX))
+            disk.sync_folder(file.parent)
             result.broken += 1
         return None
     if extent.duration_us == 0:
-        _unlink(file)
+        _remove(file, disk)
         result.removed += 1
         return None
-    if found.valid_bytes < file.stat().st_size:
-        logger.warning("a recording was cut short", extra={"file": str(path), "reason": found.fault})
-        _truncate(file, found.valid_bytes)
+    if extent.bytes < file.stat().st_size:
+        logger.warning("a recording was cut short", extra={"file": str(path), "reason": fault})
+        _truncate(file, extent.bytes, disk)
     return Segment(name, name.start_us + extent.duration_us, extent, open=False)
+
+
+def _whole(file: Path) -> tuple[Extent, str]:
+    """What of a file was written to its end, and why the rest was not.
+
+    A fragment counts with its seal only: after a power cut the size of a file may have grown without the contents.
+    Each is durable before the next is begun, so it is enough to read the last ones.
+
+    Raises:
+        ContainerError: nothing of it can be played.
+    """
+    found = scan_file(file)
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+
+        def read_at(offset: int, size: int) -> bytes:
+            return os.pread(descriptor, size, offset)
+
+        if (
+            seal_end(read_at, 0, found.init.size) is None
+        ):  # written before there were seals, or by somebody else
+            return extent_of(found), found.fault
+        fragments = list(found.fragments)
+        while fragments:
+            end = seal_end(read_at, fragments[-1].offset, fragments[-1].end)
+            if end is not None:
+                break
+            fragments.pop()
+        else:
+            end = found.init.size
+    finally:
+        os.close(descriptor)
+    fault = found.fault or "a fragment that was not written to its end"
+    return extent_of(Scan(found.init, tuple(fragments), end, fault)), fault
 
 
 def _holds_media(file: Path) -> bool:
@@ -120,33 +179,33 @@ def _holds_media(file: Path) -> bool:
         return b"moof" in stream.read(2 * MAX_MOOV_BYTES)
 
 
-def _truncate(file: Path, size: int) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CLOEXEC)
+def _truncate(file: Path, size: int, disk: Disk) -> None:
+    descriptor = disk.open(file)
     try:
-        os.ftruncate(descriptor, size)
-        os.fsync(descriptor)
+        disk.cut(descriptor, size)
+        disk.sync(descriptor)
     finally:
-        os.close(descriptor)
+        disk.close(descriptor)
 
 
-def _unlink(file: Path) -> None:
-    file.unlink()
-    sync_folder(file.parent)
+def _remove(file: Path, disk: Disk) -> None:
+    disk.remove(file)
+    disk.sync_folder(file.parent)
 
 
-def reindex(root: Path) -> Recovered:
-    """Make the index anew from the files alone; the gaps of the old one are kept if it can be read.
+def reindex(root: Path, disk: Disk = DISK) -> Recovered:
+    """Make the index anew from the files and journals alone; further gaps of the old one are kept if it can be read.
 
     Raises:
         OSError: The disk cannot be read or written.
     """
     gaps = list(_readable_gaps(root))
     for path in root.glob(f"{FILE_NAME}*"):
-        path.unlink()
-    with Index(root) as index:
-        result = recover(root, index)
-        for gap in gaps:
-            index.put_gap(gap)
+        if not path.name.startswith(f"{FILE_NAME}.damaged"):
+            path.unlink()
+    with open_index(root, disk) as index:
+        result = recover(root, index, disk)
+        index.put_gaps(gaps)
     return result
 
 

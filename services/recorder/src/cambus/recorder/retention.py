@@ -2,24 +2,39 @@
 
 What is locked is never too old or too many. When the disk is full it goes last, after everything that is not.
 
-A segment leaves in the order of the promise that a file exists if and only if a row does: first the file, durably,
-then its row; a crash in between leaves a row without a file, which the next start removes. A segment that an export
-is reading stays. All of it blocks.
+A segment leaves in the order of the promise that a file exists if and only if a row does: it is noted that
+it goes, then goes the file, durably, then its row; what a crash left half done is finished by the next start, and is
+not taken for a gap. A segment that an export is reading stays. All of it blocks.
 """
 
 import logging
-import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
+from cambus.recorder.disk import DISK, Disk
 from cambus.recorder.index import Index, Segment
+from cambus.recorder.journal import Journal
 from cambus.recorder.layout import StreamKey
 from cambus.recorder.observe import RecorderMetrics
 from cambus.recorder.policies import StreamPolicy
-from cambus.recorder.segment_file import sync_folder
 
 logger = logging.getLogger(__name__)
+
+LEAST_RESERVE_BYTES = 64 << 20
+LEAST_RESERVE_PART = 20  # of the disk's size, where that is less
+ROOM_BYTES = 64 << 20  # made when a write was refused though there seemed to be room, as by a quota
+
+
+def possible_reserve(wanted: int, total: int) -> int:
+    """What is to stay free on a disk of `total` bytes: never nothing, and never more than nine tenths of it.
+
+    Without anything free neither the index nor the events could be written, nor would anything ever be deleted; with
+    more wanted than the disk can give everything would be.
+    """
+    least = min(LEAST_RESERVE_BYTES, total // LEAST_RESERVE_PART)
+    return max(least, min(wanted, total // 10 * 9))
 
 
 class Retention:
@@ -31,6 +46,10 @@ class Retention:
         reserve_bytes: what is to stay free on the disk.
         metrics: counts what goes.
         pinned: whether a segment must stay for now.
+        disk: where it is.
+
+    Attributes:
+        full: whether less is free than should be, and nothing may go.
     """
 
     def __init__(
@@ -40,10 +59,22 @@ class Retention:
         reserve_bytes: int,
         metrics: RecorderMetrics,
         pinned: Callable[[str], bool],
+        disk: Disk = DISK,
     ) -> None:
+        self._disk = disk
+        self._journal = Journal(root, disk)
         self._root = root
         self._index = index
-        self._reserve = reserve_bytes
+        _, total = disk.space(root)
+        self._reserve = possible_reserve(reserve_bytes, total)
+        if self._reserve < reserve_bytes:
+            logger.error(
+                "the disk is too small for its reserve",
+                extra={"wanted": reserve_bytes, "reserve": self._reserve, "size": total},
+            )
+        self._refused = False
+        self._deciding = threading.Lock()
+        self.last_free = total
         self._metrics = metrics
         self._pinned = pinned
         self.full = False
@@ -54,12 +85,13 @@ class Retention:
         Raises:
             OSError: The disk cannot be read or written.
         """
-        for key in self._index.streams():
-            policy = policies.get(key)
-            if policy is not None:
-                self._apply_age(key, policy, now_us)
-                self._apply_size(key, policy)
-        self._apply_disk(policies)
+        with self._deciding:
+            for key in self._index.streams():
+                policy = policies.get(key)
+                if policy is not None:
+                    self._apply_age(key, policy, now_us)
+                    self._apply_size(key, policy)
+            self._make_room(policies)
 
     def _apply_age(self, key: StreamKey, policy: StreamPolicy, now_us: int) -> None:
         if policy.max_age_s is None:
@@ -80,20 +112,40 @@ class Retention:
             self._delete(segment, "size")
             excess -= segment.extent.bytes
 
-    def _apply_disk(self, policies: Mapping[StreamKey, StreamPolicy]) -> None:
+    def refused(self) -> None:
+        """A write was refused because the disk is full, however much is free."""
+        self._refused = True
+
+    def may_write(self, *, stop_when_full: bool) -> bool:
+        """Whether media may be written. The last quarter of the reserve is for the index, the journal and events."""
+        return not self.full or (not stop_when_full and self.last_free > self._reserve // 4)
+
+    def make_room(self, policies: Mapping[StreamKey, StreamPolicy]) -> None:
+        """Delete the oldest while the disk is full.
+
+        Raises:
+            OSError: The disk cannot be read or written.
+        """
+        with self._deciding:
+            self._make_room(policies)
+
+    def _make_room(self, policies: Mapping[StreamKey, StreamPolicy]) -> None:
+        refused, self._refused = self._refused, False
+        owed = min(ROOM_BYTES, self._reserve) if refused else 0
         for segment in chain(self._oldest(None), self._oldest(None, locked=True)):
-            if self._free() >= self._reserve:
+            if self._free() >= self._reserve and owed <= 0:
                 break
             policy = policies.get(segment.key)
             if policy is None or not policy.stop_when_full:
                 self._delete(segment, "disk-full")
+                owed -= segment.extent.bytes
         free = self._free()
         self._metrics.free(free)
-        if (free < self._reserve) != self.full:
-            self.full = free < self._reserve
-            logger.warning(
-                "the disk is full" if self.full else "the disk has room again", extra={"free": free}
-            )
+        self.last_free = free
+        full = free < self._reserve or owed > 0
+        if full != self.full:
+            self.full = full
+            logger.warning("the disk is full" if full else "the disk has room again", extra={"free": free})
 
     def _oldest(self, key: StreamKey | None, *, locked: bool = False) -> Iterator[Segment]:
         """Closed segments that may go, oldest first; asked anew as long as there are some."""
@@ -109,19 +161,28 @@ class Retention:
                     yield segment
 
     def _free(self) -> int:
-        return shutil.disk_usage(self._root).free
+        return self._disk.space(self._root)[0]
 
     def _delete(self, segment: Segment, reason: str) -> None:
         path = self._root / segment.name.path()
         with self._index.deciding:
             if self._index.is_locked(segment.id) != segment.locked:
                 return
-            path.unlink(missing_ok=True)
-            (self._root / segment.name.lock_path()).unlink(missing_ok=True)
-            sync_folder(path.parent)
-            self._index.remove([segment.id])
+            self._remove(segment, path)
         self._metrics.deleted(reason)
         logger.info(
             "deleted a recording",
             extra={"device": segment.key.device, "segment": segment.id, "reason": reason},
         )
+
+    def _remove(self, segment: Segment, path: Path) -> None:
+        try:
+            self._index.doom(segment.id)
+        except OSError as error:
+            logger.warning("a deletion cannot be noted before", extra={"reason": str(error)})
+        self._disk.remove(path)
+        self._disk.remove(self._root / segment.name.lock_path())
+        self._disk.sync_folder(path.parent)
+        self._index.remove([segment.id])
+        if self._index.last_end_us(segment.key) is None:  # what was deleted is no gap
+            self._journal.duty_from(segment.key, segment.end_us)

@@ -6,21 +6,27 @@ import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from cambus.bus.errors import BusError
 from cambus.bus.events import EventPublisher
 from cambus.bus.leases import LeaseKeeper
 from cambus.bus.outbox import Outbox
 from cambus.bus.service import Runtime, Service
+from cambus.recorder.announcing import Announcer
 from cambus.recorder.archives import Archives
 from cambus.recorder.assignments import Assignments
+from cambus.recorder.disk import Disk
+from cambus.recorder.disk_watch import DiskWatch
+from cambus.recorder.duties import close_missed
 from cambus.recorder.exports import Exports
 from cambus.recorder.handlers import RecorderCommands
-from cambus.recorder.index import Index, Segment
+from cambus.recorder.index import Segment
+from cambus.recorder.journal import Journal
 from cambus.recorder.layout import StreamKey, from_us
 from cambus.recorder.lock_commands import LockCommands
 from cambus.recorder.observe import RecorderMetrics
+from cambus.recorder.opening import open_index
 from cambus.recorder.playback_commands import PlaybackCommands
 from cambus.recorder.playbacks import Playbacks
 from cambus.recorder.policies import PolicyBook, StreamPolicy
@@ -30,14 +36,12 @@ from cambus.recorder.searching import Search
 from cambus.recorder.settings import RecorderSettings
 from cambus.recorder.stream_recorder import StreamRecorder, Surroundings
 from cambus.schemas.commands import recorder as commands
-from cambus.schemas.encoding import AudioCodec, VideoCodec
-from cambus.schemas.events.recording import CLOSED, RecordingClosed
-from cambus.schemas.ids import derived_event_id
 
 logger = logging.getLogger(__name__)
 
 RECONCILE_S = 5.0
 READER_THREADS = 2
+OUTBOX_ROOM_BYTES = 4 << 20
 GAPS_KEPT_US = 400 * 86_400 * 1_000_000
 
 
@@ -52,12 +56,18 @@ class Recorder(Service[RecorderSettings]):
         settings = runtime.settings
         self._root = settings.recordings
         self._threads = ThreadPoolExecutor(settings.writer_threads, "recorder")
-        self._index = Index(self._root)
-        self._check_reserve()
+        self._index = open_index(self._root)
         self._metrics = RecorderMetrics(runtime.metrics)
+        self._disk = Disk(self._metrics.synced)
+        self._journal = Journal(self._root, self._disk)
         self._exports = Exports(self._root, self._index, self._threads, ttl_s=settings.export_ttl_s)
         self._retention = Retention(
-            self._root, self._index, settings.disk_reserve_mib << 20, self._metrics, self._exports.pinned
+            self._root,
+            self._index,
+            settings.disk_reserve_mib << 20,
+            self._metrics,
+            self._exports.pinned,
+            self._disk,
         )
         self._archives = Archives(runtime.bus, settings.instance)
         self._readers = ThreadPoolExecutor(READER_THREADS, "playback")
@@ -77,7 +87,10 @@ class Recorder(Service[RecorderSettings]):
         self._wanted: dict[StreamKey, StreamPolicy] = {}
         self._sessions: dict[str, object] = {}
         self._loop = asyncio.get_running_loop()
-        self._closed_segments: asyncio.Queue[tuple[Segment, bool]] = asyncio.Queue()
+        self._announcer = Announcer(
+            settings.instance, self._index, self._threads, self._metrics, self._policies.protocol
+        )
+        self._disk_watch = DiskWatch(self._retention, self._index, self._metrics, settings.instance)
         self._publisher: EventPublisher | None = None
         self._assignments: Assignments | None = None
         self._lost: asyncio.Queue[str] = asyncio.Queue()
@@ -87,19 +100,22 @@ class Recorder(Service[RecorderSettings]):
     async def start(self) -> None:
         """Bring files and index together, then record."""
         runtime = self.runtime
-        recovered = await self._loop.run_in_executor(self._threads, recover, self._root, self._index)
+        recovered = await self._loop.run_in_executor(
+            self._threads, recover, self._root, self._index, self._disk
+        )
         self._report(recovered)
-        outbox = Outbox(runtime.settings.data_dir / "recorder-outbox.sqlite3")
-        self._publisher = await runtime.enter(EventPublisher(runtime.bus, outbox))
+        outbox = Outbox(runtime.settings.data_dir / "recorder-outbox.sqlite3", room_bytes=OUTBOX_ROOM_BYTES)
+        self._publisher = publisher = await runtime.enter(EventPublisher(runtime.bus, outbox))
         for work in (
             self._policies.run,
             self._archives.run,
             self._leases.run,
-            self._announce,
             self._handle_lost,
             self._retain,
         ):
             runtime.spawn(work(), name=work.__name__)
+        runtime.spawn(self._announcer.run(publisher), name="announce")
+        runtime.spawn(self._disk_watch.run(publisher, self._threads, lambda: self._wanted), name="disk")
         RecorderCommands(
             runtime.settings.instance,
             self._index,
@@ -115,6 +131,9 @@ class Recorder(Service[RecorderSettings]):
             runtime.endpoints
         )
         await self._policies.wait_synced()
+        await self._loop.run_in_executor(
+            self._threads, close_missed, self._index, self._journal, self._wanted_at, time.time_ns() // 1000
+        )
         runtime.spawn(self._record(), name="record")
 
     async def release(self) -> None:
@@ -126,8 +145,11 @@ class Recorder(Service[RecorderSettings]):
 
     async def stop(self) -> None:
         """Publish what was closed at the end, and close the index."""
-        while not self._closed_segments.empty():
-            await self._publish(*self._closed_segments.get_nowait())
+        if self._publisher is not None:
+            try:
+                await self._announcer.announce(self._publisher)
+            except (BusError, OSError) as error:
+                logger.warning("segments are announced by the next start", extra={"reason": str(error)})
         for threads in (self._readers, self._threads):
             await self._loop.run_in_executor(None, threads.shutdown)
         self._index.close()
@@ -184,12 +206,18 @@ class Recorder(Service[RecorderSettings]):
             metrics=self._metrics,
             on_closed=self._on_closed,
             may_write=self._may_write,
+            on_failure=self._disk_watch.failed,
+            journal=self._journal,
+            disk=self._disk,
         )
         return StreamRecorder(key, policy.segment_s, shared)
 
     def _may_write(self, key: StreamKey) -> bool:
         policy = self._wanted.get(key)
-        return not (self._retention.full and policy is not None and policy.stop_when_full)
+        return self._retention.may_write(stop_when_full=policy is not None and policy.stop_when_full)
+
+    def _wanted_at(self, at_us: int) -> frozenset[StreamKey]:
+        return frozenset(self._policies.wanted(from_us(at_us)))
 
     async def _handle_lost(self) -> None:
         while True:
@@ -199,13 +227,12 @@ class Recorder(Service[RecorderSettings]):
 
     # --- segments ---------------------------------------------------------------------------------------
 
-    def _on_closed(self, segment: Segment) -> None:
+    def _on_closed(self, _: Segment) -> None:
         """A writing thread finished a segment."""
-        self._loop.call_soon_threadsafe(self._closed_segments.put_nowait, (segment, False))
+        self._loop.call_soon_threadsafe(self._announcer.wake)
 
     def _report(self, recovered: Recovered) -> None:
-        for segment in recovered.repaired:
-            self._closed_segments.put_nowait((segment, True))
+        self._announcer.repaired |= {segment.id for segment in recovered.repaired}
         logger.info(
             "files and index agree",
             extra={
@@ -218,41 +245,6 @@ class Recorder(Service[RecorderSettings]):
             },
         )
 
-    async def _announce(self) -> None:
-        while True:
-            segment, repaired = await self._closed_segments.get()
-            await self._publish(segment, repaired)
-
-    async def _publish(self, segment: Segment, repaired: bool) -> None:
-        self._metrics.closed(segment.extent.bytes)
-        start, end = from_us(segment.start_us), from_us(segment.end_us)
-        event = RecordingClosed(
-            id=derived_event_id(end, "recording.closed", segment.id),
-            device=segment.key.device,
-            protocol=self._policies.protocol(segment.key.device),
-            at=datetime.now(UTC),
-            channel=segment.key.channel,
-            stream=segment.key.stream,
-            segment=segment.id,
-            replica=self.runtime.settings.instance,
-            start=start,
-            end=end,
-            bytes=segment.extent.bytes,
-            trigger=segment.name.trigger,
-            codec=cast(VideoCodec, segment.extent.codec),
-            width=segment.extent.width,
-            height=segment.extent.height,
-            audio_codec=cast(AudioCodec | None, segment.extent.audio_codec),
-            repaired=repaired,
-        )
-        try:
-            if self._publisher is not None:
-                await self._publisher.publish(CLOSED, event)
-        except BusError as error:
-            logger.error(
-                "a segment could not be announced", extra={"segment": segment.id, "reason": str(error)}
-            )
-
     # --- retention --------------------------------------------------------------------------------------
 
     async def _retain(self) -> None:
@@ -263,6 +255,7 @@ class Recorder(Service[RecorderSettings]):
                     self._threads, self._retention.apply, dict(self._wanted), now_us
                 )
                 await self._loop.run_in_executor(self._threads, self._index.prune_gaps, now_us - GAPS_KEPT_US)
+                await self._loop.run_in_executor(self._threads, self._journal.forget, now_us - GAPS_KEPT_US)
             except OSError as error:
                 logger.error("recordings could not be deleted", extra={"reason": str(error)})
             await asyncio.sleep(self.runtime.settings.retention_interval_s)

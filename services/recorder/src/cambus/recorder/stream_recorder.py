@@ -19,13 +19,18 @@ from cambus.bus.live_claim import LiveClaim
 from cambus.media.errors import MediaError
 from cambus.media.frame import Frame, FrameAssembler, Kind, SequenceGate
 from cambus.recorder.cutting import Cut, Cutter
-from cambus.recorder.index import Gap, Index, Segment
+from cambus.recorder.disk import Disk
+from cambus.recorder.duties import take_up
+from cambus.recorder.gap_rows import GapRows
+from cambus.recorder.index import Index, Segment
+from cambus.recorder.journal import Journal
 from cambus.recorder.layout import StreamKey
 from cambus.recorder.ledger import GapLedger
 from cambus.recorder.observe import RecorderMetrics
 from cambus.recorder.settings import RecorderSettings
 from cambus.recorder.stream_writer import StreamWriter, WriteFailedError
 from cambus.schemas import subjects
+from cambus.schemas.commands import live
 from cambus.schemas.errors import CambusError, ErrorCode
 from cambus.schemas.ids import StreamName
 from cambus.schemas.spans import GapReason
@@ -35,6 +40,7 @@ logger = logging.getLogger(__name__)
 STALLED_S = 10.0
 CLAIM_TTL_S = 30.0
 LOOK_S = 1.0
+KEYFRAME_TIMEOUT_S = 2.0
 FIRST_PICTURE_US = 10_000_000  # how long a stream that was never recorded may take to begin without a gap
 
 
@@ -51,6 +57,9 @@ class Surroundings:
     metrics: RecorderMetrics
     on_closed: Callable[[Segment], None]
     may_write: Callable[[StreamKey], bool]
+    on_failure: Callable[[GapReason], None]
+    journal: Journal
+    disk: Disk
 
 
 class StreamRecorder:
@@ -73,13 +82,16 @@ class StreamRecorder:
         self._gate = SequenceGate()
         self._last_frame_at = time.monotonic()
         self._cutter = self._new_cutter()
-        self._ledger = GapLedger(key, 0, GapReason.RESTART, self._put_gap)
+        self._gaps = GapRows(shared.index, shared.journal, shared.metrics.lost)
+        self._ledger = GapLedger(key, 0, GapReason.RESTART, self._gaps.put)
+        self._blocked = False  # the disk took nothing; a keyframe is needed to go on
         self._writer = StreamWriter(
             key,
             shared.root,
             shared.index,
-            on_durable=self._ledger_recorded,
+            on_durable=self._recorded,
             on_closed=shared.on_closed,
+            disk=shared.disk,
         )
         self._claim = LiveClaim(
             shared.client,
@@ -93,16 +105,16 @@ class StreamRecorder:
 
     async def run(self) -> None:
         """Record until cancelled."""
-        loop = asyncio.get_running_loop()
-        last_end_us = await loop.run_in_executor(
-            self._shared.writers, self._shared.index.last_end_us, self.key
+        shared = self._shared
+        duty = await asyncio.get_running_loop().run_in_executor(
+            shared.writers, take_up, self.key, shared.index, shared.journal, _now_us()
         )
         self._ledger = GapLedger(
             self.key,
-            last_end_us or time.time_ns() // 1000,
+            duty.covered_us,
             GapReason.RESTART,
-            self._put_gap,
-            allowance_us=0 if last_end_us else FIRST_PICTURE_US,
+            self._gaps.put,
+            allowance_us=FIRST_PICTURE_US if duty.begins else 0,
         )
         subject = subjects.media_subject(self.key.device, self.key.channel, self.key.stream)
         subscription = await self._shared.bus.subscribe(subject, self._take)
@@ -113,6 +125,18 @@ class StreamRecorder:
                 group.create_task(self._write_all())
         finally:
             await asyncio.shield(self._wind_up(subscription))
+
+    async def retire(self) -> None:
+        """The stream is no longer to be recorded: what is missing from now on is no gap. Call it after `run`."""
+
+        def end() -> None:
+            self._ledger.close(_now_us())
+            self._shared.journal.duty(self.key, None)
+
+        try:
+            await self._on_writer(end)
+        except OSError as error:
+            logger.warning("a stream cannot be given up", extra={**self._facts, "reason": str(error)})
 
     def wake(self) -> None:
         """The device came back: claim at once."""
@@ -173,6 +197,7 @@ class StreamRecorder:
         if not cuts:
             return
         if not self._shared.may_write(self.key):
+            self._blocked = True
             self._ledger.interrupted(GapReason.DISK_FULL)
             self._cutter = self._new_cutter()
             await self._on_writer(self._writer.close)
@@ -180,16 +205,25 @@ class StreamRecorder:
         try:
             await self._on_writer(self._writer.write, cuts)
         except WriteFailedError as error:
-            self._shared.metrics.write_failed()
-            if not self._failing:
-                self._failing = True
-                logger.error("recording fails", extra={**self._facts, "reason": str(error)})
-            self._ledger.interrupted(error.reason)
-            self._cutter = self._new_cutter()
+            self._refused(error)
             return
+        self._blocked = False
         if self._failing:
             self._failing = False
             logger.info("recording goes on", extra=self._facts)
+
+    def _refused(self, error: WriteFailedError) -> None:
+        """The disk did not take it: the segment is over, and the next keyframe begins another one."""
+        self._blocked = True
+        self._shared.metrics.write_failed(error.reason)
+        self._shared.on_failure(error.reason)
+        if not self._failing:
+            self._failing = True
+            logger.error("recording fails", extra={**self._facts, "reason": str(error)})
+        if error.lost_from_us is not None:
+            self._ledger.lost(error.lost_from_us, error.reason)
+        self._ledger.interrupted(error.reason)
+        self._cutter = self._new_cutter()
 
     async def _interrupt(self, reason: GapReason) -> None:
         """The stream broke off: end the segment, and say why nothing follows."""
@@ -208,20 +242,39 @@ class StreamRecorder:
 
     async def _watch(self) -> None:
         """Notice a stream that stands still, and keep a gap that goes on current."""
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(LOOK_S)
             if self._ledger.recording and time.monotonic() - self._last_frame_at > STALLED_S:
                 await self._interrupt(GapReason.STREAM_LOST)
-            await loop.run_in_executor(self._shared.writers, self._ledger.look, time.time_ns() // 1000)
+            await self._on_writer(self._look)
+            if self._blocked and self._shared.may_write(self.key):
+                await self._ask_for_keyframe()
+
+    def _look(self) -> None:
+        self._writer.settle()
+        self._gaps.retry()
+        self._ledger.look(_now_us())
+
+    async def _ask_for_keyframe(self) -> None:
+        """Recording goes on with a keyframe, and that may be far off."""
+        request = live.LiveKeyframeRequest(channel=self.key.channel, stream=cast(StreamName, self.key.stream))
+        try:
+            await self._shared.client.call(
+                live.KEYFRAME, request, device=self.key.device, timeout_s=KEYFRAME_TIMEOUT_S
+            )
+        except CambusError as error:
+            logger.debug("no keyframe on request", extra={**self._facts, "reason": str(error)})
 
     def _on_claim(self, error: CambusError | None) -> None:
         if error is not None:
             offline = error.code in {ErrorCode.OFFLINE, ErrorCode.UNAUTHORIZED}
             self._ledger.explain(GapReason.DEVICE_OFFLINE if offline else GapReason.STREAM_LOST)
 
-    def _ledger_recorded(self, start_us: int, end_us: int) -> None:
-        self._ledger.recorded(start_us, end_us)
+    def _recorded(self, start_us: int, end_us: int) -> None:
+        self._ledger.recorded(
+            start_us, end_us
+        )  # of the ledger there is now, not of that the writer was made with
 
-    def _put_gap(self, gap: Gap) -> None:
-        self._shared.index.put_gap(gap)
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
