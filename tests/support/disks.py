@@ -1,4 +1,4 @@
-"""Disks that fail as real ones do, for those who may not mount any: too small, broken, cut from power, or dying with us.
+"""Disks that fail as real ones do, for who may not mount any: too small, broken, cut from power, dying with us.
 
 All of them keep their files in an ordinary folder; only what they answer, or remember, is different.
 """

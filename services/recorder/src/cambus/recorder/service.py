@@ -13,6 +13,7 @@ from cambus.bus.events import EventPublisher
 from cambus.bus.leases import LeaseKeeper
 from cambus.bus.outbox import Outbox
 from cambus.bus.service import Runtime, Service
+from cambus.bus.tasks import end
 from cambus.recorder.announcing import Announcer
 from cambus.recorder.archives import Archives
 from cambus.recorder.assignments import Assignments
@@ -91,6 +92,7 @@ class Recorder(Service[RecorderSettings]):
             settings.instance, self._index, self._threads, self._metrics, self._policies.protocol
         )
         self._disk_watch = DiskWatch(self._retention, self._index, self._metrics, settings.instance)
+        self._disk_tasks: list[asyncio.Task[None]] = []
         self._publisher: EventPublisher | None = None
         self._assignments: Assignments | None = None
         self._lost: asyncio.Queue[str] = asyncio.Queue()
@@ -111,11 +113,8 @@ class Recorder(Service[RecorderSettings]):
             self._archives.run,
             self._leases.run,
             self._handle_lost,
-            self._retain,
         ):
             runtime.spawn(work(), name=work.__name__)
-        runtime.spawn(self._announcer.run(publisher), name="announce")
-        runtime.spawn(self._disk_watch.run(publisher, self._threads, lambda: self._wanted), name="disk")
         RecorderCommands(
             runtime.settings.instance,
             self._index,
@@ -134,7 +133,14 @@ class Recorder(Service[RecorderSettings]):
         await self._loop.run_in_executor(
             self._threads, close_missed, self._index, self._journal, self._wanted_at, time.time_ns() // 1000
         )
-        runtime.spawn(self._record(), name="record")
+        watch = self._disk_watch.run(publisher, self._threads, lambda: self._wanted)
+        for name, task in (
+            ("announce", self._announcer.run(publisher)),
+            ("disk", watch),
+            ("retain", self._retain()),
+            ("record", self._record()),
+        ):
+            self._disk_tasks.append(runtime.spawn(task, name=name))
 
     async def release(self) -> None:
         """End every recording, then give the streams to whoever takes them; tell viewers that it is over."""
@@ -145,6 +151,7 @@ class Recorder(Service[RecorderSettings]):
 
     async def stop(self) -> None:
         """Publish what was closed at the end, and close the index."""
+        await end(*self._disk_tasks)  # they need the threads, which end now
         if self._publisher is not None:
             try:
                 await self._announcer.announce(self._publisher)
