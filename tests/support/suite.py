@@ -249,6 +249,7 @@ async def running_suite(
         nats_port=0,
         relay_http_port=0,
         relay_rtsp_port=0,
+        webrtc_port=0,
         sip_port=0,
         services=services or SERVICES,
         environment={**QUICK, **(settings or {})},

@@ -142,6 +142,7 @@ async def running_relay() -> AsyncIterator[Relay]:
                     "CAMBUS_NATS_URL": server.url,
                     "CAMBUS_RELAY_HTTP_PORT": "0",
                     "CAMBUS_RELAY_RTSP_PORT": "0",
+                    "CAMBUS_RELAY_WEBRTC_PORT": "0",
                     "CAMBUS_DATA_DIR": folder,
                     "CAMBUS_LOG_FORMAT": "json",
                 },

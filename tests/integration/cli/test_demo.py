@@ -48,7 +48,7 @@ async def said(tmp_path, monkeypatch):
     async def start(*, as_json):
         text = Said()
         out = Output(as_json=as_json, stdout=text, stderr=io.StringIO())
-        options = StackOptions(tmp_path / "var", 0, 0, 0, 0, environment={"CAMBUS_DISK_RESERVE_MIB": "0"})
+        options = StackOptions(tmp_path / "var", 0, 0, 0, 0, 0, environment={"CAMBUS_DISK_RESERVE_MIB": "0"})
         running.append(asyncio.create_task(demo.Demo(out, options).run()))
         return text
 

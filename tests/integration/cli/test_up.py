@@ -225,7 +225,7 @@ async def test_a_stack_inside_a_program(tmp_path):
     """As end-to-end tests use it: some services, on free ports."""
     changes = []
     options = StackOptions(
-        tmp_path, 0, 0, 0, 0, services=("recorder",), environment={"CAMBUS_DISK_RESERVE_MIB": "0"}
+        tmp_path, 0, 0, 0, 0, 0, services=("recorder",), environment={"CAMBUS_DISK_RESERVE_MIB": "0"}
     )
     async with Stack(options, on_change=lambda *change: changes.append(change)) as stack:
         assert (await stack.http_url("recorder")).startswith("http://127.0.0.1:")
@@ -242,7 +242,7 @@ async def test_a_stack_inside_a_program(tmp_path):
 
 async def test_settings_a_service_does_not_take_are_told_at_once(tmp_path):
     options = StackOptions(
-        tmp_path, 0, 0, 0, 0, services=("recorder",), environment={"CAMBUS_WRITER_THREADS": "0"}
+        tmp_path, 0, 0, 0, 0, 0, services=("recorder",), environment={"CAMBUS_WRITER_THREADS": "0"}
     )
     with pytest.raises(StackFailedError, match="CAMBUS_WRITER_THREADS"):
         async with Stack(options):

@@ -65,6 +65,7 @@ def relay_settings(nats_server: NatsServer) -> Callable[..., RelaySettings]:
             **{
                 "relay_http_port": 0,
                 "relay_rtsp_port": 0,
+                "relay_webrtc_port": 0,
                 "relay_linger_s": 0.2,
                 **changes,
             },

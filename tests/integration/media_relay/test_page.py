@@ -273,3 +273,55 @@ async def test_the_page_may_load_nothing_from_elsewhere(relay):
     assert "script-src 'self'" in policy
     assert "default-src 'none'" in policy
     assert "http" not in text.replace("xmlns", "")
+
+
+async def comes_by_webrtc(video, wanted):
+    """Wait until a video does, or does no longer."""
+    await video.evaluate(
+        """(video, wanted) => new Promise((done, fail) => {
+            setTimeout(() => fail(new Error("still not")), 30000);
+            const look = () => Boolean(video.srcObject) === wanted ? done() : requestAnimationFrame(look);
+            look();
+        })""",
+        wanted,
+    )
+
+
+async def test_low_latency_plays_by_webrtc_and_back(relay, make_camera, device, page, eventually):
+    await make_camera(pace=1.0)
+    await page.goto(f"{relay.http}/#{device}/0/main")
+    tile = page.locator(".tile")
+    video = tile.locator("video")
+    await plays(video)
+    await page.get_by_role("button", name="Low latency on").click()
+    await comes_by_webrtc(video, True)
+    await plays(video)
+    assert await video.evaluate("video => [video.videoWidth, video.videoHeight]") == [320, 240]
+    assert await video.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames") > 10
+    facts = tile.locator(".facts")
+    await facts.get_by_text("H.264 with sound").wait_for()
+    assert relay.metric('cambus_relay_viewers{output="webrtc"}') == 1
+    await eventually(lambda: relay.metric('cambus_relay_viewers{output="ws-fmp4"}') == 0)
+    await page.get_by_role("button", name="Low latency off").click()
+    await comes_by_webrtc(video, False)
+    await plays(video)
+    await eventually(  # the page hung up
+        lambda: relay.metric('cambus_relay_webrtc_sessions_total{outcome="connected"}') == 1
+    )
+    assert page.troubles == []
+
+
+async def test_where_webrtc_does_not_go_the_page_plays_on_without(
+    relay_settings, run_relay, make_camera, device, page
+):
+    await make_camera(pace=1.0)
+    async with run_relay(relay_settings(relay_max_webrtc_viewers=0)) as relay:
+        await page.goto(f"{relay.http}/#{device}/0/main")
+        video = page.locator(".tile video")
+        await plays(video)
+        await page.get_by_role("button", name="Low latency on").click()
+        button = page.get_by_title("it failed: WebRTC is switched off here")
+        await button.wait_for()
+        assert await button.get_attribute("aria-label") == "Low latency on"
+        await plays(video)
+        assert relay.metric('cambus_relay_viewers{output="ws-fmp4"}') == 1

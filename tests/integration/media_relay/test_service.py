@@ -235,6 +235,7 @@ async def test_the_process_serves_under_uvloop_and_ends_in_good_order(
         "CAMBUS_DATA_DIR": str(tmp_path),
         "CAMBUS_RELAY_HTTP_PORT": "0",
         "CAMBUS_RELAY_RTSP_PORT": "0",
+        "CAMBUS_RELAY_WEBRTC_PORT": "0",
         "CAMBUS_RELAY_LINGER_S": "600",
     }
     process = await asyncio.create_subprocess_exec(

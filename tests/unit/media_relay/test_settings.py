@@ -44,3 +44,40 @@ def test_lists_and_slashes_are_tidied():
     )
     assert settings.allowed_origins == {"https://a.example", "https://b.example"}
     assert settings.relay_advertised_http_url == "https://cctv.example/live"
+
+
+def test_webrtc_asks_no_server_unless_told_to(tmp_path):
+    assert not RelaySettings().ice_servers()
+    with pytest.raises(ValidationError, match="credentials_file"):
+        RelaySettings(relay_webrtc_turn_server="turn.example")
+    secret = tmp_path / "turn"
+    secret.write_text("cambus:s3cret\n")
+    servers = RelaySettings(
+        relay_webrtc_stun_server="stun.example:19302",
+        relay_webrtc_turn_server="[2001:db8::1]",
+        relay_webrtc_turn_credentials_file=secret,
+    ).ice_servers()
+    assert servers.stun == ("stun.example", 19302)
+    assert servers.turn == ("2001:db8::1", 3478)
+    assert (servers.username, servers.password) == ("cambus", "s3cret")
+    assert "s3cret" not in repr(servers)
+    secret.write_text("s3cret")
+    with pytest.raises(ValueError, match="user:password") as refusal:
+        RelaySettings(relay_webrtc_turn_credentials_file=secret).ice_servers()
+    assert "s3cret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("server", ["turn:x", "a b", "https://x", "x:99999999"])
+def test_a_server_of_webrtc_is_host_and_port(server):
+    with pytest.raises(ValidationError):
+        RelaySettings(relay_webrtc_stun_server=server)
+
+
+def test_webrtc_is_reached_where_the_relay_listens():
+    assert RelaySettings(relay_host="192.0.2.5", relay_access="open").webrtc_hosts() == ["192.0.2.5"]
+    assert RelaySettings(relay_host="localhost").webrtc_hosts() == ["127.0.0.1"]
+    every = RelaySettings(relay_host="0.0.0.0", relay_access="open").webrtc_hosts()
+    assert every
+    assert "0.0.0.0" not in every
+    settings = RelaySettings(relay_webrtc_advertised_host="198.51.100.1, cctv.example,")
+    assert settings.webrtc_advertised == ("198.51.100.1", "cctv.example")

@@ -15,11 +15,13 @@ class Addresses:
         http: base URL of the HTTP port as viewers reach it, without a slash at the end.
         rtsp: the same of the RTSP port.
         replica: the name of this process.
+        webrtc: whether there is WebRTC.
     """
 
     http: str
     rtsp: str
     replica: str
+    webrtc: bool = True
 
     def urls(self, key: StreamKey, token: str) -> LiveUrls:
         """Where to watch a stream; `token` is put into every address unless it is empty."""
@@ -34,6 +36,7 @@ class Addresses:
             ws_fmp4=f"{websocket}/ws/{key}.mp4{query}",
             ws_flv=f"{websocket}/ws/{key}.flv{query}",
             ts=f"{self.http}/live/{key}.ts{query}",
+            whep=f"{self.http}/whep/{key}{query}" if self.webrtc else None,
             page=f"{self.http}/{query}#{key}",
             replica=self.replica,
         )

@@ -9,7 +9,7 @@ from cambus.media.parameter_sets import VideoParams
 from cambus.media.rtcp import bye
 from cambus.media.rtp import RtpPacketizer, can_carry, interleave
 from cambus.media.sdp import SdpMedia, build_sdp, payload_type_of
-from cambus.media_relay.datagrams import DATAGRAM_BYTES, bundle
+from cambus.media_relay.datagrams import bundle
 from cambus.media_relay.output import Carrier, Output
 from cambus.rtsp import CONTROL_PREFIX, RtpInfo
 
@@ -42,14 +42,14 @@ class RtpFormat:
         self._join = interleave if output.carrier is Carrier.INTERLEAVED else bundle
         self._tracks: dict[int, tuple[RtpPacketizer, int]] = {}
         if video_channel is not None:
-            packetizer = RtpPacketizer(video.codec, payload_type_of(video), mtu=DATAGRAM_BYTES)
+            packetizer = RtpPacketizer(video.codec, payload_type_of(video), mtu=output.mtu)
             self._tracks[VIDEO_TRACK] = packetizer, video_channel
         sound = rtp_sound(audio)
         if audio_channel is not None and sound is not None:
             packetizer = RtpPacketizer(
                 sound.codec,
                 payload_type_of(sound, dynamic=_AUDIO_DYNAMIC),
-                mtu=DATAGRAM_BYTES,
+                mtu=output.mtu,
                 clock_rate=sound.sample_rate,
                 channels=sound.channels,
             )
@@ -85,6 +85,10 @@ class RtpFormat:
     def rtp_info(self) -> tuple[RtpInfo, ...]:
         """Sequence number and timestamp of each track where the current group of pictures begins."""
         return self._start
+
+    def clock_rate(self, track: int) -> int:
+        """RTP timestamps of a track a second. Raises KeyError for one that is not carried."""
+        return self._tracks[track][0].clock_rate
 
     def parting(self) -> bytes:
         """What tells a player that the stream is over: a BYE behind the last report (RFC 3550 §6.1, §6.6)."""

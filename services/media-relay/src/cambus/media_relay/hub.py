@@ -130,6 +130,11 @@ class StreamHub:
         return tuple(self._sounds.codecs) if self._sounds is not None else ()
 
     @property
+    def group(self) -> Sequence[Frame]:
+        """The cached group of pictures with its sound, empty when there is no whole one."""
+        return self._gop.frames
+
+    @property
     def viewers(self) -> int:
         """How many viewers are joined."""
         return len(self._places)

@@ -80,12 +80,21 @@ class RelayMetrics:
             by_output,
             _START_BUCKETS,
         )
+        self._webrtc_sessions = metrics.counter(
+            "relay_webrtc_sessions_total",
+            "WebRTC sessions that were answered and have ended, by how far they came",
+            {"outcome": ("connected", "timeout", "failed", "left")},
+        )
         self._seen: dict[RelayedStream, tuple[int, ...]] = {}
 
     def viewer_left(self, output: str, viewer: Viewer) -> None:
         """Count a viewer who has gone."""
         self.closed(output, viewer.closed or Closed.LEFT).inc()
         self._collect_viewer(output, viewer)
+
+    def webrtc_ended(self, outcome: str) -> None:
+        """Count a WebRTC session: `connected` if it ever was, else why not."""
+        self._webrtc_sessions(outcome).inc()
 
     def collect(self, streams: Streams) -> None:
         """Carry over what has been counted since the last time; called about once a second."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from cambus.media_relay.datagrams import DATAGRAM_BYTES
 from cambus.media_relay.framing import Framing
 from cambus.schemas.errors import BadRequest
 
@@ -50,9 +51,10 @@ class Output:
         container: what the bytes are.
         framing: how the transport delimits them.
         sound: what becomes of the audio.
-        channels: RTSP only: the channel of the video's and of the audio's RTP packets, None for a track that is not
+        channels: RTP only: the channel of the video's and of the audio's packets, None for a track that is not
             wanted; RTCP uses the channel above each.
-        carrier: RTSP only: what the packets are put into.
+        carrier: RTP only: what the packets are put into.
+        mtu: RTP only: the most bytes of a packet.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Output:
     sound: Sound = Sound.ANY
     channels: tuple[int | None, int | None] = (None, None)
     carrier: Carrier = Carrier.INTERLEAVED
+    mtu: int = DATAGRAM_BYTES
 
 
 OUTPUT_NAMES: Final = (
@@ -73,6 +76,7 @@ OUTPUT_NAMES: Final = (
     "ws-flv",
     "hls",
     "jpeg",
+    "webrtc",
 )
 
 _FLV_SOUNDS: Final = (Sound.AAC, Sound.G711, Sound.NONE)
@@ -80,11 +84,14 @@ _MP4_SOUNDS: Final = (Sound.AAC, Sound.OPUS, Sound.G711, Sound.FLAC, Sound.NONE)
 _HLS_SOUNDS: Final = (Sound.AAC, Sound.NONE)
 _TS_SOUNDS: Final = (Sound.AAC, Sound.NONE)
 _RTP_SOUNDS: Final = (Sound.AAC, Sound.OPUS, Sound.G711, Sound.NONE)
+_WEBRTC_SOUNDS: Final = (Sound.OPUS, Sound.G711, Sound.NONE)
 _HTTP: Final = {
     "flv": ("http-flv", Container.FLV, _FLV_SOUNDS),
     "mp4": ("http-fmp4", Container.FMP4, _MP4_SOUNDS),
     "ts": ("http-ts", Container.TS, _TS_SOUNDS),
 }
+_WEBRTC_MTU: Final = 1200
+"""Room for SRTP, TURN and a tunnel below the 1280 bytes of IPv6."""
 
 
 def http_output(suffix: str, sound: str | None, *, chunked: bool) -> Output:
@@ -129,6 +136,17 @@ def rtsp_output(
     name = "rtsp" if carrier is Carrier.INTERLEAVED else "rtsp-udp"
     channels = video_channel, audio_channel
     return Output(name, Container.RTP, channels=channels, carrier=carrier, sound=sound)
+
+
+def webrtc_output(video_channel: int, audio_channel: int | None, *, sound: Sound = Sound.NONE) -> Output:
+    """The output of WebRTC viewers, packets as in RTSP: each viewer's wire makes them his own."""
+    channels = video_channel, audio_channel
+    return Output("webrtc", Container.RTP, channels=channels, sound=sound, mtu=_WEBRTC_MTU)
+
+
+def webrtc_sound(text: str | None) -> Sound:
+    """The sound that the `audio` of a WHEP address asks for. Raises BadRequest if WebRTC carries none such."""
+    return wanted_sound(text, _WEBRTC_SOUNDS)
 
 
 def rtsp_sound(text: str | None) -> Sound:

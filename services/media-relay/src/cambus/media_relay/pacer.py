@@ -29,18 +29,22 @@ class Pacing:
 
 
 class Budget:
-    """A token bucket: it may be overdrawn by what is sent at one go, and is paid back first."""
+    """A token bucket: it may be overdrawn by what is sent at one go, and is paid back first.
 
-    __slots__ = ("_at", "_left", "_pacing")
+    Attributes:
+        pacing: may be changed at any time.
+    """
+
+    __slots__ = ("_at", "_left", "pacing")
 
     def __init__(self, pacing: Pacing) -> None:
-        self._pacing = pacing
+        self.pacing = pacing
         self._left = float(pacing.burst_bytes)
         self._at = pacing.clock()
 
     def left(self) -> bool:
         """Whether something may be sent now."""
-        pacing = self._pacing
+        pacing = self.pacing
         now = pacing.clock()
         self._left = min(self._left + (now - self._at) * pacing.bytes_per_s, float(pacing.burst_bytes))
         self._at = now

@@ -13,6 +13,7 @@ _TYPES: Final = {
     "live.js": "text/javascript",
     "recorded.js": "text/javascript",
     "tile.js": "text/javascript",
+    "whep.js": "text/javascript",
 }
 _HEADERS: Final = {
     # Only our own scripts; recordings play from the recorder's address, whatever that is.

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -21,6 +22,8 @@ from cambus.media_relay.http_snapshot import SnapshotHandlers
 from cambus.media_relay.key import StreamKey
 from cambus.media_relay.metrics import RelayMetrics
 from cambus.media_relay.page import Page
+from cambus.media_relay.rtc_sessions import RtcSessions
+from cambus.media_relay.rtc_udp import UdpPorts
 from cambus.media_relay.rtsp_connection import RtspConnection
 from cambus.media_relay.rtsp_server import RtspServer
 from cambus.media_relay.settings import RelaySettings
@@ -28,6 +31,7 @@ from cambus.media_relay.snapshots import Snapshots
 from cambus.media_relay.stalls import StallReports
 from cambus.media_relay.stream import Known, RelayedStream
 from cambus.media_relay.streams import Streams
+from cambus.media_relay.whep import WhepHandlers
 from cambus.schemas.ids import new_ulid
 
 _ROUND_S: Final = 1.0
@@ -84,8 +88,20 @@ class Relay:
         hls = HlsHandlers(self._hls, access)
         self._snapshots = Snapshots(self.streams, start_timeout_s=settings.relay_start_timeout_s)
         pictures = SnapshotHandlers(self._snapshots, access, self.metrics)
+        self.webrtc = RtcSessions(
+            self.streams,
+            UdpPorts(settings.webrtc_hosts, settings.relay_webrtc_port),
+            self.metrics,
+            servers=settings.ice_servers(),
+            advertised=settings.webrtc_advertised,
+            limits=settings.rtc_limits,
+        )
+        whep = WhepHandlers(
+            self.webrtc, access, prefix=urlsplit(settings.relay_advertised_http_url).path.rstrip("/")
+        )
+        outputs = (live, hls, pictures, whep, Page())
         self._http = ViewerServer(
-            [*live.routes(), *hls.routes(), *pictures.routes(), *Page().routes(), *routes], self.metrics
+            [*(each for output in outputs for each in output.routes()), *routes], self.metrics
         )
         self._rtsp = RtspServer(
             self.streams,
@@ -114,9 +130,15 @@ class Relay:
         """UDP ports of RTP and RTCP, None without RTP over UDP."""
         return self._rtsp.rtp_ports
 
+    @property
+    def webrtc_port(self) -> int:
+        """UDP port of WebRTC, 0 where it is switched off."""
+        return self.webrtc.port
+
     async def start(self) -> None:
         """Listen. Raises OSError when an address is taken."""
         settings = self._settings
+        self.webrtc.start()
         await self._http.start(settings.relay_host, settings.relay_http_port)
         await self._rtsp.start(RtspConnection, settings.relay_host, settings.relay_rtsp_port)
 
@@ -139,6 +161,7 @@ class Relay:
         """Close every viewer, give every claim up, listen no more."""
         self._hls.close()
         await self._snapshots.close()
+        await self.webrtc.stop()
         await self.streams.close()
         await self._rtsp.stop()
         await self._http.stop()

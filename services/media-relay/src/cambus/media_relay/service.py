@@ -60,7 +60,11 @@ class MediaRelay(Service[RelaySettings]):
         self.runtime.health.set(LISTENING, ok=True)
         log.info(
             "viewers may come",
-            extra={"viewer_http_port": self.relay.http_port, "rtsp_port": self.relay.rtsp_port},
+            extra={
+                "viewer_http_port": self.relay.http_port,
+                "rtsp_port": self.relay.rtsp_port,
+                "webrtc_port": self.relay.webrtc_port,
+            },
         )
 
     async def stop(self) -> None:
@@ -79,6 +83,7 @@ class MediaRelay(Service[RelaySettings]):
             http=http or f"http://{host}:{self.relay.http_port}",
             rtsp=f"rtsp://{host}:{rtsp_port}",
             replica=settings.instance,
+            webrtc=settings.relay_max_webrtc_viewers > 0,
         )
 
     def _on_online(self, device: str) -> None:

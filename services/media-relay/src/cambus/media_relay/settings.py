@@ -5,17 +5,25 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
+from aioice.ice import get_host_addresses
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from cambus.bus.settings import BusSettings
+from cambus.bus.settings import BusSettings, read_secret
 from cambus.media_relay.hls_segments import HlsLimits
 from cambus.media_relay.hub import HubLimits
 from cambus.media_relay.pacer import Pacing
+from cambus.media_relay.rtc_ice import IceServers
+from cambus.media_relay.rtc_limits import RtcLimits
 from cambus.media_relay.rtp_over_udp import UdpOptions
 from cambus.media_relay.streams import StreamLimits
 from cambus.media_relay.viewer import ViewerLimits
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+IceServer = Annotated[
+    str, StringConstraints(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])?(:[0-9]{1,5})?$")
+]
+_ICE_PORT = 3478
+_EVERY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  # compared, not bound
 MIB = 1 << 20
 
 
@@ -148,6 +156,34 @@ class RelaySettings(BusSettings):
     relay_hls_session_s: Annotated[float, Field(ge=5, le=600)] = Field(
         default=30.0, description="HLS: who asks for nothing for so long watches no more, in seconds."
     )
+    relay_webrtc_port: Port = Field(
+        default=8189, description="UDP port of all WebRTC viewers; 0 takes a free one."
+    )
+    relay_max_webrtc_viewers: Annotated[int, Field(ge=0)] = Field(
+        default=50,
+        description="Most WebRTC viewers at a time, each of whom is encrypted for by himself; 0 switches WebRTC off.",
+    )
+    relay_webrtc_advertised_host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_, -]*$")] = Field(
+        default="",
+        description="Addresses or names the WebRTC port is reached at, comma separated, where these are not "
+        "the machine's own: behind NAT, in a container.",
+    )
+    relay_webrtc_connect_timeout_s: Annotated[float, Field(ge=1, le=120)] = Field(
+        default=15.0, description="How long a WebRTC viewer may take to connect, in seconds."
+    )
+    relay_webrtc_stun_server: IceServer = Field(
+        default="", description="STUN server, `host` or `host:port`; none is asked unless named here."
+    )
+    relay_webrtc_turn_server: IceServer = Field(
+        default="",
+        description="TURN server, `host` or `host:port`; needs `relay_webrtc_turn_credentials_file`.",
+    )
+    relay_webrtc_turn_transport: Literal["udp", "tcp"] = Field(
+        default="udp", description="How the TURN server is spoken to."
+    )
+    relay_webrtc_turn_credentials_file: Path | None = Field(
+        default=None, description="File with `user:password` for the TURN server."
+    )
 
     @field_validator("relay_advertised_http_url")
     @classmethod
@@ -172,10 +208,21 @@ class RelaySettings(BusSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _turn_has_credentials(self) -> Self:
+        if self.relay_webrtc_turn_server and self.relay_webrtc_turn_credentials_file is None:
+            raise ValueError("relay_webrtc_turn_server needs relay_webrtc_turn_credentials_file")
+        return self
+
     @property
     def allowed_origins(self) -> frozenset[str]:
         """The origins in `relay_allowed_origins`, one by one."""
         return frozenset(each for part in self.relay_allowed_origins.split(",") if (each := part.strip()))
+
+    @property
+    def pacing(self) -> Pacing:
+        """How fast viewers by datagrams are sent to."""
+        return Pacing(self.relay_udp_mbit_s * 1e6 / 8)
 
     @property
     def udp(self) -> UdpOptions | None:
@@ -186,7 +233,7 @@ class RelaySettings(BusSettings):
             source = str(ipaddress.ip_address(self.relay_advertised_host))
         except ValueError:
             source = None
-        return UdpOptions(self.relay_rtp_port, Pacing(self.relay_udp_mbit_s * 1e6 / 8), source)
+        return UdpOptions(self.relay_rtp_port, self.pacing, source)
 
     @property
     def hub_limits(self) -> HubLimits:
@@ -211,3 +258,48 @@ class RelaySettings(BusSettings):
     def viewer_limits(self) -> ViewerLimits:
         """How far behind a viewer may fall."""
         return ViewerLimits(self.relay_queue_bytes, self.relay_hard_bytes, self.relay_stall_s)
+
+    @property
+    def rtc_limits(self) -> RtcLimits:
+        """How many may watch by WebRTC, and how far behind they may fall."""
+        return RtcLimits(
+            self.relay_max_webrtc_viewers,
+            self.relay_webrtc_connect_timeout_s,
+            self.relay_start_timeout_s,
+            self.viewer_limits,
+            self.pacing,
+        )
+
+    @property
+    def webrtc_advertised(self) -> tuple[str, ...]:
+        """The names in `relay_webrtc_advertised_host`, one by one."""
+        return tuple(each for part in self.relay_webrtc_advertised_host.split(",") if (each := part.strip()))
+
+    def webrtc_hosts(self) -> list[str]:
+        """The addresses WebRTC's port is bound at: `relay_host`, or each of the machine's own."""
+        if self.relay_host == "localhost":
+            return ["127.0.0.1"]
+        if self.relay_host not in _EVERY_ADDRESS:
+            return [self.relay_host]
+        return get_host_addresses(use_ipv4=True, use_ipv6=self.relay_host != "0.0.0.0") or ["127.0.0.1"]  # noqa: S104
+
+    def ice_servers(self) -> IceServers:
+        """STUN and TURN. Raises ValueError or OSError for an unusable file of credentials."""
+        username = password = ""
+        if self.relay_webrtc_turn_credentials_file is not None:
+            text = read_secret(self.relay_webrtc_turn_credentials_file).strip()
+            username, colon, password = text.partition(":")
+            if not (username and colon and password):
+                raise ValueError(f"{self.relay_webrtc_turn_credentials_file}: wanted user:password")
+        return IceServers(
+            stun=_server(self.relay_webrtc_stun_server),
+            turn=_server(self.relay_webrtc_turn_server),
+            turn_transport=self.relay_webrtc_turn_transport,
+            username=username,
+            password=password,
+        )
+
+
+def _server(text: str) -> tuple[str, int] | None:
+    parts = urlsplit(f"//{text}")
+    return (parts.hostname, parts.port or _ICE_PORT) if parts.hostname else None

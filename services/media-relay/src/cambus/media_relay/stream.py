@@ -77,6 +77,7 @@ class RelayedStream:
             ttl_s=claim_ttl_s,
             on_outcome=self._on_claim,
         )
+        self._lost_group: Frame | None = None
         self._playback = PlaybackHold(client, key, lambda: self._users > 0, self._on_playback)
         self._known = known
         self._linger_s = linger_s
@@ -121,6 +122,11 @@ class RelayedStream:
     def wake(self) -> None:
         """Claim again at once: the device has come back."""
         self._claim.wake()
+
+    def ask_keyframe(self) -> None:
+        """A viewer has lost the picture for good: a new keyframe is wanted, unless one comes by itself."""
+        self._lost_group = self.hub.group[0] if self.hub.group else None
+        self.keyframes.want()
 
     async def run(self) -> None:
         """Subscribe, claim and relay until unused for the linger; cancelling ends it at once."""
@@ -188,7 +194,9 @@ class RelayedStream:
 
     def _needs_keyframe(self) -> bool:
         """Whether somebody would see nothing without one; a playback has them where they were recorded."""
-        return self.key.live and self._users > 0 and self.hub.blind
+        group = self.hub.group
+        lost = bool(group) and group[0] is self._lost_group
+        return self.key.live and self._users > 0 and (self.hub.blind or lost)
 
     async def _until_unused(self) -> None:
         while True:

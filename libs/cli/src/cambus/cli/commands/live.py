@@ -23,6 +23,7 @@ OUTPUTS = (
     ("ws_fmp4", "fragmented MP4 over WebSocket"),
     ("ws_flv", "FLV over WebSocket, for flv.js and mpegts.js"),
     ("ts", "MPEG transport stream over HTTP"),
+    ("whep", "WebRTC, for players that speak WHEP"),
 )
 
 

@@ -47,6 +47,7 @@ class StackOptions:
         relay_http_port: of the player page, likewise.
         relay_rtsp_port: likewise.
         sip_port: GB/T 28181 devices register at, likewise.
+        webrtc_port: of the relay, UDP, likewise.
         services: which services.
         environment: further variables for all of them, such as `CAMBUS_LOG_LEVEL`.
     """
@@ -56,6 +57,7 @@ class StackOptions:
     relay_http_port: int = 8080
     relay_rtsp_port: int = 8554
     sip_port: int = 5060
+    webrtc_port: int = 8189
     services: Sequence[str] = SERVICES
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -106,6 +108,7 @@ def environment_of(service: str, options: StackOptions, nats_url: str, monitor_u
         case "media-relay":
             values["CAMBUS_RELAY_HTTP_PORT"] = str(free_or_any(options.relay_http_port))
             values["CAMBUS_RELAY_RTSP_PORT"] = str(free_or_any(options.relay_rtsp_port))
+            values["CAMBUS_RELAY_WEBRTC_PORT"] = str(free_or_any(options.webrtc_port, datagrams=True))
         case "connector-gb28181":
             values["CAMBUS_GB28181_PORT"] = str(free_or_any(options.sip_port, datagrams=True))
             values["CAMBUS_GB28181_MEDIA_ALLOW_LOOPBACK"] = "true"

@@ -34,6 +34,7 @@ class LiveUrls(Message):
         ws_fmp4="ws://relay.example.org:8080/ws/gate-1/0/main.mp4",
         ws_flv="ws://relay.example.org:8080/ws/gate-1/0/main.flv",
         ts="http://relay.example.org:8080/live/gate-1/0/main.ts",
+        whep="http://relay.example.org:8080/whep/gate-1/0/main",
         page="http://relay.example.org:8080/watch/gate-1/0/main",
         replica="media-relay-0",
         expires_at=None,
@@ -51,6 +52,7 @@ class LiveUrls(Message):
         default=None, description="FLV over WebSocket, for flv.js and mpegts.js.", repr=False
     )
     ts: str | None = Field(default=None, description="An MPEG transport stream over HTTP.", repr=False)
+    whep: str | None = Field(default=None, description="WebRTC, by WHEP.", repr=False)
     page: str | None = Field(default=None, description="A page that plays it in a browser.", repr=False)
     replica: ReplicaId | None = Field(default=None, description="The relay these addresses are of.")
     expires_at: Instant | None = Field(

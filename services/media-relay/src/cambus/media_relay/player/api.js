@@ -58,3 +58,11 @@ export function liveAddress(device, channel, stream) {
   if (token) address.searchParams.set("token", token);
   return address.href;
 }
+
+// Where a live picture can be had by WebRTC, and what to show there.
+export function whepEndpoint(path) {
+  const address = new URL(`whep/${path}`, location.href);
+  address.search = "";
+  address.hash = "";
+  return { url: address.href, headers: headers() };
+}

@@ -2,6 +2,7 @@
 
 import { liveAddress, post } from "./api.js";
 import { LivePicture } from "./live.js";
+import { WhepPicture } from "./whep.js";
 
 const MOVES = [
   ["↖", "up left", -1, 1, 0], ["↑", "up", 0, 1, 0], ["↗", "up right", 1, 1, 0], ["+", "zoom in", 0, 0, 1],
@@ -15,6 +16,8 @@ const RENEW_MS = 2500;
 const ICONS = { // outlines on a 24 by 24 grid
   silent: "M4 9v6h4l5 5V4L8 9zM17 9l5 6M22 9l-5 6",
   sound: "M4 9v6h4l5 5V4L8 9zM16.5 8.5a5 5 0 0 1 0 7M19 6a8.5 8.5 0 0 1 0 12",
+  steady: "M12 3a9 9 0 1 0 0.01 0M12 7v5l4 2",
+  quick: "M13 2L5 14h6l-1 8 8-12h-6z",
   full: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5",
   close: "M6 6l12 12M18 6L6 18",
 };
@@ -103,6 +106,8 @@ export class Tile {
       if (this.video.muted) setIcon(sound, "silent", "Sound on");
       else setIcon(sound, "sound", "Sound off");
     });
+    this.pace = iconButton("steady", "Low latency on");
+    this.pace.addEventListener("click", () => this.#quicken(!this.quick));
     const full = iconButton("full", "Full screen");
     full.addEventListener("click", () => this.screen.requestFullscreen().catch(() => {}));
     const close = iconButton("close", "Close picture");
@@ -112,7 +117,7 @@ export class Tile {
     const root = element(
       "article",
       { className: "tile", dataset: { key: this.key } },
-      element("header", {}, element("strong", { textContent: this.name, title: `${this.name} (${this.key})` }), this.choice, sound, full, close),
+      element("header", {}, element("strong", { textContent: this.name, title: `${this.name} (${this.key})` }), this.choice, this.pace, sound, full, close),
       this.screen,
       this.facts,
     );
@@ -129,11 +134,26 @@ export class Tile {
   }
 
   #play() {
-    const address = liveAddress(this.device, this.channel, this.stream);
-    this.picture = new LivePicture(this.video, address, (state, text, facts) => this.#show(state, text, facts));
+    const show = (state, text, facts) => this.#show(state, text, facts);
+    if (this.quick) this.picture = new WhepPicture(this.video, `${this.key}/${this.stream}`, show);
+    else this.picture = new LivePicture(this.video, liveAddress(this.device, this.channel, this.stream), show);
+  }
+
+  // WebRTC or media source extensions.
+  #quicken(quick) {
+    this.quick = quick;
+    if (quick) setIcon(this.pace, "quick", "Low latency off");
+    else setIcon(this.pace, "steady", "Low latency on");
+    this.picture.close();
+    this.#play();
   }
 
   #show(state, text, facts = {}) {
+    if (facts.fallback) {
+      this.#quicken(false);
+      this.pace.title = `Low latency on (it failed: ${text})`;
+      return;
+    }
     if (facts.undecodable && this.untried.length) return this.#switch(this.untried.shift());
     this.root.dataset.state = state;
     this.message.textContent = text;
