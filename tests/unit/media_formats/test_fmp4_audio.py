@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cambus.media.audio import AudioConfig
-from cambus.media.fmp4_audio import TOLERANCE, AudioTrack
+from cambus.media.fmp4_audio import LASTING, TOLERANCE, AudioTrack
 from cambus.media.frame import Codec
 
 
@@ -42,8 +42,27 @@ def test_sound_that_runs_ahead_is_dropped_until_the_time_has_caught_up(pcma, aud
 
 def test_packets_before_the_base_are_dropped_or_moved_to_it(pcma, audio):
     track = AudioTrack(pcma, base_pts=100_000)
-    assert track.take(audio(100_000 - TOLERANCE - 1)) == []
-    assert spans(track.take(audio(100_000 - TOLERANCE))) == [(0, 1800)]
+    assert track.take(audio(100_000 - 901)) == []
+    assert spans(track.take(audio(100_000 - 900))) == [(0, 1800)]
+
+
+@pytest.mark.parametrize("drift", [-0.002, -0.0002, 0.0002, 0.002])
+@pytest.mark.parametrize("fill_silence", [False, True])
+def test_a_sampling_clock_that_is_off_never_leaves_sound_far_from_its_time(pcma, audio, drift, fill_silence):
+    track = AudioTrack(pcma, fill_silence=fill_silence)
+    for packet in range(10_000):
+        pts = round(packet * 1800 * (1 + drift))
+        for sample in track.take(audio(pts))[-1:]:
+            assert abs(sample.dts - pts) <= LASTING + 900
+    assert track.dropped <= 10_000 * max(0, -drift) + 1
+
+
+def test_a_first_packet_that_came_late_does_not_put_all_others_behind_the_picture(pcma, audio):
+    track = AudioTrack(pcma)
+    track.take(audio(8000))
+    for packet in range(1, 200):
+        taken = track.take(audio(packet * 1800))
+    assert abs(taken[0].dts - 199 * 1800) <= LASTING
 
 
 def test_what_is_not_the_tracks_is_left_out(pcma, audio):

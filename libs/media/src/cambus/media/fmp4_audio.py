@@ -16,6 +16,11 @@ from cambus.media.mp4_movie import TIMESCALE
 TOLERANCE = TIMESCALE // 10
 """How far packets may stray from the sample clock before it is set anew: 100 ms."""
 
+LASTING = TIMESCALE // 25
+"""How far they may stray on average: 40 ms, for what is seen and what is heard should be one."""
+
+_SMOOTHING = 16
+_ROUNDING = TIMESCALE // 100
 _SILENT_AFTER = TIMESCALE // 2
 _LONGEST_FILL = 10 * TIMESCALE
 _G711_SILENCE = {Codec.PCMA: b"\xd5", Codec.PCMU: b"\xff"}
@@ -34,9 +39,10 @@ class AudioSample:
 class AudioTrack:
     """Turns audio frames into samples.
 
-    Timestamps of packets jitter, the sample clock does not: as long as both agree within `TOLERANCE` a
-    packet begins where the last one ended. A packet that comes later begins at its own time; one that would
-    have to begin earlier is dropped, until the clock has caught up.
+    Timestamps of packets jitter, the sample clock does not: as long as both agree within `TOLERANCE`, and within
+    `LASTING` on average, a packet begins where the last one ended. A packet that comes later begins at its own time;
+    one that would have to begin earlier is dropped, until the clock has caught up. So is one that begins before the
+    base: moved to it, it would put all sound behind it out of step.
 
     Args:
         config: G.711, AAC or Opus.
@@ -55,6 +61,7 @@ class AudioTrack:
         self._started = False
         self._anchor = 0
         self._samples = 0
+        self._drift = 0.0
         self.dropped = 0
 
     @property
@@ -68,11 +75,12 @@ class AudioTrack:
         if frame.codec is not self._config.codec or not count:
             return []
         pts = frame.pts - self._base_pts
-        if self.end - pts > TOLERANCE:
+        if self.end - pts > (TOLERANCE if self._started else _ROUNDING) or self._runs_ahead(pts):
             self.dropped += 1
             return []
         silence = []
-        if not self._started or pts - self.end > TOLERANCE:
+        if not self._started or pts - self.end > TOLERANCE or self._drift > LASTING:
+            self._drift = 0.0
             silence = self._silence_until(pts) if self._started and self._fill_silence else []
             if not silence:
                 self._restart(max(pts, self.end))
@@ -87,6 +95,15 @@ class AudioTrack:
         if video_dts - self.end <= _SILENT_AFTER:
             return []
         return self._silence_until(video_dts - _SILENT_AFTER // 2)
+
+    def _runs_ahead(self, pts: int) -> bool:
+        """Whether the sample clock is ahead of the timestamps for long now."""
+        if self._started:
+            self._drift += (pts - self.end - self._drift) / _SMOOTHING
+        if self._drift >= -LASTING:
+            return False
+        self._drift = 0.0
+        return True
 
     def _silence_until(self, until: int) -> list[AudioSample]:
         if until - self.end > _LONGEST_FILL:
@@ -112,6 +129,7 @@ class AudioTrack:
 
     def _restart(self, at: int) -> None:
         self._started, self._anchor, self._samples = True, at, 0
+        self._drift = 0.0
 
     def _sample(self, count: int, data: bytes) -> AudioSample:
         dts = self.end

@@ -36,7 +36,6 @@ _SLOWEST_AAC: Final = 32_000
 _AAC_RATES: Final = frozenset({32_000, 44_100, 48_000})
 _G711_RATE: Final = 8000
 _G711_FRAME: Final = 160
-_OPUS_PRE_SKIP: Final = 312
 _US_PER_S: Final = 1_000_000
 _SILENCE_SAMPLES: Final = 1024
 
@@ -55,7 +54,8 @@ def target_config(source: AudioConfig, codec: Codec) -> AudioConfig:
         rate = source.sample_rate if source.sample_rate in _AAC_RATES else _SLOWEST_AAC
         return AudioConfig(codec, rate, source.channels, aac.specific_config(rate, source.channels))
     if codec is Codec.OPUS:
-        head = opus.head(source.channels, pre_skip=_OPUS_PRE_SKIP, input_rate=source.sample_rate)
+        # The encoder's delay is in the pts already, and who joins in mid-stream has nothing to skip.
+        head = opus.head(source.channels, pre_skip=0, input_rate=source.sample_rate)
         return AudioConfig(codec, opus.SAMPLE_RATE, source.channels, head)
     return AudioConfig(codec, _G711_RATE, 1)
 
