@@ -104,6 +104,10 @@ SERVICE = [
     "recorder.recording.unlock",
     "recorder.recording.search",
     "recorder.recording.export",
+    "recorder.export.begin",
+    "recorder.export.prepare",
+    "recorder.export.status",
+    "recorder.export.cancel",
     "recorder.playback.open",
     "recorder.playback.touch",
     "recorder.playback.pause",
@@ -173,6 +177,9 @@ BROADCAST = [
     "recorder.playback.stop",
     "recorder.playback.locate",
     "recorder.playback.take",
+    "recorder.export.prepare",
+    "recorder.export.status",
+    "recorder.export.cancel",
 ]
 
 COMMANDS = {**DEVICE_COMMANDS, **SERVICE_COMMANDS}

@@ -1,3 +1,4 @@
+import errno
 import io
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,12 +8,13 @@ import av
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from recorded_frames import keyframe_first
 
 from cambus.media.frame import Codec, Flag, Frame
 from cambus.recorder.exports import Exports
 from cambus.recorder.index import Index
 from cambus.recorder.layout import StreamKey
-from cambus.schemas.errors import NotFound
+from cambus.schemas.errors import Internal, NotFound, Overloaded, TooLarge
 
 Frames = Callable[..., list[Frame]]
 Record = Callable[..., list[tuple[int, int]]]
@@ -146,3 +148,80 @@ async def test_an_export_pins_its_segments_until_its_time_is_over(
 
 async def test_an_unknown_token_is_not_found(http: TestClient) -> None:
     assert (await http.get("/exports/guess.mp4")).status == 404
+
+
+async def test_gaps_are_left_out_if_that_is_wanted(
+    exports: Exports, frames: Frames, record: Record, http: TestClient
+) -> None:
+    record([*frames(100), *keyframe_first(frames(100, first=100, pause=1000))])
+    export = await exports.create(KEY, START_US, START_US + 100 * SECOND, close_gaps=True)
+    body = await (await http.get(f"/exports/{export.token}.mp4")).read()
+    duration, pictures, samples = shown(body)
+    assert len(export.covered) == 2
+    shown_s = sum((each.end - each.start).total_seconds() for each in export.covered)
+    assert duration == pytest.approx(shown_s, abs=0.2)
+    assert pictures == pytest.approx(shown_s * 25, abs=2)
+    assert samples == pytest.approx(shown_s * 8000, abs=8000)
+    assert (export.end_us - START_US) / SECOND > 45
+
+
+async def test_what_no_player_can_bridge_is_left_out_in_any_case(
+    exports: Exports, frames: Frames, record: Record, http: TestClient
+) -> None:
+    hours = 7 * 3600
+    record([*frames(50), *keyframe_first(frames(100, first=50, pause=hours * 25))])
+    export = await exports.create(KEY, START_US, START_US + (hours + 100) * SECOND)
+    body = await (await http.get(f"/exports/{export.token}.mp4")).read()
+    duration, pictures, _ = shown(body)
+    assert duration < 10
+    assert pictures > 75
+    assert export.end_us - START_US > hours * SECOND
+
+
+async def test_more_than_an_export_may_hold_is_refused(root: Path, frames: Frames, record: Record) -> None:
+    record(frames(200))
+    with Index(root) as index, ThreadPoolExecutor(1) as threads:
+        exports = Exports(root, index, threads, ttl_s=60, longest_s=5)
+        with pytest.raises(TooLarge):
+            await exports.create(KEY, START_US, START_US + 100 * SECOND)
+        await exports.create(KEY, START_US, START_US + 4 * SECOND)
+
+
+async def test_what_is_held_in_memory_is_bounded(
+    exports: Exports, frames: Frames, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(frames(100))
+    monkeypatch.setattr("cambus.recorder.exports.MAX_HEAD_BYTES", 1)
+    export = await exports.create(KEY, START_US, START_US + SECOND)
+    with pytest.raises(Overloaded):
+        await exports.create(KEY, START_US, START_US + SECOND)
+    exports.forget(export)
+    await exports.create(KEY, START_US, START_US + SECOND)
+
+
+async def test_a_recording_that_cannot_be_read_is_said_so(
+    exports: Exports, frames: Frames, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(frames(100))
+
+    def broken(*arguments: object, **more: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("cambus.recorder.export_movie.scan_file", broken)
+    with pytest.raises(Internal) as caught:
+        await exports.create(KEY, START_US, START_US + SECOND)
+    assert caught.value.reason == "disk-error"
+
+
+def remove_second(root: Path) -> None:
+    sorted(root.rglob("*.mp4"))[1].unlink()
+
+
+async def test_a_file_that_is_gone_leaves_a_gap(
+    exports: Exports, frames: Frames, record: Record, root: Path, http: TestClient
+) -> None:
+    record(frames(300))
+    remove_second(root)
+    export = await exports.create(KEY, START_US, START_US + 12 * SECOND)
+    body = await (await http.get(f"/exports/{export.token}.mp4")).read()
+    assert 100 < shown(body)[1] < 290

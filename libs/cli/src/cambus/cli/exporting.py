@@ -38,6 +38,7 @@ class Question:
             "device": asked.device,
             "channel": asked.channel,
             "stream": asked.stream,
+            "gaps": asked.gaps,
             "from": self.start,
             "to": self.end,
         }

@@ -63,6 +63,7 @@ class FaststartMp4:
 
     Attributes:
         total_bytes: size of the whole file.
+        head_bytes: how much of it is kept in memory.
         duration_s: of the presentation.
 
     Raises:
@@ -97,6 +98,8 @@ class FaststartMp4:
         if self._end <= self._start:
             raise ContainerError(f"nothing to present from {self._start} to {self._end}")
         self._head = self._make_head(created_s)
+        self._tracks.clear()  # their tables are in the head now
+        self.head_bytes = len(self._head)
         self.total_bytes = len(self._head) + self._data_bytes
         self.duration_s = (self._end - self._start) / TIMESCALE
 

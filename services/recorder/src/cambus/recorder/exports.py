@@ -5,6 +5,7 @@ while, and as long as it can be, its segments are not deleted.
 """
 
 import asyncio
+import logging
 import os
 import secrets
 import time
@@ -17,18 +18,19 @@ from pathlib import Path
 from aiohttp import web
 
 from cambus.media.errors import ContainerError
-from cambus.media.fmp4_reader import Fragment, InitSegment
-from cambus.media.mp4 import FaststartMp4, FileRange, RecordedPart
-from cambus.recorder.extent import TICKS_PER_S, scan_file
+from cambus.media.mp4 import FaststartMp4, FileRange
+from cambus.recorder.export_movie import Progress, movie_of
 from cambus.recorder.index import Index, Segment
 from cambus.recorder.layout import StreamKey, from_us
-from cambus.schemas.errors import NotFound, Overloaded
+from cambus.schemas.errors import Internal, NotFound, Overloaded, TooLarge
 from cambus.schemas.spans import TimeRange
+
+logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 256 * 1024
 MAX_EXPORTS = 1000
-JOIN_TICKS = TICKS_PER_S // 10
-"""Segments that overlap or leave a gap by less are laid end to end."""
+MAX_HEAD_BYTES = 256 << 20
+"""The heads of all exports together: about 10 MB for a day of a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,80 +56,16 @@ class Export:
     expires_at: float
 
 
-def movie_of(root: Path, segments: Iterable[Segment], start_us: int, end_us: int) -> tuple[FaststartMp4, int]:
-    """Lay the media of some segments end to end; the movie and the instant it begins.
-
-    Blocks: it reads the heads of all fragments.
-
-    Raises:
-        ContainerError: There is nothing between the two instants.
-        OSError: A file cannot be read.
-    """
-    parts: list[RecordedPart] = []
-    base_us: int | None = None
-    reached = 0
-    for segment in segments:
-        path = root / segment.name.path()
-        found = scan_file(path, limit=segment.extent.bytes)
-        offset = _ticks(segment.start_us)
-        wanted = _wanted(found.init, found.fragments, _ticks(start_us) - offset, _ticks(end_us) - offset)
-        if not wanted:
-            continue
-        if base_us is None:
-            base_us = segment.start_us
-        shift = offset - _ticks(base_us)
-        if parts and abs(shift + wanted[0][0] - reached) < JOIN_TICKS:
-            shift = reached - wanted[0][0]
-        parts.append(RecordedPart(path, found.init, [fragment for _, fragment in wanted], shift))
-        reached = shift + _end(found.init, wanted[-1][1])
-    if base_us is None:
-        raise ContainerError("nothing is recorded in that time")
-    first = parts[0].shift + _start(parts[0].init, parts[0].fragments[0])
-    begin = max(_ticks(start_us) - _ticks(base_us), first)
-    movie = FaststartMp4(parts, start=begin, end=_ticks(end_us) - _ticks(base_us))
-    return movie, base_us + begin * 100 // 9
-
-
-def _ticks(at_us: int) -> int:
-    return at_us * 9 // 100
-
-
-def _start(init: InitSegment, fragment: Fragment) -> int:
-    track = init.track(video=True)
-    run = fragment.run(track.track_id) if track is not None else None
-    return run.dts if run is not None else 0
-
-
-def _end(init: InitSegment, fragment: Fragment) -> int:
-    track = init.track(video=True)
-    run = fragment.run(track.track_id) if track is not None else None
-    return run.end_dts if run is not None else 0
-
-
-def _wanted(
-    init: InitSegment, fragments: Iterable[Fragment], start: int, end: int
-) -> list[tuple[int, Fragment]]:
-    """The fragments between two times of the file, from the keyframe before; each with its beginning."""
-    track = init.track(video=True)
-    chosen: list[tuple[int, Fragment]] = []
-    for fragment in fragments:
-        run = fragment.run(track.track_id) if track is not None else None
-        if run is None or run.dts >= end:
-            continue
-        if run.dts <= start and run.sync[:1] == b"\1":
-            chosen.clear()  # a later place to begin decoding
-        chosen.append((run.dts, fragment))
-    return chosen if chosen and _end(init, chosen[-1][1]) > start else []
-
-
 class Exports:
     """The exports that can be fetched now.
 
     Args:
         root: the folder of the recordings.
         index: its index.
-        threads: where files are read.
+        threads: where files are read for who fetches an export.
+        preparing: where exports are prepared; None: there too.
         ttl_s: how long an export can be fetched.
+        longest_s: how much one export may hold.
         clock: seconds that never go back.
     """
 
@@ -136,54 +74,102 @@ class Exports:
         root: Path,
         index: Index,
         threads: Executor,
+        preparing: Executor | None = None,
         *,
         ttl_s: float,
+        longest_s: float = 24 * 3600.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._root = root
         self._index = index
         self._threads = threads
+        self._preparing = preparing or threads
         self._ttl_s = ttl_s
+        self._longest_us = int(longest_s * 1_000_000)
         self._clock = clock
         self._exports: dict[str, Export] = {}
+        self._being_read: list[frozenset[str]] = []
 
     def pinned(self, segment: str) -> bool:
         """Whether an export reads a segment."""
         self._expire()
-        return any(segment in export.segments for export in tuple(self._exports.values()))
+        kept = (*(export.segments for export in tuple(self._exports.values())), *tuple(self._being_read))
+        return any(segment in segments for segments in kept)
 
-    async def create(self, key: StreamKey, start_us: int, end_us: int) -> Export:
+    async def create(
+        self,
+        key: StreamKey,
+        start_us: int,
+        end_us: int,
+        *,
+        close_gaps: bool = False,
+        progress: Progress | None = None,
+    ) -> Export:
         """Prepare an export.
 
         Raises:
             NotFound: Nothing is recorded of that stream in that time.
+            TooLarge: More is recorded in it than one export may hold.
             Overloaded: Too many exports can be fetched already.
+            Internal: A recording cannot be read.
+            CancelledError: `progress` said so.
         """
         self._expire()
-        if len(self._exports) >= MAX_EXPORTS:
-            raise Overloaded(f"{MAX_EXPORTS} exports are waiting to be fetched")
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads, self._create, key, start_us, end_us
-        )
-
-    def _create(self, key: StreamKey, start_us: int, end_us: int) -> Export:
-        segments = self._index.find(key.device, start_us, end_us, channel=key.channel, stream=key.stream)
+        if len(self._exports) >= MAX_EXPORTS or self.head_bytes >= MAX_HEAD_BYTES:
+            raise Overloaded("as many exports as may be are waiting to be fetched", reason="too-many-exports")
+        progress = progress or Progress()
         try:
-            movie, begin_us = movie_of(self._root, segments, start_us, end_us)
-        except (ContainerError, FileNotFoundError) as error:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._preparing, self._create, key, start_us, end_us, close_gaps, progress
+            )
+        except asyncio.CancelledError:
+            progress.cancelled = True  # the thread is to go no further
+            raise
+
+    def _create(
+        self, key: StreamKey, start_us: int, end_us: int, close_gaps: bool, progress: Progress
+    ) -> Export:
+        segments = self._index.find(key.device, start_us, end_us, channel=key.channel, stream=key.stream)
+        recorded_us = sum(min(each.end_us, end_us) - max(each.start_us, start_us) for each in segments)
+        if recorded_us > self._longest_us:
+            raise TooLarge(
+                f"{recorded_us / 3.6e9:.1f} hours are recorded in that time; "
+                f"an export holds {self._longest_us / 3.6e9:g}",
+                reason="too-long",
+            )
+        kept = frozenset(segment.id for segment in segments)
+        self._being_read.append(kept)
+        try:
+            movie, begin_us, finish_us = movie_of(
+                self._root, segments, start_us, end_us, close_gaps=close_gaps, progress=progress
+            )
+            export = Export(
+                token=secrets.token_urlsafe(16),
+                movie=movie,
+                start_us=begin_us,
+                end_us=finish_us,
+                covered=tuple(_covered(segments, begin_us, finish_us)),
+                segments=kept,
+                expires_at=self._clock() + self._ttl_s,
+            )
+            self._exports[export.token] = export
+        except ContainerError as error:
             raise NotFound(f"nothing of {key} is recorded in that time", reason="nothing-recorded") from error
-        finish_us = begin_us + int(movie.duration_s * 1_000_000)
-        export = Export(
-            token=secrets.token_urlsafe(16),
-            movie=movie,
-            start_us=begin_us,
-            end_us=finish_us,
-            covered=tuple(_covered(segments, begin_us, finish_us)),
-            segments=frozenset(segment.id for segment in segments),
-            expires_at=self._clock() + self._ttl_s,
-        )
-        self._exports[export.token] = export
+        except OSError as error:
+            logger.warning("an export fails", extra={"device": key.device, "reason": str(error)})
+            raise Internal(f"a recording cannot be read: {error.strerror}", reason="disk-error") from error
+        finally:
+            self._being_read.remove(kept)
         return export
+
+    def forget(self, export: Export) -> None:
+        """No longer hand it out; who is fetching it gets the rest."""
+        self._exports.pop(export.token, None)
+
+    @property
+    def head_bytes(self) -> int:
+        """What is held in memory of all exports."""
+        return sum(each.movie.head_bytes for each in tuple(self._exports.values()))
 
     def expiry_of(self, export: Export) -> datetime:
         """When the address of an export stops working."""

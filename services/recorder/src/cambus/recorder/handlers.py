@@ -1,16 +1,14 @@
-"""The commands of recorder."""
+"""The commands of recorder: what is here, and what is to be recorded."""
 
 import asyncio
-from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import datetime
 
 from cambus.bus.calls import CallContext
 from cambus.bus.endpoints import Endpoints
-from cambus.recorder.exports import Exports
 from cambus.recorder.finding import found_here
 from cambus.recorder.index import Index
-from cambus.recorder.layout import StreamKey, from_us, to_us
+from cambus.recorder.layout import to_us
 from cambus.recorder.policies import SUPPORTED_MODES, PolicyBook
 from cambus.schemas import keys
 from cambus.schemas.commands import recorder as commands
@@ -25,9 +23,7 @@ class RecorderCommands:
         replica: this replica's name.
         index: what is recorded.
         threads: where the index is read.
-        exports: makes exports.
         policies: the policies of the bus.
-        base_url: where this replica's HTTP port is reached; asked when it is needed.
     """
 
     def __init__(
@@ -35,21 +31,16 @@ class RecorderCommands:
         replica: str,
         index: Index,
         threads: Executor,
-        exports: Exports,
         policies: PolicyBook,
-        base_url: Callable[[], str],
     ) -> None:
         self._replica = replica
         self._index = index
         self._threads = threads
-        self._exports = exports
         self._policies = policies
-        self._base_url = base_url
 
     def register(self, endpoints: Endpoints) -> None:
         """Answer the commands."""
         endpoints.add(commands.RECORDING_FIND, self.find)
-        endpoints.add(commands.RECORDING_EXPORT, self.export)
         endpoints.add(commands.POLICY_SET, self.set_policy)
         endpoints.add(commands.POLICY_LIST, self.list_policies)
         endpoints.add(commands.POLICY_DELETE, self.delete_policy)
@@ -60,30 +51,10 @@ class RecorderCommands:
         Raises:
             BadRequest: The time ends before it begins.
         """
-        start_us, end_us = _span(request.start, request.end)
+        start_us, end_us = span_of(request.start, request.end)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
             self._threads, found_here, self._index, self._replica, request, start_us, end_us
-        )
-
-    async def export(self, _: CallContext, request: commands.RecordingExportRequest) -> commands.ExportRef:
-        """Prepare an MP4.
-
-        Raises:
-            BadRequest: The time ends before it begins.
-            NotFound: Nothing of it is recorded here.
-        """
-        start_us, end_us = _span(request.start, request.end)
-        key = StreamKey(request.device, request.channel, request.stream)
-        export = await self._exports.create(key, start_us, end_us)
-        return commands.ExportRef(
-            url=f"{self._base_url()}/exports/{export.token}.mp4",
-            start=from_us(export.start_us),
-            end=from_us(export.end_us),
-            bytes=export.movie.total_bytes,
-            covered=list(export.covered),
-            replica=self._replica,
-            expires_at=self._exports.expiry_of(export),
         )
 
     async def set_policy(self, _: CallContext, request: commands.PolicySetRequest) -> Done:
@@ -118,7 +89,8 @@ class RecorderCommands:
         return Done()
 
 
-def _span(start: datetime, end: datetime) -> tuple[int, int]:
+def span_of(start: datetime, end: datetime) -> tuple[int, int]:
+    """Two instants in microseconds. Raises BadRequest: the end is not behind the start."""
     start_us, end_us = to_us(start), to_us(end)
     if end_us <= start_us:
         raise BadRequest("end: wanted an instant after start")

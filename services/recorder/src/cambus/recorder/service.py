@@ -20,6 +20,8 @@ from cambus.recorder.assignments import Assignments
 from cambus.recorder.disk import Disk
 from cambus.recorder.disk_watch import DiskWatch
 from cambus.recorder.duties import close_missed
+from cambus.recorder.export_commands import ExportCommands
+from cambus.recorder.export_jobs import AT_A_TIME, ExportJobs
 from cambus.recorder.exports import Exports
 from cambus.recorder.handlers import RecorderCommands
 from cambus.recorder.index import Segment
@@ -61,7 +63,17 @@ class Recorder(Service[RecorderSettings]):
         self._metrics = RecorderMetrics(runtime.metrics)
         self._disk = Disk(self._metrics.synced)
         self._journal = Journal(self._root, self._disk)
-        self._exports = Exports(self._root, self._index, self._threads, ttl_s=settings.export_ttl_s)
+        self._readers = ThreadPoolExecutor(READER_THREADS, "playback")
+        self._preparers = ThreadPoolExecutor(AT_A_TIME, "export")
+        self._exports = Exports(
+            self._root,
+            self._index,
+            self._readers,
+            self._preparers,
+            ttl_s=settings.export_ttl_s,
+            longest_s=settings.export_max_hours * 3600.0,
+        )
+        self._export_jobs = ExportJobs(self._exports, ttl_s=settings.export_ttl_s)
         self._retention = Retention(
             self._root,
             self._index,
@@ -71,7 +83,6 @@ class Recorder(Service[RecorderSettings]):
             self._disk,
         )
         self._archives = Archives(runtime.bus, settings.instance)
-        self._readers = ThreadPoolExecutor(READER_THREADS, "playback")
         self._playbacks = Playbacks(
             settings.instance,
             runtime.bus,
@@ -115,13 +126,16 @@ class Recorder(Service[RecorderSettings]):
             self._handle_lost,
         ):
             runtime.spawn(work(), name=work.__name__)
-        RecorderCommands(
+        RecorderCommands(runtime.settings.instance, self._index, self._threads, self._policies).register(
+            runtime.endpoints
+        )
+        ExportCommands(
             runtime.settings.instance,
-            self._index,
-            self._threads,
+            runtime.client,
             self._exports,
-            self._policies,
+            self._export_jobs,
             self._base_url,
+            lambda: len(self._archives.known),
         ).register(runtime.endpoints)
         search = Search(runtime.bus, runtime.client, lambda: self._archives.known)
         runtime.endpoints.add(commands.RECORDING_SEARCH, search.search)
@@ -148,6 +162,7 @@ class Recorder(Service[RecorderSettings]):
             await self._assignments.end_all()
         await self._leases.release_all()
         await self._playbacks.stop()
+        await self._export_jobs.stop()
 
     async def stop(self) -> None:
         """Publish what was closed at the end, and close the index."""
@@ -157,7 +172,7 @@ class Recorder(Service[RecorderSettings]):
                 await self._announcer.announce(self._publisher)
             except (BusError, OSError) as error:
                 logger.warning("segments are announced by the next start", extra={"reason": str(error)})
-        for threads in (self._readers, self._threads):
+        for threads in (self._readers, self._preparers, self._threads):
             await self._loop.run_in_executor(None, threads.shutdown)
         self._index.close()
 

@@ -38,6 +38,9 @@ class RecorderSettings(BusSettings):
     export_ttl_s: Annotated[float, Field(gt=0, le=86400)] = Field(
         default=3600.0, description="Seconds an export can be fetched."
     )
+    export_max_hours: Annotated[float, Field(gt=0, le=168)] = Field(
+        default=24.0, description="Hours of recordings one export may hold."
+    )
     playback_sessions: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=32, description="Recordings this replica plays at the same time."
     )

@@ -173,6 +173,9 @@ def export(
     ],
     stream: Stream = "main",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    close_gaps: Annotated[
+        bool, typer.Option("--close-gaps", help="Leave times without recordings out.")
+    ] = False,
 ) -> None:
     """Fetch a span of time as one MP4.
 
@@ -191,6 +194,7 @@ def export(
         stream=stream,
         start=begin,
         end=finish,
+        gaps="close" if close_gaps else "keep",
     )
     cli.run(lambda bus: Export(cli, bus, Question(request, start, end), output).run())
 

@@ -1,5 +1,7 @@
 """The recorder: what it holds, and what it is to record."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from cambus.schemas.alarms import AlarmType, Severity
@@ -214,6 +216,11 @@ class RecordingExportRequest(Message):
     stream: StreamName = Field(default="main", description="Which stream.")
     start: Instant = Field(description="From when; it begins at the key frame before.")
     end: Instant = Field(description="Until when.")
+    gaps: Literal["keep", "close"] = Field(
+        default="keep",
+        description="What becomes of times without recordings: the picture stands still for as long, or they are left "
+        "out. Six hours and more are always left out.",
+    )
 
 
 class ExportRef(Message):

@@ -1,0 +1,117 @@
+"""Exports over the bus and HTTP: asked about, given up, gone after a restart."""
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+import pytest
+from recorded_frames import START_US, keyframe_first, real_frames, write_recordings
+from recordings import fetched, pictures_of
+
+from cambus.bus.assets import ensure_assets
+from cambus.bus.client import BusClient
+from cambus.bus.in_process import RunningService
+from cambus.recorder.layout import StreamKey, from_us
+from cambus.recorder.service import Recorder
+from cambus.recorder.settings import RecorderSettings
+from cambus.schemas.commands import recorder, recorder_export
+from cambus.schemas.errors import NotFound
+
+SECOND_US = 1_000_000
+
+
+class Suite:
+    """Two recorders, of which the second holds more."""
+
+    def __init__(self, client, device, url, folder: Path):
+        self.client = client
+        self.device = device
+        self.url = url
+        self.folder = folder
+
+    def settings(self, name):
+        return RecorderSettings(
+            nats_url=self.url,
+            instance=f"{name}-{self.device}"[:64],
+            data_dir=self.folder / name,
+            disk_reserve_mib=0,
+        )
+
+    async def begin(self, **fields):
+        request = recorder.RecordingExportRequest(
+            device=self.device,
+            channel=0,
+            **{"start": from_us(START_US), "end": from_us(START_US + 100 * SECOND_US), **fields},
+        )
+        return await self.client.call(recorder_export.EXPORT_BEGIN, request)
+
+    async def status(self, export):
+        return await self.client.call_holder(
+            recorder_export.EXPORT_STATUS, recorder_export.ExportRequest(export=export)
+        )
+
+    async def ready(self, export):
+        async with asyncio.timeout(30):
+            while (state := await self.status(export)).state in {"waiting", "preparing"}:  # noqa: ASYNC110 - as callers do
+                await asyncio.sleep(0.02)
+        return state
+
+
+@pytest.fixture
+async def suite(bus, device, nats_server, tmp_path):
+    await ensure_assets(bus)
+    made = Suite(BusClient(bus), device, nats_server.url, tmp_path)
+    key = StreamKey(device, 0, "main")
+    write_recordings(made.settings("a").recordings, key, real_frames(50))
+    later = [*real_frames(100, first=50), *keyframe_first(real_frames(150, first=150, pause=500))]
+    write_recordings(made.settings("b").recordings, key, keyframe_first(later))
+    return made
+
+
+async def test_whoever_holds_most_prepares_it_and_it_plays_in_ffmpeg(suite):
+    async with RunningService(Recorder, suite.settings("a")), RunningService(Recorder, suite.settings("b")):
+        begun = await suite.begin(gaps="close")
+        assert begun.replica == suite.settings("b").instance
+        state = await suite.ready(begun.export)
+        assert (state.state, state.progress, state.error) == ("ready", 1.0, None)
+        body = await fetched(state.ref.url, state.ref.bytes, pieces=5)
+        assert body.index(b"moov") < body.index(b"mdat")
+        times = pictures_of(body)
+        shown_s = sum((each.end - each.start).total_seconds() for each in state.ref.covered)
+        assert len(times) == pytest.approx(shown_s * 25, abs=3)
+        assert times[-1] - times[0] == pytest.approx(shown_s, abs=0.3)
+        assert len(state.ref.covered) == 2
+
+
+async def test_one_that_is_given_up_can_not_be_fetched(suite):
+    async with RunningService(Recorder, suite.settings("b")):
+        state = await suite.ready((await suite.begin()).export)
+        await suite.client.call_holder(
+            recorder_export.EXPORT_CANCEL, recorder_export.ExportRequest(export=state.export)
+        )
+        assert (await suite.status(state.export)).state == "cancelled"
+        async with aiohttp.ClientSession() as session, session.get(state.ref.url) as answer:
+            assert answer.status == 404
+
+
+async def test_nothing_is_left_of_exports_after_a_restart(suite):
+    settings = suite.settings("b")
+    async with RunningService(Recorder, settings) as running:
+        state = await suite.ready((await suite.begin()).export)
+        before = {path for path in settings.data_dir.rglob("*") if path.suffix == ".mp4"}
+        await running.crash()
+    async with RunningService(Recorder, settings):
+        with pytest.raises(NotFound):
+            await suite.status(state.export)
+        assert {path for path in settings.data_dir.rglob("*") if path.suffix == ".mp4"} == before
+        assert not [path for path in settings.data_dir.rglob("*") if "exp" in path.name]
+
+
+async def test_nothing_recorded_is_said_at_once(suite):
+    async with RunningService(Recorder, suite.settings("b")):
+        with pytest.raises(NotFound):
+            await suite.begin(
+                start=from_us(START_US + 10_000 * SECOND_US), end=from_us(START_US + 10_001 * SECOND_US)
+            )
+        with pytest.raises(NotFound):
+            await suite.status("exp-nobody")
