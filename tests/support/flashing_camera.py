@@ -1,4 +1,4 @@
-"""A camera whose picture flashes and whose microphone clicks at the same instants: it shows whether they stay in step."""
+"""A camera whose picture flashes and whose microphone clicks at once: it shows whether they stay in step."""
 
 from fractions import Fraction
 from functools import cache
