@@ -1,6 +1,6 @@
 """Fan-out: CPU per delivered gigabit against the minimal loop, and how late a picture is at a viewer.
 
-One stream, N viewers (500; `--viewers 100` for a quick look), HTTP-FLV and RTSP over TCP; five interleaved runs.
+One stream, N viewers (500; `--viewers 100` for a quick look), HTTP-FLV, RTSP over TCP, over UDP; five interleaved runs.
 """
 
 import argparse
@@ -16,6 +16,8 @@ WINDOW_S = 3.0
 SETTLE_S = 0.5
 SETTLE_PER_VIEWER_S = 0.004  # the groups of pictures all of them were sent at the start have to drain first
 RUNS = 5
+# What leaves in packets has no fair reference in a stream of bytes.
+LIMITS = {"http-flv": 1.25, "rtsp": 1.25, "rtsp-udp": None}
 
 
 class Viewers:
@@ -87,16 +89,16 @@ async def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--viewers", type=int, default=500)
     count = parser.parse_args().viewers
-    results = {"minimal": [], "http-flv": [], "rtsp": []}
+    results = {"minimal": [], **{output: [] for output in LIMITS}}
     async with rig.running_relay() as relay:
         # One viewer of a third output all the time: camera, bus and relay are as busy beside the reference as else.
         background = await Viewers.of("http-fmp4", relay.ports["http-fmp4"], 1)
         for _ in range(RUNS):
             results["minimal"].append(await run_minimal(count))
-            for output in ("http-flv", "rtsp"):
+            for output in LIMITS:
                 results[output].append(await run_relay(relay, output, count))
         await background.close()
-    for output in ("http-flv", "rtsp"):
+    for output, limit in LIMITS.items():
         ratios = [
             ours[0] / reference[0]
             for ours, reference in zip(results[output], results["minimal"], strict=True)
@@ -105,7 +107,7 @@ async def main():
         row = {
             "row": f"relay fan-out {output}, {count} viewers: CPU per delivered gigabit",
             "ratio": round(statistics.median(ratios), 3),
-            "limit": 1.25,
+            **({"limit": limit} if limit is not None else {}),
             "runs": [round(ratio, 3) for ratio in ratios],
             "cpu_s_per_gigabit": round(statistics.median(run[0] for run in results[output]), 4),
             "reference_cpu_s_per_gigabit": round(statistics.median(run[0] for run in results["minimal"]), 4),

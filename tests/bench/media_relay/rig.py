@@ -43,6 +43,7 @@ PATHS = {
     "http-flv": f"/live/{DEVICE}/0/main.flv",
     "http-fmp4": f"/live/{DEVICE}/0/main.mp4",
     "rtsp": f"/live/{DEVICE}/0/main",
+    "rtsp-udp": f"/live/{DEVICE}/0/main",
 }
 
 
@@ -117,7 +118,7 @@ class Relay:
 
     def __init__(self, process: asyncio.subprocess.Process, http_port: int, rtsp_port: int) -> None:
         self.process = psutil.Process(process.pid)
-        self.ports = {"http-flv": http_port, "http-fmp4": http_port, "rtsp": rtsp_port}
+        self.ports = {"http-flv": http_port, "http-fmp4": http_port, "rtsp": rtsp_port, "rtsp-udp": rtsp_port}
 
     def cpu_s(self) -> float:
         """CPU seconds used so far, by the OS."""

@@ -6,6 +6,7 @@ Says `ready` once every connection is being sent to, then answers each line of s
 so far and the latencies seen since the last one, as JSON.
 """
 
+import contextlib
 import json
 import os
 import selectors
@@ -17,27 +18,52 @@ import rig
 
 CHUNK = 1 << 20
 ROUND_S = 0.004
+DATAGRAM = 2048
+TCP_TRACKS = [f"RTP/AVP/TCP;unicast;interleaved={first}-{first + 1}" for first in (0, 2)]
 
 
-def connect(output: str, port: int) -> socket.socket:
-    """A connection that has asked for the stream; RTSP clients have been through SETUP and PLAY."""
+def connect(output: str, port: int, kept: list[socket.socket]) -> socket.socket:
+    """What the stream comes by, asked for; RTSP clients have been through SETUP and PLAY. The rest is to be kept."""
     peer = socket.create_connection(("127.0.0.1", port), timeout=30)
     path = rig.PATHS.get(output)
+    media = peer
     if output == "rtsp":
-        play_rtsp(peer, port, path)
+        play_rtsp(peer, port, path, TCP_TRACKS)
+    elif output == "rtsp-udp":
+        media, *others = ports = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(4)]
+        for each in ports:
+            each.bind(("127.0.0.1", 0))
+        media.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNK)
+        numbers = [each.getsockname()[1] for each in ports]
+        tracks = [f"RTP/AVP;unicast;client_port={numbers[at]}-{numbers[at + 1]}" for at in (0, 2)]
+        play_rtsp(peer, port, path, tracks)
+        kept += [peer, *others]
     elif path is not None:
         peer.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-    peer.setblocking(False)
-    return peer
+    media.setblocking(False)
+    return media
 
 
-def play_rtsp(peer: socket.socket, port: int, path: str) -> None:
+def receive(media: socket.socket, buffer: memoryview) -> int:
+    """What has come in, or all that fits; of datagrams all there are, one behind the other."""
+    if media.type is socket.SOCK_STREAM:
+        return media.recv_into(buffer)
+    size = 0
+    with contextlib.suppress(BlockingIOError):
+        while len(buffer) - size > DATAGRAM:
+            size += media.recv_into(buffer[size : size + DATAGRAM])
+    return size
+
+
+def play_rtsp(peer: socket.socket, port: int, path: str, tracks: list[str]) -> None:
     """DESCRIBE, SETUP of both tracks, PLAY."""
     url, session = f"rtsp://127.0.0.1:{port}{path}", ""
     requests = [
         f"DESCRIBE {url} RTSP/1.0",
-        f"SETUP {url}/trackID=0 RTSP/1.0\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1",
-        f"SETUP {url}/trackID=1 RTSP/1.0\r\nTransport: RTP/AVP/TCP;unicast;interleaved=2-3",
+        *(
+            f"SETUP {url}/trackID={number} RTSP/1.0\r\nTransport: {transport}"
+            for number, transport in enumerate(tracks)
+        ),
         f"PLAY {url} RTSP/1.0",
     ]
     for number, request in enumerate(requests, 1):
@@ -79,8 +105,9 @@ def main() -> None:
     os.sched_setaffinity(0, rig.ELSEWHERE)
     selector = selectors.DefaultSelector()
     probe, buffer, received, heard = Probe(), memoryview(bytearray(CHUNK)), 0, set()
+    kept: list[socket.socket] = []
     for number in range(count):
-        selector.register(connect(output, port), selectors.EVENT_READ, number)
+        selector.register(connect(output, port, kept), selectors.EVENT_READ, number)
     selector.register(sys.stdin, selectors.EVENT_READ, None)
     told = False
     while True:
@@ -94,7 +121,7 @@ def main() -> None:
                 print(json.dumps({"bytes": received, "latencies_ms": probe.latencies_ms}), flush=True)
                 probe.latencies_ms = []
                 continue
-            size = key.fileobj.recv_into(buffer)
+            size = receive(key.fileobj, buffer)
             if not size:
                 raise RuntimeError(f"viewer {key.data} was closed")
             received += size
