@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 
 import pytest
 from rtsp_by_hand import Rtsp, udp_tracks
@@ -52,11 +53,19 @@ def connection_of(relay):
 # --- players
 
 
-@pytest.mark.parametrize("codec", ["h264", "hevc"])
-async def test_ffmpeg_plays_picture_and_sound(codec, relay, make_camera, specs, device, watch):
+@pytest.mark.parametrize(
+    ("codec", "query", "sound"),
+    [
+        ("h264", "", "pcm_alaw"),
+        ("hevc", "", "pcm_alaw"),
+        ("h264", "?audio=aac", "aac"),
+        ("hevc", "?audio=opus", "opus"),
+    ],
+)
+async def test_ffmpeg_plays_picture_and_sound(codec, query, sound, relay, make_camera, specs, device, watch):
     await make_camera(specs[codec.replace("hevc", "h265")])
-    watched = await watch(f"{relay.rtsp}/{device}/0/main", options=UDP)
-    assert watched.codecs == {"video": codec, "audio": "pcm_alaw"}
+    watched = await watch(f"{relay.rtsp}/{device}/0/main{query}", options=UDP)
+    assert watched.codecs == {"video": codec, "audio": sound}
     assert watched.size == (320, 240)
     assert watched.keyframe_first
     assert watched.pictures == sorted(set(watched.pictures))
@@ -222,6 +231,25 @@ async def test_receiver_reports_keep_a_session_and_only_its_own(
         assert core.next_timeout() > before
 
 
+async def test_losses_that_receivers_report_are_counted_once(
+    relay, make_camera, device, rtsp, tracks, eventually
+):
+    camera = await make_camera(pace=0)
+    rtcp_port = relay.service.relay.rtp_ports[1]
+
+    def report(ssrc, lost):  # RFC 3550 §6.4.2
+        return struct.pack(">BBHIII", 0x81, 201, 7, 1, ssrc, lost) + bytes(16)
+
+    async with rtsp:
+        await play(rtsp, f"/{device}/0/main", tracks, camera)
+        ssrc = int.from_bytes((await tracks[VIDEO].rtcp())[0][4:8])
+        for lost in (3, 3, 10, 0xFFFFFF, 9):
+            tracks[VIDEO].report(report(ssrc, lost), rtcp_port)
+        tracks[VIDEO].report(report(ssrc ^ 1, 1000), rtcp_port)
+        tracks[VIDEO].report(report(ssrc, 12), rtcp_port)
+        await eventually(lambda: relay.metric("cambus_relay_udp_lost_packets_total") == 12)
+
+
 async def test_a_client_that_is_silent_is_given_up_and_told_so(
     relay, make_camera, device, tracks, eventually
 ):
@@ -250,7 +278,10 @@ def rtcp_kinds(data):
         at += 4 * (int.from_bytes(data[at + 2 : at + 4]) + 1)
 
 
-async def test_the_end_of_a_playback_is_said_by_a_bye_of_each_track(relay, make_camera, device, rtsp, tracks):
+@pytest.mark.parametrize("carrier", ["tcp", "udp"])
+async def test_the_end_of_a_playback_is_said_by_a_bye_of_each_track(
+    carrier, relay, make_camera, device, rtsp, tracks
+):
     camera = await make_camera(pace=0)
     subject = f"cambus.v1.media.{device}.0.s-play1"
 
@@ -270,17 +301,24 @@ async def test_the_end_of_a_playback_is_said_by_a_bye_of_each_track(relay, make_
             await asyncio.wait({describing}, timeout=0.1)
         assert describing.result()[0] == 200
         for number, track in enumerate(tracks):
-            assert (await rtsp.ask("SETUP", f"{path}/trackID={number}", Transport=track.offer))[0] == 200
+            interleaved = f"RTP/AVP/TCP;unicast;interleaved={2 * number}-{2 * number + 1}"
+            transport = track.offer if carrier == "udp" else interleaved
+            assert (await rtsp.ask("SETUP", f"{path}/trackID={number}", Transport=transport))[0] == 200
         assert (await rtsp.ask("PLAY", path))[0] == 200
         assert streams
         unit = LoopStore.shared.get(camera.spec).unit(1)
         last = camera.frame(Kind.VIDEO, camera.spec.codec, 180_000, unit.data, Flag.END)
         await publish(last)
-        for track in tracks:
-            while BYE not in (kinds := list(rtcp_kinds((await track.rtcp())[0]))):
-                pass
-            assert kinds == [SENDER_REPORT, 202, BYE]
+        for number, track in enumerate(tracks):
+            channel, kinds = -1, []
+            while BYE not in kinds:
+                if carrier == "udp":
+                    channel, data = 2 * number + 1, (await track.rtcp())[0]
+                else:
+                    channel, data = await rtsp.packet()
+                kinds = list(rtcp_kinds(data)) if channel % 2 else []
+            assert (channel, kinds) == (2 * number + 1, [SENDER_REPORT, 202, BYE])
         assert await rtsp.reader.read() == b""
-    assert (
-        relay.metric(f'cambus_relay_viewers_closed_total{{output="rtsp-udp",reason="{Closed.ENDED}"}}') == 1
-    )
+    output = "rtsp-udp" if carrier == "udp" else "rtsp"
+    reason = f'cambus_relay_viewers_closed_total{{output="{output}",reason="{Closed.ENDED}"}}'
+    assert relay.metric(reason) == 1

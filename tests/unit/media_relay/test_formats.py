@@ -1,6 +1,7 @@
 """What the outputs are made of; that players accept it is for the integration tests."""
 
 import json
+import struct
 
 import pytest
 
@@ -9,7 +10,7 @@ from cambus.media.frame import Codec
 from cambus.media.parameter_sets import ParameterSetTracker
 from cambus.media_relay.format_rtp import describe
 from cambus.media_relay.formats import make_format
-from cambus.media_relay.output import http_output, rtsp_output, websocket_output
+from cambus.media_relay.output import Carrier, http_output, rtsp_output, websocket_output
 from cambus.media_relay.sounds import sound_of
 
 ALAW = AudioConfig(Codec.PCMA, 8000, 1)
@@ -80,6 +81,53 @@ def test_sender_reports_follow_a_source_that_stood_still_and_never_go_back(param
     form = make_format(rtsp_output(0, 2), params(), ALAW, 0)
     told = [reports(form, key, *at)[0][0] for at in ((1000, 0), (1030, 2), (1032, 4), (1033, 10))]
     assert [round(wall_s - told[0], 3) for wall_s in told] == [0, 30, 32, 38]
+
+
+def test_reports_are_repeated_where_keyframes_are_rare_and_say_where_the_group_began_no_less(
+    params, key, video
+):
+    form = make_format(rtsp_output(0, 2), params(), ALAW, 0)
+    first = [clock_of(packet) for channel, packet in packets(form.pack([key])) if channel % 2]
+    begins = form.rtp_info()
+    later = key.pts + 5 * 90_000
+    slice_ = b"\0\0\0\1\x41slice"
+    early = packets(form.pack([video(11, dts=later - 1, payload=slice_)]))
+    assert [channel for channel, _ in early] == [0]
+    sent = packets(
+        form.pack([video(12, dts=later, payload=slice_)._replace(wall_us=key.wall_us + 5_000_000)])
+    )
+    assert [channel for channel, _ in sent] == [1, 3, 0]
+    for (wall_s, stamp), (channel, packet), rate in zip(first, sent, (90_000, 8000), strict=False):
+        again_s, again = clock_of(packet)
+        assert (again_s - wall_s, (again - stamp) & 0xFFFFFFFF) == (pytest.approx(5, abs=1e-4), 5 * rate), (
+            channel
+        )
+    assert form.rtp_info() == begins
+
+
+def test_the_end_is_a_bye_of_each_track_behind_its_last_report(params, key):
+    form = make_format(rtsp_output(0, 2), params(), ALAW, 0)
+    reported = [packet for channel, packet in packets(form.pack([key])) if channel % 2]
+    ends = packets(form.parting())
+    assert [channel for channel, _ in ends] == [1, 3]
+    for before, (_, packet) in zip(reported, ends, strict=True):
+        assert clock_of(packet) == clock_of(before)
+        assert packet[-8:] == b"\x81\xcb\x00\x01" + before[4:8]
+
+
+def test_datagrams_and_interleaved_packets_are_the_same(params, keyframe, video):
+    picture = video(10, key=True, payload=keyframe() + b"\x55" * 5000)
+    interleaved = packets(make_format(rtsp_output(0, None), params(), None, 0).pack([picture]))
+    data = make_format(rtsp_output(0, None, Carrier.DATAGRAMS), params(), None, 0).pack([picture])
+    cut = []
+    while data:
+        channel, segment, size = struct.unpack_from(">BHI", data)
+        cut += [(channel, data[at : min(at + segment, 7 + size)]) for at in range(7, 7 + size, segment)]
+        data = data[7 + size :]
+    assert [(channel, len(packet), packet[12:]) for channel, packet in cut if not channel] == [
+        (channel, len(packet), packet[12:]) for channel, packet in interleaved if not channel
+    ]
+    assert max(len(packet) for _, packet in cut) <= 1400
 
 
 def test_a_viewer_of_the_sound_alone_can_start_at_every_keyframe(params, key, audio):

@@ -1,16 +1,23 @@
-"""RTCP packets of a sender (RFC 3550 §6)."""
+"""RTCP as a sender has to do with it: its own packets written, what receivers report read (RFC 3550 §6)."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from typing import NamedTuple
 
 _SENDER_REPORT = 200
+_RECEIVER_REPORT = 201
 _SOURCE_DESCRIPTION = 202
 _BYE = 203
 _CNAME = 1
 _NTP_TO_UNIX_S = 2_208_988_800  # 1900 to 1970
 _MASK = 0xFFFFFFFF
 _REPORT = struct.Struct(">BBHIIIIII")
+_BLOCK = struct.Struct(">II")
+_BLOCK_BYTES = 24
+_BLOCKS_AT = {_SENDER_REPORT: 28, _RECEIVER_REPORT: 8}
+_MAX_PACKETS = 16
 
 
 def sender_report(
@@ -53,3 +60,36 @@ def sender_report(
 def bye(ssrc: int) -> bytes:
     """A BYE packet (§6.6): the source leaves. In UDP it goes behind a sender report."""
     return struct.pack(">BBHI", 0x81, _BYE, 1, ssrc)
+
+
+class Reception(NamedTuple):
+    """What one receiver says about the packets of one sender.
+
+    Attributes:
+        ssrc: of the sender.
+        lost: packets missing since the beginning; negative where some came twice.
+    """
+
+    ssrc: int
+    lost: int
+
+
+def receptions(data: bytes) -> Iterator[Reception]:
+    """The report blocks of a compound packet (§6.4.1, §6.4.2); reading ends where it makes no sense any more."""
+    at = 0
+    for _ in range(_MAX_PACKETS):
+        if at + 4 > len(data):
+            return
+        end = at + 4 + 4 * int.from_bytes(data[at + 2 : at + 4])
+        if data[at] >> 6 != 2 or end > len(data):  # RFC 3550 A.2
+            return
+        first = _BLOCKS_AT.get(data[at + 1])
+        if first is not None:
+            count = data[at] & 0x1F
+            for block in range(at + first, min(at + first + count * _BLOCK_BYTES, end), _BLOCK_BYTES):
+                if block + _BLOCK_BYTES > end:
+                    return
+                ssrc, losses = _BLOCK.unpack_from(data, block)
+                lost = losses & 0xFFFFFF
+                yield Reception(ssrc, lost - (1 << 24) if lost >> 23 else lost)
+        at = end

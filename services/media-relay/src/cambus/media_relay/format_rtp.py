@@ -58,6 +58,11 @@ class RtpFormat:
         self._anchor: tuple[int, int] | None = None
         self._reported = 0, 0
 
+    @property
+    def ssrcs(self) -> frozenset[int]:
+        """The synchronisation sources of the tracks."""
+        return frozenset(packetizer.ssrc for packetizer, _ in self._tracks.values())
+
     def opening(self) -> bytes:
         """Nothing: the replies to DESCRIBE, SETUP and PLAY said it all."""
         return b""

@@ -54,6 +54,9 @@ class RelayMetrics:
             "Keyframes asked for because a viewer would have seen nothing",
             {"outcome": tuple(Asked)},
         )
+        self.lost = metrics.counter(
+            "relay_udp_lost_packets_total", "RTP packets that viewers over UDP report as lost"
+        )
         self.refused = metrics.counter(
             "relay_refusals_total",
             "Viewers who got no picture, by what they were told",

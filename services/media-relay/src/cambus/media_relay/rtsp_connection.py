@@ -8,7 +8,7 @@ from typing import Final, cast
 from cambus.media_relay.format_rtp import AUDIO_TRACK, VIDEO_TRACK, RtpFormat, describe
 from cambus.media_relay.key import StreamKey, parse_key
 from cambus.media_relay.output import Carrier, Output, Sound, rtsp_output, rtsp_sound
-from cambus.media_relay.rtsp_playing import Playing, datagram_viewer, output_of, start_of
+from cambus.media_relay.rtsp_playing import Losses, Playing, datagram_viewer, output_of, start_of
 from cambus.media_relay.rtsp_server import RtspServer
 from cambus.media_relay.stream import RelayedStream
 from cambus.media_relay.viewer import Closed as Gone
@@ -249,13 +249,20 @@ class RtspConnection(asyncio.Protocol):
         server = self._server
         if server.udp is None or self._transport is None:  # SETUP gave no such transport then
             raise Internal
+        form = cast(RtpFormat, stream.hub.rendition(output).form)
+        losses = Losses(form.ssrcs)
+
+        def heard(report: bytes) -> None:
+            self._rtsp.heard(self._loop.time())
+            server.metrics.lost().inc(losses.heard(report))
+
         return datagram_viewer(
             server.udp,
             self._transport,
             self._rtsp.tracks,
             server.viewer_limits,
-            form=cast(RtpFormat, stream.hub.rendition(output).form),
-            heard=lambda _: self._rtsp.heard(self._loop.time()),
+            form=form,
+            heard=heard,
             closed=self._on_datagrams_end,
         )
 

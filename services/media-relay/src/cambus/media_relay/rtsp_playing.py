@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import cast
 
+from cambus.media.rtcp import receptions
 from cambus.media_relay.format_rtp import AUDIO_TRACK, VIDEO_TRACK, RtpFormat
 from cambus.media_relay.hub import StreamHub
 from cambus.media_relay.metrics import RelayMetrics
@@ -71,6 +72,27 @@ class Playing:
     def check(self) -> None:
         """Nothing queued for long is left with a viewer by datagrams."""
         self._viewer.check()
+
+
+class Losses:
+    """What a viewer by datagrams has reported as lost so far.
+
+    Args:
+        ssrcs: our senders; what is said about others is not heard.
+    """
+
+    def __init__(self, ssrcs: frozenset[int]) -> None:
+        self._lost = dict.fromkeys(ssrcs, 0)
+
+    def heard(self, report: bytes) -> int:
+        """Packets newly lost, by an RTCP packet of the viewer."""
+        fresh = 0
+        for ssrc, lost in receptions(report):
+            before = self._lost.get(ssrc)
+            if before is not None and lost > before:
+                self._lost[ssrc] = lost
+                fresh += lost - before
+        return fresh
 
 
 def datagram_viewer(
