@@ -2,6 +2,7 @@
 
 import asyncio
 from itertools import islice
+from urllib.parse import urlsplit
 
 import av
 import pytest
@@ -46,9 +47,9 @@ async def hall(suite):
         yield cam
 
 
-async def pictures(suite, output, stream="main"):
+async def pictures(suite, output, stream="main", device=HALL):
     """The codecs FFmpeg finds in an output of the relay, and the sizes of the pictures."""
-    request = media_relay.LiveOpenRequest(device=HALL, channel=0, stream=stream)
+    request = media_relay.LiveOpenRequest(device=device, channel=0, stream=stream)
     urls = await suite.client.call(media_relay.LIVE_OPEN, request)
     options = {"rtsp_transport": "tcp"} if output == "rtsp" else {}
 
@@ -66,6 +67,25 @@ async def test_its_pictures_decode_through_the_relay(suite, hall, output, stream
     codecs, sizes = await pictures(suite, output, stream)
     assert codecs == {"h264", "pcm_alaw"}
     assert sizes == {SIZES[stream]}
+
+
+async def test_what_the_relay_serves_by_rtsp_is_a_source_as_well(suite, hall):
+    port = urlsplit(await suite.url("media-relay", "rtsp")).port
+    (suite.folder / "again.yaml").write_text(
+        f"""devices:
+  - id: again
+    protocol: rtsp
+    address: 127.0.0.1:{port}
+    options: {{url: /live/{HALL}/0/main}}
+"""
+    )
+    ran = await suite.cambusctl("apply", "-f", "again.yaml")
+    assert ran.code == 0, ran.err
+    presence = await suite.online("again", 60.0)
+    assert presence.channels[0].audio
+    codecs, sizes = await pictures(suite, "flv", device="again")
+    assert codecs == {"h264", "pcm_alaw"}
+    assert sizes == {SIZES["main"]}
 
 
 async def test_it_is_recorded(suite, hall):

@@ -10,6 +10,7 @@ import fuzz_targets_bodies
 import fuzz_targets_connector
 import fuzz_targets_dvrip
 import fuzz_targets_media
+import fuzz_targets_rtsp_client
 import fuzz_targets_sessions
 import pytest
 from fuzzing import Broken, Campaign, Target
@@ -20,6 +21,7 @@ MODULES = (
     fuzz_targets_sessions,
     fuzz_targets_media,
     fuzz_targets_connector,
+    fuzz_targets_rtsp_client,
 )
 TARGETS = {target.name: target for module in MODULES for target in module.TARGETS}
 SEED = int(os.environ.get("FUZZ_SEED", "1"))

@@ -170,3 +170,41 @@ async def test_lost_packets_cost_pictures_but_not_the_stream(bench, cam):
     pictures = await seen(await bench.view("hall"), 20)
     assert sum(frame.discontinuity for frame in pictures) > 1
     assert cam.playing == 1
+
+
+async def test_sound_that_comes_late_is_shown_with_its_picture(bench, cam):
+    cam.quirks.sound_late_s = 0.8
+    cam.quirks.clock_s = 86_400.0
+    await bench.online("hall", cam)
+    watched = await bench.view("hall")
+    await watched.until(lambda frames: sum(frame.kind is Kind.AUDIO for frame in frames) > 10)
+    starts = [
+        next(frame for frame in watched.frames if frame.kind is kind) for kind in (Kind.VIDEO, Kind.AUDIO)
+    ]
+    assert starts[1].wall_us - starts[0].wall_us > 500_000
+    assert abs(starts[1].pts - starts[0].pts) < 4500
+    presence = await bench.shown("hall", lambda presence: presence.drift_s is not None)
+    assert abs(presence.drift_s - 86_400) < 60
+
+
+async def test_what_goes_wrong_in_media_is_counted(bench, cam):
+    cam.quirks.update({"lose_every": 10, "stray_frames": True})
+    await bench.online("hall", cam)
+    await seen(await bench.view("hall"), 20)
+    text = bench.connectors["replica-1"].runtime.metrics.render().decode()
+    counted = {
+        line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
+        for line in text.splitlines()
+        if line.startswith("cambus_rtsp_")
+    }
+    assert counted['cambus_rtsp_media_faults_total{fault="lost"}'] > 0
+    assert counted['cambus_rtsp_media_faults_total{fault="strays"}'] > 0
+    assert counted['cambus_rtsp_looks_total{outcome="answered"}'] == 1
+
+
+async def test_a_session_that_is_closed_leaves_no_socket_behind(bench, cam):
+    await bench.online("hall", cam)
+    await seen(await bench.view("hall"), 5)
+    await bench.devices.delete("hall")
+    await cam.wait_for(lambda: not cam.connections)
+    assert cam.methods[-1] == "TEARDOWN"

@@ -209,6 +209,8 @@ class Exchange:
 
     def _decline(self, request: Request) -> None:
         """Servers may ask as well (RFC 2326 §10.4, §10.10); we do nothing for them, but they hear of it."""
+        if not request.version.startswith("RTSP/"):
+            raise MalformedAnswer("what answers is no RTSP server")
         cseq = request.headers.get("cseq", "")
         if cseq.isascii() and cseq.isdigit() and len(cseq) <= 10:
             status = Status.OK if request.method == Method.OPTIONS else Status.NOT_IMPLEMENTED
