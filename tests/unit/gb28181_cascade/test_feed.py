@@ -6,8 +6,9 @@ import av
 import pytest
 
 from cambus.bus.metrics import Metrics
-from cambus.connector_gb28181.cascade.feed import Feed, with_adts
+from cambus.connector_gb28181.cascade.feed import Feed
 from cambus.connector_gb28181.cascade.metrics import CascadeMetrics
+from cambus.media.aac import with_adts
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Flag, Frame, Kind, encode_frame
 from cambus.media.mpegps import ProgramStreamDemuxer

@@ -36,7 +36,7 @@ def test_a_configuration_that_is_cut_short_or_reserved(config):
 
 
 @pytest.mark.parametrize("rate", aac.SAMPLE_RATES)
-@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize("channels", [0, 1, 2, 6, 8])
 def test_a_configuration_is_read_as_it_was_written(rate, channels):
     assert AacParameters.parse(specific_config(rate, channels)) == AacParameters(2, rate, channels)
     short = AacParameters(2, rate, channels, 960)
@@ -48,7 +48,7 @@ def test_a_configuration_is_read_as_it_was_written(rate, channels):
     [
         lambda: specific_config(12_345, 1),
         lambda: AacParameters(29, 48_000, 1).serialize(),
-        lambda: AacParameters(2, 48_000, 8).serialize(),
+        lambda: AacParameters(2, 48_000, 7).serialize(),
         lambda: adts_header(8192, 48_000, 1),
         lambda: adts_header(10, 44_000, 1),
         lambda: adts_header(10, 48_000, 1, 5),
@@ -86,6 +86,15 @@ def test_headers_with_a_checksum_are_taken_off_whole():
 )
 def test_what_is_no_adts_has_no_frames(data):
     assert list(iter_adts(data)) == []
+
+
+def test_a_frame_is_dressed_once_and_only_where_a_header_can_describe_it():
+    config = specific_config(16_000, 1)
+    dressed = aac.with_adts(b"\x21" * 30, config)
+    assert list(iter_adts(dressed)) == [(AacParameters(2, 16_000, 1), b"\x21" * 30)]
+    assert aac.with_adts(dressed, config) == dressed
+    assert aac.with_adts(b"\x21" * 30, b"") == b"\x21" * 30
+    assert aac.with_adts(b"\x21" * 9000, config) == b"\x21" * 9000
 
 
 @pytest.mark.parametrize("channels", [1, 2])

@@ -139,7 +139,7 @@ def test_what_belongs_to_neither_track_is_left_out(h264, video):
         AudioConfig(Codec.PCMA, 8000, 1),
         AudioConfig(Codec.AAC, 8000, 1),
         AudioConfig(Codec.AAC, 44_100, 2, bytes.fromhex("1214")),  # frames of 960 samples
-        AudioConfig(Codec.AAC, 44_100, 8, bytes.fromhex("1238")),
+        AudioConfig(Codec.AAC, 44_100, 2, bytes.fromhex("f94840")),  # USAC
     ],
 )
 def test_sound_that_has_no_place_is_refused(audio):

@@ -6,6 +6,7 @@ import struct
 from typing import Final, Protocol
 
 from cambus.gb28181.media_clock import TICKS, MediaClock, TimeBase, TrackClock
+from cambus.media import aac
 from cambus.media.frame import Codec
 from cambus.media.mpegps import ProgramStreamDemuxer, StreamUnit, Unwrapper
 from cambus.media.mpegts import TransportStreamDemuxer
@@ -16,8 +17,7 @@ from cambus.media.rtp_receiver import RtpRun
 
 _U16 = struct.Struct(">H")
 _ADTS: Final = b"\xff"
-_AAC_RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
-_AAC_SAMPLES: Final = 1024
+_USUAL_AAC_RATE: Final = 8000
 _AU_HEADER_BITS: Final = 16
 
 
@@ -225,7 +225,7 @@ class AacTrack(SoundTrack):
         if payload.startswith(_ADTS):
             return super()._units(payload, rtp, now)
         found: list[StreamUnit] = []
-        step = _AAC_SAMPLES * TICKS // self._rate
+        step = aac.FRAME_SAMPLES * TICKS // self._rate
         for number, unit in enumerate(access_units(payload)):
             frame = adts(len(unit), self._rate, self._channels) + unit
             found += super()._units(frame, rtp + number * step, now)
@@ -252,8 +252,5 @@ def access_units(payload: bytes) -> list[bytes]:
 
 
 def adts(size: int, rate: int, channels: int) -> bytes:
-    """The header before one frame of AAC-LC (ISO/IEC 13818-7 §6.2.1)."""
-    index = _AAC_RATES.index(rate) if rate in _AAC_RATES else _AAC_RATES.index(8000)
-    length = size + 7
-    head = 0xFFF1 << 40 | 1 << 38 | index << 34 | channels << 30 | length << 13 | 0x7FF << 2
-    return head.to_bytes(7, "big")
+    """The header before one frame of AAC-LC, at 8 kHz where the rate is none of AAC."""
+    return aac.adts_header(size, rate if rate in aac.SAMPLE_RATES else _USUAL_AAC_RATE, channels)

@@ -40,6 +40,7 @@ _EXPLICIT_RATE: Final = 15
 _ESCAPE: Final = 31
 _SBR_TYPES: Final = frozenset({5, 29})
 _ADTS_TYPES: Final = range(1, 5)
+_CHANNELS: Final = (0, 1, 2, 3, 4, 5, 6, 8)  # by their index (§1.6.3.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +74,21 @@ class AacParameters:
             bits.rate()
             object_type = bits.object_type()
         short = bits.take(1) if object_type in _ADTS_TYPES else 0
-        return cls(object_type, rate, 8 if channels == 7 else channels, _frame_samples(short))
+        if channels >= len(_CHANNELS):
+            raise AudioConfigError(f"channels of index {channels}")
+        return cls(object_type, rate, _CHANNELS[channels], _frame_samples(short))
 
     def serialize(self) -> bytes:
         """The AudioSpecificConfig of two bytes.
 
         Raises:
-            AudioConfigError: another object type than the first four, a rate without an index, more than six channels.
+            AudioConfigError: another object type than the first four, a rate without an index, channels without one.
         """
-        if self.object_type not in _ADTS_TYPES or not 0 <= self.channels <= 6:
+        if self.object_type not in _ADTS_TYPES or self.channels not in _CHANNELS:
             raise AudioConfigError(f"object type {self.object_type}, {self.channels} channels")
-        index = rate_index(self.sample_rate)
+        rate, channels = rate_index(self.sample_rate), _CHANNELS.index(self.channels)
         short = self.frame_samples == SHORT_FRAME_SAMPLES
-        return (self.object_type << 11 | index << 7 | self.channels << 3 | short << 2).to_bytes(2, "big")
+        return (self.object_type << 11 | rate << 7 | channels << 3 | short << 2).to_bytes(2, "big")
 
 
 def specific_config(sample_rate: int, channels: int) -> bytes:
@@ -106,9 +109,11 @@ def adts_header(size: int, sample_rate: int, channels: int, object_type: int = L
     Raises:
         AudioConfigError: a size, rate, type or number of channels that the header has no room for.
     """
-    if size > LARGEST_FRAME or object_type not in _ADTS_TYPES or not 0 <= channels <= 7:
+    if size > LARGEST_FRAME or object_type not in _ADTS_TYPES or channels not in _CHANNELS:
         raise AudioConfigError(f"no ADTS for {size} bytes of type {object_type} with {channels} channels")
-    head = 0xFFF1 << 40 | object_type - 1 << 38 | rate_index(sample_rate) << 34 | channels << 30
+    head = (
+        0xFFF1 << 40 | object_type - 1 << 38 | rate_index(sample_rate) << 34 | _CHANNELS.index(channels) << 30
+    )
     head |= size + ADTS_BYTES << 13 | 0x7FF << 2
     return head.to_bytes(ADTS_BYTES, "big")
 
@@ -128,9 +133,28 @@ def iter_adts(data: bytes) -> Iterator[tuple[AacParameters, bytes]]:
             return
         if not data[at + 6] & 3:
             object_type = (data[at + 2] >> 6) + 1
-            channels = 8 if channels == 7 else channels
-            yield AacParameters(object_type, SAMPLE_RATES[index], channels), data[at + head : at + size]
+            yield (
+                AacParameters(object_type, SAMPLE_RATES[index], _CHANNELS[channels]),
+                data[at + head : at + size],
+            )
         at += size
+
+
+def with_adts(raw: bytes, config: bytes) -> bytes:
+    """A frame with the header it has in program and transport streams.
+
+    Args:
+        raw: the frame; as it is where it has such a header, or where none could describe it.
+        config: the AudioSpecificConfig; without one the frame stays as it is.
+    """
+    if raw[:1] == b"\xff":
+        return raw
+    try:
+        parameters = AacParameters.parse(config)
+        head = adts_header(len(raw), parameters.sample_rate, parameters.channels, parameters.object_type)
+    except AudioConfigError:
+        return raw
+    return head + raw
 
 
 def silent_frame(channels: int) -> bytes:

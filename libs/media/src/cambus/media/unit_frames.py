@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Final
 
 from cambus.media import h264, h265
+from cambus.media.aac import FRAME_SAMPLES, iter_adts
 from cambus.media.audio import AudioConfig
 from cambus.media.bitreader import BitReader
 from cambus.media.errors import BitstreamError
@@ -18,10 +19,6 @@ from cambus.media.stamps import Stamps
 SVAC_VIDEO: Final = 0x80
 """Stream type of pictures nobody outside of China's public security decodes."""
 G711_RATE: Final = 8000
-AAC_SAMPLES: Final = 1024
-_ADTS_BYTES: Final = 7
-_ADTS_CRC_BYTES: Final = 2
-_AAC_RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 _VOP: Final = b"\x00\x00\x01\xb6"
 _MPEG4_HEAD_BYTES: Final = 1024
 _SLICE_TYPES: Final = 9
@@ -134,19 +131,12 @@ class FrameMaker:
     def _aac(self, unit: StreamUnit, arrival_us: int) -> list[Frame]:
         """AAC as ADTS has it: on the bus without its headers, described beforehand (ISO/IEC 13818-7 §6.2)."""
         frames: list[Frame] = []
-        data, at = unit.payload, 0
-        while at + _ADTS_BYTES <= len(data) and data[at] == 0xFF and data[at + 1] & 0xF0 == 0xF0:
-            head = _ADTS_BYTES + (0 if data[at + 1] & 1 else _ADTS_CRC_BYTES)
-            size = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
-            config = _aac_config(data[at : at + _ADTS_BYTES])
-            if size <= head or at + size > len(data) or config is None:
-                break
-            piece = data[at + head : at + size]
-            step = len(frames) and AAC_SAMPLES * 90_000 // config.sample_rate
-            later = StreamUnit(unit.codec, unit.stream_type, piece, unit.pts and unit.pts + step)
-            frames += self._piece(later, config, piece, AAC_SAMPLES, arrival_us)
-            unit = later
-            at += size
+        for parameters, piece in iter_adts(unit.payload):
+            rate = parameters.sample_rate
+            config = AudioConfig(Codec.AAC, rate, parameters.channels, parameters.serialize())
+            step = len(frames) and FRAME_SAMPLES * 90_000 // rate
+            unit = StreamUnit(unit.codec, unit.stream_type, piece, unit.pts and unit.pts + step)
+            frames += self._piece(unit, config, piece, FRAME_SAMPLES, arrival_us)
         return frames
 
     def _piece(
@@ -168,7 +158,7 @@ def _samples(config: AudioConfig, payload: bytes) -> int:
     """How many samples of each channel a bare piece of sound has; 0 where nobody knows."""
     if config.codec in {Codec.PCMA, Codec.PCMU}:
         return len(payload) // config.channels
-    return AAC_SAMPLES if config.codec is Codec.AAC else 0
+    return FRAME_SAMPLES if config.codec is Codec.AAC else 0
 
 
 def _look(annexb: bytes, codec: Codec) -> _Look:
@@ -206,13 +196,3 @@ def _is_intra_vop(payload: bytes) -> bool:
     """Whether an MPEG-4 picture is coded without others (ISO/IEC 14496-2 §6.2.5: vop_coding_type)."""
     at = payload.find(_VOP, 0, _MPEG4_HEAD_BYTES)
     return 0 <= at < len(payload) - len(_VOP) and payload[at + len(_VOP)] >> 6 == 0
-
-
-def _aac_config(head: bytes) -> AudioConfig | None:
-    """What an ADTS header says, as an AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1)."""
-    profile, index = (head[2] >> 6) + 1, head[2] >> 2 & 15
-    channels = (head[2] & 1) << 2 | head[3] >> 6
-    if index >= len(_AAC_RATES) or not channels:
-        return None
-    extradata = (profile << 11 | index << 7 | channels << 3).to_bytes(2, "big")
-    return AudioConfig(Codec.AAC, _AAC_RATES[index], channels, extradata)

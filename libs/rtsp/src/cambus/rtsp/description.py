@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from cambus.media.aac import specific_config
 from cambus.media.aac_depacketizer import AacLayout
 from cambus.media.audio import AudioConfig
+from cambus.media.errors import AudioConfigError
 from cambus.media.frame import Codec
 from cambus.media.nal import join_annexb
 from cambus.rtsp.client_errors import MalformedAnswer
@@ -39,7 +41,6 @@ _ENCODINGS: Final = {
 }
 _RTPMAP: Final = re.compile(r"(\d{1,3})\s+([^/\s]{1,32})/(\d{1,7})(?:/(\d{1,2}))?")
 _FMTP: Final = re.compile(r"(\d{1,3})\s+(.{1,8192})")
-_AAC_RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 _MAX_CHANNELS: Final = 8
 
 
@@ -226,10 +227,10 @@ def _aac(values: Mapping[str, str], rate: int, channels: int) -> AudioConfig | N
         extradata = b""
     if 2 <= len(extradata) <= 64:
         return AudioConfig(Codec.AAC, rate, channels, extradata)
-    if rate not in _AAC_RATES:
+    try:
+        return AudioConfig(Codec.AAC, rate, channels, specific_config(rate, channels))
+    except AudioConfigError:
         return None
-    made = 2 << 11 | _AAC_RATES.index(rate) << 7 | channels << 3
-    return AudioConfig(Codec.AAC, rate, channels, made.to_bytes(2, "big"))
 
 
 def _first(attributes: list[tuple[str, str]], wanted: str) -> str:

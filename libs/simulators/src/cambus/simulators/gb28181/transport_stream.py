@@ -6,6 +6,7 @@ from itertools import count
 from typing import Final
 
 from cambus.media.frame import Codec
+from cambus.media.mpegps_writer import crc32
 
 PACKET_BYTES: Final = 188
 PMT_PID: Final = 0x1000
@@ -62,14 +63,4 @@ def _section(table: int, number: int, body: bytes) -> bytes:
     """§2.4.4.3: a table of one section."""
     inner = number.to_bytes(2, "big") + b"\xc1\x00\x00" + body
     head = bytes((table,)) + (0xB000 | len(inner) + 4).to_bytes(2, "big") + inner
-    return head + _crc32(head).to_bytes(4, "big")
-
-
-def _crc32(data: bytes) -> int:
-    """Annex A: not reflected, not inverted."""
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte << 24
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x04C11DB7 if crc & 0x80000000 else crc << 1) & 0xFFFFFFFF
-    return crc
+    return head + crc32(head).to_bytes(4, "big")

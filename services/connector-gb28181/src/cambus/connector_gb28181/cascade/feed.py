@@ -11,6 +11,7 @@ from nats.aio.msg import Msg
 
 from cambus.connector_gb28181.cascade.metrics import CascadeMetrics
 from cambus.gb28181.media_output import MediaOutput
+from cambus.media.aac import with_adts
 from cambus.media.audio import AudioConfig
 from cambus.media.errors import MediaError as BadMedia
 from cambus.media.frame import Codec, Frame, FrameAssembler, Kind, SequenceGate
@@ -20,8 +21,6 @@ logger = logging.getLogger(__name__)
 
 _VIDEO: Final = frozenset({Codec.H264, Codec.H265, Codec.MPEG4})
 _AUDIO: Final = frozenset({Codec.PCMA, Codec.PCMU, Codec.AAC})
-_ADTS_SYNC: Final = 0xFFF
-_ADTS_BYTES: Final = 7
 
 
 class Feed:
@@ -127,19 +126,3 @@ class Feed:
             payload = with_adts(payload, self._audio.extradata)
         self._output.send(self._muxer.sound(payload, frame.pts), frame.pts)
         self._metrics.frames("sent").inc()
-
-
-def with_adts(raw: bytes, config: bytes) -> bytes:
-    """An AAC frame with the header it has in program streams (ISO/IEC 14496-3 §1.A.3.2).
-
-    Args:
-        raw: the access unit; as it is where it has such a header.
-        config: the AudioSpecificConfig; without one it stays as it is.
-    """
-    if len(config) < 2 or raw[:1] == b"\xff":
-        return raw
-    bits = int.from_bytes(config[:2], "big")
-    profile, rate, channels = (bits >> 11) - 1 & 3, bits >> 7 & 0xF, bits >> 3 & 0xF
-    head = _ADTS_SYNC << 44 | 1 << 40 | profile << 38 | rate << 34 | (channels & 7) << 30
-    head |= len(raw) + _ADTS_BYTES << 13 | 0x7FF << 2
-    return head.to_bytes(_ADTS_BYTES, "big") + raw
