@@ -13,13 +13,17 @@ Reply = tuple[int, list[Header], str]
 class Rtsp:
     """Sends requests and reads whole replies; interleaved data before a reply is skipped."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1", *, local: str | None = None) -> None:
         self.port = port
+        self._host = host
+        self._local = (local, 0) if local is not None else None
         self.session: str | None = None
         self._cseq = 0
 
     async def __aenter__(self) -> Self:
-        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self.reader, self.writer = await asyncio.open_connection(
+            self._host, self.port, local_addr=self._local
+        )
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -34,7 +38,7 @@ class Rtsp:
     def say(self, method: str, path: str, **headers: str) -> None:
         """Send a request. Underscores in header names stand for dashes; an empty value leaves the header out."""
         self._cseq += 1
-        url = f"rtsp://127.0.0.1:{self.port}{path}" if path.startswith("/") else path
+        url = f"rtsp://{self._host}:{self.port}{path}" if path.startswith("/") else path
         named = {"CSeq": str(self._cseq)}
         if self.session:
             named["Session"] = self.session
@@ -95,13 +99,13 @@ class UdpTrack:
 
 
 @asynccontextmanager
-async def udp_tracks(count: int) -> AsyncIterator[Sequence[UdpTrack]]:
+async def udp_tracks(count: int, host: str = "127.0.0.1") -> AsyncIterator[Sequence[UdpTrack]]:
     """Pairs of free ports on the loopback."""
     sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2 * count)]
     try:
         for each in sockets:
             each.setblocking(False)
-            each.bind(("127.0.0.1", 0))
+            each.bind((host, 0))
         yield [UdpTrack(*sockets[at : at + 2]) for at in range(0, 2 * count, 2)]
     finally:
         for each in sockets:

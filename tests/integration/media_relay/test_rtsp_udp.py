@@ -45,9 +45,8 @@ async def play(rtsp, path, tracks, camera=None):
     return reply, transports
 
 
-def connection_of(relay):
-    (connection,) = relay.service.relay._rtsp._connections
-    return connection
+def connections_of(relay):
+    return tuple(relay.service.relay._rtsp._connections)
 
 
 # --- players
@@ -174,6 +173,56 @@ async def test_an_advertised_address_is_named_as_the_source(
             assert {transport["source"] for transport in transports} == {"192.0.2.7"}
 
 
+async def test_bound_to_all_addresses_it_answers_from_the_one_the_client_came_to(
+    relay_settings, run_relay, make_camera, device
+):
+    camera = await make_camera(pace=0)
+    settings = relay_settings(relay_host="0.0.0.0", relay_access="open")
+    async with (
+        run_relay(settings) as relay,
+        udp_tracks(1, "127.0.0.3") as (track,),
+        Rtsp(relay.service.relay.rtsp_port, "127.0.0.2", local="127.0.0.3") as rtsp,
+    ):
+        await play(rtsp, f"/{device}/0/main", [track], camera)
+        rtp_port, rtcp_port = relay.service.relay.rtp_ports
+        assert (await track.rtp())[1] == ("127.0.0.2", rtp_port)
+        assert (await track.rtcp())[1] == ("127.0.0.2", rtcp_port)
+
+
+async def test_it_is_served_over_ipv6(relay_settings, run_relay, make_camera, device, watch):
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("no IPv6 here")
+    await make_camera()
+    async with run_relay(relay_settings(relay_host="::1")) as relay:
+        url = f"rtsp://[::1]:{relay.service.relay.rtsp_port}/{device}/0/main"
+        assert len((await watch(url, options=UDP, pictures=5)).pictures) >= 5
+
+
+async def test_who_is_sent_more_than_his_rate_skips_to_keyframes_and_stays(
+    relay_settings, run_relay, make_camera, device, tracks
+):
+    camera = await make_camera(pace=0)
+    unit = LoopStore.shared.get(camera.spec).units[0].data
+    settings = relay_settings(relay_udp_mbit_s=1, relay_queue_bytes=64 * 1024)
+    async with run_relay(settings) as relay, Rtsp(relay.service.relay.rtsp_port) as rtsp:
+        await play(rtsp, f"/{device}/0/main", tracks[:1], camera)
+        skips = 'cambus_relay_viewer_skips_total{output="rtsp-udp"}'
+        index = 0
+        while relay.metric(skips) < 2 and index < 1000:
+            index += 1
+            picture = unit + b"\x55" * 20_000
+            flag = Flag.NONE if index % 20 else Flag.KEYFRAME
+            await camera.publish(camera.frame(Kind.VIDEO, camera.spec.codec, index * 3600, picture, flag))
+            await camera.bus.flush()
+            stamp = (await tracks[VIDEO].rtp())[0][4:8]
+            assert stamp
+        assert relay.metric(skips) >= 2
+        assert relay.metric('cambus_relay_viewers{output="rtsp-udp"}') == 1
+
+
 async def test_a_fixed_port_is_served(relay_settings, run_relay, make_camera, device, watch):
     await make_camera()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -217,7 +266,7 @@ async def test_receiver_reports_keep_a_session_and_only_its_own(
     report = bye(1)  # as good as any: it is RTCP
     async with rtsp, udp_tracks(1) as (stranger,):
         await play(rtsp, f"/{device}/0/main", tracks, camera)
-        core = connection_of(relay)._rtsp
+        core = connections_of(relay)[0]._rtsp
         before = core.next_timeout()
         heard = []
         core.heard = heard.append
@@ -229,6 +278,17 @@ async def test_receiver_reports_keep_a_session_and_only_its_own(
         assert len(heard) == 1
         core.heard(heard[0])
         assert core.next_timeout() > before
+
+
+async def test_whoever_hangs_up_is_sent_nothing_more(relay, make_camera, device, rtsp, tracks, eventually):
+    camera = await make_camera(pace=0)
+    async with rtsp:
+        await play(rtsp, f"/{device}/0/main", tracks, camera)
+        rtsp.writer.write_eof()  # all that is to be seen of a player that was killed
+        hub = next(iter(relay.service.relay.streams.running.values())).hub
+        await eventually(lambda: hub.viewers == 0)
+    await eventually(lambda: not connections_of(relay))
+    assert relay.metric('cambus_relay_viewers_closed_total{output="rtsp-udp",reason="left"}') == 1
 
 
 async def test_losses_that_receivers_report_are_counted_once(

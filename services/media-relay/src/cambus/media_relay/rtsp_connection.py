@@ -103,8 +103,8 @@ class RtspConnection(asyncio.Protocol):
         self._pump()
 
     def eof_received(self) -> bool:
-        """A client that sends no more may go on reading: TEARDOWN then comes as the end of the connection."""
-        return self._playing is not None
+        """A client that sends no more may go on reading; a dead one shows as a failing write, but not over UDP."""
+        return self._playing is not None and self._playing.output.carrier is Carrier.INTERLEAVED
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""
