@@ -24,6 +24,13 @@ async def test_a_camera_that_answers_is_online_with_what_it_has(bench, cam):
     assert presence.software_version == "Simulated camera"
 
 
+async def test_a_record_without_an_address_has_whole_urls(bench, cam):
+    await bench.connector()
+    await bench.add("hall", cam, address=None, options={"url": cam.url(), "sub_url": None})
+    presence = await bench.shown("hall")
+    assert presence.channels[0].streams == ["main"]
+
+
 async def test_channels_of_an_encoder_are_named_and_those_without_a_stream_are_shown_as_such(bench):
     async with camera(channels=2) as encoder:
         options = {
@@ -42,6 +49,25 @@ async def test_channels_of_an_encoder_are_named_and_those_without_a_stream_are_s
             ("Nowhere", False),
         ]
         assert presence.channels[2].native["reason"] == "no-such-stream"
+
+
+async def test_an_encoder_is_not_crowded(bench):
+    async with camera(channels=20) as encoder:
+        most = 0
+        joined = encoder.joined
+
+        def counted(connection):
+            nonlocal most
+            joined(connection)
+            most = max(most, len(encoder.connections))
+
+        encoder.joined = counted
+        await encoder.prepare()
+        options = {"url": None, "sub_url": None, "channels": [{"main": f"/ch{n}/sub"} for n in range(1, 21)]}
+        presence = await bench.online("encoder", encoder, options=options)
+        assert len(presence.channels) == 20
+        assert all(channel.online for channel in presence.channels)
+        assert most <= 5  # one may still be on its way out
 
 
 @pytest.mark.parametrize(
@@ -72,6 +98,15 @@ async def test_a_wrong_password_is_told_once_and_not_tried_again(bench, cam):
     tried = len(cam.methods)
     await bench.shown("locked-out", lambda presence: presence.state is DeviceState.CREDENTIALS_REJECTED)
     assert len(cam.methods) == tried <= 3
+
+
+async def test_a_wrong_password_is_not_tried_at_every_channel(bench):
+    async with camera(channels=5) as encoder:
+        options = {"url": None, "sub_url": None, "channels": [{"main": f"/ch{n}/main"} for n in range(1, 6)]}
+        await bench.connector()
+        await bench.add("encoder", encoder, password="wrong", options=options)
+        await bench.shown("encoder", lambda presence: presence.state is DeviceState.CREDENTIALS_REJECTED)
+        assert encoder.methods.count("DESCRIBE") == 2  # one that is challenged, one that is answered
 
 
 async def test_a_camera_that_goes_is_offline_and_one_that_comes_back_is_online(bench, cam):

@@ -95,8 +95,11 @@ async def test_a_stream_that_stalls_is_ended_and_opened_again(bench, cam):
     await seen(watched, len(video(watched)) + 20)
 
 
-async def test_a_camera_that_plays_and_sends_nothing_is_told_of_at_once(bench, cam):
-    cam.quirks.stall_after_s = 1e-9
+@pytest.mark.parametrize(
+    "quirks", [{"stall_after_s": 1e-9}, {"lose_every": 1}], ids=["nothing", "sound only"]
+)
+async def test_a_camera_that_plays_and_sends_no_picture_is_told_of_in_time(bench, cam, quirks):
+    cam.quirks.update(quirks)
     await bench.online("hall", cam, options={"stall_s": 1})
     with pytest.raises(DeadlineExceeded) as caught:
         await bench.view("hall")

@@ -40,7 +40,7 @@ class PullSettings:
         audio: whether sound is wanted.
         connect_timeout_s: for a connection.
         request_timeout_s: for an answer.
-        stall_s: without media for so long a stream has ended.
+        stall_s: without a picture for so long a stream has ended.
     """
 
     transport: Wanted = "tcp"

@@ -7,7 +7,7 @@
         ├── Unreachable            no connection
         ├── ConnectionLost         the server closed it, or the network did
         ├── RequestTimeout         no answer in time
-        ├── Stalled                answers, but no media for too long
+        ├── Stalled                answers, but no picture for too long
         ├── MalformedAnswer        an answer, a description or a byte stream that makes no sense
         ├── AuthRefused            the account is wrong, or the server wants a way to log in that we do not go
         ├── Redirected(location)   the server names another address

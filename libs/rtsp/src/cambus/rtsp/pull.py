@@ -28,7 +28,7 @@ class Pull:
         description: what there is.
         tracks: what of it comes; the first is the one the others are put in step with.
         ports: where each comes to, over UDP.
-        stall_s: without media for so long it has ended.
+        stall_s: without a picture for so long it has ended, whatever else comes.
         clock_us: what arrivals are stamped with.
 
     Attributes:
@@ -56,7 +56,7 @@ class Pull:
         self._readers = {
             track.number: TrackReader(track, self._sync, datagrams=bool(ports)) for track in tracks
         }
-        self._heard_at = self._report_at = link.now()
+        self._seen_at = self._report_at = link.now()
         for each in ports.values():
             each.on_data = link.wake
 
@@ -80,7 +80,7 @@ class Pull:
         """Wait for what comes next; none is possible too.
 
         Raises:
-            Stalled: no media for too long.
+            Stalled: no picture for too long.
             ClientError: the stream has ended.
         """
         events = await self._link.take(self._deadline())
@@ -92,8 +92,10 @@ class Pull:
         for reader in self._readers.values():
             units += reader.due(now, arrival_us)
         self._report(now)
-        if now - self._heard_at >= self._stall_s:
-            raise Stalled(f"no media for {self._stall_s:g} s")
+        if any(unit.codec.is_video for unit in units):
+            self._seen_at = now
+        elif now - self._seen_at >= self._stall_s:
+            raise Stalled(f"no picture for {self._stall_s:g} s")
         if not units and all(reader.ended for reader in self._readers.values()):
             raise ConnectionLost("the server has ended the stream")
         return units
@@ -122,14 +124,10 @@ class Pull:
         if rtcp:
             reader.report(data, arrival_us)
             return []
-        before = reader.packets
-        units = reader.push(data, now, arrival_us)
-        if reader.packets > before:
-            self._heard_at = now
-        return units
+        return reader.push(data, now, arrival_us)
 
     def _deadline(self) -> float:
-        deadlines = [self._heard_at + self._stall_s]
+        deadlines = [self._seen_at + self._stall_s]
         deadlines += [reader.deadline for reader in self._readers.values() if reader.deadline is not None]
         if self._ports:
             deadlines.append(self._report_at)

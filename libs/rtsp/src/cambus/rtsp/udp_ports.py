@@ -74,12 +74,16 @@ class UdpPorts:
                 for each in pair:
                     each.close()
                 continue
-            for rtcp, each in zip((False, True), pair, strict=True):
-                transport, _ = await loop.create_datagram_endpoint(
-                    partial(_Receiver, partial(ports.heard, rtcp=rtcp)),
-                    sock=each,
-                )
-                ports._transports.append(transport)
+            try:
+                for rtcp, each in zip((False, True), pair, strict=True):
+                    receiver = partial(_Receiver, partial(ports.heard, rtcp=rtcp))
+                    transport, _ = await loop.create_datagram_endpoint(receiver, sock=each)
+                    ports._transports.append(transport)
+            except BaseException:
+                ports.close()
+                for each in pair:
+                    each.close()
+                raise
             ports.numbers = (first, first + 1)
             return ports
         raise Unreachable("no pair of UDP ports is free")

@@ -63,7 +63,7 @@ class RtspOptions(BaseModel):
         default=30.0, description="Seconds between looks whether it is there."
     )
     stall_s: Annotated[float, Field(ge=1, le=300, strict=False)] = Field(
-        default=10.0, description="Seconds without media after which a stream is ended and opened again."
+        default=10.0, description="Seconds without a picture after which a stream is ended and opened again."
     )
 
     @model_validator(mode="after")

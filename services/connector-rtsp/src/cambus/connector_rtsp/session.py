@@ -70,7 +70,7 @@ class RtspSession:
         self._describe()
 
     async def open_stream(self, channel: int, stream: str, sink: FrameSink) -> DeviceStream:
-        """Have the device send a live stream; returns once media comes. Raises CambusError."""
+        """Have the device send a live stream; returns once a picture comes. Raises CambusError."""
         if not 0 <= channel < len(self._sources):
             raise NotFound(f"the device has no channel {channel}", reason="no-such-channel")
         source = next((place for name, place in self._sources[channel].items() if name == stream), None)

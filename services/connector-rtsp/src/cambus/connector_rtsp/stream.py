@@ -33,14 +33,14 @@ MOST_DRIFT_S: Final = 366 * 86400.0
 async def open_live(
     session: "RtspSession", channel: int, stream: str, source: Source, sink: FrameSink
 ) -> "RtspStream":
-    """Have a device send a stream; returns once media comes. Raises CambusError."""
+    """Have a device send a stream; returns once a picture comes. Raises CambusError."""
     clock = SteadyClock()
     try:
         pull = await open_pull(source, session.login, session.device.settings, clock_us=clock.now_us)
         try:
             first = await pull.units()
-            while not first:
-                first = await pull.units()
+            while not any(unit.codec.is_video for unit in first):  # no longer than until it counts as stalled
+                first += await pull.units()
         except BaseException:
             await pull.close()
             raise

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from cambus.connector_rtsp.mapping.errors import command_error, end_of
 from cambus.connector_rtsp.places import Sources
@@ -11,6 +12,9 @@ from cambus.rtsp.client_errors import AuthRefused, ClientError
 from cambus.rtsp.client_url import Source
 from cambus.rtsp.description import Description
 from cambus.schemas.ids import StreamName
+
+AT_A_TIME: Final = 4
+"""So many channels of one device are asked at a time: many have room for few connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class Survey:
         self._settings = settings
         self._gate = gate
         self._count = count
+        self._here = asyncio.Semaphore(AT_A_TIME)
         self.looks: tuple[Look, ...] = tuple(Look() for _ in sources)
 
     async def look(self, flowing: Collection[int] = ()) -> Sequence[Look]:
@@ -91,7 +96,7 @@ class Survey:
             raise end_of((refusals or errors)[0])
 
     async def _one(self, number: int) -> Look:
-        async with self._gate:
+        async with self._here, self._gate:
             try:
                 description = await describe(main_of(self._sources[number]), self._login, self._settings)
             except ClientError as error:
