@@ -266,6 +266,26 @@ async def test_the_page_asks_for_the_token_and_keeps_it_out_of_the_address(
         assert "token" not in page.url
 
 
+async def test_where_every_stream_takes_a_token_the_page_gets_one_for_each_attempt(
+    relay_settings, run_relay, make_camera, device, page, tmp_path
+):
+    camera = await make_camera()
+    token_file = tmp_path / "token"
+    token_file.write_text("a-token-of-sufficient-length")
+    settings = relay_settings(relay_access="token", relay_token_file=token_file, relay_source_lost_s=1.0)
+    async with run_relay(settings) as relay:
+        await page.goto(f"{relay.http}/?token=a-token-of-sufficient-length#{device}/0/main")
+        await plays(page.locator(".tile video"))
+        accepted = relay.metric('cambus_relay_tokens_total{outcome="accepted"}')
+        assert accepted >= 1
+        assert relay.metric('cambus_relay_tokens_total{outcome="unknown"}') == 0
+        await camera.go_offline()
+        await page.locator(".tile[data-state='waiting'], .tile[data-state='connecting']").wait_for()
+        await camera.go_online()
+        await plays(page.locator(".tile video"))
+        assert relay.metric('cambus_relay_tokens_total{outcome="accepted"}') > accepted
+
+
 async def test_the_page_may_load_nothing_from_elsewhere(relay):
     async with aiohttp.ClientSession() as session, session.get(relay.http) as answer:
         policy = answer.headers["Content-Security-Policy"]

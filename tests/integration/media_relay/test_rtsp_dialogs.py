@@ -234,7 +234,7 @@ async def test_an_expired_nonce_is_stale_and_the_next_one_is_good(guarded, make_
     async with Rtsp(guarded.service.relay.rtsp_port) as rtsp:
         _, headers, _ = await rtsp.ask("DESCRIBE", path)
         (connection,) = connections(guarded)
-        connection._auth._nonce_made_at -= 3600
+        connection._access._auth._nonce_made_at -= 3600
         url = f"rtsp://127.0.0.1:{rtsp.port}{path}"
         late = digest(challenges(headers)[0], "DESCRIBE", url)
         status, headers, _ = await rtsp.ask("DESCRIBE", path, Authorization=late)
@@ -242,7 +242,7 @@ async def test_an_expired_nonce_is_stale_and_the_next_one_is_good(guarded, make_
         assert all("stale=true" in each for each in challenges(headers))
         again = digest(challenges(headers)[0], "DESCRIBE", url)
         assert (await rtsp.ask("DESCRIBE", path, Authorization=again))[0] == 200
-        connection._auth._nonce_made_at -= 3600
+        connection._access._auth._nonce_made_at -= 3600
         assert (await rtsp.ask("DESCRIBE", path))[0] == 200  # who is in stays in
 
 

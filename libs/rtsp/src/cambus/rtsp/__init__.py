@@ -3,7 +3,7 @@
 `RtspServerConnection` is the way in; `Authenticator` is optional beside it.
 """
 
-from cambus.rtsp.auth import Authenticator, Verdict, digest_response
+from cambus.rtsp.auth import Authenticator, Verdict, basic_credentials, digest_response
 from cambus.rtsp.connection import RtspServerConnection
 from cambus.rtsp.errors import FramingError, LocalProtocolError, ProtocolError, RtspError
 from cambus.rtsp.events import Closed, Described, Event, InterleavedData, Pause, Play, SetUp, Teardown
@@ -47,6 +47,7 @@ __all__ = [
     "Teardown",
     "Transport",
     "Verdict",
+    "basic_credentials",
     "digest_response",
     "parse_url",
 ]

@@ -97,7 +97,7 @@ class Authenticator:
         if scheme.lower() == "digest":
             return self._check_digest(rest, request, now)
         if scheme.lower() == "basic" and self._basic:
-            return self._check_basic(rest)
+            return self._check_basic(header)
         return Verdict()
 
     def _check_digest(self, text: str, request: Request, now: float) -> Verdict:
@@ -128,12 +128,11 @@ class Authenticator:
             return Verdict()
         return Verdict(stale=True) if self._expired(now) else Verdict(user)
 
-    def _check_basic(self, text: str) -> Verdict:
-        try:
-            pair = base64.b64decode(text.strip(), validate=True).decode()
-        except (binascii.Error, ValueError):
+    def _check_basic(self, header: str) -> Verdict:
+        credentials = basic_credentials(header)
+        if credentials is None:
             return Verdict()
-        user, _, given = pair.partition(":")
+        user, given = credentials
         password = self._password_of(user)
         expected = secrets.token_hex(16) if password is None else password
         right = hmac.compare_digest(_octets(expected), _octets(given))
@@ -141,6 +140,19 @@ class Authenticator:
 
     def _expired(self, now: float) -> bool:
         return now - self._nonce_made_at > self._lifetime_s
+
+
+def basic_credentials(header: str) -> tuple[str, str] | None:
+    """User and password of an `Authorization: Basic …`; None if it is none (RFC 7617 §2)."""
+    scheme, _, text = header.strip().partition(" ")
+    if scheme.lower() != "basic" or len(header) > _MAX_HEADER_CHARS:
+        return None
+    try:
+        pair = base64.b64decode(text.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+    user, _, password = pair.partition(":")
+    return user, password
 
 
 def digest_response(

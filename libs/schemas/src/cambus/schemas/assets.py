@@ -11,6 +11,7 @@
 | `cambus-alarms` | `ActiveAlarm`: alarms that are raised and not cleared | `cambus.schemas.keys` |
 | `cambus-registrations` | `Registration`, `KnownDevice`, `KnownChannels`, `OpenDialog` | `cambus.schemas.keys` |
 | `cambus-deliveries` | `DeliveryProgress`: alarms that a sink did not take at once | event id |
+| `cambus-tokens` | `RelayToken`: tokens of viewers that are not used yet | hash of the token |
 | `CAMBUS_EVENTS` | every event | subject `cambus.v1.evt.>` |
 | `CAMBUS_DEAD_LETTERS` | what a consumer gave up on | subject `cambus.v1.dead.>` |
 | `cambus-firmware` | firmware images | object name |
@@ -29,6 +30,7 @@ KV_UPGRADES: Final = "cambus-upgrades"
 KV_ALARMS: Final = "cambus-alarms"
 KV_DELIVERIES: Final = "cambus-deliveries"
 KV_REGISTRATIONS: Final = "cambus-registrations"
+KV_TOKENS: Final = "cambus-tokens"
 
 STREAM_EVENTS: Final = "CAMBUS_EVENTS"
 STREAM_DEAD_LETTERS: Final = "CAMBUS_DEAD_LETTERS"
@@ -47,6 +49,7 @@ KV_BUCKETS: Final = (
     KV_ALARMS,
     KV_DELIVERIES,
     KV_REGISTRATIONS,
+    KV_TOKENS,
 )
 STREAMS: Final = (STREAM_EVENTS, STREAM_DEAD_LETTERS)
 OBJECT_STORES: Final = (OBJECTS_FIRMWARE, OBJECTS_PICTURES, OBJECTS_FILES)

@@ -1,15 +1,21 @@
-"""Who may watch: anybody, or who shows the shared token; and which web pages may act in a visitor's name."""
+"""Who may watch: anybody, who shows the shared token, or who shows a token for that stream.
+
+And which web pages may act in a visitor's name.
+"""
 
 import hmac
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from cambus.bus.settings import read_secret
+from cambus.media_relay.key import StreamKey
 from cambus.media_relay.settings import RelaySettings, is_loopback
+from cambus.media_relay.tokens import Tokens, purpose_of
 from cambus.schemas.errors import Forbidden, Unauthorized
+from cambus.schemas.state.relay_tokens import TokenPurpose
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +33,10 @@ class HttpRequest(Protocol):
     def query(self) -> Mapping[str, str]:
         """The decoded query."""
 
+    @property
+    def remote(self) -> str | None:
+        """The peer's address."""
+
 
 class Access:
     """Decides on every request of a viewer.
@@ -38,6 +48,8 @@ class Access:
         hosts: names this relay is addressed by; a request for another `Host` comes from a page that had its own
             name point here (DNS rebinding). None when any will do: with a token such a page gets nothing.
         origins: web origins besides our own that may use the relay.
+        tokens: where every stream takes a token of its own. The shared one, if there is one, is then for the page:
+            it moves cameras and gets tokens, and opens no stream itself.
     """
 
     def __init__(
@@ -46,7 +58,9 @@ class Access:
         *,
         hosts: frozenset[str] | None = None,
         origins: frozenset[str] = frozenset(),
+        tokens: Tokens | None = None,
     ) -> None:
+        self.tokens = tokens
         self._token_file = token_file
         self._hosts = hosts
         self._origins = origins
@@ -54,14 +68,20 @@ class Access:
             self._token()
 
     @classmethod
-    def of(cls, settings: RelaySettings) -> "Access":
-        """What the settings say. Raises ValueError or OSError for an unusable token file."""
+    def of(cls, settings: RelaySettings, tokens: Tokens | None = None) -> "Access":
+        """What the settings say; `tokens` are used if they want it so.
+
+        Raises:
+            ValueError, OSError: the token file is unusable.
+        """
         advertised = urlsplit(settings.relay_advertised_http_url)
         origins = settings.allowed_origins
         if advertised.netloc:  # a proxy may write a `Host` of its own, the browser's `Origin` stays
             origins |= {f"{advertised.scheme}://{advertised.netloc}"}
         if settings.relay_access == "shared-token":
             return cls(settings.relay_token_file, origins=origins)
+        if settings.relay_access == "token":
+            return cls(settings.relay_token_file, origins=origins, tokens=tokens)
         hosts = None
         if is_loopback(settings.relay_host):
             named = {settings.relay_advertised_host, advertised.hostname or ""}
@@ -71,10 +91,10 @@ class Access:
     @property
     def open(self) -> bool:
         """Whether no token is asked for."""
-        return self._token_file is None
+        return self._token_file is None and self.tokens is None
 
     def accepts(self, token: str) -> bool:
-        """Whether this is the token; takes the same time for every wrong one of its length."""
+        """Whether this is the shared token; takes the same time for every wrong one of its length."""
         if self.open:
             return True
         expected = self.token()
@@ -85,15 +105,35 @@ class Access:
         del user
         return self.token() or None
 
+    async def admit(
+        self, request: HttpRequest, wanted: Callable[[], StreamKey], purpose: TokenPurpose | None = None
+    ) -> None:
+        """Let a request for media pass; a token for it alone is used up.
+
+        Args:
+            request: what came.
+            wanted: reads the stream it is for; called only where that matters.
+            purpose: None for watching.
+
+        Raises:
+            CambusError: as `check_http`, `Tokens.use` and `wanted`.
+        """
+        if self.tokens is None:
+            self.check_http(request)
+            return
+        self.check_site(request)
+        key = wanted()
+        await self.tokens.use(shown_token(request), key, purpose or purpose_of(key), request.remote or "")
+
     def check_http(self, request: HttpRequest) -> None:
-        """Let a request pass.
+        """Let a request of the page pass; a request for media is for `admit`.
 
         Raises:
             Unauthorized: the token is missing or wrong.
             Forbidden: another site's page made the request.
         """
         self.check_site(request)
-        if not self.open and not self.accepts(_shown_token(request)):
+        if not self.open and not self.accepts(shown_token(request)):
             raise Unauthorized("a valid token is needed: ?token=… or Authorization: Bearer …", reason="token")
 
     def check_site(self, request: HttpRequest) -> None:
@@ -127,7 +167,8 @@ class Access:
         return token
 
 
-def _shown_token(request: HttpRequest) -> str:
+def shown_token(request: HttpRequest) -> str:
+    """The token in a request's header or query, empty if there is none."""
     scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
     return rest.strip() if scheme.lower() == "bearer" else request.query.get("token", "")
 

@@ -1,10 +1,16 @@
 """The addresses viewers are given."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 from urllib.parse import quote
 
 from cambus.media_relay.key import StreamKey
 from cambus.schemas.commands.media_relay import LiveUrls
+
+MEDIA: Final = ("rtsp", "flv", "fmp4", "hls", "jpeg", "ws_fmp4", "ws_flv", "ts", "whep")
+"""The addresses that open media, by their names in `LiveUrls`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +29,37 @@ class Addresses:
     replica: str
     webrtc: bool = True
 
-    def urls(self, key: StreamKey, token: str) -> LiveUrls:
-        """Where to watch a stream; `token` is put into every address unless it is empty."""
-        query = f"?token={quote(token, safe='')}" if token else ""
+    def urls(
+        self,
+        key: StreamKey,
+        tokens: Mapping[str, str],
+        *,
+        page: bool = True,
+        expires_at: datetime | None = None,
+    ) -> LiveUrls:
+        """Where to watch a stream.
+
+        Args:
+            key: the stream.
+            tokens: what is put into each address, by its name in `LiveUrls`; nothing where there is none.
+            page: whether there is a page for viewers.
+            expires_at: when the tokens stop working.
+        """
+        query = {name: f"?token={quote(token, safe='')}" for name, token in tokens.items() if token}
         websocket = "ws" + self.http.removeprefix("http")
         return LiveUrls(
-            rtsp=f"{self.rtsp}/{key}{query}",
-            flv=f"{self.http}/live/{key}.flv{query}",
-            fmp4=f"{self.http}/live/{key}.mp4{query}",
-            hls=f"{self.http}/hls/{key}/index.m3u8{query}",
-            jpeg=f"{self.http}/live/{key}.jpg{query}",
-            ws_fmp4=f"{websocket}/ws/{key}.mp4{query}",
-            ws_flv=f"{websocket}/ws/{key}.flv{query}",
-            ts=f"{self.http}/live/{key}.ts{query}",
-            whep=f"{self.http}/whep/{key}{query}" if self.webrtc else None,
-            page=f"{self.http}/{query}#{key}",
+            rtsp=f"{self.rtsp}/{key}{query.get('rtsp', '')}",
+            flv=f"{self.http}/live/{key}.flv{query.get('flv', '')}",
+            fmp4=f"{self.http}/live/{key}.mp4{query.get('fmp4', '')}",
+            hls=f"{self.http}/hls/{key}/index.m3u8{query.get('hls', '')}",
+            jpeg=f"{self.http}/live/{key}.jpg{query.get('jpeg', '')}",
+            ws_fmp4=f"{websocket}/ws/{key}.mp4{query.get('ws_fmp4', '')}",
+            ws_flv=f"{websocket}/ws/{key}.flv{query.get('ws_flv', '')}",
+            ts=f"{self.http}/live/{key}.ts{query.get('ts', '')}",
+            whep=f"{self.http}/whep/{key}{query.get('whep', '')}" if self.webrtc else None,
+            page=f"{self.http}/{query.get('page', '')}#{key}" if page else None,
             replica=self.replica,
+            expires_at=expires_at,
         )
 
 

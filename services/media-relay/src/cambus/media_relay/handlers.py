@@ -1,5 +1,6 @@
 """The commands the relay answers."""
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -7,15 +8,17 @@ from typing import Final
 from cambus.bus.calls import CallContext
 from cambus.media.frame import Codec
 from cambus.media_relay.access import Access
-from cambus.media_relay.addresses import Addresses
+from cambus.media_relay.addresses import MEDIA, Addresses
 from cambus.media_relay.directory import Directory
 from cambus.media_relay.key import StreamKey
 from cambus.media_relay.stream import RelayedStream
 from cambus.media_relay.streams import Streams
+from cambus.media_relay.tokens import purpose_of
 from cambus.schemas.commands import media_relay
 from cambus.schemas.encoding import AudioCodec, VideoCodec
-from cambus.schemas.errors import NotFound
+from cambus.schemas.errors import NotFound, Unsupported
 from cambus.schemas.model import Empty
+from cambus.schemas.state.relay_tokens import TokenPurpose
 
 _VIDEO: Final[dict[Codec, VideoCodec]] = {Codec.H264: "h264", Codec.H265: "h265"}
 _AUDIO: Final[dict[Codec, AudioCodec]] = {
@@ -27,7 +30,7 @@ _AUDIO: Final[dict[Codec, AudioCodec]] = {
 
 
 class Handlers:
-    """`media-relay.live.open` and `media-relay.streams.list`."""
+    """`media-relay.live.open`, `media-relay.token.issue` and `media-relay.streams.list`."""
 
     def __init__(self, streams: Streams, directory: Directory, access: Access, addresses: Addresses) -> None:
         self._streams = streams
@@ -46,7 +49,28 @@ class Handlers:
                 raise NotFound("there is no such device", reason="no-such-device")
             if not self._directory.may_have(request.device, request.channel):
                 raise NotFound(f"the device has no channel {request.channel}", reason="no-such-channel")
-        return self._addresses.urls(key, self._access.token())
+        tokens = self._access.tokens
+        if tokens is None:
+            shared = dict.fromkeys((*MEDIA, "page"), self._access.token())
+            return self._addresses.urls(key, shared)
+        purposes: dict[str, TokenPurpose] = dict.fromkeys(MEDIA, purpose_of(key)) | {"jpeg": "snapshot"}
+        issued = await asyncio.gather(*(tokens.issue(key, purpose) for purpose in purposes.values()))
+        return self._addresses.urls(
+            key,
+            {name: each.token.get_secret_value() for name, each in zip(purposes, issued, strict=True)},
+            page=bool(self._access.token()),
+            expires_at=min(each.expires_at for each in issued),
+        )
+
+    async def token_issue(
+        self, context: CallContext, request: media_relay.TokenIssueRequest
+    ) -> media_relay.IssuedToken:
+        """Hand out a token, whether there is such a stream or not."""
+        del context
+        tokens = self._access.tokens
+        if tokens is None:
+            raise Unsupported("this relay asks for no tokens of single streams", reason="no-tokens")
+        return await tokens.issue(StreamKey(request.device, request.channel, request.stream), request.purpose)
 
     async def streams_list(self, context: CallContext, request: Empty) -> media_relay.StreamsListReply:
         """The streams this process relays."""

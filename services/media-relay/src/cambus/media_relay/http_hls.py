@@ -5,6 +5,7 @@ RFC 8216; draft-pantos-hls-rfc8216bis §6.2.5 for what is low in latency about i
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -54,7 +55,7 @@ class HlsHandlers:
 
     async def _open(self, request: web.Request) -> web.Response:
         """The multivariant playlist, which leads into a session of its own for whoever asks."""
-        self._access.check_http(request)
+        await self._access.admit(request, partial(_key, request))
         name, session = await self._sessions.open(_key(request), hls_output(request.query.get("audio")))
         text = multivariant_playlist(session.form, name)
         return self._answer(request, text.encode(), CONTENT_TYPE, "no-store")

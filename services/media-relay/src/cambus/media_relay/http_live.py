@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from aiohttp import WSMsgType, web
@@ -69,7 +70,7 @@ class LiveHandlers:
 
     async def http(self, request: web.Request) -> web.StreamResponse:
         """FLV, fMP4 or a transport stream, without end."""
-        self._access.check_http(request)
+        await self._access.admit(request, partial(_key, request))
         asked_at = time.monotonic()
         key = _key(request)
         suffix = request.match_info["suffix"]
@@ -90,7 +91,7 @@ class LiveHandlers:
         A page cannot see why an upgrade was refused, so everything but a refused access is said inside: in a text
         message, which players of FLV do not take, and with the close code.
         """
-        self._access.check_http(request)
+        await self._access.admit(request, partial(_key, request))
         asked_at = time.monotonic()
         socket = web.WebSocketResponse(
             autoping=False, autoclose=False, compress=False, max_msg_size=_MAX_MESSAGE_BYTES

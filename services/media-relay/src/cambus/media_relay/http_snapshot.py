@@ -2,12 +2,13 @@
 
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from aiohttp import web
 
 from cambus.media_relay.access import Access
-from cambus.media_relay.key import parse_key
+from cambus.media_relay.key import StreamKey, parse_key
 from cambus.media_relay.metrics import RelayMetrics
 from cambus.media_relay.snapshots import Snapshots
 from cambus.schemas.errors import BadRequest
@@ -36,10 +37,9 @@ class SnapshotHandlers:
         return [web.get("/live/{device}/{channel}/{stream}.jpg", self._take, allow_head=False)]
 
     async def _take(self, request: web.Request) -> web.Response:
-        self._access.check_http(request)
+        await self._access.admit(request, partial(_key, request), "snapshot")
         asked_at = time.monotonic()
-        parts = request.match_info
-        key = parse_key(parts["device"], parts["channel"], parts["stream"])
+        key = _key(request)
         snapshot = await self._snapshots.take(key, _width(request))
         self._metrics.start(OUTPUT_NAME).observe(time.monotonic() - asked_at)
         self._metrics.sent(OUTPUT_NAME).inc(len(snapshot.data))
@@ -52,6 +52,11 @@ class SnapshotHandlers:
         if (origin := self._access.allowed_origin(request)) is not None:
             headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": TAKEN_AT}
         return web.Response(body=snapshot.data, content_type="image/jpeg", headers=headers)
+
+
+def _key(request: web.Request) -> StreamKey:
+    parts = request.match_info
+    return parse_key(parts["device"], parts["channel"], parts["stream"])
 
 
 def _width(request: web.Request) -> int | None:

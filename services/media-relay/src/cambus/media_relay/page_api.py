@@ -6,6 +6,7 @@
 | `GET api/recordings?device=&channel=&hours=` | what the recorders hold, newest first; who answered, who did not |
 | `POST api/export {device, channel, stream, start, end}` | where to play a recording from |
 | `POST api/ptz {device, channel, pan, tilt, zoom, duration_s}` or `{device, channel, stop: true}` | move or stop |
+| `POST api/token {device, channel, stream, purpose}` | a token for one stream; null where none is asked for |
 | `GET api/alarms` | the last alarms, newest first |
 
 Names and texts come from devices: the page shows them as text, never as HTML.
@@ -21,10 +22,10 @@ from cambus.bus.client import BusClient
 from cambus.media_relay.access import Access
 from cambus.media_relay.alarm_ticker import AlarmTicker
 from cambus.media_relay.directory import Directory
-from cambus.media_relay.key import parse_key
+from cambus.media_relay.key import StreamKey, parse_key
 from cambus.media_relay.page_bodies import body_of, hours_of, json_answer
 from cambus.schemas.channels import ChannelInfo
-from cambus.schemas.commands import ptz, recorder
+from cambus.schemas.commands import media_relay, ptz, recorder
 from cambus.schemas.errors import NotFound, Offline
 from cambus.schemas.ids import DeviceId
 from cambus.schemas.spans import TimeRange
@@ -58,6 +59,7 @@ class PageApi:
             web.get("/api/recordings", self._recordings),
             web.post("/api/export", self._export),
             web.post("/api/ptz", self._ptz),
+            web.post("/api/token", self._token),
             web.get("/api/alarms", self._recent_alarms),
         ]
 
@@ -117,6 +119,15 @@ class PageApi:
             )
             await self._client.call(ptz.MOVE, move, device=wanted.device)
         return json_answer({})
+
+    async def _token(self, request: web.Request) -> web.Response:
+        self._access.check_http(request)
+        wanted = await body_of(request, media_relay.TokenIssueRequest)
+        tokens = self._access.tokens
+        if tokens is None:
+            return json_answer({"token": None})
+        issued = await tokens.issue(StreamKey(wanted.device, wanted.channel, wanted.stream), wanted.purpose)
+        return json_answer({"token": issued.token.get_secret_value()})
 
     async def _recent_alarms(self, request: web.Request) -> web.Response:
         self._access.check_http(request)

@@ -6,8 +6,9 @@ from contextlib import ExitStack
 from typing import Final, cast
 
 from cambus.media_relay.format_rtp import AUDIO_TRACK, VIDEO_TRACK, RtpFormat, describe
-from cambus.media_relay.key import StreamKey, parse_key
+from cambus.media_relay.key import StreamKey
 from cambus.media_relay.output import Carrier, Output, Sound, rtsp_output, rtsp_sound
+from cambus.media_relay.rtsp_access import Request, RtspAccess, key_of
 from cambus.media_relay.rtsp_playing import Losses, Playing, datagram_viewer, output_of, start_of
 from cambus.media_relay.rtsp_server import RtspServer
 from cambus.media_relay.stream import RelayedStream
@@ -15,7 +16,6 @@ from cambus.media_relay.viewer import Closed as Gone
 from cambus.media_relay.viewer import Viewer
 from cambus.media_relay.wire import SocketWire
 from cambus.rtsp import (
-    Authenticator,
     ClockRange,
     Closed,
     Described,
@@ -33,7 +33,6 @@ from cambus.schemas.errors import CambusError, ErrorCode, Internal, NotFound
 
 log = logging.getLogger(__name__)
 
-REALM: Final = "Cambus"
 MAX_QUEUED_REPLIES: Final = 256 * 1024
 """Bytes of replies a client may leave unread while it does not play."""
 
@@ -55,8 +54,6 @@ _STATUS: Final = {
 }
 """Everything else, above all an offline device, is 503."""
 
-Request = Described | SetUp | Play | Pause
-
 
 class RtspConnection(asyncio.Protocol):
     """Feeds the sans-IO core from a socket; decides what it asks; writes through a `Viewer`."""
@@ -69,13 +66,11 @@ class RtspConnection(asyncio.Protocol):
             transports=(Lower.TCP,) if server.udp is None else (Lower.TCP, Lower.UDP),
             session_timeout_s=server.session_timeout_s,
         )
-        self._auth = Authenticator(REALM, server.access.password_of, basic=True)
-        self._authorised = server.access.open
+        self._access = RtspAccess(server.access)
         self._place = ExitStack()
         self._key: StreamKey | None = None
         self._stream: RelayedStream | None = None
         self._playing: Playing | None = None
-        self._failures = 0
         self._sound = Sound.ANY
         self._asked_at = self._loop.time()
         self._viewer: Viewer | None = None
@@ -147,7 +142,7 @@ class RtspConnection(asyncio.Protocol):
         self._flush(viewer)
         if self._rtsp.closed:
             viewer.close(closing)
-        elif self._failures >= MAX_FAILURES:
+        elif self._access.failures >= MAX_FAILURES:
             viewer.finish()
         elif self._playing is None and viewer.queued_bytes > MAX_QUEUED_REPLIES:
             viewer.close(Gone.OVERFLOW)
@@ -158,8 +153,12 @@ class RtspConnection(asyncio.Protocol):
 
     async def _answer(self, event: Request) -> None:
         try:
-            if self._authorise(event):
+            challenge = await self._access.challenge(event, self._loop.time(), self._address)
+            if challenge is None:
                 await self._decide(event)
+            else:
+                self._rtsp.reject(Status.UNAUTHORIZED, challenge)
+                self._server.metrics.refused("401").inc()
         except CambusError as error:
             self._refuse(error)
         self._pump()
@@ -182,12 +181,7 @@ class RtspConnection(asyncio.Protocol):
 
     async def _hold(self, event: Described | SetUp) -> RelayedStream:
         """The stream of a URL, running and known; held until the connection asks for another or ends."""
-        parts = event.url.path.strip("/").split("/")
-        if len(parts) == 4 and parts[0] == "live":
-            parts = parts[1:]
-        if len(parts) != 3:
-            raise NotFound("wanted rtsp://HOST/<device>/<channel>/<stream>", reason="no-such-path")
-        key = parse_key(*parts)
+        key = key_of(event.url)
         if isinstance(event, Described) or "audio" in event.url.query:
             # SETUP usually comes without the query: the content base is the presentation's URL without it.
             self._sound = rtsp_sound(event.url.query.get("audio"))
@@ -282,23 +276,10 @@ class RtspConnection(asyncio.Protocol):
             self._rtsp.reject(status, (("X-Cambus-Reason", error.reason),))
         self._server.metrics.refused(str(int(error.code))).inc()
 
-    def _authorise(self, event: Request) -> bool:
-        """Whether to go on; who may not has been told so.
-
-        Once let in, a connection stays so: a nonce that expires must not stop a PAUSE.
-        """
-        if not self._authorised:
-            now = self._loop.time()
-            token = event.url.query.get("token")
-            by_token = token is not None and self._server.access.accepts(token)
-            verdict = self._auth.check(event.request, now)
-            self._authorised = by_token or verdict.user is not None
-            if not self._authorised:
-                shown = token is not None or "authorization" in event.request.headers
-                self._failures += shown and not verdict.stale
-                self._rtsp.reject(Status.UNAUTHORIZED, self._auth.challenges(now, stale=verdict.stale))
-                self._server.metrics.refused("401").inc()
-        return self._authorised
+    @property
+    def _address(self) -> str:
+        peer = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return str(peer[0]) if peer else ""
 
     def _on_gone(self, viewer: Viewer, reason: Gone) -> None:
         del viewer

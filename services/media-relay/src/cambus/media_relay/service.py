@@ -9,11 +9,13 @@ from cambus.media_relay.access import Access
 from cambus.media_relay.addresses import Addresses, url_host
 from cambus.media_relay.alarm_ticker import AlarmTicker
 from cambus.media_relay.directory import Directory
+from cambus.media_relay.guesses import Guesses
 from cambus.media_relay.handlers import Handlers
 from cambus.media_relay.page_api import PageApi
 from cambus.media_relay.playback_api import PlaybackApi
 from cambus.media_relay.relay import Relay
 from cambus.media_relay.settings import RelaySettings
+from cambus.media_relay.tokens import Tokens
 from cambus.schemas.commands import media_relay
 
 log = logging.getLogger(__name__)
@@ -30,7 +32,8 @@ class MediaRelay(Service[RelaySettings]):
     def __init__(self, runtime: Runtime[RelaySettings]) -> None:
         super().__init__(runtime)
         settings = runtime.settings
-        self._access = Access.of(settings)
+        guesses = Guesses(settings.relay_wrong_tokens_per_minute)
+        self._access = Access.of(settings, Tokens(runtime.bus, runtime.metrics, guesses))
         self._directory = Directory(runtime.bus, self._on_online)
         self._alarms = AlarmTicker(runtime.bus)
         api = PageApi(runtime.client, self._directory, self._alarms, self._access)
@@ -56,6 +59,7 @@ class MediaRelay(Service[RelaySettings]):
         self.runtime.endpoints.metadata |= {"viewers": addresses.http, "rtsp": addresses.rtsp}
         handlers = Handlers(self.relay.streams, self._directory, self._access, addresses)
         self.runtime.endpoints.add(media_relay.LIVE_OPEN, handlers.live_open)
+        self.runtime.endpoints.add(media_relay.TOKEN_ISSUE, handlers.token_issue)
         self.runtime.endpoints.add(media_relay.STREAMS_LIST, handlers.streams_list)
         self.runtime.health.set(LISTENING, ok=True)
         log.info(

@@ -73,13 +73,20 @@ class RelaySettings(BusSettings):
     relay_advertised_rtsp_port: Port = Field(
         default=0, description="RTSP port in the URLs handed out; default: the one listened on."
     )
-    relay_access: Literal["open", "shared-token"] | None = Field(
+    relay_access: Literal["open", "shared-token", "token"] | None = Field(
         default=None,
-        description="`shared-token`: viewers show the token of `relay_token_file`; `open`: anybody may "
-        "watch. Unset: open on a loopback address, and no start on any other.",
+        description="`token`: every stream is opened by a token of its own, once; `shared-token`: viewers show the "
+        "token of `relay_token_file`; `open`: anybody may watch. Unset: open on a loopback address, and no start "
+        "on any other.",
     )
     relay_token_file: Path | None = Field(
-        default=None, description="File with the viewers' token, at least 16 characters."
+        default=None,
+        description="File with the viewers' token, at least 16 characters; with `token` it is what the page asks for.",
+    )
+    relay_wrong_tokens_per_minute: Annotated[int, Field(ge=0)] = Field(
+        default=30,
+        description="With `token`: an address that shows more wrong ones is refused for the rest of the minute; 0 "
+        "for no bound, as behind a proxy.",
     )
     relay_allowed_origins: str = Field(
         default="",
@@ -198,7 +205,7 @@ class RelaySettings(BusSettings):
         if self.relay_access is None and not is_loopback(self.relay_host):
             raise ValueError(
                 f"relay_host {self.relay_host} can be reached from elsewhere: set relay_access to "
-                "shared-token, or to open if anybody there may watch"
+                "token or shared-token, or to open if anybody there may watch"
             )
         if self.relay_access == "shared-token" and self.relay_token_file is None:
             raise ValueError("relay_access shared-token needs relay_token_file")

@@ -1,5 +1,6 @@
 """WebRTC over HTTP: WHEP (draft-ietf-wish-whep), with the trickle ICE of WHIP (RFC 9725 §4.3)."""
 
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -7,7 +8,7 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
 from cambus.media_relay.access import Access
-from cambus.media_relay.key import parse_key
+from cambus.media_relay.key import StreamKey, parse_key
 from cambus.media_relay.output import webrtc_sound
 from cambus.media_relay.rtc_ice import IceServers
 from cambus.media_relay.rtc_offer import parse_candidates, parse_offer
@@ -52,12 +53,11 @@ class WhepHandlers:
 
     async def post(self, request: web.Request) -> web.Response:
         """An offer: answered with a session (§4.2)."""
-        self._access.check_http(request)
+        await self._access.admit(request, partial(_key, request))
         if request.content_type != SDP:
             return self._wrong_type(request, SDP)
         offer = parse_offer(await _text(request))
-        parts = request.match_info
-        key = parse_key(parts["device"], parts["channel"], parts["stream"])
+        key = _key(request)
         opened = await self._sessions.open(key, offer, webrtc_sound(request.query.get("audio")))
         session = self._sessions.get(opened.id)
         headers = self._cors(request)
@@ -125,6 +125,11 @@ class WhepHandlers:
         """What only HTTP has a code for; other errors are `CambusError`s."""
         body = {"code": status, "reason": reason, "text": text, "retryable": False}
         return web.json_response(body, status=status, headers=self._cors(request))
+
+
+def _key(request: web.Request) -> StreamKey:
+    parts = request.match_info
+    return parse_key(parts["device"], parts["channel"], parts["stream"])
 
 
 def ice_links(servers: IceServers) -> list[str]:

@@ -53,5 +53,8 @@ def open_stream(context: typer.Context, device: Device, channel: Channel, *, str
             [(Text(name, "bold"), url, what) for name, url, what in known if url],
         )
         cli.out.show(shown)
+        if urls.expires_at is not None:
+            until = urls.expires_at.astimezone().strftime("%H:%M:%S")
+            cli.out.note(f"Each address opens once, until {until}; the page asks for its own token.")
 
     cli.run(work)

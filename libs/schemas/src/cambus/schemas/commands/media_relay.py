@@ -4,8 +4,9 @@ from pydantic import Field
 
 from cambus.schemas.encoding import AudioCodec, VideoCodec
 from cambus.schemas.ids import ChannelNo, DeviceId, MediaStream, ReplicaId
-from cambus.schemas.model import Empty, Instant, Message, example
+from cambus.schemas.model import Empty, Instant, Message, Secret, example
 from cambus.schemas.spec import CommandSpec
+from cambus.schemas.state.relay_tokens import TokenPurpose
 
 SERVICE = "media-relay"
 
@@ -60,6 +61,32 @@ class LiveUrls(Message):
     )
 
 
+class TokenIssueRequest(Message):
+    """Ask for a token that opens one stream once."""
+
+    model_config = example(device="gate-1", channel=0, stream="main", purpose="live")
+
+    device: DeviceId = Field(description="The device.")
+    channel: ChannelNo = Field(default=0, description="The channel, counted from 0.")
+    stream: MediaStream = Field(
+        default="main", description="An encoder stream, or a playback as `s-<session>`."
+    )
+    purpose: TokenPurpose = Field(
+        default="live",
+        description="What it is for: `playback` for `s-<session>`, `live` for any other stream, `snapshot` for a "
+        "JPEG of either, `talk` to speak.",
+    )
+
+
+class IssuedToken(Message):
+    """A token: whoever has it opens that stream, once. Keep it."""
+
+    model_config = example(token="q83vEjRWeJC83vEjRWeJCg", expires_at="2026-02-01T12:18:22.100Z")  # noqa: S106  # an example
+
+    token: Secret = Field(description="Shown as `?token=…` or `Authorization: Bearer …`.")
+    expires_at: Instant = Field(description="When it stops opening.")
+
+
 class RelayedStream(Message):
     """One stream a relay holds."""
 
@@ -112,6 +139,14 @@ class StreamsListReply(Message):
 
 LIVE_OPEN = CommandSpec(
     "live", "open", LiveOpenRequest, LiveUrls, "Ask how to watch a stream.", service=SERVICE, idempotent=True
+)
+TOKEN_ISSUE = CommandSpec(
+    "token",
+    "issue",
+    TokenIssueRequest,
+    IssuedToken,
+    "Get a token that opens one stream once, at any relay.",
+    service=SERVICE,
 )
 STREAMS_LIST = CommandSpec(
     "streams",

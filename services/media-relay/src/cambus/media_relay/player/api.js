@@ -49,20 +49,34 @@ export async function post(path, body) {
   }));
 }
 
-// A WebSocket cannot carry a header of ours, so the token rides in its address.
-export function liveAddress(device, channel, stream) {
+// A WebSocket cannot carry a header of ours, so the token rides in its address: the one this page was given, or one for
+// this stream alone, where the relay wants it so. Such a one opens once, so every attempt asks anew.
+export async function liveAddress(device, channel, stream) {
   const address = new URL(`ws/${device}/${channel}/${stream}`, location.href);
   address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   address.search = "";
-  const token = sessionStorage.getItem(TOKEN);
+  const token = await streamToken(device, channel, stream);
   if (token) address.searchParams.set("token", token);
   return address.href;
 }
 
 // Where a live picture can be had by WebRTC, and what to show there.
-export function whepEndpoint(path) {
-  const address = new URL(`whep/${path}`, location.href);
+export async function whepEndpoint(device, channel, stream) {
+  const address = new URL(`whep/${device}/${channel}/${stream}`, location.href);
   address.search = "";
   address.hash = "";
-  return { url: address.href, headers: headers() };
+  const token = await streamToken(device, channel, stream);
+  return { url: address.href, headers: token ? { Authorization: `Bearer ${token}` } : {} };
+}
+
+let single = true; // until the relay says that it has no tokens of single streams
+
+export async function streamToken(device, channel, stream, purpose) {
+  if (single) {
+    const wanted = purpose || (stream.startsWith("s-") ? "playback" : "live");
+    const { token } = await post("token", { device, channel: Number(channel), stream, purpose: wanted });
+    if (token) return token;
+    single = false;
+  }
+  return sessionStorage.getItem(TOKEN);
 }

@@ -14,6 +14,7 @@ const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 export class LivePicture {
   // `show(state)` gets {state: "connecting" | "playing" | "waiting" | "failed" | "ended", text, facts};
   // facts.undecodable: it failed because this browser can not decode it.
+  // `address()` promises where to connect to, anew for each attempt: it may hold a token that opens once.
   // While `patient` is true, silence is no fault: the picture is held.
   constructor(video, address, show) {
     this.video = video;
@@ -35,10 +36,20 @@ export class LivePicture {
     this.video.load();
   }
 
-  #connect() {
+  async #connect() {
     this.show("connecting", this.tries ? this.why : "connecting…"); // why stays to be read while the relay waits
+    const attempt = {};
+    this.attempt = attempt;
+    let address;
+    try {
+      address = await this.address();
+    } catch (error) {
+      if (attempt === this.attempt) this.#again(`${error.message}\ntrying again…`);
+      return;
+    }
+    if (attempt !== this.attempt || this.closed) return;
     this.heard = performance.now();
-    const socket = new WebSocket(this.address);
+    const socket = new WebSocket(address);
     socket.binaryType = "arraybuffer";
     socket.onmessage = (event) => {
       if (socket !== this.socket) return;

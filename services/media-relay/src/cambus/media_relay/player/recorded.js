@@ -85,7 +85,7 @@ class Player {
       });
       this.session = session;
       if (this.closed) return this.#send({ action: "stop" });
-      const address = liveAddress(this.device, this.channel, stream);
+      const address = () => liveAddress(this.device, this.channel, stream);
       this.picture = new LivePicture(find("recorded-video"), address, (state, text) => this.#show(state, text));
     } catch (error) {
       this.#say(error.message);

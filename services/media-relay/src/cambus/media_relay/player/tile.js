@@ -1,6 +1,6 @@
 // A tile of the wall: the picture, what it is, and the buttons that move the camera.
 
-import { liveAddress, post } from "./api.js";
+import { liveAddress, post, whepEndpoint } from "./api.js";
 import { LivePicture } from "./live.js";
 import { WhepPicture } from "./whep.js";
 
@@ -135,8 +135,9 @@ export class Tile {
 
   #play() {
     const show = (state, text, facts) => this.#show(state, text, facts);
-    if (this.quick) this.picture = new WhepPicture(this.video, `${this.key}/${this.stream}`, show);
-    else this.picture = new LivePicture(this.video, liveAddress(this.device, this.channel, this.stream), show);
+    const place = [this.device, this.channel, this.stream];
+    if (this.quick) this.picture = new WhepPicture(this.video, () => whepEndpoint(...place), show);
+    else this.picture = new LivePicture(this.video, () => liveAddress(...place), show);
   }
 
   // WebRTC or media source extensions.

@@ -1,18 +1,16 @@
 // One live picture by WebRTC: less delay than media source extensions, and a picture lost on the way is not sent again.
 //
 // The same face as LivePicture: `show(state, text, facts)` is told how it goes; facts.fallback: it does not go by
-// WebRTC here, now, so another way may be tried.
-
-import { whepEndpoint } from "./api.js";
+// WebRTC here, now, so another way may be tried. `endpoint()` promises where to ask, with which headers.
 
 const FIRST_PICTURE_MS = 8000;
 const SILENCE_MS = 12000;
 const TICK_MS = 500;
 
 export class WhepPicture {
-  constructor(video, path, show) {
+  constructor(video, endpoint, show) {
     this.video = video;
-    this.endpoint = whepEndpoint(path);
+    this.endpoint = endpoint;
     this.show = show;
     this.heard = performance.now();
     this.frames = 0;
@@ -46,9 +44,10 @@ export class WhepPicture {
       if (["failed", "closed", "disconnected"].includes(peer.connectionState)) this.#fail("the connection broke off");
     };
     await peer.setLocalDescription();
-    const response = await fetch(this.endpoint.url, {
+    const { url, headers } = await this.endpoint();
+    const response = await fetch(url, {
       method: "POST",
-      headers: { ...this.endpoint.headers, "Content-Type": "application/sdp" },
+      headers: { ...headers, "Content-Type": "application/sdp" },
       body: peer.localDescription.sdp,
     });
     if (response.status !== 201) {
@@ -57,7 +56,7 @@ export class WhepPicture {
     }
     // Behind a proxy the path may be another than the relay knows: only the name of the session counts.
     const session = response.headers.get("Location").split("/").pop();
-    this.session = `${this.endpoint.url}/${session}`;
+    this.session = `${url}/${session}`;
     const answer = await response.text();
     if (this.closed) return this.#hangUp();
     await peer.setRemoteDescription({ type: "answer", sdp: answer });

@@ -1,0 +1,84 @@
+"""Whether an RTSP client may go on: by the shared token as a password, or by a token for the stream it asks for."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from cambus.media_relay.access import Access
+from cambus.media_relay.key import StreamKey, parse_key
+from cambus.media_relay.tokens import Tokens, purpose_of
+from cambus.rtsp import Authenticator, Described, Pause, Play, RtspUrl, SetUp, basic_credentials
+from cambus.schemas.errors import NotFound, Unauthorized
+
+REALM: Final = "Cambus"
+BASIC: Final = (("WWW-Authenticate", f'Basic realm="{REALM}"'),)
+"""What is asked for where streams have tokens: of a Digest nobody could tell which of them made it."""
+
+Request = Described | SetUp | Play | Pause
+
+
+class RtspAccess:
+    """Decides for one connection.
+
+    Once let in, it stays so: a nonce that expires must not stop a PAUSE. By a token it is let in to one stream.
+
+    Attributes:
+        failures: how often something wrong was shown.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self.failures = 0
+        self._access = access
+        self._auth = Authenticator(REALM, access.password_of, basic=True)
+        self._let_in = access.open
+        self._opened: StreamKey | None = None
+
+    async def challenge(self, event: Request, now: float, address: str) -> Sequence[tuple[str, str]] | None:
+        """What to ask the client for in a 401; None if it may go on.
+
+        Args:
+            event: what it asks.
+            now: the time, of any one clock.
+            address: where it is.
+
+        Raises:
+            CambusError: as `Tokens.use`, but for `Unauthorized`; `NotFound` for a URL that names no stream.
+        """
+        if self._access.tokens is not None:
+            return await self._challenge_by_token(self._access.tokens, event, address)
+        if not self._let_in:
+            token = event.url.query.get("token")
+            verdict = self._auth.check(event.request, now)
+            self._let_in = (token is not None and self._access.accepts(token)) or verdict.user is not None
+            if not self._let_in:
+                shown = token is not None or "authorization" in event.request.headers
+                self.failures += shown and not verdict.stale
+                return self._auth.challenges(now, stale=verdict.stale)
+        return None
+
+    async def _challenge_by_token(
+        self, tokens: Tokens, event: Request, address: str
+    ) -> Sequence[tuple[str, str]] | None:
+        if isinstance(event, Play | Pause):
+            return BASIC if self._opened is None else None
+        key = key_of(event.url)
+        if key == self._opened:
+            return None
+        credentials = basic_credentials(event.request.headers.get("authorization", ""))
+        token = event.url.query.get("token") or (credentials[1] if credentials is not None else "")
+        try:
+            await tokens.use(token, key, purpose_of(key), address)
+        except Unauthorized:
+            self.failures += bool(token)
+            return BASIC
+        self._opened = key
+        return None
+
+
+def key_of(url: RtspUrl) -> StreamKey:
+    """The stream a URL names. Raises NotFound."""
+    parts = url.path.strip("/").split("/")
+    if len(parts) == 4 and parts[0] == "live":
+        parts = parts[1:]
+    if len(parts) != 3:
+        raise NotFound("wanted rtsp://HOST/<device>/<channel>/<stream>", reason="no-such-path")
+    return parse_key(*parts)
