@@ -269,12 +269,18 @@ async def test_the_page_asks_for_the_token_and_keeps_it_out_of_the_address(
 async def test_where_every_stream_takes_a_token_the_page_gets_one_for_each_attempt(
     relay_settings, run_relay, make_camera, device, page, tmp_path
 ):
-    camera = await make_camera()
+    camera = await make_camera(pace=1.0)
     token_file = tmp_path / "token"
     token_file.write_text("a-token-of-sufficient-length")
     settings = relay_settings(relay_access="token", relay_token_file=token_file, relay_source_lost_s=1.0)
     async with run_relay(settings) as relay:
         await page.goto(f"{relay.http}/?token=a-token-of-sufficient-length#{device}/0/main")
+        await plays(page.locator(".tile video"))
+        await page.get_by_role("button", name="Low latency on").click()
+        await comes_by_webrtc(page.locator(".tile video"), True)
+        await plays(page.locator(".tile video"))
+        await page.get_by_role("button", name="Low latency off").click()
+        await comes_by_webrtc(page.locator(".tile video"), False)
         await plays(page.locator(".tile video"))
         accepted = relay.metric('cambus_relay_tokens_total{outcome="accepted"}')
         assert accepted >= 1

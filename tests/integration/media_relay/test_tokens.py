@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import av
 import pytest
+from webrtc_offers import CHROMIUM
 
 from cambus.bus.assets import ensure_assets
 from cambus.bus.kv import KeyValue, read_raw
@@ -130,6 +131,19 @@ async def test_a_picture_takes_a_token_of_its_own_kind(relay, make_camera, devic
     url += query(await issue("snapshot"))
     assert await status(http, url) == 200
     assert await status(http, url) == 401
+
+
+async def test_a_webrtc_session_takes_a_token(relay, make_camera, device, issue, http):
+    await make_camera()
+    url = f"{relay.http}/whep/{device}/0/main"
+    headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {await issue()}"}
+    async with http.post(url, data=CHROMIUM, headers=headers) as response:
+        assert response.status == 201
+        session = response.headers["Location"]
+    async with http.post(url, data=CHROMIUM, headers=headers) as response:
+        assert response.status == 401
+    async with http.delete(f"{relay.http}{session}") as response:
+        assert response.status == 200
 
 
 async def test_a_token_may_stand_in_the_header(relay, make_camera, device, issue, http):
