@@ -38,7 +38,7 @@ async def test_every_asset_of_the_contract_is_created_once_and_bounded(fresh_ser
     assert streams["CAMBUS_EVENTS"]["duplicate_window"] == 120 * 10**9
     assert streams["CAMBUS_EVENTS"]["max_age"] == 7 * 86400 * 10**9
     with_ttl = {name for name, config in streams.items() if config.get("allow_msg_ttl")}
-    assert with_ttl == {"KV_cambus-leases", "KV_cambus-registrations"}
+    assert with_ttl == {"KV_cambus-leases", "KV_cambus-registrations", "KV_cambus-tokens"}
     assert not any(config.get("subject_delete_marker_ttl") for config in streams.values())
 
 

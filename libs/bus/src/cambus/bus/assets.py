@@ -57,7 +57,7 @@ _SPECIAL_BUCKETS: Final = {
     assets.KV_DELIVERIES: Asset(assets.KV_DELIVERIES, 64 * MIB, max_age_s=8 * DAY_S),
     assets.KV_REGISTRATIONS: Asset(assets.KV_REGISTRATIONS, 256 * MIB, ttl=True),
     # What marks a deletion has no time to live of its own: it goes by its age.
-    assets.KV_TOKENS: Asset(assets.KV_TOKENS, 16 * MIB, ttl=True, max_age_s=DUPLICATE_WINDOW_S),
+    assets.KV_TOKENS: Asset(assets.KV_TOKENS, 32 * MIB, ttl=True, max_age_s=DUPLICATE_WINDOW_S),
 }
 BUCKETS: Final = tuple(_SPECIAL_BUCKETS.get(name, Asset(name, 64 * MIB)) for name in assets.KV_BUCKETS)
 
