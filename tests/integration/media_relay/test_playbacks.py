@@ -1,15 +1,17 @@
 """Playback sessions: begun and kept by who watches, ended so that the viewer knows."""
 
 import asyncio
+import contextlib
 import json
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
 
+from cambus.bus.endpoints import Endpoints
 from cambus.media.frame import Flag, Kind, encode_frame
 from cambus.media_relay import playback_hold
-from cambus.schemas.commands import recording
+from cambus.schemas.commands import playback, recording
 from cambus.schemas.errors import NotFound
 from cambus.schemas.model import Done
 
@@ -130,6 +132,72 @@ async def test_frames_of_a_session_that_is_no_playback_are_relayed_all_the_same(
         await player.show(0)
         async with await asking as answer:
             assert answer.status == 200
+
+
+class RecorderPlayer:
+    """A recorder that plays `rec-1` of a device that is away."""
+
+    def __init__(self, camera):
+        self.camera = camera
+        self.touches = 0
+        self.known = True
+        self.endpoints = Endpoints(camera.bus, "recorder")
+        self.endpoints.add(playback.PLAYBACK_TOUCH, self.touch)
+
+    async def touch(self, context, request):
+        if not self.known:
+            raise NotFound("there is no such playback here, or it is over", reason="no-such-session")
+        self.touches += 1
+        if self.touches == 1:
+            for frame in self.camera.picture(0):
+                for message in encode_frame(frame, 1 << 20):
+                    await self.camera.bus.publish(f"cambus.v1.media.{self.camera.device}.0.s-rec-1", message)
+        return playback.PlaybackState(
+            session="rec-1",
+            replica="recorder-0",
+            state="playing",
+            position=NOON,
+            speed=1.0,
+            keyframes_only=False,
+        )
+
+
+@pytest.fixture
+async def recorder(make_camera, monkeypatch):
+    monkeypatch.setattr(playback_hold, "TOUCH_S", 0.05)
+    monkeypatch.setattr(playback_hold, "DOUBT_S", 0.05)
+    monkeypatch.setattr(playback_hold, "LOST_S", 0.2)
+    camera = await make_camera(pace=0)
+    await camera.go_offline()
+    made = RecorderPlayer(camera)
+    await made.endpoints.start()
+    yield made
+    await made.endpoints.drain(timeout_s=0)
+
+
+async def closed(answer):
+    """Read until the relay closes the connection."""
+    with contextlib.suppress(aiohttp.ClientError):
+        while await answer.content.readany():
+            pass
+
+
+@pytest.mark.parametrize("gone", [True, False])
+async def test_viewers_of_a_recorder_that_died_are_sent_away(relay, recorder, device, gone, eventually):
+    """Others know that it is over, or nobody is left to say so."""
+    async with asyncio.timeout(30), aiohttp.ClientSession() as session:
+        async with session.get(f"{relay.http}/live/{device}/0/s-rec-1.flv") as answer:
+            assert answer.status == 200
+            await answer.content.readexactly(1000)
+            await eventually(lambda: recorder.touches >= 3)
+            if gone:
+                await recorder.endpoints.drain(timeout_s=0)
+            else:
+                recorder.known = False
+            await closed(answer)
+        again = await session.get(f"{relay.http}/live/{device}/0/s-rec-1.flv")
+        assert again.status in {404, 503, 504}
+        again.close()
 
 
 class Page:

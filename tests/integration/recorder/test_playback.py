@@ -1,6 +1,8 @@
 """What was recorded is played over the bus and the relay: to FFmpeg, at every speed, while the device is away."""
 
 import asyncio
+import contextlib
+import errno
 import os
 import signal
 import sys
@@ -8,6 +10,7 @@ import threading
 import time
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import av
 import pytest
@@ -20,6 +23,7 @@ from cambus.media.frame import FrameAssembler, Kind
 from cambus.media_relay.service import MediaRelay
 from cambus.media_relay.settings import RelaySettings
 from cambus.recorder.layout import StreamKey, from_us, to_us
+from cambus.recorder.recorded_source import RecordedSource
 from cambus.recorder.service import Recorder
 from cambus.recorder.settings import RecorderSettings
 from cambus.schemas.commands import media_relay
@@ -300,6 +304,57 @@ async def test_what_is_not_recorded_is_said_so(suite):
         await suite.client.call_holder(
             commands.PLAYBACK_TOUCH, commands.PlaybackSessionRequest(session="rec-nobody")
         )
+
+
+async def test_sessions_that_come_and_go_leave_nothing(suite, eventually):
+    suite.hold("a", real_frames(250))
+    running = await suite.recorder("a", playback_sessions=8)
+    files = await asyncio.to_thread(open_files)
+    for number in range(40):
+        opened = await suite.open(start=at(number), on_touch=False, speed=(1.0, 16.0, -1.0)[number % 3])
+        with contextlib.suppress(NotFound):  # a fast one may be over
+            if number % 2:
+                await suite.tell(commands.PLAYBACK_SEEK, opened, at=at(100))
+            await suite.tell(commands.PLAYBACK_STOP, opened)
+    await eventually(lambda: "cambus_recorder_playbacks 0.0" in running.runtime.metrics.render().decode())
+    assert await asyncio.to_thread(open_files) <= files
+
+
+def open_files():
+    return [
+        target
+        for each in Path("/proc/self/fd").iterdir()
+        if (target := os.path.realpath(each)).endswith(".mp4")
+    ]
+
+
+async def test_a_playback_that_can_not_be_read_is_over(suite, monkeypatch):
+    suite.hold("a", real_frames(50))
+    running = await suite.recorder("a")
+
+    def broken(self, at_us, way):
+        raise OSError(errno.EIO, "Input/output error")
+        yield
+
+    monkeypatch.setattr(RecordedSource, "read", broken)
+    opened = await suite.open()
+    async with Watcher(suite, opened) as watcher:
+        await watcher.until_end()
+    metrics = running.runtime.metrics.render().decode()
+    assert 'cambus_recorder_playbacks_over_total{outcome="failed"} 1.0' in metrics
+
+
+async def test_only_who_is_meant_takes_a_playback_and_only_one_that_makes_sense(suite):
+    suite.hold("a", real_frames(50))
+    running = await suite.recorder("a")
+    order = commands.PlaybackTakeRequest(
+        device=suite.device, channel=0, start=START, session="rec-1", to="somebody-else"
+    )
+    with pytest.raises(NotFound):
+        await suite.client.call_holder(commands.PLAYBACK_TAKE, order)
+    mine = order.model_copy(update={"to": running.runtime.settings.instance, "speed": 0.0})
+    with pytest.raises(BadRequest):
+        await suite.client.call_holder(commands.PLAYBACK_TAKE, mine)
 
 
 async def recorder_process(suite, name):

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 CHUNK_BYTES = 256 * 1024
 MAX_EXPORTS = 1000
 MAX_HEAD_BYTES = 256 << 20
-"""The heads of all exports together: about 10 MB for a day of a stream."""
+"""The heads of all exports together: about 20 MB for a day of a stream."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,7 @@ class PlaybackCommands:
         """Go on with it here. Raises NotFound: another replica is meant; Overloaded: no more can be played."""
         if request.to != self._replica:
             raise NotFound("another replica is to play it", reason="not-this-replica")
+        _check_speed(request.speed)
         return self._playbacks.take(request)
 
 

@@ -311,6 +311,8 @@ class Playbacks:
         outcome = "failed"
         try:
             outcome = (await playing.session.run()).value
+        except OSError as error:  # the index cannot be read
+            logger.warning("a playback fails", extra={**_about(playing), "reason": str(error)})
         finally:
             self._forget(playing)
             self._metrics.played(outcome)

@@ -184,7 +184,9 @@ class PlaybackTakeRequest(PlaybackOpenRequest):
     session: SessionId = Field(description="The session, kept.")
     paused: bool = Field(default=False, description="Whether it is held.")
     seq: int = Field(default=0, ge=0, lt=1 << 32, description="Number of the next frame.")
-    pts: int = Field(default=0, ge=0, description="The time stamp to go on with, in ticks of 90 kHz.")
+    pts: int = Field(
+        default=0, ge=0, lt=1 << 56, description="The time stamp to go on with, in ticks of 90 kHz."
+    )
     jumped: TimeRange | None = Field(default=None, description="See `PlaybackState`.")
 
 
