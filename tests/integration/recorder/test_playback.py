@@ -310,7 +310,7 @@ async def test_sessions_that_come_and_go_leave_nothing(suite, eventually):
     suite.hold("a", real_frames(250))
     running = await suite.recorder("a", playback_sessions=8)
     files = await asyncio.to_thread(open_files)
-    for number in range(40):
+    for number in range(24):
         opened = await suite.open(start=at(number), on_touch=False, speed=(1.0, 16.0, -1.0)[number % 3])
         with contextlib.suppress(NotFound):  # a fast one may be over
             if number % 2:
