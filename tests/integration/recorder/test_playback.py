@@ -92,6 +92,7 @@ async def suite(bus, device, nats_server, tmp_path):
         instance="relay-test",
         relay_http_port=0,
         relay_rtsp_port=0,
+        relay_webrtc_port=0,
         relay_linger_s=0.2,
     )
     async with RunningService(MediaRelay, settings):
