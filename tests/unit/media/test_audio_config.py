@@ -1,6 +1,6 @@
 import pytest
 
-from cambus.media.audio import AudioConfig
+from cambus.media.audio import AudioConfig, packet_samples
 from cambus.media.errors import AudioConfigError
 from cambus.media.frame import Codec
 
@@ -47,3 +47,23 @@ def test_an_impossible_one_is_an_error(data):
 def test_what_does_not_fit_its_field_is_an_error(config):
     with pytest.raises(AudioConfigError):
         config.serialize()
+
+
+@pytest.mark.parametrize(
+    ("config", "payload_bytes", "samples"),
+    [
+        (AudioConfig(Codec.PCMA, 8000, 1), 320, 320),
+        (AudioConfig(Codec.PCMU, 16_000, 2), 320, 160),
+        (AudioConfig(Codec.G726, 8000, 1), 160, 320),
+        (AudioConfig(Codec.G726, 8000, 1, b"\x02"), 80, 320),
+        (AudioConfig(Codec.G726, 8000, 1, b"\x05"), 200, 320),
+        (AudioConfig(Codec.G726, 8000, 1, b"\xff"), 160, 320),
+        (AAC, 77, 1024),
+        (AudioConfig(Codec.AAC, 44_100, 2, bytes.fromhex("1214")), 77, 960),
+        (AudioConfig(Codec.AAC, 44_100, 2), 77, 1024),
+        (AAC, 0, 0),
+        (AudioConfig(Codec.OPAQUE, 8000, 1), 320, 0),
+    ],
+)
+def test_how_many_samples_a_packet_has(config, payload_bytes, samples):
+    assert packet_samples(config, bytes(payload_bytes)) == samples

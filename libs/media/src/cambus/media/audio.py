@@ -2,12 +2,17 @@
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Self
 
+from cambus.media import aac, opus
 from cambus.media.errors import AudioConfigError
 from cambus.media.frame import Codec
 
 _LAYOUT: Final = struct.Struct(">BBIH")
+_BYTE_A_SAMPLE: Final = frozenset({Codec.PCMA, Codec.PCMU})
+_G726_BITS: Final = range(2, 6)
+_USUAL_G726_BITS: Final = 4
 _CODECS: Final = {each.value: each for each in Codec if not each.is_video}
 
 
@@ -22,8 +27,10 @@ class AudioConfig:
         codec: how the sound is coded.
         sample_rate: samples a second, of each channel.
         channels: 1 or 2, as a rule.
-        extradata: what the codec's decoder needs, as FFmpeg and MP4 have it; for AAC the AudioSpecificConfig
-            of ISO/IEC 14496-3 §1.6.2.1.
+        extradata: what the codec's decoder needs, as FFmpeg and MP4 have it: for AAC the AudioSpecificConfig of
+            ISO/IEC 14496-3 §1.6.2.1, for Opus the identification header of RFC 7845 §5.1. For G.726 a byte that
+            says how many bits a sample has, 2 to 5; without it they are 4 (32 kbit/s). Its packets are packed as
+            RFC 3551 §4.5.4 has them.
     """
 
     codec: Codec
@@ -60,3 +67,28 @@ class AudioConfig:
         if len(data) < end:
             raise AudioConfigError(f"{len(data)} bytes, {end} were announced")
         return cls(codec, sample_rate, channels, data[_LAYOUT.size : end])
+
+
+def g726_bits(config: AudioConfig) -> int:
+    """Bits a sample of G.726 has."""
+    bits = config.extradata[0] if config.extradata else _USUAL_G726_BITS
+    return bits if bits in _G726_BITS else _USUAL_G726_BITS
+
+
+def packet_samples(config: AudioConfig, payload: bytes) -> int:
+    """Samples of each channel in a packet; 0 if it is empty, cannot be one, or is of a codec nobody knows."""
+    if config.codec is Codec.OPUS:
+        return opus.packet_samples(payload)
+    if config.codec is Codec.AAC:
+        return _aac_frame_samples(config.extradata) if payload else 0
+    if config.codec is Codec.G726:
+        return len(payload) * 8 // g726_bits(config) // config.channels
+    return len(payload) // config.channels if config.codec in _BYTE_A_SAMPLE else 0
+
+
+@lru_cache(64)
+def _aac_frame_samples(extradata: bytes) -> int:
+    try:
+        return aac.AacParameters.parse(extradata).frame_samples
+    except AudioConfigError:
+        return aac.FRAME_SAMPLES

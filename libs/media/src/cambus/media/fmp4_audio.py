@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 from cambus.media import aac, opus
-from cambus.media.audio import AudioConfig
-from cambus.media.errors import AudioConfigError
+from cambus.media.audio import AudioConfig, packet_samples
 from cambus.media.flac import MAX_BLOCK_SAMPLES, FlacEncoder
 from cambus.media.frame import Codec, Frame
 from cambus.media.g711 import decode_alaw, decode_ulaw
@@ -142,26 +140,10 @@ class AudioTrack:
         return self._flac.encode(_DECODERS[self._config.codec](payload))
 
 
-def packet_samples(config: AudioConfig, payload: bytes) -> int:
-    """Samples of each channel in a packet; 0 if it is empty or cannot be one."""
-    if config.codec is Codec.OPUS:
-        return opus.packet_samples(payload)
-    if config.codec is Codec.AAC:
-        return _aac_frame_samples(config.extradata) if payload else 0
-    return len(payload) // config.channels
-
-
-@cache
-def _aac_frame_samples(extradata: bytes) -> int:
-    try:
-        return aac.AacParameters.parse(extradata).frame_samples
-    except AudioConfigError:
-        return aac.FRAME_SAMPLES
-
-
 def _coded_silence(config: AudioConfig) -> tuple[int, bytes] | None:
     if config.codec is Codec.OPUS:
         return opus.SILENCE_SAMPLES, opus.SILENCE
     if config.channels not in {1, 2}:
         return None
-    return _aac_frame_samples(config.extradata), aac.silent_frame(config.channels)
+    silence = aac.silent_frame(config.channels)
+    return packet_samples(config, silence), silence

@@ -7,7 +7,7 @@ from typing import Final
 
 from cambus.media import h264, h265
 from cambus.media.aac import FRAME_SAMPLES, iter_adts
-from cambus.media.audio import AudioConfig
+from cambus.media.audio import AudioConfig, packet_samples
 from cambus.media.bitreader import BitReader
 from cambus.media.errors import BitstreamError
 from cambus.media.frame import Codec, Flag, Frame, Kind
@@ -120,7 +120,7 @@ class FrameMaker:
 
     def _heard(self, unit: StreamUnit, arrival_us: int) -> list[Frame]:
         if self._described is not None:
-            samples = _samples(self._described, unit.payload)
+            samples = packet_samples(self._described, unit.payload)
             return self._piece(unit, self._described, unit.payload, samples, arrival_us)
         if unit.codec is Codec.AAC:
             return self._aac(unit, arrival_us)
@@ -152,13 +152,6 @@ class FrameMaker:
     @staticmethod
     def _config(sound: AudioConfig, pts: int, arrival_us: int) -> Frame:
         return Frame(Kind.AUDIO_CONFIG, sound.codec, Flag.CONFIG, 0, pts, pts, arrival_us, sound.serialize())
-
-
-def _samples(config: AudioConfig, payload: bytes) -> int:
-    """How many samples of each channel a bare piece of sound has; 0 where nobody knows."""
-    if config.codec in {Codec.PCMA, Codec.PCMU}:
-        return len(payload) // config.channels
-    return FRAME_SAMPLES if config.codec is Codec.AAC else 0
 
 
 def _look(annexb: bytes, codec: Codec) -> _Look:

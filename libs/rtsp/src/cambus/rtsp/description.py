@@ -39,6 +39,7 @@ _ENCODINGS: Final = {
     "G726-40": Codec.G726,
     "MPEG4-GENERIC": Codec.AAC,
 }
+_G726_BITS: Final = {"G726-16": b"\x02", "G726-24": b"\x03", "G726-32": b"\x04", "G726-40": b"\x05"}
 _RTPMAP: Final = re.compile(r"(\d{1,3})\s+([^/\s]{1,32})/(\d{1,7})(?:/(\d{1,2}))?")
 _FMTP: Final = re.compile(r"(\d{1,3})\s+(.{1,8192})")
 _MAX_CHANNELS: Final = 8
@@ -151,7 +152,7 @@ def _track(number: int, section: _Section) -> Track:
         return Track(number, kind, None, track.encoding, payload_type, rate, control)
     if codec.is_video:
         return Track(number, kind, codec, track.encoding, payload_type, rate, control, _sets(codec, values))
-    sound, layout = AudioConfig(codec, rate, channels), None
+    sound, layout = AudioConfig(codec, rate, channels, _G726_BITS.get(encoding.upper(), b"")), None
     if codec is Codec.AAC:
         layout = _layout(values)
         config = _aac(values, rate, channels)

@@ -8,7 +8,7 @@ import av
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.resampler import AudioResampler
 
-from cambus.media.audio import AudioConfig
+from cambus.media.audio import AudioConfig, g726_bits
 from cambus.media.frame import Codec
 from cambus.media.g711 import decode_alaw, decode_ulaw
 
@@ -16,8 +16,6 @@ LAYOUTS: Final = {1: "mono", 2: "stereo"}
 """FFmpeg's names of the channel layouts that can be transcoded, by the number of channels."""
 SAMPLE_BYTES: Final = 2
 _G711: Final[dict[Codec, Callable[[bytes], bytes]]] = {Codec.PCMA: decode_alaw, Codec.PCMU: decode_ulaw}
-_G726_BITS: Final = range(2, 6)
-_G726_USUAL_BITS: Final = 4
 _CODECS: Final = {Codec.AAC: "aac", Codec.OPUS: "libopus"}
 
 
@@ -86,13 +84,9 @@ def _library_codec(config: AudioConfig) -> AudioCodecContext:
 def _g726(config: AudioConfig) -> AudioCodecContext:
     """The decoder of G.726 packed as RTP has it (RFC 3551 §4.5.4), the first sample in the lowest bits.
 
-    Bits a sample: the first byte of the extradata, 4 (32 kbit/s) without. Only a demuxer can tell FFmpeg's decoder,
-    so it is taken from one that is given nothing else to do.
+    Only a demuxer can tell FFmpeg's decoder how many bits a sample has, so it is taken from one that is given
+    nothing else to do.
     """
-    bits = config.extradata[0] if config.extradata else _G726_USUAL_BITS
-    options = {
-        "code_size": str(bits if bits in _G726_BITS else _G726_USUAL_BITS),
-        "sample_rate": str(config.sample_rate),
-    }
+    options = {"code_size": str(g726_bits(config)), "sample_rate": str(config.sample_rate)}
     container = av.open(io.BytesIO(bytes(4096)), format="g726le", options=options)
     return container.streams.audio[0].codec_context
