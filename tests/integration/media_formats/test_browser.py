@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import shutil
 from base64 import b64encode
+from dataclasses import replace
 
 import pytest
+from sound import clicks, coded
 
+from cambus.media import opus
+from cambus.media.aac import specific_config
+from cambus.media.audio import AudioConfig
 from cambus.media.fmp4 import Fmp4Muxer
 from cambus.media.fmp4_reader import scan
 from cambus.media.frame import Codec, Kind
@@ -83,7 +88,11 @@ async def page():
 
 def fragments(clip, *, silent_from: int = 10**9, fill_silence: bool = False) -> tuple[str, list[str]]:
     muxer = Fmp4Muxer(
-        clip.params, clip.config, base_pts=clip.video[0].dts, audio_as_flac=True, fill_silence=fill_silence
+        clip.params,
+        clip.config,
+        base_pts=clip.video[0].dts,
+        audio_as_flac=clip.config.codec is Codec.PCMA,
+        fill_silence=fill_silence,
     )
     silent_from += clip.video[0].pts
     heard = [f for f in clip.interleaved if f.kind is Kind.VIDEO or f.pts < silent_from]
@@ -98,6 +107,29 @@ async def test_media_source_extensions_play_a_frame_a_fragment_with_g711_as_flac
     assert (result["ended"], result["error"], result["width"], result["pictures"]) == (True, None, 160, 50)
     ((_, end),) = result["buffered"]
     assert end == pytest.approx(2.0)
+    assert result["sound"] > 0
+
+
+CODED = {
+    "aac": AudioConfig(Codec.AAC, 32_000, 1, specific_config(32_000, 1)),
+    "opus": AudioConfig(Codec.OPUS, 48_000, 1, opus.head(1, pre_skip=0)),
+}
+
+
+@pytest.mark.parametrize("name", sorted(CODED))
+async def test_media_source_extensions_play_coded_sound_and_the_silence_after_it(name, make_clip, page):
+    config = CODED[name]
+    clip = make_clip()
+    base = clip.video[0].dts
+    sound = [
+        frame
+        for frame in coded(clicks(2.0, (0.5,), config.sample_rate), config, base=base)
+        if frame.pts >= base
+    ]
+    clip = replace(clip, config=config, audio=sound)
+    result = await page.evaluate(PLAY_FRAGMENTS, fragments(clip, silent_from=70_000, fill_silence=True))
+    assert (result["ended"], result["error"], result["pictures"]) == (True, None, 50)
+    assert len(result["buffered"]) == 1
     assert result["sound"] > 0
 
 
