@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 
 import psutil
 import pytest
@@ -38,13 +39,16 @@ async def test_viewers_who_come_and_go_leave_nothing_behind(relay, make_camera, 
     kinds = [
         (viewers.http_port, http(device, "flv"), b"FLV"),
         (viewers.http_port, http(device, "mp4"), b"moof"),
+        (viewers.http_port, http(device, "ts"), b"\xff\xf1"),  # sound that was transcoded
+        (viewers.http_port, http(device, "mp4?audio=opus"), b"moof"),
         (viewers.http_port, websocket(device), b"moof"),
         (viewers.rtsp_port, rtsp(device), b"m=video"),
     ]
     streams, process = viewers.streams, psutil.Process()
 
     def held():
-        return (len(asyncio.all_tasks()), process.num_fds(), len(relay.runtime.bus.nc._subs))
+        threads = sum(each.name.startswith("sound") for each in threading.enumerate())
+        return (len(asyncio.all_tasks()), process.num_fds(), len(relay.runtime.bus.nc._subs), threads)
 
     async def churn():
         for port, request, wait_for in kinds:
