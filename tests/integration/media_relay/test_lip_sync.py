@@ -11,10 +11,11 @@ import av
 import numpy as np
 import pytest
 from flashing_camera import FlashingCamera, clicking, flashes
+from sound import TICKS
 
 from cambus.media.aac import specific_config
 from cambus.media.audio import AudioConfig
-from cambus.media.frame import Codec
+from cambus.media.frame import Codec, Flag, Kind, encode_frame
 
 WANTED = 3
 ONE_PICTURE_S = 0.04
@@ -141,3 +142,35 @@ async def test_transcoders_live_as_long_as_somebody_needs_them(relay, bus, devic
         while stream.hub.viewers > 1:  # the relay hears of closed connections a little later
             await as_it_is.content.readany()
         assert relay.metric(line) == 0
+
+
+async def test_a_playback_is_heard_to_its_end(relay, bus, device, eventually):
+    """What is still inside of the transcoder when the last frame comes is sent before the farewell."""
+    async with (
+        FlashingCamera(bus, device, SOUNDS["pcma"], pace=0) as camera,
+        asyncio.timeout(30),
+        aiohttp.ClientSession() as session,
+    ):
+        asking = asyncio.create_task(session.get(f"{relay.http}/live/{device}/0/s-play1.ts"))
+        await eventually(lambda: relay.service.relay.streams.running)
+        await relay.runtime.bus.flush()
+        frames = [frame for index in range(50) for frame in camera.picture(index)]
+        frames.append(camera.frame(Kind.DATA, Codec.OPAQUE, 180_000, b"", Flag.END))
+        for frame in frames[:-1]:
+            await bus.publish(f"cambus.v1.media.{device}.0.s-play1", *encode_frame(frame, 1 << 20))
+        async with await asking as answer:
+            begin = await answer.content.readexactly(188)
+            await bus.publish(f"cambus.v1.media.{device}.0.s-play1", *encode_frame(frames[-1], 1 << 20))
+            whole = begin + await answer.content.read()
+    last = max(frame.pts for frame in frames if frame.kind is Kind.AUDIO) + 3600
+    with av.open(io.BytesIO(whole)) as opened:
+        ends = {"video": 0.0, "audio": 0.0}
+        begins = []
+        for packet in opened.demux():
+            for frame in packet.decode():
+                kind = "video" if isinstance(frame, av.VideoFrame) else "audio"
+                begins.append(float(frame.pts * frame.time_base))
+                samples = frame.samples / frame.sample_rate if kind == "audio" else ONE_PICTURE_S
+                ends[kind] = max(ends[kind], begins[-1] + samples)
+    assert ends["audio"] - min(begins) == pytest.approx(last / TICKS, abs=0.035)
+    assert ends["video"] - min(begins) == pytest.approx(2.0, abs=0.001)

@@ -30,6 +30,9 @@ class ScriptedFeed:
     def push(self, frame):
         self.pushed.append(frame.seq)
 
+    def finish(self):
+        self.done.set()
+
     async def settled(self):
         await self.done.wait()
 

@@ -113,3 +113,18 @@ async def test_a_transcoder_that_fails_ends_the_feed_and_says_so(frames, held, c
 async def test_what_cannot_be_transcoded_is_refused_at_once(held):
     with pytest.raises(ValueError, match="no way"):
         SoundFeed(AudioConfig(Codec.OPAQUE, 8000, 1), Codec.AAC, print, held)
+
+
+async def test_at_the_end_the_last_of_the_sound_comes_too(frames):
+    delivered = []
+    with ThreadPoolExecutor(1) as executor:
+        feed = SoundFeed(PCMA, Codec.AAC, delivered.extend, executor)
+        for frame in frames:
+            feed.push(frame)
+        feed.finish()
+        async with asyncio.timeout(20):
+            await feed.settled()
+        feed.close()
+    transcoder = AudioTranscoder(PCMA, Codec.AAC)
+    assert delivered == [*transcoder.transcode(frames), *transcoder.flush()]
+    assert delivered[-1].pts + 2880 >= frames[-1].pts + 3600

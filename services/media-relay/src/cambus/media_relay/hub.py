@@ -284,6 +284,11 @@ class StreamHub:
         if self._sounds is not None:
             self._sounds.retain(())
 
+    async def finish_sounds(self) -> None:
+        """The stream is over: have the last of the sound that is transcoded."""
+        if self._sounds is not None:
+            await self._sounds.finish()
+
     def finish(self) -> None:
         """The stream is over: every viewer gets the rest of it, is told so and closed."""
         for output, rendition in tuple(self._renditions.items()):

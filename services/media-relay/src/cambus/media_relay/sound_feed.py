@@ -53,6 +53,7 @@ class SoundFeed:
         self._settled = asyncio.Event()
         self._settled.set()
         self._closed = False
+        self._finishing = False
         self.config = self._transcoder.config
         self.dropped = 0
 
@@ -67,6 +68,13 @@ class SoundFeed:
         if self._job is None:
             self._start()
 
+    def finish(self) -> None:
+        """The stream has ended: deliver what is still inside of the transcoder, behind what waits."""
+        if not self._closed:
+            self._finishing = True
+            if self._job is None:
+                self._start()
+
     async def settled(self) -> None:
         """Wait until everything pushed so far has been delivered, or the feed is closed."""
         await self._settled.wait()
@@ -79,10 +87,15 @@ class SoundFeed:
 
     def _start(self) -> None:
         self._settled.clear()
-        batch = tuple(self._waiting)
+        batch, flush = tuple(self._waiting), self._finishing
         self._waiting.clear()
-        self._job = self._loop.run_in_executor(self._executor, self._transcoder.transcode, batch)
+        self._finishing = False
+        self._job = self._loop.run_in_executor(self._executor, self._work, batch, flush)
         self._job.add_done_callback(self._on_done)
+
+    def _work(self, batch: Sequence[Frame], flush: bool) -> list[Frame]:  # in a thread of the executor
+        made = self._transcoder.transcode(batch)
+        return [*made, *self._transcoder.flush()] if flush else made
 
     def _on_done(self, job: asyncio.Future[list[Frame]]) -> None:
         self._job = None
@@ -95,7 +108,7 @@ class SoundFeed:
         frames = job.result()
         if frames:
             self._deliver(frames)
-        if self._waiting and not self._closed:
+        if (self._waiting or self._finishing) and not self._closed:
             self._start()
         else:
             self._settled.set()

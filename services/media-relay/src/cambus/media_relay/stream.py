@@ -85,6 +85,7 @@ class RelayedStream:
         self._use_changed = asyncio.Event()
         self._waiters: set[asyncio.Future[None]] = set()
         self._tick: asyncio.TimerHandle | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._tick_at: float | None = None
         self._trouble: CambusError | None = None
         self.started_at = self._claimed_at = time.monotonic()
@@ -140,6 +141,8 @@ class RelayedStream:
                 await subscription.close()
         finally:
             self.closing = True
+            if self._ending is not None:
+                self._ending.cancel()
             self._fail(Offline("the relay is stopping", reason="stopping"))
             self.hub.stop(Closed.SHUTDOWN)
             if self._tick is not None:
@@ -259,7 +262,16 @@ class RelayedStream:
             self._claim.wake()
         else:
             self.closing = True  # who comes now is told that it is over
-            self.hub.finish()
+            if self.hub.transcoding:
+                self._ending = asyncio.create_task(self._finish(), name=f"end {self.key}")
+            else:
+                self.hub.finish()
+
+    async def _finish(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SOUND_WAIT_S):
+                await self.hub.finish_sounds()
+        self.hub.finish()
 
     def _on_claim(self, error: CambusError | None) -> None:
         self._trouble = error

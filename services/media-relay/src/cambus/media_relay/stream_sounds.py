@@ -16,6 +16,9 @@ class Feed(Protocol):
     def push(self, frame: Frame) -> None:
         """Take an audio frame of the source; must not block."""
 
+    def finish(self) -> None:
+        """Deliver what is still inside."""
+
     async def settled(self) -> None:
         """Wait until what was pushed has been delivered."""
 
@@ -81,6 +84,13 @@ class StreamSounds:
         """Wait until a transcoder has done what it was given."""
         feed = self._feeds.get(codec)
         if feed is not None:
+            await feed.settled()
+
+    async def finish(self) -> None:
+        """The stream has ended: wait until every transcoder has delivered all it has."""
+        for feed in self._feeds.values():
+            feed.finish()
+        for feed in tuple(self._feeds.values()):
             await feed.settled()
 
     def retain(self, codecs: Collection[Codec]) -> None:
