@@ -20,7 +20,18 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 README = ROOT / "README.md"
 LINES = typed_lines(README)
 CAMBUSCTL = str(Path(sysconfig.get_path("scripts")) / "cambusctl")
-FREE_PORTS = ("--nats-port", "0", "--http-port", "0", "--rtsp-port", "0", "--sip-port", "0")
+FREE_PORTS = (
+    "--nats-port",
+    "0",
+    "--http-port",
+    "0",
+    "--rtsp-port",
+    "0",
+    "--sip-port",
+    "0",
+    "--webrtc-port",
+    "0",
+)
 
 
 def lines_of(program: str, *but: str) -> list[str]:

@@ -76,7 +76,14 @@ async def up(tmp_path):
     running = []
 
     async def start(*arguments, **ports):
-        given = {"--nats-port": 0, "--http-port": 0, "--rtsp-port": 0, "--sip-port": 0, **ports}
+        given = {
+            "--nats-port": 0,
+            "--http-port": 0,
+            "--rtsp-port": 0,
+            "--sip-port": 0,
+            "--webrtc-port": 0,
+            **ports,
+        }
         words = [str(word) for pair in given.items() for word in pair]
         process = await asyncio.create_subprocess_exec(
             *CTL,

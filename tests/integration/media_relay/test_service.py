@@ -90,6 +90,7 @@ async def test_advertised_names_are_in_the_addresses(relay_settings, run_relay, 
         urls = await BusClient(bus).call(media_relay.LIVE_OPEN, request)
     assert urls.rtsp == f"rtsp://cctv.example:554/{device}/0/sub"
     assert urls.flv == f"https://cctv.example/relay/live/{device}/0/sub.flv"
+    assert urls.whep == f"https://cctv.example/relay/whep/{device}/0/sub"
     assert urls.ws_fmp4 == f"wss://cctv.example/relay/ws/{device}/0/sub.mp4"
     assert urls.ws_flv == f"wss://cctv.example/relay/ws/{device}/0/sub.flv"
     assert urls.ts == f"https://cctv.example/relay/live/{device}/0/sub.ts"

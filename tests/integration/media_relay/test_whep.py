@@ -11,6 +11,7 @@ from aiortc.mediastreams import MediaStreamError
 from webrtc_offers import CHROMIUM
 
 from cambus.media.frame import Flag, Kind
+from cambus.media_relay.key import StreamKey
 from cambus.simulators.video_loop import LoopStore
 
 SDP = {"Content-Type": "application/sdp"}
@@ -294,10 +295,45 @@ async def test_viewers_are_limited_and_one_who_never_connects_makes_room(
         assert relay.metric('cambus_relay_webrtc_sessions_total{outcome="left"}') == 1
 
 
+async def test_a_viewer_who_vanishes_is_forgotten(
+    relay, make_camera, device, player, eventually, monkeypatch
+):
+    monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.05)
+    monkeypatch.setattr("aioice.ice.CONSENT_FAILURES", 2)
+    await make_camera()
+    async with player(f"{relay.http}/whep/{device}/0/main") as viewer:
+        await viewer.play()
+        await viewer.frames("video", 2)
+        transport = viewer.peer.getTransceivers()[0].receiver.transport.transport
+        transport._connection._query_consent_task.cancel()
+        for protocol in transport._connection._protocols:
+            protocol.request_received = protocol.datagram_received = lambda *_: None  # deaf and dumb
+        await eventually(lambda: not sessions(relay))
+        assert relay.metric('cambus_relay_viewers{output="webrtc"}') == 0
+
+
+async def test_who_is_not_the_one_who_made_the_offer_gets_nothing(
+    relay, make_camera, device, player, http, eventually
+):
+    await make_camera()
+    async with player(f"{relay.http}/whep/{device}/0/main") as viewer:
+        offer = await viewer.offer()
+        for algorithm in ("256", "384", "512"):
+            start = offer.index(f"sha-{algorithm} ") + 8
+            offer = offer.replace(offer[start : start + 5], "00:00")
+        async with http.post(viewer.url, data=offer, headers=SDP) as answer:
+            assert answer.status == 201
+            viewer.answer = await answer.text()
+        await viewer.peer.setRemoteDescription(RTCSessionDescription(viewer.answer, "answer"))
+        await eventually(lambda: relay.metric('cambus_relay_webrtc_sessions_total{outcome="failed"}') == 1)
+        assert relay.metric('cambus_relay_sent_bytes_total{output="webrtc"}') == 0
+
+
 async def test_webrtc_can_be_switched_off(relay_settings, run_relay, make_camera, device, http):
     await make_camera()
     async with run_relay(relay_settings(relay_max_webrtc_viewers=0)) as relay:
         assert relay.service.relay.webrtc_port == 0
+        assert relay.service.addresses().urls(StreamKey(device, 0, "main"), "").whep is None
         status, problem = await post(http, f"{relay.http}/whep/{device}/0/main")
         assert (status, problem["reason"]) == (501, "webrtc-off")
 

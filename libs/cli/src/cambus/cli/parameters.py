@@ -19,6 +19,7 @@ Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on showing it as 
 DataFolder = Annotated[Path, typer.Option("--data", metavar="FOLDER", help="Where everything is kept.")]
 NatsPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of NATS; 0 takes a free one.")]
 HttpPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of the player page; 0 takes a free one.")]
+WebrtcPort = Annotated[int, typer.Option(min=0, max=65535, help="UDP port of WebRTC; 0 takes a free one.")]
 RtspPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of RTSP; 0 takes a free one.")]
 SipPort = Annotated[
     int, typer.Option(min=0, max=65535, help="Port GB/T 28181 devices register at; 0 takes a free one.")

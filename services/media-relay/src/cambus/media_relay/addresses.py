@@ -21,13 +21,13 @@ class Addresses:
         http: base URL of the HTTP port as viewers reach it, without a slash at the end.
         rtsp: the same of the RTSP port.
         replica: the name of this process.
-        webrtc: whether there is WebRTC.
+        webrtc: where WebRTC's media comes from, `udp://host:port`; empty without WebRTC.
     """
 
     http: str
     rtsp: str
     replica: str
-    webrtc: bool = True
+    webrtc: str = ""
 
     def urls(
         self,

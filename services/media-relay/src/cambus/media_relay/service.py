@@ -56,7 +56,11 @@ class MediaRelay(Service[RelaySettings]):
         self.runtime.spawn(self._directory.run(), name="directory")
         self.runtime.spawn(self.relay.run(), name="relay")
         addresses = self.addresses()
-        self.runtime.endpoints.metadata |= {"viewers": addresses.http, "rtsp": addresses.rtsp}
+        self.runtime.endpoints.metadata |= {
+            "viewers": addresses.http,
+            "rtsp": addresses.rtsp,
+            "webrtc": addresses.webrtc,
+        }
         handlers = Handlers(self.relay.streams, self._directory, self._access, addresses)
         self.runtime.endpoints.add(media_relay.LIVE_OPEN, handlers.live_open)
         self.runtime.endpoints.add(media_relay.TOKEN_ISSUE, handlers.token_issue)
@@ -87,7 +91,7 @@ class MediaRelay(Service[RelaySettings]):
             http=http or f"http://{host}:{self.relay.http_port}",
             rtsp=f"rtsp://{host}:{rtsp_port}",
             replica=settings.instance,
-            webrtc=settings.relay_max_webrtc_viewers > 0,
+            webrtc=f"udp://{host}:{self.relay.webrtc_port}" if self.relay.webrtc_port else "",
         )
 
     def _on_online(self, device: str) -> None:

@@ -6,7 +6,15 @@ from pathlib import Path
 import typer
 
 from cambus.cli.invocation import Cli
-from cambus.cli.parameters import DataFolder, HttpPort, NatsPort, RtspPort, SipPort, refuse_other_nats
+from cambus.cli.parameters import (
+    DataFolder,
+    HttpPort,
+    NatsPort,
+    RtspPort,
+    SipPort,
+    WebrtcPort,
+    refuse_other_nats,
+)
 from cambus.cli.stack.demo import Demo
 from cambus.cli.stack.options import StackOptions
 
@@ -22,6 +30,7 @@ def demo(
     http_port: HttpPort = 8080,
     rtsp_port: RtspPort = 8554,
     sip_port: SipPort = 5060,
+    webrtc_port: WebrtcPort = 8189,
 ) -> None:
     """Run everything on this machine with simulated devices, until Ctrl-C.
 
@@ -31,5 +40,5 @@ def demo(
     """
     cli = Cli.of(context)
     refuse_other_nats(cli)
-    options = StackOptions(data, nats_port, http_port, rtsp_port, sip_port)
+    options = StackOptions(data, nats_port, http_port, rtsp_port, sip_port, webrtc_port)
     asyncio.run(Demo(cli.out, options).run())

@@ -8,7 +8,15 @@ import typer
 
 from cambus.cli.devices_file import load_devices
 from cambus.cli.invocation import Cli
-from cambus.cli.parameters import DataFolder, HttpPort, NatsPort, RtspPort, SipPort, refuse_other_nats
+from cambus.cli.parameters import (
+    DataFolder,
+    HttpPort,
+    NatsPort,
+    RtspPort,
+    SipPort,
+    WebrtcPort,
+    refuse_other_nats,
+)
 from cambus.cli.stack.options import StackOptions
 from cambus.cli.stack.up import Up
 
@@ -31,6 +39,7 @@ def up(
     http_port: HttpPort = 8080,
     rtsp_port: RtspPort = 8554,
     sip_port: SipPort = 5060,
+    webrtc_port: WebrtcPort = 8189,
 ) -> None:
     """Run NATS and every service on this machine, until Ctrl-C.
 
@@ -42,5 +51,5 @@ def up(
     cli = Cli.of(context)
     refuse_other_nats(cli)
     devices = [] if file is None else load_devices(file)
-    options = StackOptions(data, nats_port, http_port, rtsp_port, sip_port)
+    options = StackOptions(data, nats_port, http_port, rtsp_port, sip_port, webrtc_port)
     asyncio.run(Up(cli.out, options, file, devices, record=record).run())

@@ -43,6 +43,7 @@ USAGE: Final = 2
 _PORTS: Final = (
     ("media-relay", "CAMBUS_RELAY_HTTP_PORT", "viewers"),
     ("media-relay", "CAMBUS_RELAY_RTSP_PORT", "rtsp"),
+    ("media-relay", "CAMBUS_RELAY_WEBRTC_PORT", "webrtc"),
     ("connector-dvrip", "CAMBUS_DVRIP_REGISTRATION_PORT", "registration"),
     ("connector-gb28181", "CAMBUS_GB28181_PORT", "registration"),
 )

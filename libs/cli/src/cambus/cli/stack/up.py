@@ -131,6 +131,7 @@ class Up:
             (options.relay_http_port, relay["viewers"]),
             (options.relay_rtsp_port, relay["rtsp"]),
             (options.sip_port, sip),
+            (options.webrtc_port, relay["webrtc"]),
         ):
-            if wanted and not url.endswith(f":{wanted}"):
+            if wanted and url and not url.endswith(f":{wanted}"):
                 self.terminal.taken(wanted, url)
