@@ -189,11 +189,12 @@ async def test_lost_packets_are_sent_again(relay, make_camera, device, player, m
         transmit = wire._transmit
         count = 0
 
-        def lossy(datagram):
+        def lossy(datagrams):
             nonlocal count
-            count += 1
-            if count % 20:
-                transmit(datagram)
+            for datagram in datagrams:
+                count += 1
+                if count % 20:
+                    transmit([datagram])
 
         wire._transmit = lossy
         await viewer.frames("video", 60)

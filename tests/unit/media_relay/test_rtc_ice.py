@@ -1,5 +1,8 @@
 """Where WebRTC viewers find the relay, which of their addresses it uses, and how one port serves them all."""
 
+import errno
+import socket
+
 import aioice
 import pytest
 from aioice.ice import StunProtocol
@@ -68,15 +71,15 @@ async def test_a_stun_server_says_how_the_port_looks_from_outside(ports):
     ice = RelayIce(ports, IceServers(stun=("127.0.0.1", 0)))
     server = UdpPorts(lambda: ["127.0.0.1"], 0)
     server.start()
-    socket = server.sockets[0]
+    shared = server.sockets[0]
 
     def answer(data: bytes, addr: tuple[str, int]) -> None:
         reply = Message(Method.BINDING, Class.RESPONSE, transaction_id=data[8:20])
         reply.attributes["XOR-MAPPED-ADDRESS"] = ("203.0.113.4", 40_000)
-        socket.send(bytes(reply), addr)
+        shared.send(bytes(reply), addr)
 
-    socket._sort = answer  # type: ignore[method-assign]
-    ice.stun_server = socket.address
+    shared._sort = answer  # type: ignore[method-assign]
+    ice.stun_server = shared.address
     await ice.gather_candidates()
     assert [(each.type, each.host, each.port) for each in ice.local_candidates] == [
         ("host", *ports.sockets[0].address),
@@ -91,7 +94,7 @@ async def test_sessions_on_one_port_get_what_is_theirs(ports):
     for each in sessions:
         await each.gather_candidates()
     assert len({each.local_username for each in sessions}) == 3
-    socket = ports.sockets[0]
+    shared = ports.sockets[0]
     got: list[str] = []
     for each in sessions:
         each.request_received = (  # type: ignore[method-assign]
@@ -100,37 +103,69 @@ async def test_sessions_on_one_port_get_what_is_theirs(ports):
     for each in reversed(sessions):
         request = Message(Method.BINDING, Class.REQUEST)
         request.attributes["USERNAME"] = f"{each.local_username}:them"
-        socket._sort(bytes(request), ("127.0.0.1", 9))
+        shared._sort(bytes(request), ("127.0.0.1", 9))
     assert got == [each.local_username for each in reversed(sessions)]
     for each in sessions:
         await each.close()
-    socket._sort(bytes(request), ("127.0.0.1", 9))
+    shared._sort(bytes(request), ("127.0.0.1", 9))
     assert len(got) == 3
 
 
 async def test_media_comes_from_addresses_that_showed_the_password(ports):
     ice = RelayIce(ports, IceServers())
     await ice.gather_candidates()
-    socket = ports.sockets[0]
+    shared = ports.sockets[0]
     protocol = ice._protocols[0]
     got: list[bytes] = []
     ice.data_received = lambda data, component: got.append(data)  # type: ignore[method-assign]
-    socket._sort(b"\x16dtls", ("127.0.0.1", 9))
+    shared._sort(b"\x16dtls", ("127.0.0.1", 9))
     assert got == []
     refusal = Message(Method.BINDING, Class.ERROR)
     protocol.send_stun(refusal, ("127.0.0.1", 9))
-    socket._sort(b"\x16dtls", ("127.0.0.1", 9))
+    shared._sort(b"\x16dtls", ("127.0.0.1", 9))
     assert got == []
     protocol.send_stun(Message(Method.BINDING, Class.RESPONSE), ("127.0.0.1", 9))
-    socket._sort(b"\x16dtls", ("127.0.0.1", 9))
+    shared._sort(b"\x16dtls", ("127.0.0.1", 9))
     assert got == [b"\x16dtls"]
     await ice.close()
+
+
+@pytest.mark.parametrize("refused", [None, errno.EINVAL])
+async def test_a_run_arrives_as_its_datagrams_whether_the_kernel_cuts_it_or_not(ports, refused):
+    run = [bytes((number,)) * 1200 for number in range(9)] + [b"last"]
+    sender = ports.sockets[0]
+    if refused is not None:
+        sender._socket = Refusing(sender._socket, refused)  # type: ignore[assignment]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as player:
+        player.bind(("127.0.0.1", 0))
+        player.settimeout(20)
+        for _ in range(2):
+            sender.send_run(run, player.getsockname())
+            assert [player.recv(2048) for _ in run] == run
+    if refused is not None:
+        assert sender._socket.asked == 1  # and not again
+
+
+class Refusing:
+    """A socket on a route that does not know segmentation."""
+
+    def __init__(self, real: socket.socket, error: int) -> None:
+        self._real = real
+        self._error = error
+        self.asked = 0
+
+    def sendmsg(self, *arguments: object) -> int:
+        self.asked += 1
+        raise OSError(self._error, "no segmentation here")
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
 
 
 async def test_hostile_datagrams_are_ignored(ports):
     ice = RelayIce(ports, IceServers())
     await ice.gather_candidates()
-    socket = ports.sockets[0]
+    shared = ports.sockets[0]
     head = bytes.fromhex("0001000c2112a442") + bytes(12)
     name = ice.local_username.encode()
     for data in (
@@ -141,7 +176,7 @@ async def test_hostile_datagrams_are_ignored(ports):
         b"\x00",
         b"\x80" * 2000,
     ):
-        socket._sort(data, ("127.0.0.1", 9))
+        shared._sort(data, ("127.0.0.1", 9))
     assert isinstance(ice._protocols[0], StunProtocol)
     await ice.close()
 

@@ -1,6 +1,6 @@
 """One viewer's way through SRTP: his own numbers on shared packets, a pace, repeats, and what reports change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
@@ -49,6 +49,7 @@ class Path:
     def __init__(self) -> None:
         self.ticker = Ticker()
         self.sent: list[bytes] = []
+        self.calls = 0
         self.blocked = False
         self.broken = False
         self.drained = 0
@@ -66,12 +67,15 @@ class Path:
             pacing=Pacing(FASTEST_BYTES_PER_S, clock=lambda: self.ticker.now),
         )
 
-    def transmit(self, datagram: bytes) -> None:
+    def transmit(self, datagrams: Sequence[bytes]) -> None:
         if self.blocked:
             raise BlockingIOError
         if self.broken:
             raise PermissionError
-        self.sent.append(datagram)
+        assert len({len(each) for each in datagrams[:-1]} | {len(datagrams[0])}) == 1
+        assert len(datagrams[-1]) <= len(datagrams[0])
+        self.calls += 1
+        self.sent += datagrams
 
     def on_drained(self) -> None:
         self.drained += 1
@@ -104,6 +108,17 @@ def test_each_viewer_gets_his_own_numbers_on_the_shared_packets(path, packetizer
     assert {each.timestamp for each in path.packets} == {1000}
     assert [each.marker for each in path.packets] == [0, 0, 1]
     assert [each.payload for each in path.packets] == [each[12:] for each in shared]
+
+
+def test_packets_of_one_size_are_one_call(path, packetizer):
+    fragments = packetizer.packetize(NAL + b"\xaa" * 6000, 0)
+    path.wire.send(interleave(fragments, 0))
+    assert path.calls == 1
+    assert [each.payload for each in path.packets] == [each[12:] for each in fragments]
+    small, large = packetizer.packetize(NAL, 0), packetizer.packetize(NAL + b"\xaa" * 500, 0)
+    path.wire.send(interleave([*small, *large, *large, *small, *small], 0))
+    assert path.calls == 4  # small; large, large, small; small
+    assert all((b.sequence_number - a.sequence_number) % 65536 == 1 for a, b in pairwise(path.packets))
 
 
 def test_a_track_that_the_viewer_has_not_is_passed_over(path, packetizer):
@@ -145,6 +160,7 @@ def test_more_than_the_pace_allows_waits_for_the_next_tick(path, packetizer):
     viewer.begin(b"", [data])
     burst = sum(map(len, path.sent))
     assert 0 < burst < 60_000
+    assert path.calls < 5
     assert viewer.queued_bytes > 100_000
     path.ticker.advance(TICK_S)
     assert sum(map(len, path.sent)) - burst == pytest.approx(FASTEST_BYTES_PER_S * TICK_S, abs=2400)

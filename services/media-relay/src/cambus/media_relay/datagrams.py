@@ -22,12 +22,12 @@ DATAGRAM_BYTES: Final = 1400
 MAX_RUN_BYTES: Final = 32 * 1024
 """Most bytes sent at one go: half of what a player's socket can be counted on to hold."""
 
-_MAX_SEGMENTS: Final = 64  # UDP_MAX_SEGMENTS of Linux before 6.9
+MAX_SEGMENTS: Final = 64  # UDPMAX_SEGMENTS of Linux before 6.9
 _HEAD: Final = struct.Struct(">BHI")  # channel, bytes of each datagram but the last, bytes behind the head
 _UDP_SEGMENT: Final = 103  # linux/udp.h and linux/in.h: the socket module does not name these
 _IP_PKTINFO: Final = 8
 _SEGMENT: Final = struct.Struct("=H")
-_CUTTING_REFUSED: Final = frozenset({errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.ENOPROTOOPT})
+CUTTING_REFUSED: Final = frozenset({errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.ENOPROTOOPT})
 _FULL: Final = frozenset({errno.EAGAIN, errno.ENOBUFS})
 
 Address = tuple[str, int] | tuple[str, int, int, int]
@@ -53,7 +53,7 @@ def _runs(packets: Iterable[bytes]) -> Iterator[list[bytes]]:
     for packet in packets:
         length = len(packet)
         fits = run and last == len(run[0]) >= length
-        if not fits or len(run) == _MAX_SEGMENTS or size + length > MAX_RUN_BYTES:
+        if not fits or len(run) == MAX_SEGMENTS or size + length > MAX_RUN_BYTES:
             if run:
                 yield run
             run, size = [], 0
@@ -137,9 +137,9 @@ class DatagramWire:
         sock = self._sockets[channel & 1]
         if len(run) > segment and self._cuts:
             try:
-                sock.sendmsg((run,), (*self._ancillary, _cut(segment)), 0, place)
+                sock.sendmsg((run,), (*self._ancillary, cut_into(segment)), 0, place)
             except OSError as error:
-                if error.errno not in _CUTTING_REFUSED:
+                if error.errno not in CUTTING_REFUSED:
                     return self._failed(error)
                 self._cuts = False  # this route has no use for it: a tunnel, or an old kernel
             else:
@@ -162,7 +162,8 @@ class DatagramWire:
         return True
 
 
-def _cut(segment: int) -> Ancillary:
+def cut_into(segment: int) -> Ancillary:
+    """The ancillary data that has Linux cut what is sent into datagrams of so many bytes."""
     return socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT.pack(segment)
 
 

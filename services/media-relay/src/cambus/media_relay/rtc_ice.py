@@ -94,16 +94,20 @@ class RelayIce(aioice.Connection):
                 )
                 await self.add_remote_candidate(remote)
 
-    def send_now(self, data: bytes) -> None:
-        """Send a packet of media on the pair in use. Raises OSError; BlockingIOError when it may be tried again."""
+    def send_run(self, run: Sequence[bytes]) -> None:
+        """Send packets of media, all but the last of one size, on the pair in use.
+
+        Raises OSError; BlockingIOError when it may be tried again.
+        """
         pair = self._nominated.get(1)
         if pair is None:
             raise ConnectionError("there is no way to the viewer")
         path = pair.protocol.transport
         if isinstance(path, UdpPath):
-            path.send_now(data, pair.remote_addr)
-        else:
-            path.sendto(data, pair.remote_addr)
+            path.send_run(run, pair.remote_addr)
+            return
+        for datagram in run:
+            path.sendto(datagram, pair.remote_addr)
 
     def _open(self, component: int, index: int) -> StunProtocol:
         socket = self._ports.sockets[index]

@@ -167,7 +167,7 @@ class RtcSession:
             self._lanes,
             protect=self._dtls.protect,
             protect_rtcp=self._dtls.protect_rtcp,
-            transmit=self.ice.send_now,
+            transmit=self.ice.send_run,
             on_drained=self._tighten,
             on_close=self._gone.set,
             pacer=self._pacer,

@@ -5,13 +5,17 @@ else comes from an address that a session has exchanged such messages with.
 """
 
 import asyncio
+import contextlib
 import logging
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from aioice.ice import StunProtocol
 from aioice.stun import COOKIE
+
+from cambus.media_relay.datagrams import CUTTING_REFUSED, cut_into
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +54,9 @@ class UdpPath(asyncio.DatagramTransport):
         except OSError as error:
             log.debug("a datagram was not sent", extra={"error": error.strerror})
 
-    def send_now(self, data: bytes, addr: Address) -> None:
+    def send_run(self, run: Sequence[bytes], addr: Address) -> None:
         """Send media. Raises BlockingIOError when the kernel can not take it now, OSError when it never will."""
-        self._port.send(data, addr)
+        self._port.send_run(run, addr)
 
     def is_closing(self) -> bool:
         """Whether `close` has been called."""
@@ -88,6 +92,7 @@ class UdpSocket:
         except OSError:
             self._socket.close()
             raise
+        self._cuts = sys.platform == "linux"
         self._paths: dict[str, UdpPath] = {}
         self._peers: dict[Address, UdpPath] = {}
         self._loop = asyncio.get_running_loop()
@@ -122,6 +127,25 @@ class UdpSocket:
     def send(self, data: bytes, addr: Address) -> None:
         """Send one datagram. Raises OSError."""
         self._socket.sendto(data, addr)
+
+    def send_run(self, run: Sequence[bytes], addr: Address) -> None:
+        """Send datagrams of one size, the last perhaps shorter, by one system call where the kernel knows how.
+
+        Raises OSError when none of them was taken; a later one that is not is lost.
+        """
+        if len(run) > 1 and self._cuts:
+            try:
+                self._socket.sendmsg(run, (cut_into(len(run[0])),), 0, addr)
+            except OSError as error:
+                if error.errno not in CUTTING_REFUSED:
+                    raise
+                self._cuts = False  # this route has no use for it: a tunnel, or an old kernel
+            else:
+                return
+        self._socket.sendto(run[0], addr)
+        for datagram in run[1:]:
+            with contextlib.suppress(OSError):
+                self._socket.sendto(datagram, addr)
 
     def close(self) -> None:
         """Close the socket."""

@@ -8,7 +8,7 @@ next keyframe when that gets too much. Reported loss slows the pace down.
 
 import secrets
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -29,6 +29,8 @@ HISTORY: Final = 1024
 """Packets of a track that can be sent again: half a second of 20 Mbit/s. They are views of what all viewers share."""
 SLOWEST_BYTES_PER_S: Final = 50e3
 _SMALLEST_BURST_BYTES: Final = 3000
+_LONGEST_RUN: Final = 20
+"""Packets sent by one system call, if they are of one size: a little less than the largest burst."""
 _LOSS_TO_SLOW_DOWN: Final = 0.1
 """The share of lost packets above which a path is taken to be full (as in draft-ietf-rmcat-gcc-02 §6)."""
 _SLOWER: Final = 0.7
@@ -67,7 +69,7 @@ class RtcWire:
         lanes: by the interleaved channel of their RTP packets; reports come on the channel above each.
         protect: encrypts an RTP packet.
         protect_rtcp: encrypts a compound RTCP packet.
-        transmit: sends a datagram; BlockingIOError when it can be tried again.
+        transmit: sends datagrams, all but the last of one size; BlockingIOError when none of them was.
         on_drained: called when the viewer has nothing queued any more.
         on_close: called once, when the viewer gives the wire up.
         pacer: calls back when more may be sent.
@@ -80,7 +82,7 @@ class RtcWire:
         *,
         protect: Callable[[bytes], bytes],
         protect_rtcp: Callable[[bytes], bytes],
-        transmit: Callable[[bytes], None],
+        transmit: Callable[[Sequence[bytes]], None],
         on_drained: Callable[[], None],
         on_close: Callable[[], None],
         pacer: Pacer,
@@ -109,9 +111,9 @@ class RtcWire:
         view = memoryview(data)
         at, end = 0, len(view)
         while at < end and self._budget.left():
-            stop = at + 4 + int.from_bytes(view[at + 2 : at + 4])
+            channel, run, stop = self._next_run(view, at)
             try:
-                self._pass_on(view[at + 1], view[at + 4 : stop])
+                self._pass_on(channel, run)
             except BlockingIOError:
                 break
             at = stop
@@ -156,7 +158,7 @@ class RtcWire:
         if known is None or known[0] != sequence:
             return
         try:
-            self._emit(lane, sequence, known[1])
+            self._send([self._sealed(lane, sequence, known[1])])
         except BlockingIOError:
             return
         self.resent += 1
@@ -171,25 +173,45 @@ class RtcWire:
 
     # --- inside
 
-    def _pass_on(self, channel: int, packet: memoryview) -> None:
+    def _next_run(self, view: memoryview, at: int) -> tuple[int, list[memoryview], int]:
+        """Packets of one channel and one size, the last perhaps shorter: their channel, they, and where they end."""
+        channel = view[at + 1]
+        run: list[memoryview] = []
+        size = first = 0
+        while at < len(view) and view[at + 1] == channel and len(run) < _LONGEST_RUN:
+            length = int.from_bytes(view[at + 2 : at + 4])
+            if run and not size == first >= length:
+                break
+            size = length
+            first = first or length
+            run.append(view[at + 4 : at + 4 + length])
+            at += 4 + length
+        return channel, run, at
+
+    def _pass_on(self, channel: int, run: Sequence[memoryview]) -> None:
+        """Send a run of packets. Raises BlockingIOError, and nothing has changed then."""
         lane = self._lanes.get(channel)
         if lane is None:
             if (lane := self._lanes.get(channel - 1)) is not None:
-                self._report(lane, packet)
+                for report in run:
+                    self._report(lane, report)
             return
-        if lane.is_past(_HEAD.unpack_from(packet)[3]):
+        packets = [each for each in run if not lane.is_past(_HEAD.unpack_from(each)[3])]
+        if not packets:
             return
-        self._emit(lane, lane.sequence, packet)
-        lane.sent[lane.sequence % HISTORY] = lane.sequence, packet
-        lane.sequence = (lane.sequence + 1) & 0xFFFF
-        lane.packets += 1
-        lane.octets += len(packet) - _HEAD.size
+        numbered = [((lane.sequence + index) & 0xFFFF, each) for index, each in enumerate(packets)]
+        self._send([self._sealed(lane, *each) for each in numbered])
+        for sequence, packet in numbered:
+            lane.sent[sequence % HISTORY] = sequence, packet
+            lane.octets += len(packet) - _HEAD.size
+        lane.sequence = (lane.sequence + len(packets)) & 0xFFFF
+        lane.packets += len(packets)
 
-    def _emit(self, lane: Lane, sequence: int, packet: memoryview) -> None:
-        """Send one packet under this number. Raises BlockingIOError."""
+    def _sealed(self, lane: Lane, sequence: int, packet: memoryview) -> bytes:
+        """A packet with this viewer's numbers, encrypted."""
         first, second, _, stamp, _ = _HEAD.unpack_from(packet)
         head = _HEAD.pack(first, second & 0x80 | lane.payload_type, sequence, stamp, lane.ssrc)
-        self._send(self._protect(b"".join((head, packet[_HEAD.size :]))))
+        return self._protect(b"".join((head, packet[_HEAD.size :])))
 
     def _report(self, lane: Lane, packet: memoryview) -> None:
         """A sender report with the stream's clocks and this viewer's counts; the last one ends in a BYE."""
@@ -204,13 +226,13 @@ class RtcWire:
         )
         if packet[-_BYE_BYTES + 1] == _BYE:
             report += bye(lane.ssrc)
-        self._send(self._protect_rtcp(report))
+        self._send([self._protect_rtcp(report)])
 
-    def _send(self, datagram: bytes) -> None:
+    def _send(self, datagrams: Sequence[bytes]) -> None:
         try:
-            self._transmit(datagram)
+            self._transmit(datagrams)
         except BlockingIOError:
             raise
         except OSError:  # lost, as datagrams get lost; whether he is still there is for ICE to find out
             return
-        self._budget.take(len(datagram))
+        self._budget.take(sum(map(len, datagrams)))
