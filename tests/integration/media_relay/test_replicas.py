@@ -27,6 +27,7 @@ async def replica(server, folder, name):
             "CAMBUS_DATA_DIR": str(folder / name),
             "CAMBUS_RELAY_HTTP_PORT": "0",
             "CAMBUS_RELAY_RTSP_PORT": "0",
+            "CAMBUS_RELAY_WEBRTC_PORT": "0",
             "CAMBUS_RELAY_LINGER_S": "0.2",
         },
         stderr=asyncio.subprocess.PIPE,
