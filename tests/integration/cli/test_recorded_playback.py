@@ -22,6 +22,8 @@ async def recorder(bus, device, nats_server, tmp_path):
         instance=f"recorder-{device}",
         data_dir=tmp_path / "data",
         disk_reserve_mib=0,
+        lease_ttl_s=5,
+        lease_margin_s=1,
     )
     write_recordings(settings.recordings, StreamKey(device, 0, "main"), real_frames(100))
     async with RunningService(Recorder, settings) as running:

@@ -210,7 +210,12 @@ async def test_what_a_recorder_holds_is_played_sought_and_ended(
     await make_camera()
     start = datetime.now(UTC) - timedelta(hours=1)
     settings = RecorderSettings(
-        nats_url=nats_server.url, instance=f"recorder-{device}", data_dir=tmp_path, disk_reserve_mib=0
+        nats_url=nats_server.url,
+        instance=f"recorder-{device}",
+        data_dir=tmp_path,
+        disk_reserve_mib=0,
+        lease_ttl_s=5,
+        lease_margin_s=1,
     )
     frames = real_frames(1500, start_us=int(start.timestamp() * 1_000_000))
     write_recordings(settings.recordings, StreamKey(device, 0, "main"), frames)

@@ -57,6 +57,8 @@ class Suite:
             instance=f"{name}-{self.device}"[:64],
             data_dir=self.folder / name,
             disk_reserve_mib=0,
+            lease_ttl_s=5,
+            lease_margin_s=1,
             **changes,
         )
 

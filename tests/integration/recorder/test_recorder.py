@@ -18,7 +18,7 @@ from cambus.recorder.service import Recorder
 from cambus.recorder.settings import RecorderSettings
 from cambus.schemas.assets import KV_DEVICES
 from cambus.schemas.commands import recorder as commands
-from cambus.schemas.errors import NotFound, Unsupported
+from cambus.schemas.errors import BadRequest, NotFound
 from cambus.schemas.matching import DeviceMatch
 from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.recording_policy import RecordingPolicy
@@ -79,6 +79,8 @@ async def recording(
         data_dir=tmp_path,
         sync_interval_s=0.4,
         disk_reserve_mib=0,
+        lease_ttl_s=5,
+        lease_margin_s=1,
     )
     yield Recording(bus, device, settings)
     await KeyValue(bus, KV_DEVICES, DeviceRecord).delete(device)
@@ -187,8 +189,10 @@ async def test_the_claim_is_given_back_when_the_policy_goes(
 
 async def test_what_cannot_be_done_is_refused(recording: Recording) -> None:
     async with recording.recorder():
-        with pytest.raises(Unsupported):
-            await recording.register(mode="alarm")
+        with pytest.raises(BadRequest):
+            await recording.register(mode="schedule")
+        with pytest.raises(BadRequest):
+            await recording.register(mode="pictures")
         request = commands.RecordingExportRequest(
             device=recording.device, channel=0, start=LONG_AGO, end=LONG_AGO + timedelta(hours=1)
         )

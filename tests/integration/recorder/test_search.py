@@ -35,6 +35,8 @@ async def replicas(bus, device, nats_server, tmp_path):
             instance=f"{name}-{device}"[:64],
             data_dir=tmp_path / name,
             disk_reserve_mib=0,
+            lease_ttl_s=5,
+            lease_margin_s=1,
         )
         write_recordings(settings.recordings, StreamKey(device, 0, "main"), frames)
         running.append(await RunningService(Recorder, settings).start())

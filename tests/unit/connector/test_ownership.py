@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from cambus.bus.errors import BusUnavailable
+from cambus.bus.rendezvous import share_of
 from cambus.connector.errors import EndReason
 from cambus.connector.ownership import Ownership
-from cambus.connector.rendezvous import share_of
 from cambus.schemas.keys import shard_lease
 
 TTL_S = 20.0

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
 
 from cambus.bus.connection import Bus
 from cambus.bus.errors import BusUnavailable
-from cambus.bus.ordered import NEW, OrderedReader, ReaderInterrupted, from_sequence
+from cambus.bus.ordered import NEW, OrderedReader, ReaderInterrupted, from_instant, from_sequence
 from cambus.bus.received import ReceivedEvent, read_event
 from cambus.schemas import assets, subjects
 from cambus.schemas.errors import CambusError
@@ -21,6 +22,8 @@ async def follow(
     wanted: Sequence[str] = (subjects.EVENTS,),
     *,
     after_seq: int | None = None,
+    since: datetime | None = None,
+    on_open: Callable[[int], None] = lambda _: None,
     stream: str = assets.STREAM_EVENTS,
 ) -> AsyncIterator[ReceivedEvent]:
     """Yield events, without end; goes on where it was after a reconnect or a restart of NATS.
@@ -29,16 +32,20 @@ async def follow(
         bus: the connection.
         wanted: which, as subjects or wildcards.
         after_seq: begin behind this number of the stream, as far as it is still there; None: from now on.
+        on_open: told how many events there are to read, whenever reading begins.
+        since: begin with what was stored at that instant or later, unless `after_seq` says where.
         stream: where they are kept.
 
     Raises:
         AssetNotFound: there is no such stream.
     """
     last = after_seq
+    first = NEW if since is None else from_instant(since)
     while True:
-        reader = OrderedReader(bus, stream, wanted, start=NEW if last is None else from_sequence(last + 1))
+        reader = OrderedReader(bus, stream, wanted, start=first if last is None else from_sequence(last + 1))
         try:
             async with reader:
+                on_open(reader.initial_pending)
                 last = reader.starts_after if last is None else last
                 async for message in reader:
                     last = message.seq

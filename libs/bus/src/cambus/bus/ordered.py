@@ -10,6 +10,7 @@ import secrets
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
 from nats.aio.msg import Msg
@@ -33,6 +34,11 @@ ALL: dict[str, Any] = {"deliver_policy": "all"}
 def from_sequence(seq: int) -> dict[str, Any]:
     """Start at this number of the stream, or the first that still exists after it."""
     return {"deliver_policy": "by_start_sequence", "opt_start_seq": seq}
+
+
+def from_instant(at: datetime) -> dict[str, Any]:
+    """Start with what was stored at an instant (with a zone) or later."""
+    return {"deliver_policy": "by_start_time", "opt_start_time": at.isoformat()}
 
 
 class ReaderInterrupted(BusError):

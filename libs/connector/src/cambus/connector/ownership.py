@@ -16,9 +16,9 @@ from typing import Final, Protocol
 
 from cambus.bus.errors import BusError
 from cambus.bus.leases import LeaseKeeper
+from cambus.bus.members import Members
+from cambus.bus.rendezvous import preferred_owner
 from cambus.connector.errors import EndReason
-from cambus.connector.members import Members
-from cambus.connector.rendezvous import preferred_owner
 from cambus.schemas import keys
 
 logger = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final, TypeVar
 from cambus.bus.errors import BusError
 from cambus.bus.events import EventPublisher
 from cambus.bus.leases import LeaseKeeper
+from cambus.bus.members import Members, this_replica
 from cambus.bus.outbox import Outbox
 from cambus.bus.sealing import KeyRing, SealError
 from cambus.bus.service import Runtime, Service, suite_version
@@ -19,7 +20,6 @@ from cambus.connector.holds import Holds
 from cambus.connector.inbound import Inbound
 from cambus.connector.knocks import Knocks
 from cambus.connector.media_metrics import MediaMetrics
-from cambus.connector.members import Members, this_replica
 from cambus.connector.metrics import SessionMetrics
 from cambus.connector.ownership import Ownership
 from cambus.connector.presence import PresenceBoard

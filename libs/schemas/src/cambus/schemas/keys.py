@@ -2,12 +2,15 @@
 
     cambus-policies   recording.<policy>                    RecordingPolicy
                       recorder.<replica>                    KnownRecorder
+                      manual.<device>.<channel>.<stream>.<claimant>
+                                                            ManualRecording
                       alarm.<rule>                          AlarmRule
                       cascade.<link>                        CascadeLink
                       cascade-numbers.<link>                CascadeNumbers
                       cascade-status.<link>                 CascadeStatus
     cambus-leases     shard.<protocol>.<number>             Lease
                       stream.<device>.<channel>.<stream>    Lease
+                      recorded.<device>.<channel>.<stream>  RecordedMark
                       campaign.<campaign>                   Lease
                       cascade.<link>                        Lease
                       service.<service>                     Lease
@@ -38,6 +41,8 @@ SHARDS: Final = 256
 """Devices that are dialled hash onto so many shards."""
 
 RECORDING_POLICIES: Final = "recording."
+MANUAL_RECORDINGS: Final = "manual."
+RECORDED_MARKS: Final = "recorded."
 RECORDERS: Final = "recorder."
 ALARM_RULES: Final = "alarm."
 CASCADE_LINKS: Final = "cascade."
@@ -99,6 +104,16 @@ def shard_lease(protocol: str, shard: int) -> str:
 def stream_lease(device: str, channel: int, stream: str) -> str:
     """Return the key of the lease on a recorded stream."""
     return STREAM_LEASES + _tokens(device, str(channel), stream)
+
+
+def recorded_mark(device: str, channel: int, stream: str) -> str:
+    """Return the key that says up to when a stream that is to be recorded is."""
+    return RECORDED_MARKS + _tokens(device, str(channel), stream)
+
+
+def manual_recording(device: str, channel: int, stream: str, claimant: str) -> str:
+    """Return the key of the wish of somebody to have a stream recorded for a while."""
+    return MANUAL_RECORDINGS + _tokens(device, str(channel), stream, claimant)
 
 
 def service_lease(service: str) -> str:
@@ -170,6 +185,11 @@ def active_alarm(device: str, alarm_key: str) -> str:
 def shard_of(device: str) -> int:
     """Return the shard of a device: the same on every replica, for ever."""
     return hashlib.blake2b(_tokens(device).encode(), digest_size=1).digest()[0]
+
+
+def shard_of_stream(device: str, channel: int, stream: str) -> int:
+    """Return the shard of a stream: streams of one device are spread as well."""
+    return hashlib.blake2b(_tokens(device, str(channel), stream).encode(), digest_size=1).digest()[0]
 
 
 def _tokens(*parts: str) -> str:

@@ -1,6 +1,8 @@
 """Weekly schedules, for recording policies and alarm rules alike."""
 
-from datetime import UTC, datetime, tzinfo
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -45,6 +47,28 @@ def _seconds(time: str) -> int:
     return int(hours) * 3600 + int(minutes) * 60 + int(seconds)
 
 
+def _instants(day: date, second: int, where: tzinfo) -> Iterator[datetime]:
+    """When the clock on the wall shows that second of the day: twice where it was set back in between."""
+    shown = datetime.combine(day, time(), None) + timedelta(seconds=second)
+    for fold in (0, 1):
+        yield shown.replace(tzinfo=where, fold=fold).astimezone(UTC)
+
+
+def _clock_changes(start: datetime, end: datetime, where: tzinfo) -> Iterator[datetime]:
+    """When the clock on the wall is set forward or back between two instants."""
+    at = start
+    while at < end:
+        before, after = at, min(at + timedelta(hours=6), end)
+        at = after
+        if before.astimezone(where).utcoffset() == after.astimezone(where).utcoffset():
+            continue
+        while after - before > timedelta(seconds=1):
+            middle = before + (after - before) / 2
+            same = middle.astimezone(where).utcoffset() == before.astimezone(where).utcoffset()
+            before, after = (middle, after) if same else (before, middle)
+        yield after.replace(microsecond=0)
+
+
 class TimeSpan(Message):
     """A span on some days of the week; one that ends no later than it starts runs past midnight."""
 
@@ -58,6 +82,11 @@ class TimeSpan(Message):
     )
     start: TimeOfDay = Field(default="00:00", description="First second of the span, local time.")
     end: TimeOfDay = Field(default="24:00", description="First second after the span, local time.")
+
+    @property
+    def edges(self) -> tuple[int, int]:
+        """Its start and its end, as seconds of their days."""
+        return _seconds(self.start), _seconds(self.end)
 
     def covers(self, weekday: int, second: int) -> bool:
         """Whether `second` of the day `weekday` (0 is Monday) lies in the span."""
@@ -87,3 +116,31 @@ class WeekSchedule(Message):
         local = at.astimezone(zone(self.time_zone))
         second = (local.hour * 60 + local.minute) * 60 + local.second
         return any(span.covers(local.weekday(), second) for span in self.spans)
+
+    def between(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+        """The times between two instants (with a zone) at which the schedule applies, in UTC, in order.
+
+        Daylight saving is told as `covers` tells it: by what the clock on the wall shows.
+        """
+        start, end = start.astimezone(UTC), end.astimezone(UTC)
+        edges = [start, *self._edges(start, end), end]
+        found: list[tuple[datetime, datetime]] = []
+        for begin, finish in itertools.pairwise(edges):
+            if begin >= finish or not self.covers(begin):
+                continue
+            if found and found[-1][1] == begin:
+                found[-1] = (found[-1][0], finish)
+            else:
+                found.append((begin, finish))
+        return found
+
+    def _edges(self, start: datetime, end: datetime) -> list[datetime]:
+        """The instants between two others at which it may begin or cease to apply, in order."""
+        where = zone(self.time_zone)
+        seconds = {0, *(second for span in self.spans for second in span.edges)}
+        day, last = (start - timedelta(days=1)).date(), (end + timedelta(days=1)).date()
+        edges = set(_clock_changes(start, end, where))
+        while day <= last:
+            edges.update(at for second in seconds for at in _instants(day, second, where))
+            day += timedelta(days=1)
+        return sorted(at for at in edges if start < at < end)

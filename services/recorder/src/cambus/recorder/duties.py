@@ -1,13 +1,11 @@
 """From when on a stream is to be recorded here: what makes a time without recording a gap, over restarts too.
 
-A duty begins with the first recording of a stream and ends when no policy names it any more. It is written to the
+A duty begins when a stream is to be recorded here, and ends when it no longer is. It is written to the
 journal, so that neither a crash nor a lost index hides what was missed. All functions block.
 """
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 
 from cambus.recorder.index import Gap, Index
 from cambus.recorder.journal import Journal
@@ -21,26 +19,14 @@ STEP_US = 60_000_000
 MAX_STEPS = 240
 
 
-@dataclass(frozen=True, slots=True)
-class Duty:
-    """Up to when everything is accounted for, and whether it begins only now."""
-
-    covered_us: int
-    begins: bool
-
-
-def take_up(key: StreamKey, index: Index, journal: Journal, now_us: int) -> Duty:
-    """Begin to record a stream, or go on with it.
+def covered(key: StreamKey, index: Index, journal: Journal) -> int | None:
+    """Up to when a stream that is to be recorded here is accounted for; None if it is not to be.
 
     Raises:
         OSError: The disk cannot be read.
     """
     since_us = journal.read(key).duty_since_us
-    if since_us is None:
-        with suppress(OSError):  # on a full disk it is forgotten by a restart; what is lost until then is not
-            journal.duty(key, now_us)
-        return Duty(now_us, begins=True)
-    return Duty(_covered(key, since_us, index), begins=False)
+    return None if since_us is None else _covered(key, since_us, index)
 
 
 def _covered(key: StreamKey, since_us: int, index: Index) -> int:

@@ -9,10 +9,10 @@ from cambus.bus.endpoints import Endpoints
 from cambus.recorder.finding import found_here
 from cambus.recorder.index import Index
 from cambus.recorder.layout import to_us
-from cambus.recorder.policies import SUPPORTED_MODES, PolicyBook
+from cambus.recorder.policies import PolicyBook
 from cambus.schemas import keys
 from cambus.schemas.commands import recorder as commands
-from cambus.schemas.errors import BadRequest, NotFound, Unsupported
+from cambus.schemas.errors import BadRequest, NotFound
 from cambus.schemas.model import Done, Empty
 
 
@@ -61,13 +61,13 @@ class RecorderCommands:
         """Write a policy.
 
         Raises:
-            Unsupported: Its mode is none this recorder can do.
+            BadRequest: It lacks what its mode needs.
         """
         policy = request.policy
-        if policy.mode not in SUPPORTED_MODES:
-            raise Unsupported(f"this recorder cannot record in the mode {policy.mode}")
         if policy.mode == "schedule" and policy.schedule is None:
             raise BadRequest("policy.schedule: the mode schedule needs one")
+        if policy.mode == "pictures" and policy.pictures is None:
+            raise BadRequest("policy.pictures: the mode pictures needs them")
         await self._policies.stored.put(keys.recording_policy(policy.id), policy)
         return Done()
 

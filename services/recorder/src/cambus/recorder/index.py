@@ -283,6 +283,10 @@ class Index:
         query = f"SELECT coalesce(sum(bytes), 0) FROM segments WHERE {_OF_STREAM}"  # noqa: S608  # constant parts
         return int(self._rows(query, (key.device, key.channel, key.stream))[0][0])
 
+    def total_bytes(self) -> int:
+        """Bytes of everything recorded."""
+        return int(self._rows("SELECT coalesce(sum(bytes), 0) FROM segments")[0][0])
+
     def last_end_us(self, key: StreamKey) -> int | None:
         """When the newest segment of a stream ends; None if there is none."""
         query = f"SELECT max(end_us) FROM segments WHERE {_OF_STREAM}"  # noqa: S608  # constant parts

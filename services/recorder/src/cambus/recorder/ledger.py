@@ -14,7 +14,8 @@ LEAST_GAP_US = 1_000_000
 class GapLedger:
     """Knows up to when a stream is recorded, and writes down what is missing; no clock inside.
 
-    Safe to use from several threads: durable spans are told by the one that writes.
+    Safe to use from several threads: durable spans are told by the one that writes. A ledger that rests writes
+    nothing down: the stream is not to be recorded.
 
     Args:
         key: the stream.
@@ -41,6 +42,33 @@ class GapLedger:
         self._least_us = LEAST_GAP_US + allowance_us
         self._lock = threading.Lock()
         self._recording = False
+        self._resting = False
+
+    @property
+    def resting(self) -> bool:
+        """Whether the stream is not to be recorded."""
+        return self._resting
+
+    @property
+    def covered_us(self) -> int:
+        """Up to when what should be recorded is, or was not wanted."""
+        return self._covered_us
+
+    def rest(self, now_us: int) -> None:
+        """The stream is not to be recorded any longer; a gap that goes on ends."""
+        self.close(now_us)
+        with self._lock:
+            self._resting = True
+            self._recording = False
+
+    def resume(self, since_us: int, reason: GapReason, *, allowance_us: int = 0) -> None:
+        """It is to be recorded again, from an instant on; `reason` is why nothing may have been since then."""
+        with self._lock:
+            self._resting = False
+            self._covered_us = max(self._covered_us, since_us)
+            self._least_us = LEAST_GAP_US + allowance_us
+            if not self._recording:
+                self._reason = reason
 
     @property
     def recording(self) -> bool:
@@ -50,7 +78,7 @@ class GapLedger:
     def recorded(self, start_us: int, end_us: int) -> None:
         """A span is durable; what lies between it and the one before is a gap, if it is long enough."""
         with self._lock:
-            if start_us - self._covered_us >= self._least_us:
+            if not self._resting and start_us - self._covered_us >= self._least_us:
                 # What was over before anybody noticed has no reason but that the stream was not there.
                 reason = GapReason.STREAM_LOST if self._recording else self._reason
                 self._put(start_us, reason, settled=True)
@@ -81,13 +109,13 @@ class GapLedger:
     def look(self, now_us: int) -> None:
         """Write down a gap that still goes on."""
         with self._lock:
-            if not self._recording and now_us - self._covered_us >= self._least_us:
+            if not self._resting and not self._recording and now_us - self._covered_us >= self._least_us:
                 self._put(now_us, self._reason, settled=False)
 
     def close(self, now_us: int) -> None:
         """The stream is no longer to be recorded from now on: a gap that goes on ends."""
         with self._lock:
-            if now_us - self._covered_us >= self._least_us:
+            if not self._resting and now_us - self._covered_us >= self._least_us:
                 self._put(now_us, GapReason.STREAM_LOST if self._recording else self._reason, settled=True)
 
     def _put(self, end_us: int, reason: GapReason, *, settled: bool) -> None:

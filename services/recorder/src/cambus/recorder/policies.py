@@ -5,52 +5,100 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from cambus.bus.connection import Bus
 from cambus.bus.kv import KeyValue, Watch
-from cambus.recorder.layout import StreamKey
+from cambus.recorder.layout import StreamKey, to_us
 from cambus.schemas import assets, keys
+from cambus.schemas.spans import RecordingTrigger
 from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.presence import Presence
-from cambus.schemas.state.recording_policy import RecordingPolicy
+from cambus.schemas.state.recorders import ManualRecording
+from cambus.schemas.state.recording_policy import AlarmRecording, PicturePlan, RecordingPolicy
 
 logger = logging.getLogger(__name__)
 
-SUPPORTED_MODES = frozenset({"continuous", "schedule"})
+STANDING_MODES: Final = frozenset({"continuous", "schedule"})
+SEGMENT_S: Final = 300.0
+"""How long the files of a stream are that is recorded by hand alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmWish:
+    """Around which alarms a stream is recorded; `whole_device`: also around those that name no channel."""
+
+    recording: AlarmRecording
+    whole_device: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A recording by hand, from one instant to another, in microseconds since 1970."""
+
+    claimant: str
+    since_us: int
+    until_us: int
 
 
 @dataclass(frozen=True, slots=True)
 class StreamPolicy:
-    """What all policies together say about one stream.
+    """What all policies together say about one stream at an instant.
 
     Attributes:
         segment_s: length of a file; the shortest wish counts.
         max_age_s: how long recordings are kept; the longest wish counts, None for no bound.
         max_bytes: how much is kept; the largest wish counts, None for no bound.
         stop_when_full: whether recording stops on a full disk instead of deleting the oldest.
+        standing: why it is recorded whatever happens; None if it is not.
+        alarms: around which alarms it is recorded.
+        orders: who asked for it by hand.
     """
 
     segment_s: float
     max_age_s: int | None
     max_bytes: int | None
     stop_when_full: bool
+    standing: RecordingTrigger | None = RecordingTrigger.CONTINUOUS
+    alarms: tuple[AlarmWish, ...] = ()
+    orders: tuple[Order, ...] = ()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the stream is to be recorded now, or may be at any moment."""
+        return self.standing is not None or bool(self.alarms) or bool(self.orders)
 
 
-def combine(policies: Iterable[RecordingPolicy]) -> StreamPolicy:
-    """One policy of several that apply to the same stream; there is at least one."""
+def combine(
+    policies: Iterable[RecordingPolicy], now: datetime, orders: Iterable[ManualRecording] = ()
+) -> StreamPolicy:
+    """One policy of those that match a stream, and of the orders there are for it, at an instant."""
     each = list(policies)
+    now_us = to_us(now)
+    current = [policy for policy in each if policy.schedule is None or policy.schedule.covers(now)]
+    standing = {policy.mode for policy in current} & STANDING_MODES
     return StreamPolicy(
-        segment_s=min(policy.segment_s for policy in each),
+        segment_s=min((policy.segment_s for policy in each), default=SEGMENT_S),
         max_age_s=_largest([policy.retention.max_age_s for policy in each]),
         max_bytes=_largest([policy.retention.max_bytes for policy in each]),
-        stop_when_full=all(policy.on_disk_full == "stop" for policy in each),
+        stop_when_full=bool(each) and all(policy.on_disk_full == "stop" for policy in each),
+        standing=RecordingTrigger(min(standing)) if standing else None,
+        alarms=tuple(
+            AlarmWish(policy.alarm or AlarmRecording(), policy.match.channels is None)
+            for policy in current
+            if policy.mode == "alarm"
+        ),
+        orders=tuple(
+            Order(order.claimant, to_us(order.since), to_us(order.until))
+            for order in orders
+            if to_us(order.until) > now_us
+        ),
     )
 
 
 def _largest(bounds: list[int | None]) -> int | None:
     known = [bound for bound in bounds if bound is not None]
-    return max(known) if len(known) == len(bounds) else None
+    return max(known) if known and len(known) == len(bounds) else None
 
 
 class PolicyBook:
@@ -58,12 +106,15 @@ class PolicyBook:
 
     def __init__(self, bus: Bus, on_change: Callable[[], None]) -> None:
         self.stored: KeyValue[RecordingPolicy] = KeyValue(bus, assets.KV_POLICIES, RecordingPolicy)
+        self.ordered: KeyValue[ManualRecording] = KeyValue(bus, assets.KV_POLICIES, ManualRecording)
         self.policies: dict[str, RecordingPolicy] = {}
+        self.orders: dict[str, ManualRecording] = {}
         self.devices: dict[str, DeviceRecord] = {}
         self.presence: dict[str, Presence] = {}
         self._on_change = on_change
         self._watches: list[tuple[Watch[Any], dict[str, Any]]] = [
             (self.stored.watch(f"{keys.RECORDING_POLICIES}>"), self.policies),
+            (self.ordered.watch(f"{keys.MANUAL_RECORDINGS}>"), self.orders),
             (KeyValue(bus, assets.KV_DEVICES, DeviceRecord).watch(), self.devices),
             (KeyValue(bus, assets.KV_PRESENCE, Presence).watch(), self.presence),
         ]
@@ -87,11 +138,42 @@ class PolicyBook:
                 known[key] = entry.value
             self._on_change()
 
-    def wanted(self, now: datetime) -> dict[StreamKey, StreamPolicy]:
-        """The streams to be recorded at the instant `now`, each with what applies to it."""
+    def applied(self, now: datetime) -> dict[StreamKey, StreamPolicy]:
+        """Every stream a policy or an order names, with what applies to it at the instant `now`."""
+        matching = self._matching()
+        orders: dict[StreamKey, list[ManualRecording]] = {}
+        for order in self.orders.values():
+            if order.until > now:
+                orders.setdefault(StreamKey(order.device, order.channel, order.stream), []).append(order)
+        return {
+            key: combine(matching.get(key, ()), now, orders.get(key, ()))
+            for key in matching.keys() | orders.keys()
+        }
+
+    def standing_spans(
+        self, key: StreamKey, start: datetime, end: datetime
+    ) -> list[tuple[datetime, datetime]]:
+        """The times between two instants at which policies have a stream recorded whatever happens, unordered."""
+        spans: list[tuple[datetime, datetime]] = []
+        for policy in self._matching().get(key, ()):
+            if policy.mode in STANDING_MODES:
+                spans += [(start, end)] if policy.schedule is None else policy.schedule.between(start, end)
+        return spans
+
+    def pictured(self, now: datetime) -> dict[StreamKey, list[tuple[RecordingPolicy, PicturePlan]]]:
+        """The streams of which pictures are to be taken, with the policies that say so and their plans."""
+        found: dict[StreamKey, list[tuple[RecordingPolicy, PicturePlan]]] = {}
+        for key, policies in self._matching(pictures=True).items():
+            for policy in policies:
+                if policy.pictures and (policy.schedule is None or policy.schedule.covers(now)):
+                    found.setdefault(key, []).append((policy, policy.pictures))
+        return found
+
+    def _matching(self, *, pictures: bool = False) -> dict[StreamKey, list[RecordingPolicy]]:
+        """The enabled policies that match each stream, whenever they apply: those that record, or those of pictures."""
         found: dict[StreamKey, list[RecordingPolicy]] = {}
         for policy in self.policies.values():
-            if not _applies(policy, now):
+            if not policy.enabled or not (policy.pictures if pictures else policy.mode != "pictures"):
                 continue
             for device in self.devices.values():
                 if device.enabled and policy.match.covers(
@@ -99,7 +181,7 @@ class PolicyBook:
                 ):
                     for key in self._streams(policy, device.id):
                         found.setdefault(key, []).append(policy)
-        return {key: combine(policies) for key, policies in found.items()}
+        return found
 
     def session(self, device: str) -> object | None:
         """What changes whenever claims on a device are to be made anew; None while it is offline."""
@@ -119,9 +201,3 @@ class PolicyBook:
             for stream in policy.streams:
                 if info is None or (info.enabled and (not info.streams or stream in info.streams)):
                     yield StreamKey(device, channel, stream)
-
-
-def _applies(policy: RecordingPolicy, now: datetime) -> bool:
-    if not policy.enabled or policy.mode not in SUPPORTED_MODES:
-        return False
-    return policy.schedule is None or policy.schedule.covers(now)

@@ -5,44 +5,41 @@ import logging
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import ClassVar
 
 from cambus.bus.errors import BusError
 from cambus.bus.events import EventPublisher
-from cambus.bus.leases import LeaseKeeper
 from cambus.bus.outbox import Outbox
 from cambus.bus.service import Runtime, Service
 from cambus.bus.tasks import end
 from cambus.recorder.announcing import Announcer
 from cambus.recorder.archives import Archives
-from cambus.recorder.assignments import Assignments
 from cambus.recorder.disk import Disk
 from cambus.recorder.disk_watch import DiskWatch
-from cambus.recorder.duties import close_missed
 from cambus.recorder.export_commands import ExportCommands
 from cambus.recorder.export_jobs import AT_A_TIME, ExportJobs
 from cambus.recorder.exports import Exports
 from cambus.recorder.handlers import RecorderCommands
 from cambus.recorder.index import Segment
 from cambus.recorder.journal import Journal
-from cambus.recorder.layout import StreamKey, from_us
+from cambus.recorder.layout import StreamKey
 from cambus.recorder.lock_commands import LockCommands
 from cambus.recorder.observe import RecorderMetrics
 from cambus.recorder.opening import open_index
 from cambus.recorder.playback_commands import PlaybackCommands
 from cambus.recorder.playbacks import Playbacks
-from cambus.recorder.policies import PolicyBook, StreamPolicy
+from cambus.recorder.policies import StreamPolicy
 from cambus.recorder.recovery import Recovered, recover
 from cambus.recorder.retention import Retention
 from cambus.recorder.searching import Search
 from cambus.recorder.settings import RecorderSettings
+from cambus.recorder.share import Share
+from cambus.recorder.stream_commands import StreamCommands
 from cambus.recorder.stream_recorder import StreamRecorder, Surroundings
 from cambus.schemas.commands import recorder as commands
 
 logger = logging.getLogger(__name__)
 
-RECONCILE_S = 5.0
 READER_THREADS = 2
 OUTBOX_ROOM_BYTES = 4 << 20
 GAPS_KEPT_US = 400 * 86_400 * 1_000_000
@@ -94,20 +91,14 @@ class Recorder(Service[RecorderSettings]):
             limit=settings.playback_sessions,
             replicas=lambda: len(self._archives.known),
         )
-        self._changed = asyncio.Event()
-        self._policies = PolicyBook(runtime.bus, self._changed.set)
-        self._wanted: dict[StreamKey, StreamPolicy] = {}
-        self._sessions: dict[str, object] = {}
+        self._share = Share(runtime.bus, settings, self._index, self._journal, self._threads, self._make)
         self._loop = asyncio.get_running_loop()
         self._announcer = Announcer(
-            settings.instance, self._index, self._threads, self._metrics, self._policies.protocol
+            settings.instance, self._index, self._threads, self._metrics, self._share.policies.protocol
         )
         self._disk_watch = DiskWatch(self._retention, self._index, self._metrics, settings.instance)
         self._disk_tasks: list[asyncio.Task[None]] = []
         self._publisher: EventPublisher | None = None
-        self._assignments: Assignments | None = None
-        self._lost: asyncio.Queue[str] = asyncio.Queue()
-        self._leases = LeaseKeeper(runtime.bus, on_lost=self._lost.put_nowait)
         runtime.http.add_routes(self._exports.routes())
 
     async def start(self) -> None:
@@ -119,16 +110,10 @@ class Recorder(Service[RecorderSettings]):
         self._report(recovered)
         outbox = Outbox(runtime.settings.data_dir / "recorder-outbox.sqlite3", room_bytes=OUTBOX_ROOM_BYTES)
         self._publisher = publisher = await runtime.enter(EventPublisher(runtime.bus, outbox))
-        for work in (
-            self._policies.run,
-            self._archives.run,
-            self._leases.run,
-            self._handle_lost,
-        ):
-            runtime.spawn(work(), name=work.__name__)
-        RecorderCommands(runtime.settings.instance, self._index, self._threads, self._policies).register(
-            runtime.endpoints
-        )
+        runtime.spawn(self._archives.run(), name="archives")
+        RecorderCommands(
+            runtime.settings.instance, self._index, self._threads, self._share.policies
+        ).register(runtime.endpoints)
         ExportCommands(
             runtime.settings.instance,
             runtime.client,
@@ -143,24 +128,22 @@ class Recorder(Service[RecorderSettings]):
         LockCommands(runtime.settings.instance, self._root, self._index, self._threads).register(
             runtime.endpoints
         )
-        await self._policies.wait_synced()
-        await self._loop.run_in_executor(
-            self._threads, close_missed, self._index, self._journal, self._wanted_at, time.time_ns() // 1000
-        )
-        watch = self._disk_watch.run(publisher, self._threads, lambda: self._wanted)
+        StreamCommands(
+            runtime.settings.instance, self._root, self._index, self._threads, self._share, self._retention
+        ).register(runtime.endpoints)
+        watch = self._disk_watch.run(publisher, self._threads, lambda: self._share.applied)
         for name, task in (
             ("announce", self._announcer.run(publisher)),
             ("disk", watch),
             ("retain", self._retain()),
-            ("record", self._record()),
+            ("record", self._share.run(self._metrics.streams)),
         ):
             self._disk_tasks.append(runtime.spawn(task, name=name))
+        await self._share.policies.wait_synced()
 
     async def release(self) -> None:
         """End every recording, then give the streams to whoever takes them; tell viewers that it is over."""
-        if self._assignments is not None:
-            await self._assignments.end_all()
-        await self._leases.release_all()
+        await self._share.hand_over()
         await self._playbacks.stop()
         await self._export_jobs.stop()
 
@@ -191,31 +174,6 @@ class Recorder(Service[RecorderSettings]):
 
     # --- recording --------------------------------------------------------------------------------------
 
-    async def _record(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            self._assignments = Assignments(self._leases, self._make, group)
-            while not self.runtime.stopping.is_set():
-                self._changed.clear()
-                self._wanted = self._policies.wanted(datetime.now(UTC))
-                await self._assignments.reconcile(self._wanted)
-                self._metrics.streams(len(self._assignments))
-                self._wake_returned(self._assignments)
-                try:
-                    async with asyncio.timeout(RECONCILE_S):
-                        await self._changed.wait()
-                except TimeoutError:
-                    continue
-
-    def _wake_returned(self, assignments: Assignments) -> None:
-        """Claim at once at devices that came online, or are held by another process than before."""
-        before, self._sessions = self._sessions, {}
-        for device in self._policies.devices:
-            session = self._policies.session(device)
-            if session is not None:
-                self._sessions[device] = session
-                if session != before.get(device):
-                    assignments.wake(device)
-
     def _make(self, key: StreamKey, policy: StreamPolicy) -> StreamRecorder:
         runtime = self.runtime
         shared = Surroundings(
@@ -231,21 +189,14 @@ class Recorder(Service[RecorderSettings]):
             on_failure=self._disk_watch.failed,
             journal=self._journal,
             disk=self._disk,
+            marks=self._share.marks,
+            board=self._share.board,
         )
-        return StreamRecorder(key, policy.segment_s, shared)
+        return StreamRecorder(key, policy, shared)
 
     def _may_write(self, key: StreamKey) -> bool:
-        policy = self._wanted.get(key)
+        policy = self._share.applied.get(key)
         return self._retention.may_write(stop_when_full=policy is not None and policy.stop_when_full)
-
-    def _wanted_at(self, at_us: int) -> frozenset[StreamKey]:
-        return frozenset(self._policies.wanted(from_us(at_us)))
-
-    async def _handle_lost(self) -> None:
-        while True:
-            lease = await self._lost.get()
-            if self._assignments is not None:
-                await self._assignments.lost(lease)
 
     # --- segments ---------------------------------------------------------------------------------------
 
@@ -274,7 +225,7 @@ class Recorder(Service[RecorderSettings]):
             now_us = time.time_ns() // 1000
             try:
                 await self._loop.run_in_executor(
-                    self._threads, self._retention.apply, dict(self._wanted), now_us
+                    self._threads, self._retention.apply, dict(self._share.applied), now_us
                 )
                 await self._loop.run_in_executor(self._threads, self._index.prune_gaps, now_us - GAPS_KEPT_US)
                 await self._loop.run_in_executor(self._threads, self._journal.forget, now_us - GAPS_KEPT_US)

@@ -21,6 +21,20 @@ class RecorderSettings(BusSettings):
         default=32,
         description="MiB of one stream that may wait for a slow disk; beyond it a gap is recorded.",
     )
+    pre_roll_mib: Annotated[int, Field(ge=1, le=4096)] = Field(
+        default=32,
+        description="MiB of one stream kept in memory at most, to begin recordings with what came before an alarm.",
+    )
+    hand_over_s: Annotated[float, Field(ge=0, le=15)] = Field(
+        default=3.0,
+        description="Seconds a stream that goes to another replica is recorded on, so that none of it is missing.",
+    )
+    lease_ttl_s: Annotated[int, Field(ge=2, le=300)] = Field(
+        default=25, description="Seconds after which a replica that died has lost its streams to the others."
+    )
+    lease_margin_s: Annotated[float, Field(gt=0, le=60)] = Field(
+        default=3.0, description="Seconds before that in which a replica stops to believe in its own lease."
+    )
     disk_reserve_mib: Annotated[int, Field(ge=0)] = Field(
         default=1024,
         description="MiB to leave free on the disk; the oldest recordings go first, or recording stops.",

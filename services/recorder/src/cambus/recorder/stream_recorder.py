@@ -1,4 +1,8 @@
-"""Recording one stream: the claim that keeps it up, the frames of the bus, the queue to the disk."""
+"""Recording one stream: the claim that keeps it up, the frames of the bus, the queue to the disk.
+
+A stream is followed before it is written: while it waits for an alarm, and while another replica still records what
+this one is to take over. Its last seconds are kept meanwhile, so that writing begins with pictures from before.
+"""
 
 import asyncio
 import logging
@@ -6,7 +10,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -18,15 +23,20 @@ from cambus.bus.delivery import Subscription
 from cambus.bus.live_claim import LiveClaim
 from cambus.media.errors import MediaError
 from cambus.media.frame import Frame, FrameAssembler, Kind, SequenceGate
+from cambus.recorder.alarm_board import AlarmBoard
 from cambus.recorder.cutting import Cut, Cutter
+from cambus.recorder.demand import NOTHING, Demand, Want
 from cambus.recorder.disk import Disk
-from cambus.recorder.duties import take_up
 from cambus.recorder.gap_rows import GapRows
 from cambus.recorder.index import Index, Segment
 from cambus.recorder.journal import Journal
 from cambus.recorder.layout import StreamKey
 from cambus.recorder.ledger import GapLedger
+from cambus.recorder.marks import Marks
 from cambus.recorder.observe import RecorderMetrics
+from cambus.recorder.policies import StreamPolicy
+from cambus.recorder.pre_roll import PreRoll
+from cambus.recorder.selection import Selection
 from cambus.recorder.settings import RecorderSettings
 from cambus.recorder.stream_writer import StreamWriter, WriteFailedError
 from cambus.schemas import subjects
@@ -41,7 +51,9 @@ STALLED_S = 10.0
 CLAIM_TTL_S = 30.0
 LOOK_S = 1.0
 KEYFRAME_TIMEOUT_S = 2.0
-FIRST_PICTURE_US = 10_000_000  # how long a stream that was never recorded may take to begin without a gap
+FIRST_PICTURE_US = 10_000_000  # how long a stream may take to begin without a gap
+TAKEOVER_US = 12_000_000  # how much is kept of a stream that another replica hands over
+LATE_US = 10_000_000  # how late an alarm may be heard of without its pre-roll being lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +72,46 @@ class Surroundings:
     on_failure: Callable[[GapReason], None]
     journal: Journal
     disk: Disk
+    marks: Marks
+    board: AlarmBoard
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """With what a stream is begun.
+
+    Attributes:
+        now_us: the present.
+        recorded_us: up to when it is recorded, here or by another replica, if it was to be; None if it was not.
+        reason: why it may be missing since then.
+    """
+
+    now_us: int
+    recorded_us: int | None = None
+    reason: GapReason = GapReason.STREAM_LOST
 
 
 class StreamRecorder:
-    """Records one stream from `run()` until that is cancelled; what was received by then is written."""
+    """Records one stream from `run()` until that is cancelled; what was received by then is written.
 
-    def __init__(self, key: StreamKey, segment_s: float, shared: Surroundings) -> None:
+    Nothing is written before `activate`.
+
+    Args:
+        key: the stream.
+        policy: what the policies say of it at present.
+        shared: what all streams share.
+    """
+
+    def __init__(self, key: StreamKey, policy: StreamPolicy, shared: Surroundings) -> None:
         self.key = key
+        self.demand = Demand(key, shared.board, policy)
         self._shared = shared
-        self._segment_s = segment_s
+        self._segment_s = policy.segment_s
+        self._begun: Takeover | None = None
+        self._unsaid: Takeover | None = None
+        self._unmarked = False
+        self._new_duty_us: int | None = None
+        self._catch_up_us: int | None = None  # from where to go on with what another replica recorded
         settings = shared.settings
         self._queue: deque[Frame] = deque()
         self._queued_bytes = 0
@@ -81,9 +124,11 @@ class StreamRecorder:
         self._assembler = FrameAssembler()
         self._gate = SequenceGate()
         self._last_frame_at = time.monotonic()
-        self._cutter = self._new_cutter()
+        self._selection = Selection(self._new_cutter, PreRoll(settings.pre_roll_mib << 20))
+        self._keep_enough()
         self._gaps = GapRows(shared.index, shared.journal, shared.metrics.lost)
         self._ledger = GapLedger(key, 0, GapReason.RESTART, self._gaps.put)
+        self._ledger.rest(0)
         self._blocked = False  # the disk took nothing; a keyframe is needed to go on
         self._writer = StreamWriter(
             key,
@@ -105,17 +150,6 @@ class StreamRecorder:
 
     async def run(self) -> None:
         """Record until cancelled."""
-        shared = self._shared
-        duty = await asyncio.get_running_loop().run_in_executor(
-            shared.writers, take_up, self.key, shared.index, shared.journal, _now_us()
-        )
-        self._ledger = GapLedger(
-            self.key,
-            duty.covered_us,
-            GapReason.RESTART,
-            self._gaps.put,
-            allowance_us=FIRST_PICTURE_US if duty.begins else 0,
-        )
         subject = subjects.media_subject(self.key.device, self.key.channel, self.key.stream)
         subscription = await self._shared.bus.subscribe(subject, self._take)
         try:
@@ -142,11 +176,50 @@ class StreamRecorder:
         """The device came back: claim at once."""
         self._claim.wake()
 
+    def activate(self, begun: Takeover) -> None:
+        """The stream is this replica's to write from now on."""
+        self._begun = self._unsaid = begun
+        self._catch_up_us = begun.recorded_us
+        self._resume(self._want(begun.now_us), begun.now_us)
+
+    @property
+    def active(self) -> bool:
+        """Whether it is this replica's to write."""
+        return self._begun is not None
+
+    def set_policy(self, policy: StreamPolicy) -> None:
+        """What the policies say has changed; a new length of files is for a new recorder."""
+        if policy != self.demand.policy:
+            self.demand.policy = policy
+            self._keep_enough()
+
+    def state(self, now_us: int) -> tuple[str, Want, int | None]:
+        """How it is, for people; what is wanted; up to when it is on the disk."""
+        want = self._want(now_us)
+        if not self.active:
+            return "standby", want, None
+        if want.trigger is None:
+            return "waiting", want, None
+        recording = self._ledger.recording
+        return "recording" if recording else "missing", want, self._ledger.covered_us if recording else None
+
+    def _want(self, now_us: int) -> Want:
+        if self._begun is None:
+            return NOTHING
+        want = self.demand.at(now_us)
+        if want.trigger is not None and self._catch_up_us is not None:
+            return replace(want, from_us=min(want.from_us, self._catch_up_us))
+        return want
+
+    def _keep_enough(self) -> None:
+        self._selection.pre_roll.span_us = max(self.demand.pre_roll_us + LATE_US, TAKEOVER_US)
+
     async def _wind_up(self, subscription: Subscription) -> None:
         await subscription.close()
         await self._claim.release()
-        cuts = [cut for frame in self._drain() for cut in self._cutter.push(frame)]
-        await self._carry_out([*cuts, *self._cutter.finish()])
+        await self._carry_out([*self._cuts(self._drain()), *self._selection.finish()])
+        if not self._ledger.resting:
+            self._shared.marks.note(self.key, self._ledger.covered_us)
 
     # --- from the bus -----------------------------------------------------------------------------------
 
@@ -188,10 +261,19 @@ class StreamRecorder:
         while True:
             await self._arrived.wait()
             overflowed = self._overflowed
-            cuts = [cut for frame in self._drain() for cut in self._cutter.push(frame)]
-            await self._carry_out(cuts)
+            await self._carry_out(self._cuts(self._drain()))
             if overflowed:
                 await self._interrupt(GapReason.OVERFLOW)
+
+    def _cuts(self, frames: list[Frame]) -> list[Cut]:
+        cuts: list[Cut] = []
+        for frame in frames:
+            want = self._want(frame.wall_us)
+            self._resume(want, frame.wall_us)
+            cuts += self._selection.push(frame, want)
+            if self._selection.writing:
+                self._catch_up_us = None
+        return cuts
 
     async def _carry_out(self, cuts: list[Cut]) -> None:
         if not cuts:
@@ -199,7 +281,7 @@ class StreamRecorder:
         if not self._shared.may_write(self.key):
             self._blocked = True
             self._ledger.interrupted(GapReason.DISK_FULL)
-            self._cutter = self._new_cutter()
+            self._selection.renew()
             await self._on_writer(self._writer.close)
             return
         try:
@@ -223,11 +305,11 @@ class StreamRecorder:
         if error.lost_from_us is not None:
             self._ledger.lost(error.lost_from_us, error.reason)
         self._ledger.interrupted(error.reason)
-        self._cutter = self._new_cutter()
+        self._selection.renew()
 
     async def _interrupt(self, reason: GapReason) -> None:
         """The stream broke off: end the segment, and say why nothing follows."""
-        await self._carry_out(list(self._cutter.finish()))
+        await self._carry_out(list(self._selection.finish()))
         self._ledger.interrupted(reason)
 
     async def _on_writer(self, function: Callable[..., None], *arguments: object) -> None:
@@ -243,17 +325,61 @@ class StreamRecorder:
     async def _watch(self) -> None:
         """Notice a stream that stands still, and keep a gap that goes on current."""
         while True:
+            now_us = _now_us()
+            want = self._want(now_us)
+            self._resume(want, now_us)
+            await self._on_writer(self._look, want, now_us)
+            await self._mark()
             await asyncio.sleep(LOOK_S)
+            if self._begun is not None and now_us - self._begun.now_us > TAKEOVER_US:
+                self._catch_up_us = self._unsaid = None
             if self._ledger.recording and time.monotonic() - self._last_frame_at > STALLED_S:
                 await self._interrupt(GapReason.STREAM_LOST)
-            await self._on_writer(self._look)
             if self._blocked and self._shared.may_write(self.key):
                 await self._ask_for_keyframe()
 
-    def _look(self) -> None:
+    def _look(self, want: Want, now_us: int) -> None:
         self._writer.settle()
         self._gaps.retry()
-        self._ledger.look(_now_us())
+        self._keep_ledger(want, now_us)
+
+    async def _mark(self) -> None:
+        """Tell the others up to when the stream is recorded, while it is to be."""
+        if not self._ledger.resting:
+            self._shared.marks.note(self.key, self._ledger.covered_us)
+            self._unmarked = False
+        elif self.active and not self._unmarked:
+            self._unmarked = True
+            await self._shared.marks.remove(self.key)
+
+    def _resume(self, want: Want, now_us: int) -> None:
+        """Count what is missing from now on, before anything is written, if the stream is to be recorded again."""
+        if want.trigger is None or not self._ledger.resting:
+            return
+        begun, self._unsaid = self._unsaid, None
+        standing = self.demand.policy.standing is not None
+        if begun is not None and begun.recorded_us is not None:
+            since_us = begun.recorded_us if standing else max(begun.recorded_us, want.since_us)
+            self._ledger.resume(since_us, begun.reason)
+        else:
+            since_us = now_us if standing else want.since_us
+            self._ledger.resume(since_us, GapReason.STREAM_LOST, allowance_us=FIRST_PICTURE_US)
+        self._new_duty_us = since_us
+
+    def _keep_ledger(self, want: Want, now_us: int) -> None:
+        """Write down what is missing while something is wanted, and only then. Runs in a writing thread."""
+        if want.trigger is None and not self._ledger.resting:
+            self._ledger.rest(now_us)
+            self._new_duty_us = None
+            self._duty(None)
+        since_us, self._new_duty_us = self._new_duty_us, None
+        if since_us is not None:
+            self._duty(since_us)
+        self._ledger.look(now_us)
+
+    def _duty(self, since_us: int | None) -> None:
+        with suppress(OSError):  # on a full disk it is forgotten by a restart; what is lost until then is not
+            self._shared.journal.duty(self.key, since_us)
 
     async def _ask_for_keyframe(self) -> None:
         """Recording goes on with a keyframe, and that may be far off."""

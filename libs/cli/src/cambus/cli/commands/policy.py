@@ -18,7 +18,7 @@ from cambus.cli.times import parse_span
 from cambus.schemas.commands import recorder
 from cambus.schemas.matching import DeviceMatch
 from cambus.schemas.model import Empty
-from cambus.schemas.state.recording_policy import RecordingPolicy, Retention
+from cambus.schemas.state.recording_policy import AlarmRecording, RecordingPolicy, Retention
 
 app = typer.Typer(add_completion=False, cls=Group, help="What is recorded, and for how long it is kept.")
 
@@ -50,13 +50,22 @@ def set_policy(
     keep_size: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Most of each stream, such as 50G.")
     ] = None,
+    on_alarm: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE", help="Only around alarms: motion, analytics.* …; may be repeated."),
+    ] = None,
+    before: Annotated[str, typer.Option(metavar="SPAN", help="With --on-alarm: kept from before.")] = "10s",
+    after: Annotated[
+        str, typer.Option(metavar="SPAN", help="With --on-alarm: recorded after its end.")
+    ] = "20s",
     disabled: Annotated[bool, typer.Option("--disabled", help="Keep it, and do not follow it.")] = False,
 ) -> None:
-    """Record around the clock what the options say; without any, everything.
+    """Record around the clock, or around alarms, what the options say; without any, everything.
 
-    Schedules and recording around alarms are written in a file.
+    Schedules and pictures are written in a file.
 
     cambusctl recordings policy set gates --device 'gate-*' --keep 30d
+    cambusctl recordings policy set motion --on-alarm motion --before 10s --after 30s
     """
     cli = Cli.of(context)
     if (name is None) == (file is None):
@@ -71,6 +80,14 @@ def set_policy(
             max_bytes=None if keep_size is None else parse_size(keep_size),
         )
         fields: dict[str, Any] = {"streams": stream} if stream else {}
+        if on_alarm:
+            fields["mode"] = "alarm"
+            fields["alarm"] = made(
+                AlarmRecording,
+                types=on_alarm,
+                pre_roll_s=parse_span(before).total_seconds(),
+                post_roll_s=parse_span(after).total_seconds(),
+            )
         policies = [
             made(RecordingPolicy, id=name, match=match, retention=retention, enabled=not disabled, **fields)
         ]

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from cambus.bus.connection import Bus
-from cambus.cli.commands import device_recordings, playing, recording_locks
+from cambus.cli.commands import device_recordings, playing, recorder_streams, recording_locks
 from cambus.cli.commands.policy import app as policy
 from cambus.cli.exporting import Export, Question
 from cambus.cli.failures import UsageError
@@ -199,6 +199,7 @@ def export(
     cli.run(lambda bus: Export(cli, bus, Question(request, start, end), output).run())
 
 
+recorder_streams.register(app)
 recording_locks.register(app)
 device_recordings.register(app)
 playing.register(app)

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from cambus.schemas.ids import ReplicaId
+from cambus.schemas.ids import ChannelNo, DeviceId, ReplicaId, StreamName, Token
 from cambus.schemas.model import Instant, Message, example
 
 
@@ -17,3 +17,35 @@ class KnownRecorder(Message):
 
     replica: ReplicaId = Field(description="Its stable name.")
     seen_at: Instant = Field(description="When it last said that it is there.")
+
+
+class RecordedMark(Message):
+    """Up to when a stream that is to be recorded is. A value of `cambus-leases`, gone when it is no longer wanted.
+
+    Whoever records the stream next, the same replica after a restart or another, knows by it what is missing.
+    """
+
+    model_config = example(replica="recorder-0", until="2026-02-01T12:17:22.100Z")
+
+    replica: ReplicaId = Field(description="The recorder that held it last.")
+    until: Instant = Field(description="First instant no longer recorded, some seconds old.")
+
+
+class ManualRecording(Message):
+    """The wish of somebody to have a stream recorded for a while. A value of `cambus-policies`."""
+
+    model_config = example(
+        device="gate-1",
+        channel=0,
+        stream="main",
+        claimant="guard-7",
+        since="2026-02-01T12:17:22.100Z",
+        until="2026-02-01T12:27:22.100Z",
+    )
+
+    device: DeviceId = Field(description="The device.")
+    channel: ChannelNo = Field(description="The channel, counted from 0.")
+    stream: StreamName = Field(default="main", description="Which stream.")
+    claimant: Token = Field(description="Who wants it.")
+    since: Instant = Field(description="From when on.")
+    until: Instant = Field(description="Until when.")

@@ -1,10 +1,11 @@
 """What is to be recorded, and for how long it is kept."""
 
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from pydantic import Field
 
-from cambus.schemas.alarms import AlarmTypePattern
+from cambus.schemas.alarms import AlarmType, AlarmTypePattern, Severity
 from cambus.schemas.ids import StreamName, Token
 from cambus.schemas.matching import DeviceMatch
 from cambus.schemas.model import Message, example
@@ -14,17 +15,40 @@ from cambus.schemas.schedule import WeekSchedule
 class AlarmRecording(Message):
     """Recording around alarms."""
 
-    model_config = example(types=["motion", "analytics.*"], pre_roll_s=10.0, post_roll_s=20.0, max_s=600.0)
+    model_config = example(
+        types=["motion", "analytics.*"], min_severity="info", pre_roll_s=10.0, post_roll_s=20.0, max_s=600.0
+    )
 
     types: list[AlarmTypePattern] = Field(
         default_factory=lambda: ["*"],
         max_length=100,
         description="The alarms, as types or patterns; one must fit.",
     )
+    min_severity: Severity = Field(default=Severity.INFO, description="The least severity.")
     pre_roll_s: float = Field(default=10.0, ge=0, le=120, description="Seconds kept from before the alarm.")
     post_roll_s: float = Field(default=20.0, ge=0, le=3600, description="Seconds recorded after its end.")
     max_s: float = Field(
         default=600.0, gt=0, le=86400, description="Seconds after which an alarm no longer counts."
+    )
+
+    def covers(self, alarm: AlarmType, severity: Severity) -> bool:
+        """Whether an alarm of this type and severity is one of those."""
+        return severity.rank >= self.min_severity.rank and any(
+            fnmatchcase(alarm.value, pattern) for pattern in self.types
+        )
+
+
+class PicturePlan(Message):
+    """Still pictures, by plan and with alarms; they are kept as long as any picture in the object store."""
+
+    model_config = example(every_s=600, on_alarm=True, width=640)
+
+    every_s: int | None = Field(
+        default=None, ge=5, le=86400, description="Seconds between two pictures; None for none by plan."
+    )
+    on_alarm: bool = Field(default=False, description="Whether every alarm of the policy is pictured.")
+    width: int | None = Field(
+        default=None, ge=16, le=8192, description="Width in pixels, the height follows; None for full size."
     )
 
 
@@ -53,6 +77,7 @@ class RecordingPolicy(Message):
         mode="continuous",
         schedule=None,
         alarm=None,
+        pictures=None,
         segment_s=300.0,
         retention={"max_age_s": 2592000, "max_bytes": None},
         on_disk_full="delete-oldest",
@@ -69,8 +94,9 @@ class RecordingPolicy(Message):
         max_length=4,
         description="Which encoders of each channel.",
     )
-    mode: Literal["continuous", "schedule", "alarm"] = Field(
-        default="continuous", description="Always, at the times of `schedule`, or around alarms."
+    mode: Literal["continuous", "schedule", "alarm", "pictures"] = Field(
+        default="continuous",
+        description="Always, at the times of `schedule`, around alarms, or nothing but `pictures`.",
     )
     schedule: WeekSchedule | None = Field(
         default=None,
@@ -78,6 +104,9 @@ class RecordingPolicy(Message):
     )
     alarm: AlarmRecording | None = Field(
         default=None, description="Around which alarms; None for all, with defaults."
+    )
+    pictures: PicturePlan | None = Field(
+        default=None, description="Pictures of the same channels; None for none."
     )
     segment_s: float = Field(
         default=300.0, ge=10, le=3600, description="Seconds of one file; it ends at a key frame."

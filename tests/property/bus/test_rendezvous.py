@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambus.connector.rendezvous import preferred_owner, share_of
+from cambus.bus.rendezvous import preferred_owner, share_of
 from cambus.schemas.keys import SHARDS, shard_of
 
 names = st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True)

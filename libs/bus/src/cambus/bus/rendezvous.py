@@ -1,4 +1,4 @@
-"""Which replica should hold which device: 256 shards, spread by rendezvous hashing.
+"""Which replica should hold which device, or which stream: 256 shards, spread by rendezvous hashing.
 
 Every replica computes the same answer from the same list of members, without talking to the others. A member
 that comes or goes moves only its own share: no shard changes hands between two members that stay.
