@@ -1,7 +1,7 @@
 """GStreamer as an RTSP player in a process, for tests: run by the system's own Python, which has its bindings.
 
-Usage: URL PROTOCOL USER PASSWORD PICTURES; PROTOCOL is tcp or udp, USER empty without a login. Plays until so many
-pictures and ten packets of sound have been decoded, or the stream ends. Prints
+Usage: URL PROTOCOL USER PASSWORD PICTURES; PROTOCOL is tcp, udp or http, USER empty without a login. Plays until so
+many pictures and ten packets of sound have been decoded, or the stream ends. Prints
 `{"video": n, "audio": n, "caps": …, "end": …}`; `end` is `enough`, `eos` or the error.
 """
 
@@ -28,8 +28,9 @@ class Player:
         self.loop = GLib.MainLoop()
         self.pipeline = Gst.Pipeline()
         source = Gst.ElementFactory.make("rtspsrc")
-        source.set_property("location", url)
-        source.set_property("protocols", {"tcp": 4, "udp": 1}[protocol])  # GstRTSPLowerTrans
+        scheme = "rtsph" if protocol == "http" else "rtsp"
+        source.set_property("location", url.replace("rtsp", scheme, 1))
+        source.set_property("protocols", {"udp": 1, "tcp": 4, "http": 4 | 16}[protocol])  # GstRTSPLowerTrans
         source.set_property("latency", 200)
         if user:
             source.set_property("user-id", user)

@@ -45,7 +45,7 @@ async def play(url, protocol, *, user="", password="", pictures=30):
     return json.loads(said)
 
 
-@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+@pytest.mark.parametrize("protocol", ["tcp", "udp", "http"])
 @pytest.mark.parametrize("codec", ["h264", "h265"])
 async def test_it_decodes_picture_and_sound(codec, protocol, relay, make_camera, specs, device):
     await make_camera(specs[codec], pace=1.0)

@@ -25,7 +25,9 @@ from cambus.media_relay.page import Page
 from cambus.media_relay.rtc_sessions import RtcSessions
 from cambus.media_relay.rtc_udp import UdpPorts
 from cambus.media_relay.rtsp_connection import RtspConnection
+from cambus.media_relay.rtsp_door import RtspDoor
 from cambus.media_relay.rtsp_server import RtspServer
+from cambus.media_relay.rtsp_tunnel import Tunnels
 from cambus.media_relay.settings import RelaySettings
 from cambus.media_relay.snapshots import Snapshots
 from cambus.media_relay.stalls import StallReports
@@ -140,7 +142,12 @@ class Relay:
         settings = self._settings
         self.webrtc.start()
         await self._http.start(settings.relay_host, settings.relay_http_port)
-        await self._rtsp.start(RtspConnection, settings.relay_host, settings.relay_rtsp_port)
+        tunnels = Tunnels[RtspConnection]()
+        await self._rtsp.start(
+            lambda server: RtspDoor(RtspConnection(server), tunnels),
+            settings.relay_host,
+            settings.relay_rtsp_port,
+        )
 
     async def run(self) -> None:
         """Once a second: close who stalls, is silent or has lost the source; carry the counts over. Tell of stalls."""

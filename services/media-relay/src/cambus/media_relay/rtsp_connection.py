@@ -107,6 +107,22 @@ class RtspConnection(asyncio.Protocol):
         if self._viewer is not None:
             self._viewer.close(Gone.LEFT)
 
+    # --- the door's calls
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client has gone, or was refused."""
+        return self._viewer is None or self._viewer.closed is not None
+
+    def greet(self, data: bytes) -> None:
+        """Write something before all replies."""
+        if self._viewer is not None:
+            self._viewer.write(data)
+
+    def heard(self) -> None:
+        """The client is there, though it says nothing here."""
+        self._rtsp.heard(self._loop.time())
+
     # --- the server's calls
 
     def check(self) -> None:
@@ -247,7 +263,7 @@ class RtspConnection(asyncio.Protocol):
         losses = Losses(form.ssrcs)
 
         def heard(report: bytes) -> None:
-            self._rtsp.heard(self._loop.time())
+            self.heard()
             server.metrics.lost().inc(losses.heard(report))
 
         return datagram_viewer(
