@@ -30,6 +30,8 @@ class Archives:
         self._stored: KeyValue[KnownRecorder] = KeyValue(bus, KV_POLICIES, KnownRecorder)
         self._replica = replica
         self._seen: dict[str, KnownRecorder] = {}
+        self._told = False
+        self._watch = self._stored.watch(f"{keys.RECORDERS}>")
 
     @property
     def known(self) -> frozenset[str]:
@@ -39,26 +41,37 @@ class Archives:
             {self._replica, *(row.replica for row in self._seen.values() if row.seen_at > oldest)}
         )
 
+    async def wait_known(self) -> None:
+        """Return once the others can know of this recorder, and it of them: before it answers anybody.
+
+        Needs `run`; goes on without if NATS does not take or give it.
+        """
+        self._told = await self._tell()
+        await self._watch.synced.wait()
+
     async def run(self) -> None:
         """Keep both current until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
-            group.create_task(self._tell())
+            group.create_task(self._tell_again())
 
     async def _follow(self) -> None:
-        async for key, entry in self._stored.watch(f"{keys.RECORDERS}>"):
+        async for key, entry in self._watch:
             if entry is None:
                 self._seen.pop(key, None)
             else:
                 self._seen[key] = entry.value
 
-    async def _tell(self) -> None:
+    async def _tell_again(self) -> None:
         while True:
-            row = KnownRecorder(replica=self._replica, seen_at=datetime.now(UTC))
-            try:
-                await self._stored.put(keys.known_recorder(self._replica), row)
-                pause_s = REFRESH_S
-            except BusError as error:
-                logger.warning("others are not told of this recorder", extra={"reason": str(error)})
-                pause_s = RETRY_S
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(REFRESH_S if self._told else RETRY_S)
+            self._told = await self._tell()
+
+    async def _tell(self) -> bool:
+        row = KnownRecorder(replica=self._replica, seen_at=datetime.now(UTC))
+        try:
+            await self._stored.put(keys.known_recorder(self._replica), row)
+        except BusError as error:
+            logger.warning("others are not told of this recorder", extra={"reason": str(error)})
+            return False
+        return True

@@ -131,6 +131,7 @@ class Recorder(Service[RecorderSettings]):
         StreamCommands(
             runtime.settings.instance, self._root, self._index, self._threads, self._share, self._retention
         ).register(runtime.endpoints)
+        await self._archives.wait_known()
         watch = self._disk_watch.run(publisher, self._threads, lambda: self._share.applied)
         for name, task in (
             ("announce", self._announcer.run(publisher)),
