@@ -131,7 +131,6 @@ class Recorder(Service[RecorderSettings]):
         StreamCommands(
             runtime.settings.instance, self._root, self._index, self._threads, self._share, self._retention
         ).register(runtime.endpoints)
-        await self._archives.wait_known()
         watch = self._disk_watch.run(publisher, self._threads, lambda: self._share.applied)
         for name, task in (
             ("announce", self._announcer.run(publisher)),
@@ -141,6 +140,7 @@ class Recorder(Service[RecorderSettings]):
         ):
             self._disk_tasks.append(runtime.spawn(task, name=name))
         await self._share.policies.wait_synced()
+        await self._archives.wait_known()
 
     async def release(self) -> None:
         """End every recording, then give the streams to whoever takes them; tell viewers that it is over."""
