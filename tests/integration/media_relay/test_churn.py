@@ -6,6 +6,7 @@ import threading
 
 import psutil
 import pytest
+from rtsp_by_hand import Rtsp, udp_tracks
 
 
 async def come_and_go(port, request, *, wait_for):
@@ -33,6 +34,21 @@ def rtsp(device):
     return f"DESCRIBE rtsp://localhost/{device}/0/main RTSP/1.0\r\nCSeq: 1\r\n\r\n".encode()
 
 
+def half_a_tunnel(number):
+    return f"GET /x HTTP/1.0\r\nx-sessioncookie: tunnel-{number:08}\r\n\r\n".encode()
+
+
+async def play_and_go(port, device, carrier):
+    """Play over RTSP until something has come, and be gone without a word."""
+    path = f"/{device}/0/main"
+    async with Rtsp(port) as client, udp_tracks(1) as (track,):
+        offer = track.offer if carrier == "udp" else "RTP/AVP/TCP;unicast;interleaved=0-1"
+        assert (await client.ask("SETUP", f"{path}/trackID=0", Transport=offer))[0] == 200
+        assert (await client.ask("PLAY", path))[0] == 200
+        await (track.rtp() if carrier == "udp" else client.packet())
+        client.writer.transport.abort()
+
+
 async def test_viewers_who_come_and_go_leave_nothing_behind(relay, make_camera, device, eventually):
     camera = await make_camera()
     viewers = relay.service.relay
@@ -54,6 +70,10 @@ async def test_viewers_who_come_and_go_leave_nothing_behind(relay, make_camera, 
         for port, request, wait_for in kinds:
             await asyncio.gather(*(come_and_go(port, request, wait_for=wait_for) for _ in range(5)))
             await asyncio.gather(*(come_and_go(port, request, wait_for=None) for _ in range(5)))
+        halves = (half_a_tunnel(number) for number in range(5))
+        await asyncio.gather(*(come_and_go(viewers.rtsp_port, half, wait_for=b"\r\n\r\n") for half in halves))
+        carriers = ("tcp", "udp") * 5
+        await asyncio.gather(*(play_and_go(viewers.rtsp_port, device, carrier) for carrier in carriers))
         await eventually(lambda: not streams.users and not streams.running)
         await camera.until(lambda: not camera.claims)
 
@@ -63,6 +83,10 @@ async def test_viewers_who_come_and_go_leave_nothing_behind(relay, make_camera, 
         await churn()
     await eventually(lambda: all(now <= then for now, then in zip(held(), before, strict=True)))
     assert relay.metric('cambus_relay_viewers{output="http-flv"}') == 0
+    assert relay.metric('cambus_relay_viewers_closed_total{output="rtsp-udp",reason="left"}') == 20
+    assert not viewers._rtsp._connections
+    assert not viewers._rtsp.udp._ports._listeners
+    assert not viewers._rtsp.udp._pacer._waiting
 
 
 async def test_a_viewer_who_leaves_while_waiting_gives_its_place_up(

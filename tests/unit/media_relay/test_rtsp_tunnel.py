@@ -44,6 +44,22 @@ def test_all_else_is_for_rtsp_to_answer(data):
     assert opened(data) == (None, data)
 
 
+@given(
+    st.lists(
+        st.one_of(st.binary(max_size=40), st.sampled_from([b"GET ", b"POST ", b"\r\n\r\n", GET])), max_size=8
+    )
+)
+def test_nothing_is_lost_of_what_comes_first(pieces):
+    opening, told = Opening(), None
+    for count, piece in enumerate(pieces, 1):
+        told = opening.feed(piece)
+        if told is not None:
+            half, rest = told
+            whole = b"".join(pieces[:count])
+            assert whole.endswith(rest) if half else whole == rest
+            return
+
+
 def test_what_could_still_be_either_waits():
     opening = Opening()
     assert opening.feed(b"GET") is None
