@@ -1,6 +1,7 @@
 """Commands to devices and services, as typed."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -112,7 +113,10 @@ async def test_a_service_is_called_and_every_replica_of_a_broadcast_answers(camb
         return media_relay.StreamsListReply(replica="relay-7", streams=[])
 
     async def opened(context, request):
-        return media_relay.LiveUrls(rtsp=f"rtsp://relay/{request.device}/{request.channel}/{request.stream}")
+        return media_relay.LiveUrls(
+            rtsp=f"rtsp://relay/{request.device}/{request.channel}/{request.stream}",
+            expires_at=datetime.now(UTC) + timedelta(minutes=1),
+        )
 
     service.add(media_relay.STREAMS_LIST, streams)
     service.add(media_relay.LIVE_OPEN, opened)
@@ -121,6 +125,7 @@ async def test_a_service_is_called_and_every_replica_of_a_broadcast_answers(camb
     assert ran.document == [{"replica": "relay-7", "streams": []}]
     ran = await cambusctl("live", "open", "gate", "2", "--stream", "sub")
     assert "rtsp://relay/gate/2/sub" in ran.out
+    assert "opens once" in ran.err
     assert (await cambusctl("live", "open", "gate", "0", "--stream", "best")).code == 2
 
 

@@ -58,6 +58,7 @@ async def test_viewers_who_come_and_go_leave_nothing_behind(relay, make_camera, 
         (viewers.http_port, http(device, "ts"), b"\xff\xf1"),  # sound that was transcoded
         (viewers.http_port, http(device, "mp4?audio=opus"), b"moof"),
         (viewers.http_port, websocket(device), b"moof"),
+        (viewers.http_port, http(device, "jpg"), b"\xff\xd8"),
         (viewers.rtsp_port, rtsp(device), b"m=video"),
     ]
     streams, process = viewers.streams, psutil.Process()
@@ -87,6 +88,34 @@ async def test_viewers_who_come_and_go_leave_nothing_behind(relay, make_camera, 
     assert not viewers._rtsp._connections
     assert not viewers._rtsp.udp._ports._listeners
     assert not viewers._rtsp.udp._pacer._waiting
+
+
+async def test_hls_sessions_leave_nothing_behind(relay_settings, run_relay, make_camera, device, eventually):
+    camera = await make_camera()
+    async with run_relay(relay_settings(relay_hls_session_s=5)) as relay:
+        viewers = relay.service.relay
+
+        def held():
+            return (len(asyncio.all_tasks()), psutil.Process().num_fds(), len(relay.runtime.bus.nc._subs))
+
+        async def churn():
+            for wait_for in (
+                b"EXT-X-STREAM-INF",
+                None,
+            ):  # who stays away after that, and who does not even wait
+                request = f"GET /hls/{device}/0/main/index.m3u8 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+                await asyncio.gather(
+                    *(come_and_go(viewers.http_port, request, wait_for=wait_for) for _ in range(10))
+                )
+            await camera.until(lambda: not camera.claims)
+            await eventually(lambda: not viewers.streams.users and not viewers.streams.running)
+
+        await churn()
+        before = held()
+        await churn()
+        await eventually(lambda: all(now <= then for now, then in zip(held(), before, strict=True)))
+        assert relay.metric('cambus_relay_viewers{output="hls"}') == 0
+        assert relay.metric("cambus_relay_gop_bytes") == 0
 
 
 async def test_a_viewer_who_leaves_while_waiting_gives_its_place_up(

@@ -188,6 +188,7 @@ async def test_all_players_share_the_segments(player, relay, make_camera, device
     assert one == other
     assert relay.metric('cambus_relay_viewers{output="hls"}') == 2
     assert relay.metric('cambus_relay_sent_bytes_total{output="hls"}') == 2 * len(one)
+    assert len(one) <= relay.metric("cambus_relay_hls_bytes") <= 32 << 20
 
 
 async def test_a_device_that_is_not_there(relay, bus, device):

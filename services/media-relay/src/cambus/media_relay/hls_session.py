@@ -142,13 +142,15 @@ class HlsSessions:
         session.used_at = self._clock()
 
     def check(self) -> None:
-        """End who asks for nothing any more, and whose stream was closed; call it about once a second."""
+        """End who asks for nothing any more, and whose stream was closed; called about once a second."""
         now = self._clock()
         for name, session in tuple(self._sessions.items()):
             over = session.viewer.closed not in {None, Closed.ENDED}
             idle = not session.requests and now - session.used_at > self._idle_s
             if over or idle:
                 self._end(name)
+        windows = {session.form.window for session in self._sessions.values()}
+        self._metrics.hls_bytes().set(sum(window.size_bytes for window in windows))
 
     def close(self) -> None:
         """End every session."""

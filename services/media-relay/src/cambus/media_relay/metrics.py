@@ -24,6 +24,7 @@ class RelayMetrics:
         self.viewers = metrics.gauge("relay_viewers", "Viewers watching", by_output)
         self.streams = metrics.gauge("relay_streams", "Streams relayed")
         self.gop_bytes = metrics.gauge("relay_gop_bytes", "Bytes kept so that new viewers start at once")
+        self.hls_bytes = metrics.gauge("relay_hls_bytes", "Bytes of HLS segments kept")
         self.sent = metrics.counter("relay_sent_bytes_total", "Bytes the viewers' sockets took", by_output)
         self.transcoding = metrics.gauge(
             "relay_sounds_transcoded",
