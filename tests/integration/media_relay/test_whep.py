@@ -1,6 +1,8 @@
 """WebRTC by WHEP, watched by aiortc's own peer connection."""
 
 import asyncio
+import re
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -330,6 +332,28 @@ async def test_who_is_not_the_one_who_made_the_offer_gets_nothing(
         assert relay.metric('cambus_relay_sent_bytes_total{output="webrtc"}') == 0
 
 
+async def test_viewers_who_come_and_go_leave_nothing(relay, make_camera, device, player, eventually):
+    await make_camera()
+    url = f"{relay.http}/whep/{device}/0/main"
+
+    async def watch_a_little() -> None:
+        async with player(url) as viewer:
+            await viewer.play()
+            await viewer.frames("video", 2)
+
+    await watch_a_little()
+    await eventually(lambda: not relay.service.relay.streams.running)
+    tasks = {task.get_name() for task in asyncio.all_tasks()}
+    for _ in range(3):
+        await asyncio.gather(*(watch_a_little() for _ in range(4)))
+    await eventually(lambda: not relay.service.relay.streams.running)
+    port = relay.service.relay.webrtc._ports.sockets[0]
+    assert (port._paths, port._peers) == ({}, {})
+    assert relay.service.relay.webrtc._pacer._waiting == {}
+    assert relay.service.relay.streams.users == 0
+    await eventually(lambda: len(asyncio.all_tasks()) <= len(tasks) + 1)
+
+
 async def test_webrtc_can_be_switched_off(relay_settings, run_relay, make_camera, device, http):
     await make_camera()
     async with run_relay(relay_settings(relay_max_webrtc_viewers=0)) as relay:
@@ -443,3 +467,54 @@ async def test_a_relay_that_stops_ends_its_sessions(relay_settings, run_relay, m
             await relay.service.relay.webrtc.stop()
             await watching.ended()
             assert not sessions(relay)
+
+
+async def test_h265_plays_where_the_player_offers_it(
+    relay, make_camera, specs, device, player, http, watch, monkeypatch, tmp_path
+):
+    """aiortc opens the session and decrypts, FFmpeg puts the pictures together and decodes them."""
+    await make_camera(specs["h265"])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as forwarder:
+        forwarder.bind(("127.0.0.1", 0))
+        port = even_port()
+
+        async def forward(transport: object, data: bytes, arrival_time_ms: int) -> None:
+            forwarder.sendto(data, ("127.0.0.1", port))
+
+        monkeypatch.setattr("aiortc.rtcdtlstransport.RTCDtlsTransport._handle_rtp_data", forward)
+        async with player(f"{relay.http}/whep/{device}/0/main") as viewer:
+            offer = (await viewer.offer(audio=False)).replace("H264/90000", "H265/90000")
+            async with http.post(viewer.url, data=offer, headers=SDP) as reply:
+                assert reply.status == 201
+                answer = await reply.text()
+            (kind,) = re.findall(r"a=rtpmap:(\d+) H265/90000", answer)
+            description = tmp_path / "h265.sdp"
+            description.write_text(
+                f"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\n"
+                f"m=video {port} RTP/AVP {kind}\na=rtpmap:{kind} H265/90000\n"
+            )
+            answer = answer.replace("H265/90000", "H264/90000")  # aiortc knows no other name
+            await viewer.peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            watched = await watch(
+                str(description), container="sdp", options={"protocol_whitelist": "file,udp,rtp"}, pictures=10
+            )
+    assert watched.codecs == {"video": "hevc"}
+    assert watched.size == (320, 240)
+    assert watched.keyframe_first
+
+
+def even_port() -> int:
+    """A free pair of UDP ports for FFmpeg, which is told of it beforehand."""
+    while True:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second,
+        ):
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            if port % 2 == 0:
+                return port
