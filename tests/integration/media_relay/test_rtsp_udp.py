@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+import sys
 
 import pytest
 from rtsp_by_hand import Rtsp, udp_tracks
@@ -173,6 +174,7 @@ async def test_an_advertised_address_is_named_as_the_source(
             assert {transport["source"] for transport in transports} == {"192.0.2.7"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="all of 127/8 is the loopback on Linux only")
 async def test_bound_to_all_addresses_it_answers_from_the_one_the_client_came_to(
     relay_settings, run_relay, make_camera, device
 ):
@@ -225,12 +227,18 @@ async def test_who_is_sent_more_than_his_rate_skips_to_keyframes_and_stays(
 
 async def test_a_fixed_port_is_served(relay_settings, run_relay, make_camera, device, watch):
     await make_camera()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1] & ~1
-    async with run_relay(relay_settings(relay_rtp_port=port)) as relay:
-        assert relay.service.relay.rtp_ports == (port, port + 1)
-        assert len((await watch(f"{relay.rtsp}/{device}/0/main", options=UDP, pictures=5)).pictures) >= 5
+    for attempt in range(10):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1] & ~1
+        try:
+            async with run_relay(relay_settings(relay_rtp_port=port)) as relay:
+                assert relay.service.relay.rtp_ports == (port, port + 1)
+                watched = await watch(f"{relay.rtsp}/{device}/0/main", options=UDP, pictures=5)
+                assert len(watched.pictures) >= 5
+                return
+        except OSError:  # somebody else was faster
+            assert attempt < 9
 
 
 # --- sessions
