@@ -161,6 +161,9 @@ async def test_a_recording_plays_from_the_recorder_itself(suite, page):
     await until(enough, what="5 s recorded")
     await page.goto(f"{await suite.url('media-relay', 'viewers')}/#{NVR}/0/main")
     await page.locator("#recordings button").first.click()
+    await assert_plays(page.locator("#recorded-video"))
+    await page.locator("#recorded").get_by_role("button", name="Close").click()
+    await page.locator("#recordings button.whole").first.click()
     await assert_plays(page.locator("#playback-video"))
     assert page.troubles == []
 
