@@ -134,7 +134,8 @@ async def test_a_camera_that_refuses_the_transport_is_asked_for_the_other_if_tha
 @pytest.mark.parametrize(
     "quirks",
     [
-        {"marker": False},
+        {"marker": "never"},
+        {"marker": "each", "sdp": "bare"},
         {"sets_in_stream": False},
         {"sdp": "odd"},
         {"sdp": "absolute"},

@@ -282,11 +282,32 @@ def test_a_picture_that_misses_a_packet_does_not_come_out(codec):
     assert depacketizer.counts["damaged"] == 1
 
 
-@pytest.mark.parametrize(("codec", "head"), [(Codec.H264, b"\x18"), (Codec.H265, b"\x60\x01")])
-def test_aggregates_are_taken_apart(codec, head):
-    payload = head + struct.pack(">H", 4) + b"\x26\x01ab" + struct.pack(">H", 4) + b"\x28\x01cd"
+@pytest.mark.parametrize(
+    ("codec", "head", "units"),
+    [
+        (Codec.H264, b"\x18", (b"\x68\x01ab", b"\x65\x01cd")),
+        (Codec.H265, b"\x60\x01", (b"\x44\x01ab", b"\x26\x01cd")),
+    ],
+)
+def test_aggregates_are_taken_apart(codec, head, units):
+    payload = head + b"".join(struct.pack(">H", len(each)) + each for each in units)
     (unit,) = NalDepacketizer(codec).push(packet(1, payload=payload, marker=True))
-    assert unit.payload == b"\x00\x00\x00\x01\x26\x01ab\x00\x00\x00\x01\x28\x01cd"
+    assert unit.payload == b"".join(b"\x00\x00\x00\x01" + each for each in units)
+
+
+@pytest.mark.parametrize(
+    ("codec", "units"),
+    [
+        (Codec.H264, (b"\x67\x01", b"\x68\x01", b"\x65\x01")),
+        (Codec.H265, (b"\x42\x01", b"\x44\x01", b"\x26\x01")),
+    ],
+)
+def test_parameter_sets_that_are_marked_are_no_pictures_of_their_own(codec, units):
+    depacketizer = NalDepacketizer(codec)
+    payloads = [each + b"more" for each in units]
+    found = [depacketizer.push(packet(at, payload=each, marker=True)) for at, each in enumerate(payloads)]
+    assert found[:2] == [[], []]
+    assert found[2][0].payload == b"".join(b"\x00\x00\x00\x01" + each for each in payloads)
 
 
 @given(st.lists(st.tuples(st.binary(max_size=30), st.booleans(), st.integers(0, 3)), max_size=30))

@@ -53,6 +53,15 @@ def test_without_markers_a_picture_ends_where_the_next_begins():
     assert [unit.payload for unit in units] == payloads(9)
 
 
+def test_parameter_sets_that_are_marked_like_pictures_stay_with_theirs():
+    flow = [
+        each[:1] + bytes((each[1] | 0x80 * (each[12] & 0x1F in {7, 8}),)) + each[2:]
+        for each in flat(packets())
+    ]
+    assert flow != flat(packets())
+    assert [unit.payload for unit in pushed(reader(), flow)] == payloads()
+
+
 @pytest.mark.parametrize("datagrams", [False, True])
 def test_a_picture_with_a_gap_is_left_out_and_the_next_one_says_so(datagrams):
     pictures = packets()
@@ -68,10 +77,9 @@ def test_a_picture_with_a_gap_is_left_out_and_the_next_one_says_so(datagrams):
 
 
 def test_datagrams_may_come_in_any_order():
-    flow = flat(packets())
-    for at in range(0, len(flow) - 1, 3):
-        flow[at], flow[at + 1] = flow[at + 1], flow[at]
-    flow.sort(key=lambda each: int.from_bytes(each[2:4], "big") // 2 * 2)
+    flow = flat(packets(sequence=0xFFFF - 5))
+    for at in range(1, len(flow) - 2, 3):
+        flow[at], flow[at + 2] = flow[at + 2], flow[at]
     track = reader(datagrams=True)
     assert [unit.payload for unit in pushed(track, flow)] == payloads()
     assert not track.counts

@@ -54,6 +54,7 @@ class NalDepacketizer:
         self._timestamp = 0
         self._open = False
         self._damaged = False
+        self._pictured = False
         self._discontinuity = False
 
     def push(self, packet: RtpPacket) -> list[AccessUnit]:
@@ -69,7 +70,8 @@ class NalDepacketizer:
         if self._size > self._most:
             self.counts["oversize"] += 1
             self._damaged = True
-        if packet.marker:
+        # Some cameras mark each parameter set as if it were a picture of its own.
+        if packet.marker and (self._pictured or self._damaged):
             self._end(found)
         return found
 
@@ -143,9 +145,14 @@ class NalDepacketizer:
             return
         if before:
             self._parts.append(before)
+            self._pictured = self._pictured or self._is_slice((before + payload[:1])[len(_START)])
         if payload:
             self._parts.append(payload)
         self._size += len(before) + len(payload)
+
+    def _is_slice(self, header: int) -> bool:
+        """Whether a unit that begins so is a piece of a picture (H.264 table 7-1, H.265 table 7-1)."""
+        return 1 <= header & 0x1F <= 5 if self.codec is Codec.H264 else header >> 1 & 0x3F < 32
 
     def _end(self, found: list[AccessUnit]) -> None:
         if self._damaged:
@@ -155,4 +162,4 @@ class NalDepacketizer:
             found.append(AccessUnit(b"".join(self._parts), self._timestamp, self._discontinuity))
             self._discontinuity = False
         self._parts, self._size = [], 0
-        self._open = self._damaged = False
+        self._open = self._damaged = self._pictured = False

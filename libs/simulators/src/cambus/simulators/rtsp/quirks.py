@@ -31,7 +31,10 @@ class Quirks(Switches):
     )
     transport: Literal["any", "tcp", "udp"] = quirk("any", "by what it sends; anything else is answered 461")
     channels_from: int = quirk(-1, "interleaved channels are counted from here, whatever was asked for")
-    marker: bool = quirk(True, "the last packet of a picture has the marker")
+    marker: Literal["usual", "never", "each"] = quirk(
+        "usual",
+        "the last packet of a picture has the marker; never: none has; each: parameter sets have it too",
+    )
     lose_every: int = quirk(0, "each so-manieth packet of pictures is left out; 0: none")
     stray_frames: bool = quirk(False, "interleaved frames on a channel nobody has set up")
     timestamps: Literal["usual", "still"] = quirk("usual", "still: all timestamps are alike")

@@ -4,7 +4,7 @@
 
     async with RtspSimulator(user="admin", password=…) as camera:
         camera.url(1, "main")        # rtsp://127.0.0.1:…/ch1/main
-        camera.quirks.marker = False
+        camera.quirks.marker = "never"
         camera.hang_up()
 """
 

@@ -9,7 +9,7 @@ from cambus.media.frame import Codec
 from cambus.media.g711 import decode_alaw, encode_ulaw
 from cambus.media.nal import iter_nal_offsets, join_annexb, nal_unit_at
 from cambus.media.parameter_sets import ParameterSetTracker, VideoParams
-from cambus.media.rtp import RtpPacketizer
+from cambus.media.rtp import HEADER_BYTES, RtpPacketizer
 from cambus.media.sdp import SdpMedia, build_sdp
 from cambus.simulators.rtsp.quirks import Quirks
 from cambus.simulators.tone import PACKETS_PER_S, channel_tone
@@ -18,7 +18,7 @@ from cambus.simulators.video_loop import VideoLoop, VideoSpec
 TICKS: Final = 90_000
 REPORT_S: Final = 1.0
 VIDEO, AUDIO = 0, 1
-_MARKER: Final = 0x7F
+_MARKER: Final = 0x80
 _MTU: Final = 1400
 
 
@@ -113,14 +113,23 @@ class StreamSource:
             unit.data if self._quirks.sets_in_stream or not unit.keyframe else self._without_sets(unit.data)
         )
         packets = self._video.packetize(data, self._stamp(at_s))
-        if not self._quirks.marker:
-            packets = [bytes((each[0], each[1] & _MARKER)) + each[2:] for each in packets]
+        packets = [self._marked(each) for each in packets]
         kept = []
         for each in packets:
             self._count += 1
             if not (self._quirks.lose_every and self._count % self._quirks.lose_every == 0):
                 kept.append(each)
         return kept
+
+    def _marked(self, packet: bytes) -> bytes:
+        """A packet of a picture with the marker this camera gives it."""
+        kind = packet[HEADER_BYTES]
+        is_set = kind & 0x1F in {7, 8} if self._video.codec is Codec.H264 else 32 <= kind >> 1 & 0x3F <= 34
+        if self._quirks.marker == "never":
+            return packet[:1] + bytes((packet[1] & ~_MARKER,)) + packet[2:]
+        if self._quirks.marker == "each" and is_set:
+            return packet[:1] + bytes((packet[1] | _MARKER,)) + packet[2:]
+        return packet
 
     def _sounds(self, at_s: float) -> list[bytes]:
         packet = self._tone[self._packet % len(self._tone)]
