@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from cambus.connector.errors import InvalidRecord
+from cambus.connector.record_options import explain
 from cambus.dvrip.profile import Profile, Topology
 from cambus.dvrip.registration import MAX_DEVICE_ID
 from cambus.dvrip.timeouts import Timeouts
@@ -183,7 +184,7 @@ class DvripOptions(BaseModel):
         try:
             return cls.model_validate(options)
         except ValidationError as error:
-            raise InvalidRecord(_explain(error)) from None
+            raise InvalidRecord(explain(error)) from None
 
     @property
     def zone(self) -> tzinfo | None:
@@ -220,13 +221,3 @@ class DvripOptions(BaseModel):
             media_silence=self.media_timeout_s,
             first_media=min(base.first_media, self.media_timeout_s),
         )
-
-
-def _explain(error: ValidationError) -> str:
-    """Name the options and what was wanted, not the values."""
-    named = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False)[:3]:
-        option = str(problem["loc"][0]) if problem["loc"] else "options"
-        what = "there is no such option" if problem["type"] == "extra_forbidden" else problem["msg"]
-        named.append(f"options.{option[:64]}: {what}")
-    return "; ".join(named)

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from cambus.connector.errors import InvalidRecord
+from cambus.connector.record_options import explain
 from cambus.connector_gb28181.settings import MediaTransport
 from cambus.gb28181.codes import is_code
 from cambus.gb28181.media_session import StreamDialect
@@ -184,7 +185,7 @@ class Gb28181Options(BaseModel):
         try:
             made = cls.model_validate(options)
         except ValidationError as error:
-            raise InvalidRecord(_explain(error)) from None
+            raise InvalidRecord(explain(error)) from None
         if made.signing is not None and made.open:
             raise InvalidRecord("options.signing: wanted a device with a password, not one that is open")
         if made.signature is not None and not made.signature.available:
@@ -223,13 +224,3 @@ class Gb28181Options(BaseModel):
         if self.stream_dialect != "auto":
             return DIALECTS[self.stream_dialect]
         return StreamDialect.STREAM_PROFILE if "dahua" in vendor.lower() else StreamDialect.STREAM_NUMBER
-
-
-def _explain(error: ValidationError) -> str:
-    """Name the options and what was wanted, not the values."""
-    named = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False)[:3]:
-        option = str(problem["loc"][0]) if problem["loc"] else "options"
-        what = "there is no such option" if problem["type"] == "extra_forbidden" else problem["msg"]
-        named.append(f"options.{option[:64]}: {what}")
-    return "; ".join(named)

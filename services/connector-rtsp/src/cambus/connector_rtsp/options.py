@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from cambus.connector.errors import InvalidRecord
+from cambus.connector.record_options import explain
 from cambus.schemas.ids import StreamName
 from cambus.schemas.model import JsonObject
 
@@ -91,14 +92,4 @@ class RtspOptions(BaseModel):
         try:
             return cls.model_validate(options)
         except ValidationError as error:
-            raise InvalidRecord(_explain(error)) from None
-
-
-def _explain(error: ValidationError) -> str:
-    """Name the options and what was wanted, not the values."""
-    named = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False)[:3]:
-        where = ".".join(["options", *(str(part)[:64] for part in problem["loc"])])
-        what = "there is no such option" if problem["type"] == "extra_forbidden" else problem["msg"]
-        named.append(f"{where}: {what.removeprefix('Value error, ')}")
-    return "; ".join(named)
+            raise InvalidRecord(explain(error)) from None
