@@ -72,10 +72,10 @@ def test_static_payload_types_need_no_map():
     ]
 
 
-@pytest.mark.parametrize("name", ["G726-16", "G726-24", "G726-32", "g726-40"])
-def test_g726_is_sound(name):
+@pytest.mark.parametrize(("name", "bits"), [("G726-16", 2), ("G726-24", 3), ("G726-32", 4), ("g726-40", 5)])
+def test_g726_is_sound_that_says_how_many_bits_a_sample_has(name, bits):
     track = one("m=audio 0 RTP/AVP 97", f"a=rtpmap:97 {name}/8000").audio
-    assert track.sound == AudioConfig(Codec.G726, 8000, 1)
+    assert track.sound == AudioConfig(Codec.G726, 8000, 1, bytes((bits,)))
 
 
 def test_aac_without_a_configuration_gets_that_of_its_rate():
