@@ -67,8 +67,15 @@ async def decoded(gate: asyncio.Semaphore, work: Callable[[], Picture]) -> Pictu
             raise DeviceProtocolError(str(error), reason="no-picture") from error
 
 
-async def stored(context: DeviceContext, channel: int, picture: Picture) -> PictureRef:
-    """Keep a picture, and tell of it. Raises BusError."""
+async def stored(
+    context: DeviceContext,
+    channel: int,
+    picture: Picture,
+    *,
+    cause: str = "command",
+    alarm: str | None = None,
+) -> PictureRef:
+    """Keep a picture, and tell of it, and why it was taken. Raises BusError."""
     taken_at = datetime.now(UTC)
     name = f"{context.device}/{channel}/{taken_at:%Y%m%dT%H%M%S.%f}Z.jpg"
     kept = await ObjectStore(context.bus, OBJECTS_PICTURES).put(name, picture.data)
@@ -82,5 +89,7 @@ async def stored(context: DeviceContext, channel: int, picture: Picture) -> Pict
         width=picture.width,
         height=picture.height,
     )
-    await context.events.tell(picture_events.STORED, channel=channel, picture=reference, cause="command")
+    await context.events.tell(
+        picture_events.STORED, channel=channel, picture=reference, cause=cause, alarm=alarm
+    )
     return reference

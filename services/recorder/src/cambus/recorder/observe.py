@@ -42,6 +42,11 @@ class RecorderMetrics:
             "Playbacks that are over, by how they ended",
             {"outcome": ("ended", "lapsed", "stopped", "handed-over", "failed")},
         )
+        self._pictures = metrics.counter(
+            "recorder_pictures_total",
+            "Pictures taken by plan and with alarms",
+            {"cause": ("schedule", "alarm"), "outcome": ("taken", "failed", "skipped")},
+        )
         self._free = metrics.gauge("recorder_disk_free_bytes", "Bytes free on the disk of the recordings")()
 
     def streams(self, count: int) -> None:
@@ -88,6 +93,10 @@ class RecorderMetrics:
     def played(self, outcome: str) -> None:
         """A playback is over."""
         self._played(outcome).inc()
+
+    def picture(self, cause: str, outcome: str) -> None:
+        """A picture was taken, could not be, or was left out as too many were being taken."""
+        self._pictures(cause, outcome).inc()
 
     def free(self, size: int) -> None:
         """So much of the disk is free."""

@@ -188,6 +188,11 @@ class PolicyBook:
         presence = self.presence.get(device)
         return presence.session if presence is not None else None
 
+    def online(self, device: str) -> bool:
+        """Whether a device takes commands, as far as is known."""
+        presence = self.presence.get(device)
+        return presence is not None and presence.online
+
     def protocol(self, device: str) -> str:
         """The protocol of a device, for events about it."""
         record = self.devices.get(device)

@@ -91,7 +91,9 @@ class Recorder(Service[RecorderSettings]):
             limit=settings.playback_sessions,
             replicas=lambda: len(self._archives.known),
         )
-        self._share = Share(runtime.bus, settings, self._index, self._journal, self._threads, self._make)
+        self._share = Share(
+            runtime.bus, settings, self._index, self._journal, self._threads, self._make, self._metrics
+        )
         self._loop = asyncio.get_running_loop()
         self._announcer = Announcer(
             settings.instance, self._index, self._threads, self._metrics, self._share.policies.protocol

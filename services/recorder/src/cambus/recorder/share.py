@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from datetime import UTC, datetime
 from typing import Final
 
+from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.errors import BusError
 from cambus.bus.leases import LeaseKeeper
@@ -20,7 +21,9 @@ from cambus.recorder.index import Gap, Index
 from cambus.recorder.journal import Journal
 from cambus.recorder.layout import StreamKey, from_us, to_us
 from cambus.recorder.marks import Marks
+from cambus.recorder.observe import RecorderMetrics
 from cambus.recorder.owed import missed, owed, resumed
+from cambus.recorder.pictures import Pictures
 from cambus.recorder.policies import PolicyBook, StreamPolicy, combine
 from cambus.recorder.settings import RecorderSettings
 from cambus.recorder.stream_recorder import StreamRecorder, Takeover
@@ -46,6 +49,7 @@ class Share:
         journal: where they are written for good, and what is to be recorded here.
         threads: write both.
         make: makes the recorder of a stream.
+        metrics: count pictures.
 
     Attributes:
         policies: what is to be recorded.
@@ -63,6 +67,7 @@ class Share:
         journal: Journal,
         threads: Executor,
         make: Callable[[StreamKey, StreamPolicy], StreamRecorder],
+        metrics: RecorderMetrics,
     ) -> None:
         self._bus = bus
         self._settings = settings
@@ -74,7 +79,8 @@ class Share:
         self._lost: asyncio.Queue[str] = asyncio.Queue()
         self._sessions: dict[str, object] = {}
         self.policies = PolicyBook(bus, self._changed.set)
-        self.board = AlarmBoard()
+        self._pictures = Pictures(BusClient(bus), self.policies, self.mine, metrics)
+        self.board = AlarmBoard(self._pictures.alarm)
         self.marks = Marks(bus, settings.instance)
         self.applied: dict[StreamKey, StreamPolicy] = {}
         self.assignments: Assignments | None = None
@@ -116,6 +122,7 @@ class Share:
             )
             group.create_task(self._handle_lost(self.assignments))
             group.create_task(self._sweep(self.assignments))
+            group.create_task(self._pictures.run())
             await self._reconcile(self.assignments, on_count)
 
     async def _wait_for_alarms(self) -> None:

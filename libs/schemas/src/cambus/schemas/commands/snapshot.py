@@ -1,8 +1,10 @@
 """Still pictures."""
 
+from typing import Literal
+
 from pydantic import Field
 
-from cambus.schemas.ids import ChannelNo, StreamName
+from cambus.schemas.ids import ChannelNo, EventId, StreamName
 from cambus.schemas.model import Message, example
 from cambus.schemas.objects import PictureRef
 from cambus.schemas.spec import CommandSpec
@@ -11,7 +13,7 @@ from cambus.schemas.spec import CommandSpec
 class SnapshotTakeRequest(Message):
     """Take a still picture of a channel."""
 
-    model_config = example(channel=0, stream="main", width=None)
+    model_config = example(channel=0, stream="main", width=None, cause="command", alarm=None)
 
     channel: ChannelNo = Field(description="The channel, counted from 0.")
     stream: StreamName = Field(
@@ -23,6 +25,10 @@ class SnapshotTakeRequest(Message):
         le=8192,
         description="Wanted width in pixels, the height follows; None for full size.",
     )
+    cause: Literal["command", "alarm", "schedule"] = Field(
+        default="command", description="Why, for the event that tells of it."
+    )
+    alarm: EventId | None = Field(default=None, description="The alarm it belongs to, for the same.")
 
 
 class SnapshotSeriesRequest(Message):

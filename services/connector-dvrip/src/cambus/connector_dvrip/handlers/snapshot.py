@@ -27,7 +27,9 @@ async def take(session: DvripSession, request: commands.SnapshotTakeRequest) -> 
     """Take a picture, store it, tell of it."""
     async with session.snapshot_turn:
         picture = await _picture(session, request)
-    return await stored(session.device.context, request.channel, picture)
+    return await stored(
+        session.device.context, request.channel, picture, cause=request.cause, alarm=request.alarm
+    )
 
 
 async def _picture(session: DvripSession, request: commands.SnapshotTakeRequest) -> Picture:

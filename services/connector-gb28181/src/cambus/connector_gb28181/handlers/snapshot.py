@@ -25,7 +25,9 @@ async def take(session: GbSession, request: commands.SnapshotTakeRequest) -> Pic
     code = session.code_of(request.channel)
     async with session.picture_turn:
         picture = await _uploaded(session, request) or await _from_stream(session, request, code)
-    return await stored(session.device.context, request.channel, picture)
+    return await stored(
+        session.device.context, request.channel, picture, cause=request.cause, alarm=request.alarm
+    )
 
 
 async def _uploaded(session: GbSession, request: commands.SnapshotTakeRequest) -> Picture | None:

@@ -27,4 +27,4 @@ async def take(
     picture = await decoded(
         session.device.shared.decoding, lambda: picture_of(frame.codec, frame.payload, request.width)
     )
-    return await stored(context, request.channel, picture)
+    return await stored(context, request.channel, picture, cause=request.cause, alarm=request.alarm)
