@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import av
 import pytest
 from sound import TICKS, clicks, coded, heard, instants, sound_frame
 
@@ -9,6 +10,7 @@ from cambus.media import aac
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Flag
 from cambus.media_relay.sample_clock import SampleClock
+from cambus.media_relay.sound_decoder import make_decoder
 from cambus.media_relay.transcoder import AudioTranscoder, can_transcode, corrected, target_config
 
 PCMA = AudioConfig(Codec.PCMA, 8000, 1)
@@ -162,3 +164,42 @@ def test_the_clock_lays_packets_end_to_end():
         placed = clock.place(90_000 + number * 3600 + (number % 3 - 1) * 100, 320)
         assert (placed.take, placed.restart, placed.silence, placed.correction) == (True, False, 0, 0)
     assert clock.end == 90_000 + 100 * 3600
+
+
+def test_sound_that_is_other_than_it_was_said_to_be_is_taken_as_it_is():
+    """A configuration of one channel at 32 kHz, frames of two; then of one."""
+    told = AudioConfig(Codec.AAC, 32_000, 1, aac.specific_config(32_000, 1))
+    stereo = AudioConfig(Codec.AAC, 32_000, 2, aac.specific_config(32_000, 2))
+    first = coded(clicks(2, (1.0,), 32_000), stereo)
+    base = first[-1].pts + 2 * 2880  # the encoder's run-up comes before it
+    second = coded(clicks(2, (1.0,), 32_000), told, base=base)
+    transcoder, made = transcoded([*first, *second], told, Codec.OPUS)
+    assert instants(*heard(made, transcoder.config)) == pytest.approx([1.0, 1.0 + base / TICKS], abs=0.015)
+
+
+def test_a_packet_of_many_seconds_is_not_worked_on():
+    transcoder = AudioTranscoder(PCMA, Codec.AAC)
+    assert transcoder.transcode([sound_frame(Codec.PCMA, 0, bytes(1 << 20))]) == []
+    assert transcoder.counts["malformed"] == 1
+
+
+class Changeable:
+    """A decoder of FFmpeg whose sound becomes another in mid-stream, as that of AAC may."""
+
+    def __init__(self):
+        self._forms = iter([("mono", 16_000), ("mono", 32_000), ("stereo", 32_000)])
+
+    def decode(self, packet):
+        layout, rate = next(self._forms)
+        frame = av.AudioFrame(format="fltp", layout=layout, samples=rate // 10)
+        frame.sample_rate = rate
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        return [frame]
+
+
+def test_a_decoder_whose_sound_becomes_another_is_followed():
+    decoder = make_decoder(AudioConfig(Codec.AAC, 16_000, 1, aac.specific_config(16_000, 1)))
+    decoder._context = Changeable()
+    sizes = [len(decoder.decode(b"any")) for _ in range(3)]
+    assert sizes == pytest.approx([3200, 3200, 3200], abs=100)  # a resampler keeps a few for the next

@@ -52,22 +52,35 @@ class _TableDecoder:
 
 
 class _LibraryDecoder:
-    """FFmpeg's decoder, and its resampler to have the samples in one form."""
+    """FFmpeg's decoder, and its resampler to have the samples in one form.
+
+    What comes out of a decoder may be other than what was described, and may change: AAC tells of twice the rate, or
+    of two channels, in its frames.
+    """
 
     def __init__(self, config: AudioConfig) -> None:
         self._context = _g726(config) if config.codec is Codec.G726 else _library_codec(config)
-        self._resampler = AudioResampler(
-            format="s16", layout=LAYOUTS[config.channels], rate=config.sample_rate
-        )
+        self._config = config
+        self._form: tuple[str, str, int] | None = None
+        self._resampler: AudioResampler | None = None
         self._sample_bytes = SAMPLE_BYTES * config.channels
 
     def decode(self, payload: bytes) -> bytes:
         parts = [
             bytes(resampled.planes[0])[: resampled.samples * self._sample_bytes]
             for frame in self._context.decode(av.Packet(payload))
-            for resampled in self._resampler.resample(frame)
+            for resampled in self._in_one_form(frame)
         ]
         return b"".join(parts)
+
+    def _in_one_form(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
+        form = frame.format.name, frame.layout.name, frame.sample_rate
+        if self._resampler is None or form != self._form:
+            layout, rate = LAYOUTS[self._config.channels], self._config.sample_rate
+            self._resampler = AudioResampler(format="s16", layout=layout, rate=rate)
+            self._form = form
+        frame.pts = None  # packets have none, and a decoder's guess would make the resampler fill gaps
+        return self._resampler.resample(frame)
 
 
 def _library_codec(config: AudioConfig) -> AudioCodecContext:

@@ -38,6 +38,8 @@ _G711_RATE: Final = 8000
 _G711_FRAME: Final = 160
 _US_PER_S: Final = 1_000_000
 _SILENCE_SAMPLES: Final = 1024
+_LARGEST_PACKET: Final = 64 * 1024
+"""Bytes: 8 s of G.711. Nothing else should take long either."""
 
 
 def can_transcode(source: AudioConfig, codec: Codec) -> bool:
@@ -95,6 +97,9 @@ class AudioTranscoder:
         made: list[Frame] = []
         for frame in frames:
             if frame.kind is not Kind.AUDIO or frame.codec is not self._source.codec:
+                continue
+            if len(frame.payload) > _LARGEST_PACKET:
+                self.counts["malformed"] += 1
                 continue
             try:
                 pcm = self._decoder.decode(frame.payload)
