@@ -168,3 +168,23 @@ async def test_a_client_of_http_1_0_gets_plain_bytes(relay, make_camera, device)
         assert (await reader.readexactly(4))[:4] == b"FLV\x01"
     writer.close()
     await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "texts"),
+    [
+        ("main.flv?audio=opus", 4400, 0),
+        ("fifth.flv", 4404, 0),
+        ("fifth", 4404, 1),
+        ("main?audio=mp3", 4400, 1),
+    ],
+)
+async def test_over_websocket_the_close_code_says_what_is_wrong(path, code, texts, relay, device):
+    async with (
+        asyncio.timeout(20),
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{relay.ws}/ws/{device}/0/{path}") as socket,
+    ):
+        messages = [message async for message in socket]
+        assert [message.type for message in messages] == [aiohttp.WSMsgType.TEXT] * texts
+        assert socket.close_code == code

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cambus.media_relay.framing import Framing, websocket_pong, websocket_text, wrap
+from cambus.media_relay.framing import Framing, farewell, websocket_pong, websocket_text, wrap
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,10 @@ def test_the_length_of_a_message_takes_as_few_bytes_as_it_must(size, head):
 def test_text_and_pong():
     assert websocket_text("é") == b"\x81\x02\xc3\xa9"
     assert websocket_pong(b"hi") == b"\x8a\x02hi"
+
+
+def test_players_that_take_no_text_get_none():
+    data = wrap(Framing.WEBSOCKET_BINARY, (b"FLV", b"\x01"))
+    assert data == b"\x82\x04FLV\x01"
+    assert farewell(Framing.WEBSOCKET_BINARY) == b"\x88\x02\x03\xe8"
+    assert farewell(Framing.WEBSOCKET).endswith(b"\x88\x02\x03\xe8")

@@ -25,6 +25,7 @@ class ScriptedFeed:
         self.codec = codec
         self.pushed = []
         self.closed = False
+        self.lost = 0
         self.done = asyncio.Event()
 
     def push(self, frame):
@@ -194,6 +195,17 @@ def test_sound_that_becomes_another_is_transcoded_anew(
     running.push(video(9, key=True, payload=keyframe()), 0.0)
     assert running.transcoding == ()
     assert running.sound(TS) is running.audio
+
+
+def test_lost_packets_are_counted_whether_the_transcoder_still_runs_or_not(running, feeds, make_viewer, wire):
+    viewer = join(running, TS, make_viewer, wire)
+    feeds[0].lost = 3
+    assert running.counts.sounds_lost == 3
+    running.leave(viewer)
+    assert running.counts.sounds_lost == 3
+    join(running, TS, make_viewer, wire)
+    feeds[1].lost = 2
+    assert running.counts.sounds_lost == 5
 
 
 def test_when_the_stream_stops_so_does_its_transcoder(running, feeds, make_viewer, wire):

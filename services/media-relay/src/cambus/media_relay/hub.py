@@ -50,6 +50,7 @@ class HubCounts:
     malformed: int = 0
     gaps: int = 0
     dropped: int = 0
+    sounds_lost: int = 0
 
 
 class StreamHub:
@@ -159,6 +160,7 @@ class StreamHub:
         """What has been seen so far."""
         self._counts.gaps = self._gate.gaps
         self._counts.dropped = self._gate.dropped + self._assembler.dropped
+        self._counts.sounds_lost = self._sounds.lost if self._sounds is not None else 0
         return self._counts
 
     def receive(self, data: bytes, now: float) -> None:

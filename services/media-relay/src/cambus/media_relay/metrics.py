@@ -31,6 +31,10 @@ class RelayMetrics:
             "Sounds of streams that are transcoded, by the codec they are transcoded to",
             {"codec": tuple(_TARGETS.values())},
         )
+        self.sounds_lost = metrics.counter(
+            "relay_sound_packets_lost_total",
+            "Packets of sound that were to be transcoded and were not: malformed, too late, or too many",
+        )
         self.frames = metrics.counter(
             "relay_frames_total", "Frames received from the bus", {"kind": ("video", "audio")}
         )
@@ -134,6 +138,7 @@ class RelayMetrics:
             counts.audio_frames,
             counts.gaps,
             counts.dropped + counts.malformed,
+            counts.sounds_lost,
             stream.stall.stalls,
             *stream.keyframes.counts.values(),
         )
@@ -143,6 +148,7 @@ class RelayMetrics:
             self.frames("audio"),
             self.gaps(),
             self.dropped(),
+            self.sounds_lost(),
             self.stalls(),
             *(self.keyframes(outcome) for outcome in stream.keyframes.counts),
         )

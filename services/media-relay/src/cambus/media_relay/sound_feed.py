@@ -57,6 +57,11 @@ class SoundFeed:
         self.config = self._transcoder.config
         self.dropped = 0
 
+    @property
+    def lost(self) -> int:
+        """Packets that were not transcoded: malformed, too late, or given up because the work did not keep up."""
+        return self.dropped + self._transcoder.counts.total()
+
     def push(self, frame: Frame) -> None:
         """Take an audio frame of the source."""
         if self._closed:

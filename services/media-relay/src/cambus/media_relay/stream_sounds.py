@@ -13,6 +13,10 @@ MOST_KEPT: Final = 8192
 class Feed(Protocol):
     """A transcoder at work, as `sound_feed.SoundFeed` is one."""
 
+    @property
+    def lost(self) -> int:
+        """Packets it could not use."""
+
     def push(self, frame: Frame) -> None:
         """Take an audio frame of the source; must not block."""
 
@@ -38,6 +42,12 @@ class StreamSounds:
         self._feeds: dict[Codec, Feed] = {}
         self._group: dict[Codec, list[Frame]] = {}
         self._group_dts: int | None = None
+        self._lost = 0
+
+    @property
+    def lost(self) -> int:
+        """Packets that were not transcoded, of all transcoders there ever were."""
+        return self._lost + sum(feed.lost for feed in self._feeds.values())
 
     @property
     def codecs(self) -> Collection[Codec]:
@@ -96,5 +106,7 @@ class StreamSounds:
     def retain(self, codecs: Collection[Codec]) -> None:
         """End every transcoder but those of these codecs."""
         for codec in [each for each in self._feeds if each not in codecs]:
-            self._feeds.pop(codec).close()
+            feed = self._feeds.pop(codec)
+            feed.close()
+            self._lost += feed.lost
             del self._group[codec]

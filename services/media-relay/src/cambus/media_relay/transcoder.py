@@ -84,7 +84,7 @@ class AudioTranscoder:
 
     def __init__(self, source: AudioConfig, codec: Codec) -> None:
         self.config = target_config(source, codec)
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter(late=0, malformed=0)
         self._source = source
         self._clock = SampleClock(source.sample_rate)
         self._sample_bytes = SAMPLE_BYTES * source.channels
