@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -110,6 +111,32 @@ async def test_a_page_is_told_that_a_playback_has_ended(relay, player, device):
         messages = [message async for message in socket]
         assert json.loads(messages[-1].data) == {"type": "end"}
         assert socket.close_code == 1000
+
+
+async def test_over_hls_a_playback_is_listed_to_its_end(relay, player, device, eventually):
+    base = f"{relay.http}/hls/{device}/0/s-play1"
+    async with asyncio.timeout(60), aiohttp.ClientSession() as http:
+
+        async def text(path):
+            async with http.get(f"{base}/{path}") as answer:
+                assert answer.status == 200
+                return await answer.text()
+
+        opening = asyncio.create_task(text("index.m3u8"))
+        await eventually(lambda: relay.metric('cambus_relay_viewers{output="hls"}') == 1)
+        for index in range(1, 150):
+            await player.show(index)
+        folder = (await opening).split()[-1].rpartition("/")[0]
+        playlist = await text(f"{folder}/live.m3u8")
+        assert "EXT-X-ENDLIST" not in playlist
+        waiting = asyncio.create_task(text(f"{folder}/live.m3u8?_HLS_msn={playlist.count('#EXTINF')}"))
+        await player.end()
+        playlist = await waiting
+        assert playlist.endswith("#EXT-X-ENDLIST\n")
+        assert sum(map(float, re.findall(r"#EXTINF:([\d.]+)", playlist))) == pytest.approx(6, abs=0.1)
+        for name in re.findall(r"^segment-\d+\.m4s$", playlist, re.MULTILINE):
+            async with http.get(f"{base}/{folder}/{name}") as answer:
+                assert answer.status == 200
 
 
 @pytest.mark.parametrize("over", [False, True])
