@@ -67,7 +67,7 @@ async def test_an_encoder_is_not_crowded(bench):
         presence = await bench.online("encoder", encoder, options=options)
         assert len(presence.channels) == 20
         assert all(channel.online for channel in presence.channels)
-        assert most <= 5  # one may still be on its way out
+        assert most <= 8  # those before them may still be on their way out
 
 
 @pytest.mark.parametrize(

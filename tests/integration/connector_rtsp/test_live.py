@@ -151,8 +151,8 @@ async def test_a_camera_that_refuses_the_transport_is_asked_for_the_other_if_tha
         {"options": 501},
         {"timestamps": "still"},
         {"reports": False},
-        {"session_s": 2, "signs_of_life": "options"},
-        {"session_s": 2, "signs_of_life": "unanswered"},
+        {"session_s": 4, "signs_of_life": "options"},
+        {"session_s": 4, "signs_of_life": "unanswered"},
         {"sound": "pcmu"},
         {"sound": "none"},
     ],
@@ -162,7 +162,7 @@ async def test_cameras_with_quirks_are_watched_all_the_same(bench, cam, quirks):
     cam.quirks.update(quirks)
     await bench.online("hall", cam)
     watched = await bench.view("hall")
-    pictures = await seen(watched, 60 if "session_s" in quirks else 15)
+    pictures = await seen(watched, 100 if "session_s" in quirks else 15)
     assert set(decoded(pictures)) == {(320, 240)}
     assert cam.expired == 0
     assert sum(frame.discontinuity for frame in watched.frames) == 1
