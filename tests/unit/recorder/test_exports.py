@@ -13,7 +13,7 @@ from recorded_frames import keyframe_first
 from cambus.media.frame import Codec, Flag, Frame
 from cambus.recorder.exports import Exports
 from cambus.recorder.index import Index
-from cambus.recorder.layout import StreamKey
+from cambus.recorder.layout import StreamKey, from_us
 from cambus.schemas.errors import Internal, NotFound, Overloaded, TooLarge
 
 Frames = Callable[..., list[Frame]]
@@ -148,6 +148,17 @@ async def test_an_export_pins_its_segments_until_its_time_is_over(
 
 async def test_an_unknown_token_is_not_found(http: TestClient) -> None:
     assert (await http.get("/exports/guess.mp4")).status == 404
+
+
+async def test_its_instants_are_those_of_the_recordings_to_the_microsecond(
+    exports: Exports, frames: Frames, record: Record
+) -> None:
+    record(frames(200, start_us=START_US + 7))
+    export = await exports.create(KEY, START_US - SECOND, START_US + 100 * SECOND)
+    assert export.start_us == START_US + 7
+    assert [(each.start, each.end) for each in export.covered] == [
+        (from_us(export.start_us), from_us(export.end_us))
+    ]
 
 
 async def test_gaps_are_left_out_if_that_is_wanted(

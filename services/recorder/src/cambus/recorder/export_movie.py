@@ -61,7 +61,7 @@ def movie_of(
     progress = progress or Progress()
     progress.total = len(segments)
     parts: list[RecordedPart] = []
-    origin = base = reached = 0
+    origin_us = last_us = base = reached = shift = 0
     for segment in segments:
         if progress.cancelled:
             raise CancelledError
@@ -75,7 +75,7 @@ def movie_of(
         if not wanted:
             continue
         if not parts:
-            origin = base = offset
+            origin_us, base = segment.start_us, offset
         missing = offset - base + wanted[0][0] - reached
         if parts and (missing >= LONGEST_GAP or (close_gaps and missing >= JOIN_TICKS)):
             base += missing  # this and all behind it come so much earlier
@@ -85,11 +85,12 @@ def movie_of(
             shift = reached - wanted[0][0]
         parts.append(RecordedPart(path, found.init, [fragment for _, fragment in wanted], shift))
         reached = shift + _end(found.init, wanted[-1][1])
+        last_us = segment.start_us
     if not parts:
         raise ContainerError("nothing is recorded in that time")
-    begin = max(_ticks(start_us) - origin, _start(parts[0].init, parts[0].fragments[0]))
+    begin = max(_ticks(start_us) - _ticks(origin_us), _start(parts[0].init, parts[0].fragments[0]))
     movie = FaststartMp4(parts, start=begin, end=_ticks(end_us) - base)
-    return movie, _us(origin + begin), min(_us(reached + base), end_us)
+    return movie, origin_us + _us(begin), min(last_us + _us(reached - shift), end_us)
 
 
 def _ticks(at_us: int) -> int:
