@@ -1,6 +1,8 @@
 """Real frames and a folder to record into."""
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,21 @@ def record(root: Path) -> Callable[..., list[tuple[int, int]]]:
         return write_recordings(root, key, frames, segment_s=segment_s, close=close)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def quick_folders() -> Iterator[Callable[[], Path]]:
+    """Makes folders where syncing costs nothing, for tests that sync thousands of times: in memory, if there is one."""
+    memory = Path("/dev/shm")  # a folder of our own is made in it
+    with ExitStack() as folders:
+        yield lambda: Path(
+            folders.enter_context(tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None))
+        )
+
+
+@pytest.fixture
+def quick_folder() -> Iterator[Path]:
+    """Such a folder for one test."""
+    memory = Path("/dev/shm")  # a folder of our own is made in it
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)

@@ -1,0 +1,134 @@
+"""`cambus-recorder verify` and `reindex`: what they find, what they print, how they end."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cambus.media.frame import Frame
+from cambus.recorder.index import FILE_NAME, Gap, Index
+from cambus.recorder.journal import Journal
+from cambus.recorder.layout import StreamKey
+from cambus.recorder.maintenance import maintain
+
+Frames = Callable[..., list[Frame]]
+Record = Callable[..., list[tuple[int, int]]]
+KEY = StreamKey("gate-1", 0, "main")
+
+
+@pytest.fixture
+def files(frames: Frames, record: Record, root: Path) -> list[Path]:
+    """Four segments, oldest first."""
+    record(frames(400))
+    with Index(root) as index:
+        return [root / row.name.path() for row in index.all_segments()]
+
+
+@pytest.fixture
+def run(root: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    def call(*arguments: str) -> tuple[int, str]:
+        code = maintain([*arguments, "--recordings", str(root)])
+        return code, capsys.readouterr().out
+
+    return call
+
+
+def faults(run: Callable[..., tuple[int, str]]) -> tuple[int, list[tuple[str, str]]]:
+    code, out = run("verify", "--json")
+    found = json.loads(out)
+    return code, [(Path(finding["path"]).name, finding["fault"]) for finding in found["findings"]]
+
+
+def test_what_is_in_order_is_said_to_be(files: list[Path], run: Callable[..., tuple[int, str]]) -> None:
+    code, out = run("verify")
+    assert (code, "0 faults" in out) == (0, True)
+    code, out = run("verify", "--json")
+    verdict = json.loads(out)
+    assert (code, verdict["files"], verdict["rows"], verdict["findings"]) == (0, 4, 4, [])
+    assert verdict["bytes"] == sum(path.stat().st_size for path in files)
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("harm", "fault"),
+    [
+        (flip, {"damaged"}),
+        (lambda path: path.write_bytes(path.read_bytes()[:-10]), {"damaged", "wrong-size"}),
+        (lambda path: path.write_bytes(b""), {"unreadable", "wrong-size"}),
+        (Path.unlink, {"no-file"}),
+        (lambda path: path.write_bytes(path.read_bytes() + b"more"), {"damaged", "wrong-size"}),
+    ],
+    ids=["bit", "truncated", "empty", "missing", "longer"],
+)
+def test_each_kind_of_damage_is_found_where_it_is(
+    files: list[Path],
+    run: Callable[..., tuple[int, str]],
+    harm: Callable[[Path], object],
+    fault: set[str],
+) -> None:
+    harm(files[1])
+    code, found = faults(run)
+    assert code == 1
+    assert {name for name, _ in found} == {files[1].name}
+    assert {kind for _, kind in found} == fault
+    code, out = run("verify")
+    assert (code, files[1].name in out) == (1, True)
+
+
+def test_a_file_without_a_row_and_one_still_open_are_found(
+    files: list[Path], run: Callable[..., tuple[int, str]], frames: Frames, record: Record, root: Path
+) -> None:
+    with Index(root) as index:
+        index.remove([index.all_segments()[0].id])
+    record(frames(50, first=1000), close=False)
+    code, found = faults(run)
+    assert (code, sorted(kind for _, kind in found)) == (1, ["no-row", "still-open"])
+
+
+def test_verify_without_a_usable_index_says_what_to_do(
+    files: list[Path], run: Callable[..., tuple[int, str]], root: Path
+) -> None:
+    (root / FILE_NAME).write_bytes(b"not a database" * 1000)
+    code, out = run("verify")
+    assert (code, "reindex" in out) == (1, True)
+    code, out = run("verify", "--json")
+    assert (code, "error" in json.loads(out)) == (1, True)
+    assert run("reindex") == (
+        0,
+        "4 segments indexed, 0 files without media removed, 0 unreadable files set aside\n",
+    )
+    assert run("verify")[0] == 0
+
+
+def test_reindex_tells_programs_what_it_did(
+    files: list[Path], run: Callable[..., tuple[int, str]], root: Path
+) -> None:
+    files[0].write_bytes(b"\xff" * 1000 + files[0].read_bytes())
+    code, out = run("reindex", "--json")
+    assert (code, json.loads(out)) == (1, {"indexed": 3, "removed": 0, "broken": 1})
+
+
+def test_gaps_come_back_from_the_journal_when_the_index_is_deleted(
+    files: list[Path], run: Callable[..., tuple[int, str]], root: Path
+) -> None:
+    gap = Gap(KEY, 5_000_000, 9_000_000, "device-offline")
+    with Index(root) as index:
+        index.put_gap(gap)
+        before = index.all_segments()
+    Journal(root).gap(gap)
+    for path in root.glob(f"{FILE_NAME}*"):
+        path.unlink()
+    assert run("reindex")[0] == 0
+    with Index(root) as index:
+        assert (index.all_segments(), index.all_gaps()) == (before, [gap])
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert maintain(["verify", "--recordings", str(tmp_path / "nowhere")]) == 1
+    assert "no such folder" in capsys.readouterr().err
