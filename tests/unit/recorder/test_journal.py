@@ -22,6 +22,13 @@ def test_the_last_line_of_a_gap_counts(root: Path) -> None:
     ]
 
 
+def test_a_gap_that_was_taken_back_is_none(root: Path) -> None:
+    journal = Journal(root)
+    journal.gap(Gap(KEY, 5, 10, "restart"))
+    journal.gap(Gap(KEY, 5, 5, "restart"))
+    assert journal.read(KEY).gaps == {}
+
+
 def test_a_duty_is_taken_up_and_given_up(root: Path) -> None:
     journal = Journal(root)
     assert journal.read(KEY).duty_since_us is None

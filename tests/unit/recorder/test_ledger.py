@@ -86,3 +86,33 @@ def test_a_gap_that_was_over_before_anybody_noticed_is_a_stream_lost() -> None:
     ledger.recorded(0, 10 * SECOND)
     ledger.recorded(18 * SECOND, 19 * SECOND)
     assert written.spans == [(10, 18, "stream-lost")]
+
+
+def test_a_gap_that_turns_out_to_be_none_is_taken_back() -> None:
+    """Pictures were there, only not durable yet."""
+    written = Written()
+    ledger = GapLedger(KEY, 0, GapReason.RESTART, written)
+    ledger.look(1_500_000)
+    assert len(written.gaps) == 1
+    ledger.recorded(500_000, 2 * SECOND)
+    assert written.spans == [(0, 0, "restart")]
+    ledger.recorded(2 * SECOND, 3 * SECOND)
+    assert len(written.gaps) == 1
+
+
+def test_what_is_lost_afterwards_is_a_gap_from_where_it_is_lost() -> None:
+    written = Written()
+    ledger = GapLedger(KEY, 0, GapReason.RESTART, written)
+    ledger.recorded(0, 10 * SECOND)
+    ledger.lost(4 * SECOND, GapReason.DISK_ERROR)
+    ledger.recorded(12 * SECOND, 13 * SECOND)
+    assert written.spans == [(4, 12, "disk-error")]
+
+
+def test_a_gap_ends_when_the_stream_is_no_longer_wanted() -> None:
+    written = Written()
+    ledger = GapLedger(KEY, 0, GapReason.RESTART, written)
+    ledger.recorded(0, 10 * SECOND)
+    ledger.interrupted(GapReason.DEVICE_OFFLINE)
+    ledger.close(17 * SECOND)
+    assert written.spans == [(10, 17, "device-offline")]

@@ -33,7 +33,7 @@ class GapRows:
         self._journaled: Gap | None = None
 
     def put(self, gap: Gap, settled: bool) -> None:
-        """Write a gap; never raises."""
+        """Write a gap, or take it back if it ends where it begins; never raises."""
         with self._lock:
             before = self._growing
             known_us = (
@@ -59,7 +59,10 @@ class GapRows:
     def _write(self) -> None:
         try:
             for gap in list(self._unwritten.values()):
-                self._index.put_gap(gap)
+                if gap.end_us > gap.start_us:
+                    self._index.put_gap(gap)
+                else:
+                    self._index.remove_gap(gap)
                 del self._unwritten[gap.start_us]
             for gap in list(self._unjournaled.values()):
                 self._journal.gap(gap)

@@ -305,6 +305,13 @@ class Index:
         """Write a gap; one that begins at the same instant is replaced, as it grows."""
         self.put_gaps([gap])
 
+    def remove_gap(self, gap: Gap) -> None:
+        """Forget the gap that begins where this one does."""
+        with self._transaction() as db:
+            db.execute(
+                f"DELETE FROM gaps WHERE {_OF_STREAM} AND start_us = ?", (*astuple(gap.key), gap.start_us)
+            )  # noqa: S608  # constant
+
     def put_gaps(self, gaps: Iterable[Gap]) -> None:
         """Write gaps, in one transaction."""
         rows = [(*astuple(gap.key), gap.start_us, gap.end_us, gap.reason) for gap in gaps]

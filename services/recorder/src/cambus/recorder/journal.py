@@ -4,7 +4,8 @@
 
 Each line is a JSON object with one member:
 
-    {"gap": [start_us, end_us, reason]}     the last line of a beginning counts: a gap grows
+    {"gap": [start_us, end_us, reason]}     the last line of a beginning counts: a gap grows, or
+                                            is taken back by one that ends where it begins
     {"duty": since_us}                      from when on the stream is to be recorded here; null: no longer
 
 A line that was cut short by a crash is passed over. All methods block and raise OSError where the disk fails.
@@ -139,4 +140,7 @@ def _take(entries: Entries, key: StreamKey, entry: dict[str, Any]) -> None:
         entries.duty_since_us = None if entry["duty"] is None else int(entry["duty"])
     elif "gap" in entry:
         start_us, end_us, reason = entry["gap"]
-        entries.gaps[int(start_us)] = Gap(key, int(start_us), int(end_us), str(reason))
+        gap = Gap(key, int(start_us), int(end_us), str(reason))
+        entries.gaps[gap.start_us] = gap
+        if gap.end_us <= gap.start_us:
+            del entries.gaps[gap.start_us]

@@ -22,7 +22,7 @@ class GapLedger:
         since_us: from when on it is to be recorded: the end of what there is, or now.
         reason: why nothing was recorded from `since_us` up to now.
         write: takes a gap to be stored, and whether that was its last growth; one with the same beginning replaces
-            the one before.
+            the one before, and one that ends where it begins takes it back.
         allowance_us: how much longer than a gap the first recording may take to begin.
     """
 
@@ -43,6 +43,7 @@ class GapLedger:
         self._lock = threading.Lock()
         self._recording = False
         self._resting = False
+        self._growing = False
 
     @property
     def resting(self) -> bool:
@@ -82,6 +83,8 @@ class GapLedger:
                 # What was over before anybody noticed has no reason but that the stream was not there.
                 reason = GapReason.STREAM_LOST if self._recording else self._reason
                 self._put(start_us, reason, settled=True)
+            elif self._growing:  # it took a while until what there was became durable: that was no gap
+                self._put(self._covered_us, self._reason, settled=True)
             self._least_us = LEAST_GAP_US
             self._covered_us = max(self._covered_us, end_us)
             self._recording = True
@@ -119,4 +122,5 @@ class GapLedger:
                 self._put(now_us, GapReason.STREAM_LOST if self._recording else self._reason, settled=True)
 
     def _put(self, end_us: int, reason: GapReason, *, settled: bool) -> None:
+        self._growing = not settled
         self._write(Gap(self._key, self._covered_us, end_us, reason.value), settled)
