@@ -12,7 +12,7 @@ from recorded_frames import START_US, real_frames
 
 from cambus.recorder.cutting import Cutter
 from cambus.recorder.disk import Disk
-from cambus.recorder.duties import take_up
+from cambus.recorder.duties import covered
 from cambus.recorder.gap_rows import GapRows
 from cambus.recorder.index import FILE_NAME, Gap, Segment
 from cambus.recorder.journal import Journal
@@ -64,9 +64,12 @@ class Recorder:
         self.take_up()
 
     def take_up(self) -> None:
-        duty = take_up(KEY, self.index, self.journal, self.now_us)
+        since_us = covered(KEY, self.index, self.journal)
+        if since_us is None:
+            since_us = self.now_us
+            self.journal.duty(KEY, since_us)
         self.gaps = GapRows(self.index, self.journal, lambda reason, seconds: None)
-        self.ledger = GapLedger(KEY, duty.covered_us, GapReason.RESTART, self.gaps.put)
+        self.ledger = GapLedger(KEY, since_us, GapReason.RESTART, self.gaps.put)
         self.cutter = Cutter(segment_s=4, fragment_s=1)
         self.discontinuous = True
 

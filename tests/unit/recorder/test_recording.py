@@ -100,3 +100,35 @@ def test_names_of_files_say_everything_needed_to_find_them_again(
 )
 def test_other_files_are_not_taken_for_segments(path: str) -> None:
     assert parse_path(Path(path)) is None
+
+
+def test_a_hole_in_the_stream_ends_the_segment_and_is_told(
+    frames: Frames, record: Record, root: Path
+) -> None:
+    """Or the last picture before it would be shown as long as the hole is."""
+    spans = record([*frames(50), *frames(50, first=200)], segment_s=60)
+    with Index(root) as index:
+        rows = index.all_segments()
+    assert [row.extent.duration_us for row in rows] == [2_000_000, 2_000_000]
+    assert rows[1].start_us - rows[0].end_us == 6_000_000
+    assert spans[2][0] - spans[1][1] == 6_000_000
+
+
+def test_a_source_that_stood_still_leaves_a_hole_in_the_spans(frames: Frames, record: Record) -> None:
+    """Nothing is missing of the stream, so what comes can be shown without a keyframe."""
+    standstill = frames(110, first=0)
+    late = [frame._replace(pts=frame.pts + 450_000, dts=frame.dts + 450_000) for frame in standstill]
+    half = next(i for i, frame in enumerate(standstill) if frame.dts >= 60 * 3600)
+    spans = record([*standstill[:half], *late[half:]], segment_s=60)
+    holes = [after[0] - before[1] for before, after in itertools.pairwise(spans)]
+    assert [hole for hole in holes if hole] == [pytest.approx(5_000_000, abs=40_000)]
+
+
+def test_few_pictures_a_second_are_no_holes(frames: Frames, record: Record, root: Path) -> None:
+    slow = [
+        frame._replace(pts=frame.pts * 40, dts=frame.dts * 40, wall_us=frame.wall_us)
+        for frame in frames(60, sound=False)
+    ]
+    record(slow, segment_s=600)
+    with Index(root) as index:
+        assert len(index.all_segments()) == 1

@@ -308,9 +308,8 @@ class Index:
     def remove_gap(self, gap: Gap) -> None:
         """Forget the gap that begins where this one does."""
         with self._transaction() as db:
-            db.execute(
-                f"DELETE FROM gaps WHERE {_OF_STREAM} AND start_us = ?", (*astuple(gap.key), gap.start_us)
-            )  # noqa: S608  # constant
+            query = f"DELETE FROM gaps WHERE {_OF_STREAM} AND start_us = ?"  # noqa: S608  # constant
+            db.execute(query, (*astuple(gap.key), gap.start_us))
 
     def put_gaps(self, gaps: Iterable[Gap]) -> None:
         """Write gaps, in one transaction."""
