@@ -49,6 +49,7 @@ class Recorder:
         """In pictures since the beginning."""
         self.disk: Disk = Disk()
         self.wanted: list[tuple[int, int]] = []
+        self.await_keyframe = False
         self.start()
 
     @property
@@ -71,7 +72,6 @@ class Recorder:
         self.gaps = GapRows(self.index, self.journal, lambda reason, seconds: None)
         self.ledger = GapLedger(KEY, since_us, GapReason.RESTART, self.gaps.put)
         self.cutter = Cutter(segment_s=4, fragment_s=1)
-        self.discontinuous = True
 
     def _recorded(self, start_us: int, end_us: int) -> None:
         self.ledger.recorded(start_us, end_us)
@@ -81,6 +81,9 @@ class Recorder:
         if wanted:
             self.wanted.append((self.now_us, self.now_us + seconds * SECOND))
         for frame in real_frames(seconds * FPS, first=self.now) if frames else ():
+            if self.await_keyframe and not frame.keyframe:
+                continue  # as the gate has it after frames were lost
+            self.await_keyframe = False
             try:
                 self.writer.write(self.cutter.push(frame))
             except WriteFailedError as error:
@@ -118,8 +121,11 @@ class Recorder:
             case "offline":
                 self.interrupt(GapReason.DEVICE_OFFLINE)
                 self.pass_time(seconds, frames=False)
-            case "silent" | "dropped":
-                self.pass_time(seconds, frames=False) if what == "dropped" else self._fall_silent(seconds)
+            case "silent":
+                self._fall_silent(seconds)
+            case "dropped":
+                self.pass_time(seconds, frames=False)
+                self.await_keyframe = True
             case "full" | "broken":
                 self._fail(what, seconds)
             case "unwanted":
