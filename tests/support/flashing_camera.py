@@ -17,7 +17,7 @@ SPEC = VideoSpec(width=64, height=64, fps=25, bitrate=100_000)
 PERIOD_S = 2.0
 """Of the flashes; the first is at `FIRST_S`."""
 FIRST_S = 0.8
-SECONDS = 40
+SECONDS = 120
 _PICTURES = round(PERIOD_S * SPEC.fps)
 
 
