@@ -63,6 +63,12 @@ class Seen:
                 self.clicks.append(instant)
             self._quiet_since = instant
 
+    @property
+    def enough(self):
+        """Whether it flashed often enough, and the click of the last flash has been heard."""
+        heard = bool(self.clicks and self.flashes) and self.clicks[-1] > self.flashes[-1] - 0.1
+        return heard and len(self.flashes) >= WANTED
+
     def offsets(self):
         """Of each flash, how much later its click is heard."""
         return [min((click - flash for click in self.clicks), key=abs) for flash in self.flashes]
@@ -76,7 +82,7 @@ def look(source, container=None, **options):
             for frame in packet.decode():
                 if frame.pts is not None:
                     seen.look(frame)
-            if len(seen.flashes) >= WANTED and seen.clicks and seen.clicks[-1] > seen.flashes[-1] - 0.1:
+            if seen.enough:
                 break
     return seen
 
@@ -97,7 +103,7 @@ async def look_over_websocket(url, container):
             messages += 1
             if messages % 100 == 0:
                 seen = await look_at(io.BytesIO(media), container=container)
-                if len(seen.flashes) >= WANTED and len(seen.clicks) >= WANTED:
+                if seen.enough:
                     return seen
     raise AssertionError("the stream ended too early")
 
