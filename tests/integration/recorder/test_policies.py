@@ -286,8 +286,10 @@ async def test_a_stream_handed_over_at_the_end_of_a_recorder_is_not_missing_anyw
     await eventually(back)
     del again
     found = await site.found()
-    last, next_ = found[first].spans[0], found[second].spans[0]
-    assert next_.start <= last.end <= next_.start + timedelta(seconds=5)
+    last = max((span for span in found[first].spans if span.start < end), key=lambda span: span.start)
+    overlap = [last.end - span.start for span in found[second].spans if span.start <= last.end < span.end]
+    assert len(overlap) == 1
+    assert overlap[0] <= timedelta(seconds=5)  # a group of pictures twice, and none missing
     assert found[second].gaps == []
 
 
@@ -313,7 +315,8 @@ async def test_a_killed_recorders_stream_goes_on_elsewhere_and_the_gap_says_why(
     assert gap.reason is GapReason.NO_OWNER
     assert gap.end - killed < timedelta(seconds=TTL_S + 10)
     assert killed - gap.start < timedelta(seconds=7)
-    assert abs((reply.spans[0].start - gap.end).total_seconds()) < 0.1
+    resumed = max(span.start for span in reply.spans)
+    assert abs((resumed - gap.end).total_seconds()) < 0.1
 
 
 async def test_a_new_recorder_takes_its_share_and_nothing_is_missing(
