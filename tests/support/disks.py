@@ -11,6 +11,8 @@ from pathlib import Path
 
 from cambus.recorder.disk import Disk
 
+PAGE_BYTES = 4096
+
 
 class SmallDisk(Disk):
     """A disk of `size` bytes that takes no more.
@@ -137,7 +139,8 @@ class PowerCut:
         Args:
             root: an empty folder.
             what: of everything that was not synced, `dropped` leaves nothing, `kept` leaves all, `torn` half of each
-                file's rest, `zeros` its length without its contents, `names` the new names alone.
+                file's rest, `zeros` its length without its contents, `page` the same but for its first
+                page, `names` the new names alone.
         """
         found = self.entries if what == "dropped" else self.names
         for path, (durable, now) in found.items():
@@ -147,6 +150,7 @@ class PowerCut:
                 "names": durable,
                 "kept": now,
                 "torn": durable + rest[: len(rest) // 2],
+                "page": durable + rest[:PAGE_BYTES] + bytes(max(len(rest) - PAGE_BYTES, 0)),
                 "zeros": durable + bytes(len(rest)),
             }[what]
             if what == "dropped" and not set(path.parents) & set(self.folders) >= _below(path):

@@ -116,6 +116,10 @@ def test_files_and_rows_agree_after_a_crash_at_any_step_and_every_segment_is_ann
     wreck: Path, quick_folder: Path
 ) -> None:
     seen: set[str] = set()
+    shutil.copytree(wreck, quick_folder / "wreck")
+    recovered(quick_folder / "wreck")
+    with Index(quick_folder / "wreck") as index:
+        lost_before = set(index.all_gaps())
     for root, fate, told, doomed in lives(wreck, quick_folder):
         rows = recovered(root)
         seen.add(fate.last)
@@ -127,4 +131,5 @@ def test_files_and_rows_agree_after_a_crash_at_any_step_and_every_segment_is_ann
             again = recover(root, index)
             assert (again.adopted, again.removed, again.vanished, again.repaired) == (0, 0, 0, [])
             assert index.all_segments() == rows
+            assert set(index.all_gaps()) <= lost_before  # what was deleted is no gap
     assert seen >= {"create", "write", "sync", "sync_folder", "close", "remove", "cut", "begin", "committed"}

@@ -70,7 +70,7 @@ def history(quick_folders: QuickFolders) -> tuple[list[Instant], list[tuple[int,
         return instants, scribe.told
 
 
-LEAVINGS = ("dropped", "kept", "torn", "zeros", "names")
+LEAVINGS = ("dropped", "kept", "torn", "zeros", "page", "names")
 
 
 @pytest.mark.parametrize("leaves", LEAVINGS)
