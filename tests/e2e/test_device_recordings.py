@@ -228,7 +228,7 @@ def consecutive(places):
 
 
 async def play(suite, *arguments):
-    ran = await suite.cambusctl("recordings", "play", NVR, "0", *arguments, "--json")
+    ran = await suite.cambusctl("recordings", "play", NVR, "0", "--on-device", *arguments, "--json")
     assert ran.code == 0, ran.err
     return ran.json
 
@@ -315,7 +315,7 @@ async def test_the_words_of_a_refusal_reach_the_user(suite, nvr, tmp_path):
             ),
             "nothing was recorded",
         ),
-        (("play", NVR, "0", *span(files(nvr)), "--speed", "-1"), "forwards only"),
+        (("play", NVR, "0", "--on-device", *span(files(nvr)), "--speed", "-1"), "forwards only"),
         (("pause", NVR, "no-such-session"), "no such playback"),
     ):
         ran = await suite.cambusctl("recordings", *arguments)
