@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nats.aio.msg import Msg
 
@@ -138,19 +138,7 @@ class BusClient:
         quiet_s: float | None = None,
     ) -> list[Rep | CambusError]:
         """As `broadcast`, with the refusals among the replies instead of raised."""
-        subject, budget_s = self._prepare(spec, None, timeout_s)
-        await self._wait_connected(budget_s)
-        try:
-            messages = await self._bus.gather(
-                subject,
-                encode(request, self._content_type, limit=self._bus.max_payload),
-                headers=self._headers(budget_s),
-                timeout_s=budget_s,
-                expected=expected,
-                quiet_s=quiet_s,
-            )
-        except NoResponders:
-            raise Offline(f"nobody answers {spec.key}") from None
+        messages = await self._gather(spec, request, timeout_s, expected=expected, quiet_s=quiet_s)
         return [self._outcome(spec, message) for message in messages]
 
     async def call_holder(
@@ -176,23 +164,25 @@ class BusClient:
             NotFound: all that answered say they do not know it.
             CambusError: another refusal.
         """
-        subject, budget_s = self._prepare(spec, None, timeout_s)
-        await self._wait_connected(budget_s)
-        try:
-            messages = await self._bus.gather(
-                subject,
-                encode(request, self._content_type, limit=self._bus.max_payload),
-                headers=self._headers(budget_s),
-                timeout_s=budget_s,
-                quiet_s=quiet_s,
-                enough=_is_not_unknown,
-            )
-        except NoResponders:
-            raise Offline(f"nobody answers {spec.key}") from None
+        messages = await self._gather(spec, request, timeout_s, quiet_s=quiet_s, enough=_is_not_unknown)
         if not messages:
             raise DeadlineExceeded(f"{spec.key}: no replica answered in time")
         # Others may have answered before this task got its turn.
         return self._read(spec, next(filter(_is_not_unknown, messages), messages[-1]))
+
+    async def _gather(
+        self, spec: CommandSpec[Req, Rep], request: Req, timeout_s: float | None, **until: Any
+    ) -> list[Msg]:
+        """Send a command to every replica; the answers up to what `until` says, as `Bus.gather` takes it."""
+        subject, budget_s = self._prepare(spec, None, timeout_s)
+        await self._wait_connected(budget_s)
+        body = encode(request, self._content_type, limit=self._bus.max_payload)
+        try:
+            return await self._bus.gather(
+                subject, body, headers=self._headers(budget_s), timeout_s=budget_s, **until
+            )
+        except NoResponders:
+            raise Offline(f"nobody answers {spec.key}") from None
 
     def _prepare(
         self, spec: CommandSpec[Req, Rep], device: str | None, timeout_s: float | None

@@ -13,6 +13,8 @@ Channel = Annotated[
     int, typer.Argument(metavar="CHANNEL", min=0, max=65535, help="The channel, from 0.", show_default=False)
 ]
 Stream = Annotated[str, typer.Option("--stream", metavar="NAME", help="main, sub, third or fourth.")]
+From = Annotated[str, typer.Option("--from", metavar="TIME", help="From when, such as -2h or 14:30.")]
+To = Annotated[str, typer.Option("--to", metavar="TIME", help="Until when.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on showing it as it changes.")]
 

@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 _MAY_PASS: Final = 502
 """What went wrong behind the relay, from this code on, may be over at the next try."""
 
+_PEER_GONE: Final = 499
+"""Stands in the access log for a client that left before its answer; nobody receives it."""
+
 
 def error_body(error: CambusError) -> dict[str, object]:
     """The JSON form of an error: `code`, `reason`, `text`, `retryable`."""
@@ -26,7 +29,10 @@ def error_body(error: CambusError) -> dict[str, object]:
 
 
 def errors_as_json(metrics: RelayMetrics) -> Middleware:
-    """The middleware that answers a `CambusError` with its code and a JSON body, and hides every other."""
+    """The middleware that answers a `CambusError` with its code and a JSON body, and hides every other.
+
+    A peer that leaves before its answer is no error.
+    """
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -38,6 +44,8 @@ def errors_as_json(metrics: RelayMetrics) -> Middleware:
             return web.json_response(error_body(error), status=int(error.code), headers=headers)
         except web.HTTPException:
             raise
+        except ConnectionResetError:
+            return web.Response(status=_PEER_GONE)
         except Exception:
             log.exception("a request failed")
             metrics.refused("500").inc()

@@ -2,14 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 from cambus.bus.connection import Bus
 from cambus.bus.errors import BusError
-from cambus.bus.ordered import OrderedReader
-from cambus.bus.received import ReceivedEvent, read_event
-from cambus.schemas import assets
+from cambus.bus.event_history import stored_events
 from cambus.schemas.commands.recorder import FoundAlarm
 from cambus.schemas.errors import CambusError
 from cambus.schemas.events.alarm import CLEARED, RAISED, AlarmCleared, AlarmRaised
@@ -40,12 +37,13 @@ async def alarms_between(
     Raises:
         AlarmsUnknownError: NATS does not give them, or not in time.
     """
+    subjects = [RAISED.subject(device), CLEARED.subject(device)]
     found: dict[str, FoundAlarm] = {}
     until: datetime | None = None
     read = 0
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            async for event in _stored(bus, device, start - EARLY, end + LATE):
+            async for event in stored_events(bus, subjects, start - EARLY, until=end + LATE, most=MAX_EVENTS):
                 read += 1
                 if read == MAX_EVENTS and event.event.at > start:
                     until = min(event.event.at, end)
@@ -79,26 +77,3 @@ def _found(alarm: AlarmRaised) -> FoundAlarm:
         start=alarm.at,
         text=alarm.text,
     )
-
-
-async def _stored(bus: Bus, device: str, since: datetime, until: datetime) -> AsyncIterator[ReceivedEvent]:
-    """The alarm events of a device that were stored between two instants."""
-    start = {"deliver_policy": "by_start_time", "opt_start_time": since.isoformat()}
-    subjects = [RAISED.subject(device), CLEARED.subject(device)]
-    async with OrderedReader(bus, assets.STREAM_EVENTS, subjects, start=start) as reader:
-        pending = min(reader.initial_pending, MAX_EVENTS)
-        for _ in range(pending):
-            stored = await anext(reader)
-            if stored.timestamp_ns > until.timestamp() * 1e9:
-                return
-            try:
-                yield read_event(
-                    stored.subject,
-                    stored.data,
-                    stored.headers,
-                    seq=stored.seq,
-                    attempts=1,
-                    timestamp_ns=stored.timestamp_ns,
-                )
-            except (CambusError, ValueError):
-                continue

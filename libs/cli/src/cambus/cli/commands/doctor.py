@@ -12,6 +12,7 @@ from rich.text import Text
 
 from cambus.bus.connection import Bus
 from cambus.bus.errors import AssetNotFound
+from cambus.bus.event_history import stored_events
 from cambus.cli.connection import connected
 from cambus.cli.device_status import DeviceBoard, utc_now
 from cambus.cli.discovery import ping
@@ -19,10 +20,10 @@ from cambus.cli.doctor import addresses, devices, nats, services
 from cambus.cli.doctor.addresses import addresses_of
 from cambus.cli.doctor.finding import Finding, Level, problem
 from cambus.cli.doctor.probes import probe_all
-from cambus.cli.event_history import history, wanted_subjects
 from cambus.cli.failures import FAILED, NO_NATS, CliError
 from cambus.cli.formatting import clean, plural
 from cambus.cli.invocation import Cli
+from cambus.cli.wanted_events import wanted_subjects
 
 app = typer.Typer(add_completion=False)
 
@@ -79,7 +80,7 @@ async def _examine_all(bus: Bus, monitor: str | None) -> list[Finding]:
     try:
         board = (await DeviceBoard.read(bus)).all()
         offline = wanted_subjects([], [devices.OFFLINE_EVENTS])
-        flapping = await devices.check_flapping(history(bus, offline, utc_now() - devices.LOOKED_BACK))
+        flapping = await devices.check_flapping(stored_events(bus, offline, utc_now() - devices.LOOKED_BACK))
     except AssetNotFound:
         return findings
     protocols = [each.record.protocol for each in board if each.record is not None and each.record.enabled]

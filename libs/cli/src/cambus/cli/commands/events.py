@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from cambus.bus.connection import Bus
+from cambus.bus.event_history import stored_events
 from cambus.bus.follow import follow as follow_events
 from cambus.bus.received import ReceivedEvent
-from cambus.cli.event_history import history, last_sequence, wanted_subjects
 from cambus.cli.event_text import event_line
 from cambus.cli.formatting import plural
 from cambus.cli.invocation import Cli
 from cambus.cli.times import parse_instant
+from cambus.cli.wanted_events import last_sequence, wanted_subjects
 
 app = typer.Typer(add_completion=False)
 
@@ -57,7 +58,7 @@ def events(
     async def work(bus: Bus) -> None:
         after = await last_sequence(bus)
         if begin is not None:
-            after = max(after, await _past(cli, history(bus, wanted, begin), limit, quiet=follow))
+            after = max(after, await _past(cli, stored_events(bus, wanted, begin), limit, quiet=follow))
         if follow:
             async for received in follow_events(bus, wanted, after_seq=after):
                 _show(cli, received)

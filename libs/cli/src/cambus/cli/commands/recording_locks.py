@@ -12,7 +12,7 @@ from cambus.cli.discovery import ping
 from cambus.cli.failures import OFFLINE, CliError
 from cambus.cli.formatting import plural, size
 from cambus.cli.invocation import Cli
-from cambus.cli.parameters import Device
+from cambus.cli.parameters import Device, From, To
 from cambus.cli.requests import made
 from cambus.cli.times import parse_range
 from cambus.schemas.commands import recorder_locks as commands
@@ -22,10 +22,6 @@ from cambus.schemas.spec import CommandSpec
 
 Spec = CommandSpec[commands.RecordedLockRequest, commands.RecordedLockReply]
 
-From = Annotated[
-    str, typer.Option("--from", metavar="TIME", help="From when, such as -2h or 14:30.", show_default=False)
-]
-To = Annotated[str, typer.Option("--to", metavar="TIME", help="Until when.")]
 Only = Annotated[int | None, typer.Option("--channel", min=0, max=65535, help="Only this channel.")]
 OnlyStream = Annotated[str | None, typer.Option("--stream", metavar="NAME", help="Only this stream.")]
 Segment = Annotated[

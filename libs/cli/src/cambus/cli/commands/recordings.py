@@ -15,7 +15,7 @@ from cambus.cli.files import check_target
 from cambus.cli.formatting import clean, duration, local, plural, size
 from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
-from cambus.cli.parameters import Channel, Device, Stream
+from cambus.cli.parameters import Channel, Device, From, Stream, To
 from cambus.cli.recorded import PAGE, Found, search
 from cambus.cli.requests import call, made
 from cambus.cli.times import parse_range
@@ -27,9 +27,6 @@ app = typer.Typer(add_completion=False, cls=Group, help="Search, export, play an
 app.add_typer(policy, name="policy")
 
 MAX_ON_DEVICE: Final = 10_000
-
-From = Annotated[str, typer.Option("--from", metavar="TIME", help="From when, such as -2h or 14:30.")]
-To = Annotated[str, typer.Option("--to", metavar="TIME", help="Until when.")]
 
 
 @app.command()

@@ -1,15 +1,11 @@
-"""Which events are wanted, and reading those that happened already."""
+"""Which events are wanted, and how many there have been."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable
 
 from cambus.bus.connection import Bus
-from cambus.bus.ordered import OrderedReader
-from cambus.bus.received import ReceivedEvent, read_event
 from cambus.cli.failures import UsageError
 from cambus.schemas import assets, subjects
 from cambus.schemas.catalog import EVENTS
-from cambus.schemas.errors import CambusError
 
 
 def wanted_subjects(devices: Iterable[str], types: Iterable[str]) -> list[str]:
@@ -40,32 +36,6 @@ def wanted_subjects(devices: Iterable[str], types: Iterable[str]) -> list[str]:
         ]
     except ValueError as error:
         raise UsageError(str(error)) from None
-
-
-async def history(bus: Bus, wanted: Sequence[str], since: datetime) -> AsyncIterator[ReceivedEvent]:
-    """Yield the events that were stored since an instant, oldest first; ends with the last there is.
-
-    Raises:
-        AssetNotFound: there is no stream of events.
-        BusError: NATS refuses, or the connection is lost.
-    """
-    start = {"deliver_policy": "by_start_time", "opt_start_time": since.isoformat()}
-    async with OrderedReader(bus, assets.STREAM_EVENTS, wanted, start=start) as reader:
-        pending = reader.initial_pending
-        while pending:
-            stored = await anext(reader)
-            pending = stored.pending
-            try:
-                yield read_event(
-                    stored.subject,
-                    stored.data,
-                    stored.headers,
-                    seq=stored.seq,
-                    attempts=1,
-                    timestamp_ns=stored.timestamp_ns,
-                )
-            except (CambusError, ValueError):
-                continue
 
 
 async def last_sequence(bus: Bus) -> int:
