@@ -6,7 +6,7 @@ A crash in between tells it twice, with the same id.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from datetime import UTC, datetime
 from typing import cast
@@ -34,6 +34,7 @@ class Announcer:
         threads: where the index is read.
         metrics: counts the segments.
         protocol_of: the protocol of a device.
+        on_complete: told of every complete segment before it is announced, again after a crash or an error.
 
     Attributes:
         repaired: segments that were cut short by a crash.
@@ -46,12 +47,14 @@ class Announcer:
         threads: Executor,
         metrics: RecorderMetrics,
         protocol_of: Callable[[str], str],
+        on_complete: Callable[[Segment], Awaitable[None]] | None = None,
     ) -> None:
         self._replica = replica
         self._index = index
         self._threads = threads
         self._metrics = metrics
         self._protocol_of = protocol_of
+        self._on_complete = on_complete
         self._wake = asyncio.Event()
         self._wake.set()
         self.repaired: set[str] = set()
@@ -81,6 +84,8 @@ class Announcer:
         """
         loop = asyncio.get_running_loop()
         for segment in await loop.run_in_executor(self._threads, self._index.unannounced):
+            if self._on_complete is not None:
+                await self._on_complete(segment)
             await publisher.publish(CLOSED, self._event(segment))
             self._metrics.closed(segment.extent.bytes)
             self.repaired.discard(segment.id)

@@ -278,6 +278,14 @@ class Index:
         query = f"SELECT {_SEGMENT} FROM segments WHERE {where} AND NOT open AND locked = ? ORDER BY start_us LIMIT ?"  # noqa: S608  # constant parts
         return [_segment(row) for row in self._rows(query, (*values, int(locked), limit))]
 
+    def last_closed(self, key: StreamKey) -> Segment | None:
+        """The newest complete segment of a stream."""
+        query = (
+            f"SELECT {_SEGMENT} FROM segments WHERE {_OF_STREAM} AND NOT open ORDER BY start_us DESC LIMIT 1"  # noqa: S608  # constant parts
+        )
+        rows = self._rows(query, (key.device, key.channel, key.stream))
+        return _segment(rows[0]) if rows else None
+
     def bytes_of(self, key: StreamKey) -> int:
         """Bytes recorded of a stream."""
         query = f"SELECT coalesce(sum(bytes), 0) FROM segments WHERE {_OF_STREAM}"  # noqa: S608  # constant parts

@@ -47,6 +47,17 @@ class RecorderMetrics:
             "Pictures taken by plan and with alarms",
             {"cause": ("schedule", "alarm"), "outcome": ("taken", "failed", "skipped")},
         )
+        self._copies = metrics.counter(
+            "recorder_copies_total",
+            "Copies to the object storage, by outcome; `there` was there already, `lost` deleted before",
+            {"outcome": ("copied", "there", "failed", "lost")},
+        )
+        self._copied_bytes = metrics.counter(
+            "recorder_copied_bytes_total", "Bytes of segments copied to the object storage"
+        )()
+        self._copies_pending = metrics.gauge(
+            "recorder_copies_pending", "Segments that are still to be copied to the object storage"
+        )()
         self._free = metrics.gauge("recorder_disk_free_bytes", "Bytes free on the disk of the recordings")()
 
     def streams(self, count: int) -> None:
@@ -101,3 +112,12 @@ class RecorderMetrics:
     def free(self, size: int) -> None:
         """So much of the disk is free."""
         self._free.set(size)
+
+    def copied(self, outcome: str, size: int = 0) -> None:
+        """A segment was copied, or not; `size` bytes went over the network."""
+        self._copies(outcome).inc()
+        self._copied_bytes.inc(size)
+
+    def copies_pending(self, count: int) -> None:
+        """So many segments are still to be copied."""
+        self._copies_pending.set(count)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from cambus.bus.connection import Bus
 from cambus.bus.kv import KeyValue, Watch
+from cambus.recorder.copy_marks import CONTAINERS, Container
 from cambus.recorder.layout import StreamKey, to_us
 from cambus.schemas import assets, keys
 from cambus.schemas.spans import RecordingTrigger
@@ -42,6 +43,14 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyWish:
+    """What of a stream is copied to the object storage; `alarms_only`: what has an alarm in it alone."""
+
+    container: Container
+    alarms_only: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StreamPolicy:
     """What all policies together say about one stream at an instant.
 
@@ -53,6 +62,7 @@ class StreamPolicy:
         standing: why it is recorded whatever happens; None if it is not.
         alarms: around which alarms it is recorded.
         orders: who asked for it by hand.
+        copies: what of it is copied, None for nothing; all of it if one wish says so.
     """
 
     segment_s: float
@@ -62,6 +72,7 @@ class StreamPolicy:
     standing: RecordingTrigger | None = RecordingTrigger.CONTINUOUS
     alarms: tuple[AlarmWish, ...] = ()
     orders: tuple[Order, ...] = ()
+    copies: CopyWish | None = None
 
     @property
     def wanted(self) -> bool:
@@ -93,7 +104,16 @@ def combine(
             for order in orders
             if to_us(order.until) > now_us
         ),
+        copies=_copies([policy for policy in each if policy.upload]),
     )
+
+
+def _copies(policies: list[RecordingPolicy]) -> CopyWish | None:
+    """What some policies with `upload` say together; where they differ the first of the containers counts."""
+    if not policies:
+        return None
+    container = min((policy.upload_as for policy in policies), key=CONTAINERS.index)
+    return CopyWish(container, all(policy.upload_what == "alarm" for policy in policies))
 
 
 def _largest(bounds: list[int | None]) -> int | None:
@@ -129,6 +149,11 @@ class PolicyBook:
         """Return once everything that exists is known."""
         for watch, _ in self._watches:
             await watch.synced.wait()
+
+    @property
+    def synced(self) -> bool:
+        """Whether everything that exists is known."""
+        return all(watch.synced.is_set() for watch, _ in self._watches)
 
     async def _follow(self, watch: Watch[Any], known: dict[str, Any]) -> None:
         async for key, entry in watch:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cambus.media.errors import ContainerError
 from cambus.media.fmp4_reader import MAX_MOOV_BYTES, Scan
+from cambus.recorder.copy_marks import remove_orphans
 from cambus.recorder.disk import DISK, Disk
 from cambus.recorder.extent import Extent, extent_of, scan_file
 from cambus.recorder.index import FILE_NAME, Gap, Index, Segment
@@ -96,6 +97,7 @@ def recover(root: Path, index: Index, disk: Disk = DISK) -> Recovered:
     index.spare()
     for path in locked:  # what they locked is gone
         _remove(root / path.with_name(path.name + LOCK_SUFFIX), disk)
+    remove_orphans(root, disk)
     result.vanished = len(vanished)
     return result
 

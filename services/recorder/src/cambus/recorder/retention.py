@@ -1,6 +1,7 @@
 """What goes when: recordings that are too old or too many, and the oldest ones when the disk is full.
 
-What is locked is never too old or too many. When the disk is full it goes last, after everything that is not.
+What is locked or still to be copied is never too old or too many. When the disk is full what is locked goes last, after
+everything that is not; what was not copied goes as any other, and is told.
 
 A segment leaves in the order of the promise that a file exists if and only if a row does: it is noted that
 it goes, then goes the file, durably, then its row; what a crash left half done is finished by the next start, and is
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
+from cambus.recorder.copy_marks import remove_marks
 from cambus.recorder.disk import DISK, Disk
 from cambus.recorder.index import Index, Segment
 from cambus.recorder.journal import Journal
@@ -46,7 +48,9 @@ class Retention:
         reserve_bytes: what is to stay free on the disk.
         metrics: counts what goes.
         pinned: whether a segment must stay for now.
+        uncopied: whether a segment is still to be copied; it goes only when the disk is full, and is told then.
         disk: where it is.
+        on_lost: told of every segment that was deleted before it was copied.
 
     Attributes:
         full: whether less is free than should be, and nothing may go.
@@ -60,6 +64,9 @@ class Retention:
         metrics: RecorderMetrics,
         pinned: Callable[[str], bool],
         disk: Disk = DISK,
+        *,
+        uncopied: Callable[[str], bool] = lambda _: False,
+        on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._disk = disk
         self._journal = Journal(root, disk)
@@ -77,6 +84,8 @@ class Retention:
         self.last_free = total
         self._metrics = metrics
         self._pinned = pinned
+        self._uncopied = uncopied
+        self._on_lost = on_lost
         self.full = False
 
     def apply(self, policies: Mapping[StreamKey, StreamPolicy], now_us: int) -> None:
@@ -100,7 +109,8 @@ class Retention:
         for segment in self._oldest(key):
             if segment.end_us >= limit_us:
                 return
-            self._delete(segment, "age")
+            if not self._uncopied(segment.id):
+                self._delete(segment, "age")
 
     def _apply_size(self, key: StreamKey, policy: StreamPolicy) -> None:
         if policy.max_bytes is None:
@@ -109,6 +119,8 @@ class Retention:
         for segment in self._oldest(key):
             if excess <= 0:
                 return
+            if self._uncopied(segment.id):
+                continue
             self._delete(segment, "size")
             excess -= segment.extent.bytes
 
@@ -170,6 +182,12 @@ class Retention:
                 return
             self._remove(segment, path)
         self._metrics.deleted(reason)
+        if self._uncopied(segment.id):
+            logger.error(
+                "the disk is full: deleted a recording that was not copied",
+                extra={"device": segment.key.device, "segment": segment.id},
+            )
+            self._on_lost(segment.id)
         logger.info(
             "deleted a recording",
             extra={"device": segment.key.device, "segment": segment.id, "reason": reason},
@@ -182,6 +200,7 @@ class Retention:
             logger.warning("a deletion cannot be noted before", extra={"reason": str(error)})
         self._disk.remove(path)
         self._disk.remove(self._root / segment.name.lock_path())
+        remove_marks(self._root, segment.name, self._disk)
         self._disk.sync_folder(path.parent)
         self._index.remove([segment.id])
         if self._index.last_end_us(segment.key) is None:  # what was deleted is no gap

@@ -14,6 +14,7 @@ from cambus.bus.service import Runtime, Service
 from cambus.bus.tasks import end
 from cambus.recorder.announcing import Announcer
 from cambus.recorder.archives import Archives
+from cambus.recorder.copying import Copying
 from cambus.recorder.disk import Disk
 from cambus.recorder.disk_watch import DiskWatch
 from cambus.recorder.export_commands import ExportCommands
@@ -78,6 +79,8 @@ class Recorder(Service[RecorderSettings]):
             self._metrics,
             self._exports.pinned,
             self._disk,
+            uncopied=lambda id_: self._copying is not None and self._copying.copies.is_pending(id_),
+            on_lost=lambda id_: self._copying.copier.lost(id_) if self._copying is not None else None,
         )
         self._archives = Archives(runtime.bus, settings.instance)
         self._playbacks = Playbacks(
@@ -95,8 +98,18 @@ class Recorder(Service[RecorderSettings]):
             runtime.bus, settings, self._index, self._journal, self._threads, self._make, self._metrics
         )
         self._loop = asyncio.get_running_loop()
+        self._copying = (
+            Copying(settings, self._root, self._share, self._metrics, self._disk)
+            if settings.copy_url is not None
+            else None
+        )
         self._announcer = Announcer(
-            settings.instance, self._index, self._threads, self._metrics, self._share.policies.protocol
+            settings.instance,
+            self._index,
+            self._threads,
+            self._metrics,
+            self._share.policies.protocol,
+            self._copying.complete if self._copying is not None else None,
         )
         self._disk_watch = DiskWatch(self._retention, self._index, self._metrics, settings.instance)
         self._disk_tasks: list[asyncio.Task[None]] = []
@@ -131,7 +144,13 @@ class Recorder(Service[RecorderSettings]):
             runtime.endpoints
         )
         StreamCommands(
-            runtime.settings.instance, self._root, self._index, self._threads, self._share, self._retention
+            runtime.settings.instance,
+            self._root,
+            self._index,
+            self._threads,
+            self._share,
+            self._retention,
+            self._copying.copier.state if self._copying is not None else lambda: None,
         ).register(runtime.endpoints)
         watch = self._disk_watch.run(publisher, self._threads, lambda: self._share.applied)
         for name, task in (
@@ -141,6 +160,9 @@ class Recorder(Service[RecorderSettings]):
             ("record", self._share.run(self._metrics.streams)),
         ):
             self._disk_tasks.append(runtime.spawn(task, name=name))
+        if self._copying is not None:
+            copying = self._copying.run(publisher, self._index)
+            self._disk_tasks.append(runtime.spawn(copying, name="copy"))
         await self._share.policies.wait_synced()
         await self._archives.wait_known()
 
@@ -160,6 +182,8 @@ class Recorder(Service[RecorderSettings]):
                 logger.warning("segments are announced by the next start", extra={"reason": str(error)})
         for threads in (self._readers, self._preparers, self._threads):
             await self._loop.run_in_executor(None, threads.shutdown)
+        if self._copying is not None:
+            await self._loop.run_in_executor(None, self._copying.close)
         self._index.close()
 
     def _check_reserve(self) -> None:

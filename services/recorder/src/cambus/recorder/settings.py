@@ -1,11 +1,13 @@
 """What recorder can be told from outside."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cambus.bus.settings import BusSettings
+from cambus.recorder.copy_names import CopyNames
+from cambus.recorder.copy_store import check_url
 
 
 class RecorderSettings(BusSettings):
@@ -58,6 +60,46 @@ class RecorderSettings(BusSettings):
     playback_sessions: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=32, description="Recordings this replica plays at the same time."
     )
+
+    copy_url: str | None = Field(
+        default=None,
+        description="Where recordings are copied that policies say so of: s3://bucket/prefix or file:///folder.",
+    )
+    copy_endpoint: str | None = Field(
+        default=None, description="Address of an S3-compatible storage; None for the one of Amazon."
+    )
+    copy_region: str = Field(default="us-east-1", description="Region of the bucket.")
+    copy_key_id_file: Path | None = Field(
+        default=None, description="File with the id of the access key; with copy_secret_file."
+    )
+    copy_secret_file: Path | None = Field(default=None, description="File with the secret access key.")
+    copy_ca_file: Path | None = Field(
+        default=None, description="CA certificates the storage's certificate is checked against too (PEM)."
+    )
+    copy_name: str = Field(
+        default="{device}/{channel}/{stream}/{date}/{start}-{id}.{ext}",
+        description="Names of the copies below the URL.",
+    )
+    copy_concurrency: Annotated[int, Field(ge=1, le=16)] = Field(
+        default=2, description="Segments that are copied at the same time."
+    )
+    copy_mbit_s: Annotated[float, Field(ge=0, le=100_000)] = Field(
+        default=0.0, description="Mbit/s that all copies take together; 0 for no bound."
+    )
+    copy_alarm_s: Annotated[float, Field(gt=0, le=86400)] = Field(
+        default=600.0, description="Seconds without a copy that succeeds after which an alarm is raised."
+    )
+
+    @model_validator(mode="after")
+    def _copies_fit(self) -> Self:
+        CopyNames(self.copy_name)
+        if self.copy_url is not None:
+            check_url(self.copy_url)
+        if bool(self.copy_key_id_file) != bool(self.copy_secret_file):
+            raise ValueError("copy_key_id_file and copy_secret_file come together")
+        if self.copy_endpoint and "@" in self.copy_endpoint:
+            raise ValueError("copy_endpoint: credentials belong into files")
+        return self
 
     @property
     def recordings(self) -> Path:

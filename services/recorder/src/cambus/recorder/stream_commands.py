@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,10 +32,18 @@ class StreamCommands:
         threads: where it is read.
         share: the streams in hand.
         full: the attribute `full` says whether the disk is.
+        copying: how far the copies are; None if nothing is copied.
     """
 
     def __init__(
-        self, replica: str, root: Path, index: Index, threads: Executor, share: Share, full: Any
+        self,
+        replica: str,
+        root: Path,
+        index: Index,
+        threads: Executor,
+        share: Share,
+        full: Any,
+        copying: Callable[[], commands.CopyingState | None] = lambda: None,
     ) -> None:
         self._replica = replica
         self._root = root
@@ -42,6 +51,7 @@ class StreamCommands:
         self._threads = threads
         self._share = share
         self._full = full
+        self._copying = copying
 
     def register(self, endpoints: Endpoints) -> None:
         """Answer the commands."""
@@ -98,6 +108,7 @@ class StreamCommands:
             bytes=size,
             free_bytes=free.free,
             disk_full=self._full.full,
+            copying=self._copying(),
         )
 
     def _stream(self, recorder: StreamRecorder, now_us: int) -> commands.RecordingStream:

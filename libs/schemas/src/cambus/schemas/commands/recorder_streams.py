@@ -60,6 +60,30 @@ class RecordingStream(Message):
     manual: list[ManualRecording] = Field(default_factory=list, description="Who asked for it by hand.")
 
 
+class CopyingState(Message):
+    """How far a recorder is with copying its recordings to the object storage."""
+
+    model_config = example(
+        pending=3,
+        oldest="2026-02-01T12:15:00Z",
+        copied=1204,
+        copied_bytes=184549376000,
+        lost=0,
+        failing_since="2026-02-01T12:20:00Z",
+        error="403 from the storage",
+    )
+
+    pending: int = Field(ge=0, description="Segments that are still to be copied.")
+    oldest: Instant | None = Field(default=None, description="When the oldest of them begins.")
+    copied: int = Field(ge=0, description="Segments copied since the recorder was started.")
+    copied_bytes: int = Field(ge=0, description="Bytes of those copies.")
+    lost: int = Field(
+        ge=0, description="Segments deleted before they were copied as the disk was full, since the start."
+    )
+    failing_since: Instant | None = Field(default=None, description="Since when no copy succeeds.")
+    error: str | None = Field(default=None, description="Why the last one failed, while none succeeds.")
+
+
 class RecorderStreamsReply(Message):
     """What one recorder has in hand."""
 
@@ -76,6 +100,10 @@ class RecorderStreamsReply(Message):
     bytes: int = Field(ge=0, description="Bytes of all its recordings.")
     free_bytes: int = Field(ge=0, description="Bytes free on its disk.")
     disk_full: bool = Field(default=False, description="Whether less is free than is to be left.")
+    copying: CopyingState | None = Field(
+        default=None,
+        description="How far its copies to the object storage are; None if there is no such storage.",
+    )
 
 
 RECORDING_START = CommandSpec(

@@ -82,6 +82,8 @@ class RecordingPolicy(Message):
         retention={"max_age_s": 2592000, "max_bytes": None},
         on_disk_full="delete-oldest",
         upload=False,
+        upload_what="all",
+        upload_as="mp4",
     )
 
     id: Token = Field(description="Its name; also in the key.")
@@ -118,4 +120,12 @@ class RecordingPolicy(Message):
     )
     upload: bool = Field(
         default=False, description="Whether finished segments go to the configured object storage too."
+    )
+    upload_what: Literal["all", "alarm"] = Field(
+        default="all", description="With `upload`: every segment, or those with an alarm in them alone."
+    )
+    upload_as: Literal["mp4", "faststart", "ts"] = Field(
+        default="mp4",
+        description="With `upload`: fragmented MP4 as recorded, MP4 with its index in front, or MPEG-TS (with AAC "
+        "sound alone).",
     )
