@@ -1,4 +1,4 @@
-"""`cambus-recorder reindex` and `cambus-recorder verify`: the files and their index, while no recorder runs."""
+"""`cambus-recorder reindex`, `verify` and `copies`: files, their index and copies, while no recorder runs."""
 
 import argparse
 import json
@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from cambus.recorder.copy_marks import COPIED, PENDING
 from cambus.recorder.index import FILE_NAME, Index
+from cambus.recorder.layout import SUFFIX
 from cambus.recorder.recovery import reindex
 from cambus.recorder.settings import RecorderSettings
 from cambus.recorder.verification import Verdict, verify
 
-COMMANDS = ("reindex", "verify")
+COMMANDS = ("reindex", "verify", "copies")
 
 
 def maintain(argv: Sequence[str]) -> int:
@@ -24,7 +26,9 @@ def maintain(argv: Sequence[str]) -> int:
     """
     parser = argparse.ArgumentParser(prog="cambus-recorder", description=__doc__)
     parser.add_argument(
-        "command", choices=COMMANDS, help="make the index anew, or read every file and compare"
+        "command",
+        choices=COMMANDS,
+        help="make the index anew, read every file and compare, or tell what is to be copied",
     )
     parser.add_argument("--recordings", type=Path, help="the folder; as in the settings by default")
     parser.add_argument("--json", action="store_true", help="one JSON object on the output")
@@ -34,7 +38,7 @@ def maintain(argv: Sequence[str]) -> int:
         sys.stderr.write(f"{root}: no such folder\n")
         return 1
     try:
-        return (_reindex if arguments.command == "reindex" else _verify)(root, as_json=arguments.json)
+        return _WORK[arguments.command](root, as_json=arguments.json)
     except OSError as error:
         sys.stderr.write(f"{error.filename or root}: {error.strerror}\n")
         return 1
@@ -61,6 +65,23 @@ def _verify(root: Path, *, as_json: bool) -> int:
         return _no_index(f"the index cannot be read: {error}", as_json=as_json)
     sys.stdout.write(_as_json(verdict) if as_json else _as_text(verdict))
     return 1 if verdict.findings else 0
+
+
+def _copies(root: Path, *, as_json: bool) -> int:
+    pending, copied = (
+        sorted(root.glob(f"*/*/*/*/*{SUFFIX}{PENDING}")),
+        list(root.glob(f"*/*/*/*/*{SUFFIX}{COPIED}")),
+    )
+    names = [str(path.relative_to(root).with_suffix("")) for path in pending]
+    if as_json:
+        sys.stdout.write(json.dumps({"pending": names, "copied": len(copied)}) + "\n")
+    else:
+        sys.stdout.write("".join(f"{name}: to be copied\n" for name in names))
+        sys.stdout.write(f"{len(names)} files to be copied, {len(copied)} were\n")
+    return 0
+
+
+_WORK = {"reindex": _reindex, "verify": _verify, "copies": _copies}
 
 
 def _no_index(text: str, *, as_json: bool) -> int:

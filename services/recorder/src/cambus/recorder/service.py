@@ -14,6 +14,7 @@ from cambus.bus.service import Runtime, Service
 from cambus.bus.tasks import end
 from cambus.recorder.announcing import Announcer
 from cambus.recorder.archives import Archives
+from cambus.recorder.copy_commands import CopyCommands
 from cambus.recorder.copying import Copying
 from cambus.recorder.disk import Disk
 from cambus.recorder.disk_watch import DiskWatch
@@ -141,6 +142,9 @@ class Recorder(Service[RecorderSettings]):
         runtime.endpoints.add(commands.RECORDING_SEARCH, search.search)
         PlaybackCommands(runtime.settings.instance, self._playbacks).register(runtime.endpoints)
         LockCommands(runtime.settings.instance, self._root, self._index, self._threads).register(
+            runtime.endpoints
+        )
+        CopyCommands(runtime.settings.instance, self._root, self._index, self._threads).register(
             runtime.endpoints
         )
         StreamCommands(

@@ -58,6 +58,15 @@ def set_policy(
     after: Annotated[
         str, typer.Option(metavar="SPAN", help="With --on-alarm: recorded after its end.")
     ] = "20s",
+    upload: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT", help="Copy recordings to the object storage: all, or alarm for those with alarms."
+        ),
+    ] = None,
+    upload_as: Annotated[
+        str, typer.Option(metavar="CONTAINER", help="With --upload: mp4, faststart or ts.")
+    ] = "mp4",
     disabled: Annotated[bool, typer.Option("--disabled", help="Keep it, and do not follow it.")] = False,
 ) -> None:
     """Record around the clock, or around alarms, what the options say; without any, everything.
@@ -88,6 +97,8 @@ def set_policy(
                 pre_roll_s=parse_span(before).total_seconds(),
                 post_roll_s=parse_span(after).total_seconds(),
             )
+        if upload is not None:
+            fields |= {"upload": True, "upload_what": upload, "upload_as": upload_as}
         policies = [
             made(RecordingPolicy, id=name, match=match, retention=retention, enabled=not disabled, **fields)
         ]
@@ -114,9 +125,16 @@ def list_policies(context: typer.Context) -> None:
             cli.out.document(policies)
             return
         cli.out.table(
-            ("policy", "records", "streams", "when", "keeps"),
+            ("policy", "records", "streams", "when", "keeps", "copies"),
             (
-                (each.id, _matched(each.match), " ".join(each.streams), _when(each), _kept(each.retention))
+                (
+                    each.id,
+                    _matched(each.match),
+                    " ".join(each.streams),
+                    _when(each),
+                    _kept(each.retention),
+                    _copied(each),
+                )
                 for each in policies
             ),
             empty="nothing is recorded: cambusctl recordings policy set everything",
@@ -169,6 +187,10 @@ def _when(policy: RecordingPolicy) -> str:
         return "never (disabled)"
     spans = policy.schedule and plural(len(policy.schedule.spans), "span")
     return policy.mode if not spans else f"{policy.mode}, {spans} a week"
+
+
+def _copied(policy: RecordingPolicy) -> str:
+    return f"{policy.upload_what}, as {policy.upload_as}" if policy.upload else ""
 
 
 def _kept(retention: Retention) -> str:

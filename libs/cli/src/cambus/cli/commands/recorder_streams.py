@@ -97,6 +97,8 @@ async def _status(cli: Cli, bus: Bus) -> None:
             f"{size(reply.free_bytes)} free{full}",
             "bold",
         )
+        if reply.copying is not None:
+            cli.out.line(_copied(reply.copying))
         cli.out.table(
             ("device", "channel", "stream", "state", "why", "until", "by hand for"),
             (
@@ -113,3 +115,12 @@ async def _status(cli: Cli, bus: Bus) -> None:
             ),
             empty="nothing to record",
         )
+
+
+def _copied(state: commands.CopyingState) -> str:
+    """How far the copies to the object storage are, in one line."""
+    waiting = f"{plural(state.pending, 'file')} to copy" if state.pending else "everything is copied"
+    since = f", the oldest of {local(state.oldest)}" if state.oldest is not None else ""
+    failing = f"; failing since {local(state.failing_since)}: {state.error}" if state.failing_since else ""
+    lost = f"; {plural(state.lost, 'file')} deleted before" if state.lost else ""
+    return f"copies: {waiting}{since}{failing}{lost}"

@@ -7,7 +7,13 @@ from typing import Annotated, Final
 import typer
 
 from cambus.bus.connection import Bus
-from cambus.cli.commands import device_recordings, playing, recorder_streams, recording_locks
+from cambus.cli.commands import (
+    device_recordings,
+    playing,
+    recorder_streams,
+    recording_copies,
+    recording_locks,
+)
 from cambus.cli.commands.policy import app as policy
 from cambus.cli.exporting import Export, Question
 from cambus.cli.failures import UsageError
@@ -198,5 +204,6 @@ def export(
 
 recorder_streams.register(app)
 recording_locks.register(app)
+recording_copies.register(app)
 device_recordings.register(app)
 playing.register(app)
