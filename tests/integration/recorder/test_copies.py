@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -159,10 +160,12 @@ async def test_segments_are_copied_to_a_folder(rig: Rig, tmp_path: Path, eventua
     assert [path.read_bytes() for path in files] == [rig.content(each, "faststart") for each in rig.segments]
 
 
-@pytest.mark.parametrize("fault", ["500", "503", "403", "cut"])
+@pytest.mark.parametrize("fault", ["500", "503", "403", "cut", "slow"])
 async def test_what_fails_is_tried_until_it_is_there(
-    rig: Rig, s3: S3Endpoint, eventually: Eventually, fault: str
+    rig: Rig, s3: S3Endpoint, eventually: Eventually, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
+    if fault == "slow":
+        monkeypatch.setattr(copy_store, "REQUEST_TIMEOUT", timedelta(seconds=0.5))
     copies = rig.added()
     s3.always = fault
     async with rig.copying(copies, rig.address(s3), alarm_s=0.0) as copier:
@@ -172,6 +175,7 @@ async def test_what_fails_is_tried_until_it_is_there(
         assert state.failing_since is not None
         assert SECRET not in f"{state!r}{copier.trouble}"
         s3.always = None
+        s3.release.set()
         await eventually(lambda: copies.pending == 0)
         assert (copier.trouble, copier.state().error, copier.state().copied) == (None, None, 2)
     assert len(s3.objects) == 2
@@ -246,6 +250,7 @@ async def test_large_segments_go_in_parts_and_what_failed_is_seen_by_nobody(
     assert {each.data for each in s3.objects.values()} == {rig.content(each) for each in rig.segments}
     assert all(each.parts > 1 for each in s3.objects.values())
     assert all("x-amz-meta-sha256" in each.headers for each in s3.objects.values())
+    assert s3.uploads == {}
 
 
 @pytest.mark.parametrize("concurrency", [1, 2])

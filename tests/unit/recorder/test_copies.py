@@ -86,6 +86,7 @@ def test_what_failed_waits_longer_each_time_over_restarts_too(root: Path, segmen
         task = copies.take()
         assert task is not None
         copies.failed(task)
+        copies.give_back(task)
         ((_, pending),) = pending_marks(root)
         assert copies.take() is None
         assert loaded(root, pending.due_us - 1).take() is None

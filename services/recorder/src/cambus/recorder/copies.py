@@ -133,7 +133,7 @@ class Copies:
         self._forget(task.name.id)
 
     def failed(self, task: Task) -> None:
-        """Note that a segment could not be copied, and try again later.
+        """Note that a segment could not be copied, and try again later; it is still to be given back.
 
         Raises:
             OSError: The disk does not take it; it is tried again all the same.
@@ -145,7 +145,6 @@ class Copies:
             if task.name.id not in self._tasks:
                 return
             self._tasks[task.name.id] = Task(task.name, pending)
-            self._taken.discard(task.name.id)
         write_pending(self._root, task.name, pending, self._disk)
 
     def give_back(self, task: Task) -> None:

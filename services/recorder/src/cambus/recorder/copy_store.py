@@ -25,9 +25,10 @@ from cambus.recorder.copy_containers import Weight
 if TYPE_CHECKING:
     from obstore.store import S3Config  # there for type checkers alone
 
-PART_BYTES: Final = 8 << 20
-PARTS_AT_A_TIME: Final = 2
-REQUEST_TIMEOUT: Final = timedelta(seconds=120)
+PART_BYTES: Final = 5 << 20
+"""The least S3 allows: one part has to get through a slow uplink within a request's time."""
+PARTS_AT_A_TIME: Final = 1
+REQUEST_TIMEOUT: Final = timedelta(seconds=300)
 CONNECT_TIMEOUT: Final = timedelta(seconds=10)
 RETRIES: Final = 3
 RETRY_TIMEOUT: Final = timedelta(seconds=60)

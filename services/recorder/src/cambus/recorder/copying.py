@@ -60,6 +60,7 @@ class Copying:
         self._settings = settings
         self._share = share
         self._threads = ThreadPoolExecutor(settings.copy_concurrency, "copy")
+        self._undecided: list[Segment] = []
         self.copies = Copies(root, disk)
         self.copier = Copier(
             settings.instance,
@@ -74,12 +75,21 @@ class Copying:
             alarm_s=settings.copy_alarm_s,
         )
 
+    async def load(self, index: Index) -> None:
+        """Learn what is to be copied: before anything is deleted.
+
+        Raises:
+            OSError: The disk cannot be read or written.
+        """
+        loop = asyncio.get_running_loop()
+        self._undecided = await loop.run_in_executor(self._threads, self.copies.load, index)
+
     async def run(self, publisher: EventPublisher, index: Index) -> None:
-        """Copy, and tell when that fails for long, until cancelled."""
+        """Copy what was loaded and what comes, and tell when that fails for long, until cancelled."""
         await self._share.policies.wait_synced()
-        undecided = await asyncio.get_running_loop().run_in_executor(self._threads, self.copies.load, index)
-        for segment in undecided:
-            await self.complete(segment)
+        while self._undecided:
+            await self.complete(self._undecided[-1])
+            self._undecided.pop()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.copier.run())
             group.create_task(self._watch(DiskAlarms(publisher, index, self._settings.instance)))

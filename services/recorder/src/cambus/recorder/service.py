@@ -124,6 +124,8 @@ class Recorder(Service[RecorderSettings]):
             self._threads, recover, self._root, self._index, self._disk
         )
         self._report(recovered)
+        if self._copying is not None:
+            await self._copying.load(self._index)
         outbox = Outbox(runtime.settings.data_dir / "recorder-outbox.sqlite3", room_bytes=OUTBOX_ROOM_BYTES)
         self._publisher = publisher = await runtime.enter(EventPublisher(runtime.bus, outbox))
         runtime.spawn(self._archives.run(), name="archives")
