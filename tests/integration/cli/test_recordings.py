@@ -314,6 +314,13 @@ async def test_policies_are_set_listed_and_deleted(cambusctl, service, tmp_path)
     gates = kept["gates"]
     assert (gates.match.devices, gates.match.channels, gates.streams) == (["gate-*"], [0], ["sub"])
     assert (gates.retention.max_age_s, gates.retention.max_bytes) == (30 * 86400, 50 << 30)
+    assert (kept["gates"].upload, kept["gates"].upload_what) == (False, "all")
+    uploaded = ("--upload", "alarm", "--upload-as", "ts")
+    assert (await cambusctl(*policy, "set", "doors", *uploaded)).code == 0
+    assert (kept["doors"].upload, kept["doors"].upload_what, kept["doors"].upload_as) == (True, "alarm", "ts")
+    assert "alarm, as ts" in (await cambusctl(*policy, "list")).out
+    assert (await cambusctl(*policy, "set", "x", "--upload", "some")).code == 2
+    assert (await cambusctl(*policy, "set", "x", "--upload", "all", "--upload-as", "avi")).code == 2
     file = tmp_path / "night.yaml"
     file.write_text("{id: night, mode: schedule, schedule: {spans: [{start: '22:00', end: '06:00'}]}}")
     assert (await cambusctl(*policy, "set", "-f", str(file))).code == 0
