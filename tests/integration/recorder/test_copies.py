@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -97,6 +98,7 @@ class Rig:
         concurrency: int = 1,
         alarm_s: float = 600.0,
         bandwidth: Bandwidth | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> AsyncIterator[Copier]:
         with ThreadPoolExecutor(2) as threads:
             copier = Copier(
@@ -110,6 +112,7 @@ class Rig:
                 RecorderMetrics(self.metrics),
                 concurrency=concurrency,
                 alarm_s=alarm_s,
+                clock=clock,
             )
             running = asyncio.create_task(copier.run())
             try:
@@ -123,6 +126,7 @@ class Rig:
 @pytest.fixture
 def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
     monkeypatch.setattr(copier_module, "LOOK_S", 0.02)
+    monkeypatch.setattr(copier_module, "LONGEST_PAUSE_S", 0.1)
     monkeypatch.setattr(copy_store, "RETRIES", 0)
     return Rig(tmp_path)
 
@@ -179,6 +183,28 @@ async def test_what_fails_is_tried_until_it_is_there(
         await eventually(lambda: copies.pending == 0)
         assert (copier.trouble, copier.state().error, copier.state().copied) == (None, None, 2)
     assert len(s3.objects) == 2
+
+
+async def test_while_the_storage_fails_files_are_not_tried_one_after_the_other(
+    rig: Rig, s3: S3Endpoint, eventually: Eventually
+) -> None:
+    now, looks = 1000.0, 0
+
+    def clock() -> float:
+        nonlocal looks
+        looks += 1
+        return now
+
+    copies = rig.added()
+    s3.always = "503"
+    async with rig.copying(copies, rig.address(s3), clock=clock):
+        await eventually(lambda: rig.metrics_of("failed") == 1)
+        s3.always = None  # a file would be taken now, if one were tried
+        seen = looks
+        await eventually(lambda: looks >= seen + 5)
+        assert (rig.metrics_of("failed"), s3.writes, copies.pending) == (1, 0, 2)
+        now += 1000
+        await eventually(lambda: copies.pending == 0)
 
 
 async def test_a_rotated_secret_is_taken_without_a_restart(

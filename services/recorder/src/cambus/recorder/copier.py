@@ -6,6 +6,7 @@ another one: nothing is ever overwritten but what an earlier attempt at the same
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
@@ -15,7 +16,7 @@ from typing import Final, TypeVar
 
 from cambus.media.errors import MediaError
 from cambus.recorder.bandwidth import Bandwidth
-from cambus.recorder.copies import Copies, Task
+from cambus.recorder.copies import Copies, Task, retry_s
 from cambus.recorder.copy_containers import CONTENT_TYPES, EXTENSIONS, Weight, blocks, segment_of, weigh
 from cambus.recorder.copy_marks import Copied
 from cambus.recorder.copy_names import CopyNames, beside
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 LOOK_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 60.0
+"""Seconds for which nothing at all is tried while the storage fails: files need not be read to learn that it does."""
 PIECE_BYTES: Final = 1 << 20
 LOSS_TOLD_S: Final = 3600.0
 """Seconds for which a segment that was deleted before it was copied is told by the alarm."""
@@ -56,6 +59,7 @@ class Copier:
         concurrency: how many at a time.
         alarm_s: seconds without a copy that succeeds after which that is an alarm.
         clock: seconds that never go back.
+        chance: 0 to 1, another one each time.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Copier:
         concurrency: int,
         alarm_s: float,
         clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._replica = replica
         self._root = root
@@ -84,9 +89,12 @@ class Copier:
         self._concurrency = concurrency
         self._alarm_s = alarm_s
         self._clock = clock
+        self._chance = chance
         self._store: CopyStore | None = None
         self._failing_since: float | None = None
         self._failing_at_us = 0
+        self._failures = 0
+        self._resume_at = 0.0
         self._error: str | None = None
         self._lost_at: float | None = None
         self._copied = 0
@@ -138,7 +146,7 @@ class Copier:
     async def _work(self) -> None:
         while True:
             self._metrics.copies_pending(self._copies.pending)
-            task = self._copies.take()
+            task = self._copies.take() if self._clock() >= self._resume_at else None
             if task is None:
                 await asyncio.sleep(LOOK_S)
                 continue
@@ -163,6 +171,9 @@ class Copier:
         if isinstance(error, CopyStoreError):
             self._store = None  # with the secrets of then, next time
             self._error = reason
+            self._failures += 1
+            pause_s = min(LONGEST_PAUSE_S, retry_s(self._failures, self._chance()))
+            self._resume_at = self._clock() + pause_s
             if self._failing_since is None:
                 self._failing_since, self._failing_at_us = self._clock(), time.time_ns() // 1000
                 logger.warning("recordings are not copied", extra={"reason": reason})
@@ -204,6 +215,7 @@ class Copier:
 
     def _succeeded(self, outcome: str, size: int) -> None:
         self._copied += 1
+        self._failures = 0
         self._copied_bytes += size
         self._metrics.copied(outcome, size if outcome == "copied" else 0)
         if self._failing_since is not None:
