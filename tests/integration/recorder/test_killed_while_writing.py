@@ -71,6 +71,7 @@ def test_nothing_told_is_lost_by_kill_9_at_random_instants(tmp_path: Path, endle
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # each round starts a process
 def test_nothing_told_is_lost_by_kill_9_at_very_many_random_instants(tmp_path: Path, endless: Start) -> None:
     kill_again_and_again(tmp_path / "recordings", endless, times=150)
 
