@@ -1,20 +1,12 @@
 """The player page: static files out of the package, with headers that let it do no more than it has to."""
 
 from importlib.resources import files
+from pathlib import PurePath
 from typing import Final
 
 from aiohttp import web
 
-_TYPES: Final = {
-    "index.html": "text/html",
-    "player.css": "text/css",
-    "app.js": "text/javascript",
-    "api.js": "text/javascript",
-    "live.js": "text/javascript",
-    "recorded.js": "text/javascript",
-    "tile.js": "text/javascript",
-    "whep.js": "text/javascript",
-}
+_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _HEADERS: Final = {
     # Only our own scripts; recordings play from the recorder's address, whatever that is.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -34,7 +26,9 @@ class Page:
 
     def __init__(self) -> None:
         folder = files("cambus.media_relay") / "player"
-        self._files = {name: (folder / name).read_bytes() for name in _TYPES}
+        self._files = {
+            each.name: each.read_bytes() for each in folder.iterdir() if _suffix(each.name) in _TYPES
+        }
 
     def routes(self) -> list[web.RouteDef]:
         """What to add to the application."""
@@ -52,5 +46,9 @@ class Page:
 
     def _answer(self, name: str) -> web.Response:
         return web.Response(
-            body=self._files[name], content_type=_TYPES[name], charset="utf-8", headers=_HEADERS
+            body=self._files[name], content_type=_TYPES[_suffix(name)], charset="utf-8", headers=_HEADERS
         )
+
+
+def _suffix(name: str) -> str:
+    return PurePath(name).suffix

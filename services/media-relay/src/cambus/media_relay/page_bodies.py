@@ -1,14 +1,18 @@
 """What the page sends and gets: JSON, and nothing a foreign page's form could send."""
 
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
+from pydantic import TypeAdapter, ValidationError
 
 from cambus.schemas.codec import JSON, decode
 from cambus.schemas.errors import BadRequest
-from cambus.schemas.model import Message
+from cambus.schemas.model import Instant, Message
 
 MAX_HOURS: Final = 24 * 31
+
+_INSTANT: Final[TypeAdapter[datetime]] = TypeAdapter(Instant)
 
 M = TypeVar("M", bound=Message)
 
@@ -31,3 +35,11 @@ def hours_of(request: web.Request) -> int:
     if not (hours.isascii() and hours.isdigit() and 0 < int(hours[:6]) <= MAX_HOURS):
         raise BadRequest(f"hours: wanted 1 to {MAX_HOURS}")
     return int(hours)
+
+
+def instant_of(request: web.Request, name: str) -> datetime:
+    """An instant of the query, with its time zone. Raises BadRequest."""
+    try:
+        return _INSTANT.validate_json(f'"{request.query.get(name, "")}"')
+    except ValidationError:
+        raise BadRequest(f"{name}: wanted an instant such as 2026-02-01T12:00:00Z") from None

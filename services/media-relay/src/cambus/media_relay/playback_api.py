@@ -4,7 +4,7 @@
 |---|---|
 | `GET api/device-recordings?device=&channel=&hours=` | the newest recordings on the device, newest first |
 | `POST api/playback {device, channel, recording or start and end, source}` | `{session, stream}`; waits for a viewer |
-| `POST api/playback/control {device, session, action, at, speed}` | `pause`, `resume`, `seek`, `speed` or `stop` it |
+| `POST api/playback/control {device, session, action, at, speed, backwards}` | what to do with it |
 """
 
 from collections.abc import Mapping
@@ -40,9 +40,10 @@ class ControlRequest(recording.RecordingSessionRequest):
     """What a viewer wants of a playback."""
 
     device: DeviceId
-    action: Literal["pause", "resume", "seek", "speed", "stop"]
+    action: Literal["pause", "resume", "seek", "speed", "step", "stop"]
     at: Instant | None = Field(default=None, description="Where to, for `seek`.")
     speed: float | None = Field(default=None, description="How fast, for `speed`.")
+    backwards: bool = Field(default=False, description="Which way, for `step`.")
 
 
 class PlaybackApi:
@@ -150,6 +151,7 @@ _RECORDER: Final[Mapping[str, Any]] = {
     "resume": playback.PLAYBACK_RESUME,
     "seek": playback.PLAYBACK_SEEK,
     "speed": playback.PLAYBACK_SPEED,
+    "step": playback.PLAYBACK_STEP,
     "stop": playback.PLAYBACK_STOP,
 }
 
@@ -162,7 +164,9 @@ def _command(
     Raises:
         BadRequest: that is missing.
     """
-    spec = commands[wanted.action]
+    spec = commands.get(wanted.action)
+    if spec is None:
+        raise BadRequest("step: devices can not do that")
     match wanted:
         case ControlRequest(action="seek", at=at):
             if at is None:
@@ -172,5 +176,7 @@ def _command(
             if speed is None:
                 raise BadRequest("speed: wanted a number")
             return spec, {"speed": speed}
+        case ControlRequest(action="step", backwards=backwards):
+            return spec, {"backwards": backwards}
         case _:
             return spec, {}

@@ -13,6 +13,8 @@ from cambus.media_relay.guesses import Guesses
 from cambus.media_relay.handlers import Handlers
 from cambus.media_relay.page_api import PageApi
 from cambus.media_relay.playback_api import PlaybackApi
+from cambus.media_relay.ptz_api import PtzApi
+from cambus.media_relay.recordings_api import RecordingsApi
 from cambus.media_relay.relay import Relay
 from cambus.media_relay.settings import RelaySettings
 from cambus.media_relay.tokens import Tokens
@@ -36,7 +38,9 @@ class MediaRelay(Service[RelaySettings]):
         self._access = Access.of(settings, Tokens(runtime.bus, runtime.metrics, guesses))
         self._directory = Directory(runtime.bus, self._on_online)
         self._alarms = AlarmTicker(runtime.bus)
-        api = PageApi(runtime.client, self._directory, self._alarms, self._access)
+        api = PageApi(self._directory, self._alarms, self._access)
+        ptz = PtzApi(runtime.client, self._directory, self._access)
+        recordings = RecordingsApi(runtime.client, self._access)
         playbacks = PlaybackApi(runtime.client, self._directory, self._access)
         self.relay = Relay(
             runtime.bus,
@@ -45,7 +49,7 @@ class MediaRelay(Service[RelaySettings]):
             runtime.metrics,
             self._access,
             known=self._directory.known,
-            routes=[*api.routes(), *playbacks.routes()],
+            routes=[*api.routes(), *ptz.routes(), *recordings.routes(), *playbacks.routes()],
         )
         runtime.health.set(LISTENING, ok=False, detail="not listening yet")
 
