@@ -1,24 +1,21 @@
-// The page: devices on the left, the wall of pictures, recordings and alarms on the right.
+// The page: devices on the left, the wall of pictures with a timeline below, recordings and alarms on the right.
 
-import { ApiError, get, post, setToken } from "./api.js";
-import { chooseDevice, playRecorded } from "./recorded.js";
-import { channelName, element, Tile } from "./tile.js";
+import { drawAlarms, refreshAlarms } from "./alarms.js";
+import { ApiError, get, setToken } from "./api.js";
+import { drawDevices } from "./devices.js";
+import { showTimeline } from "./dock.js";
+import { channelName, find } from "./element.js";
+import { listen } from "./keys.js";
+import { showRecordings } from "./recordings.js";
+import { Tile } from "./tile.js";
+import { Wall } from "./wall.js";
 
 const MOST_TILES = 16;
 const FIRST_TILES = 4;
 const DEVICES_MS = 4000;
 const ALARMS_MS = 4000;
-const HOURS = 24;
 
-const find = (id) => document.getElementById(id);
-const tiles = new Map();
 let devices = [];
-let chosen = null;
-
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const day = new Intl.DateTimeFormat(undefined, {
-  month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit",
-});
 
 function say(text) {
   find("status").textContent = text;
@@ -49,6 +46,25 @@ function repeat(work, every) {
   round();
 }
 
+const wall = new Wall({
+  changed: () => remember(),
+  chosen: (tile) => {
+    showRecordings(tile);
+    showTimeline(tile);
+  },
+});
+
+const on = {
+  close: (tile) => {
+    remove(tile);
+    remember();
+  },
+  choose: (tile) => wall.choose(tile),
+  changed: () => remember(),
+  say,
+  trouble,
+};
+
 async function refreshDevices() {
   try {
     devices = (await get("devices")).devices;
@@ -60,91 +76,60 @@ async function refreshDevices() {
   find("empty").textContent = devices.length
     ? "Choose a channel on the left to see its picture."
     : "No devices yet: write a devices.yaml and type cambusctl apply -f devices.yaml";
-  drawDevices();
+  draw();
   openWished();
 }
 
-let drawn = "";
-function drawDevices() {
-  const wanted = find("filter").value.trim().toLowerCase();
-  const matching = devices.filter((device) =>
-    `${device.id} ${device.name} ${device.model ?? ""}`.toLowerCase().includes(wanted));
-  const now = JSON.stringify([matching, [...tiles.keys()]]);
-  if (now === drawn) return; // redrawing would take the focus away
-  drawn = now;
-  const focused = document.activeElement?.dataset?.key;
-  find("devices").replaceChildren(...matching.map(deviceEntry));
-  if (focused) find("devices").querySelector(`button[data-key="${CSS.escape(focused)}"]`)?.focus();
+function draw() {
+  drawDevices(devices, new Set(wall.tiles.map((tile) => tile.key)), toggle);
 }
-
-function deviceEntry(device) {
-  const state = device.online ? "online" : "offline";
-  const about = [device.vendor, device.model].filter(Boolean).join(" ");
-  const trouble = !device.online && device.last_error ? device.last_error : "";
-  return element(
-    "li",
-    { className: "device" },
-    element("p", {}, element("span", { className: device.online ? "dot on" : "dot", role: "img", ariaLabel: state, title: state }),
-      device.name),
-    element("small", { textContent: [about, trouble].filter(Boolean).join(" – ") || device.id }),
-    ...device.channels.map((channel) => channelButton(device, channel)),
-  );
-}
-
-function channelButton(device, channel) {
-  const key = `${device.id}/${channel.channel}`;
-  const button = element(
-    "button",
-    { type: "button", className: "channel", disabled: !device.online && !tiles.has(key), dataset: { key } },
-    element("span", { textContent: channelName(channel) }),
-    element("span", { textContent: channel.ptz ? "PTZ" : "" }),
-  );
-  button.setAttribute("aria-pressed", tiles.has(key));
-  button.addEventListener("click", () => toggle(device, channel));
-  return button;
-}
-
-const on = {
-  close: (tile) => {
-    remove(tile);
-    remember();
-  },
-  choose: (tile) => choose(tile),
-  changed: () => remember(),
-  trouble,
-};
 
 function remove(tile) {
-  tiles.delete(tile.key);
-  tile.close();
-  if (chosen === tile) choose(null);
-  find("empty").hidden = tiles.size > 0;
-  drawDevices();
+  wall.remove(tile);
+  find("empty").hidden = wall.tiles.length > 0;
+  draw();
 }
 
-// `#gate-1/0/main` names a picture to open - what `media-relay.live.open` hands out as `page` -, commas part several.
-// Without one the page opens with the first cameras; once somebody has chosen, the address keeps what is open.
-const wishes = () => location.hash.slice(1).split(",").filter(Boolean);
+// `#gate-1/0/main` names a picture to open - what `media-relay.live.open` hands out as `page` -, commas part several, and
+// `&grid=4` says how many are seen at a time. Without a picture the page opens with the first cameras; once somebody has
+// chosen, the address keeps what is open.
+const hashParts = () => location.hash.slice(1).split("&");
+const wishes = () => hashParts()[0].split(",").filter(Boolean);
+const wishedCells = () => Number(hashParts().find((part) => /^grid=([1-9]|16)$/.test(part))?.slice(5) ?? 0);
 let wished = wishes();
 let untouched = !wished.length;
+let settled = ""; // what of the address is done already
 
-window.addEventListener("hashchange", () => {
-  for (const tile of [...tiles.values()]) remove(tile);
+addEventListener("hashchange", () => {
+  if (location.hash === settled) return;
+  for (const tile of [...wall.tiles]) remove(tile);
   wished = wishes();
   untouched = !wished.length;
+  setCells(wishedCells());
   openWished();
 });
 
+let restoring = false; // the address is followed, not written
+
+function setCells(cells) {
+  restoring = true;
+  wall.setCells(cells);
+  restoring = false;
+}
+
 function remember() {
+  if (restoring) return;
   untouched = false;
-  const open = [...tiles.values()].map((tile) => `${tile.key}/${tile.stream}`);
-  history.replaceState(null, "", `#${[...open, ...wished].join(",")}`);
+  const open = wall.tiles.map((tile) => `${tile.key}/${tile.stream}`);
+  const grid = wall.cells ? `&grid=${wall.cells}` : "";
+  history.replaceState(null, "", `#${[...open, ...wished].join(",")}${grid}`);
+  settled = location.hash;
 }
 
 function openWished() {
   wished = wished.filter((wish) => !openNamed(...wish.split("/")));
   if (untouched) openFirst();
-  if (!chosen && tiles.size) choose(tiles.values().next().value);
+  if (!wall.chosen && wall.tiles.length) wall.choose(wall.tiles[0]);
 }
 
 function openNamed(id, number, stream) {
@@ -165,104 +150,25 @@ function openFirst() {
 }
 
 function toggle(device, channel) {
-  const tile = tiles.get(`${device.id}/${channel.channel}`);
+  const tile = wall.get(`${device.id}/${channel.channel}`);
   if (tile) return on.close(tile);
-  choose(open(device, channel) ?? chosen);
+  wall.choose(open(device, channel) ?? wall.chosen);
   remember();
 }
 
 // The tile; nothing if it can not be opened, or is already.
 function open(device, channel, stream) {
-  const key = `${device.id}/${channel.channel}`;
-  if (tiles.has(key)) return;
-  if (tiles.size >= MOST_TILES) {
+  if (wall.get(`${device.id}/${channel.channel}`)) return;
+  if (wall.tiles.length >= MOST_TILES) {
     say(`${MOST_TILES} pictures are open, close one first`);
     return;
   }
   const tile = new Tile(device, channel, on, stream);
-  tiles.set(key, tile);
-  find("wall").append(tile.root);
+  wall.add(tile);
   find("empty").hidden = true;
-  drawDevices();
+  draw();
   return tile;
 }
-
-function choose(tile) {
-  if (chosen === tile) return;
-  chosen?.choose(false);
-  chosen = tile;
-  chosen?.choose(true);
-  refreshRecordings();
-  chooseDevice(tile);
-}
-
-async function refreshRecordings() {
-  const tile = chosen;
-  const list = find("recordings");
-  const note = find("recordings-note");
-  list.replaceChildren();
-  if (!tile) {
-    note.textContent = "Choose a channel.";
-    return;
-  }
-  note.textContent = "looking…";
-  let spans, recorders, silent;
-  try {
-    ({ spans, recorders, silent } = await get("recordings", { device: tile.device, channel: tile.channel, hours: HOURS }));
-  } catch (error) {
-    if (tile === chosen) note.textContent = error.message;
-    return;
-  }
-  if (tile !== chosen) return;
-  const none = recorders ? `None in the last ${HOURS} hours.` : "No recorder is running.";
-  note.textContent = spans.length ? `${tile.name}, last ${HOURS} hours` : none;
-  if (silent.length && recorders) note.textContent += ` (${silent.join(", ")} did not answer)`;
-  list.replaceChildren(...spans.map((span) => recordingEntry(tile, span)));
-}
-
-function recordingEntry(tile, span) {
-  const seconds = Math.round((new Date(span.end) - new Date(span.start)) / 1000);
-  const parts = [[Math.floor(seconds / 60), "min"], [seconds % 60, "s"]];
-  const length = parts.filter(([count]) => count).map(([count, unit]) => `${count} ${unit}`).join(" ");
-  const button = element("button", { type: "button" },
-    element("span", { textContent: day.format(new Date(span.start)) }), element("small", { textContent: length }));
-  button.addEventListener("click", () => playRecorded(tile, span));
-  const whole = element("button", { type: "button", className: "whole", textContent: "MP4", title: "All of it as one file" });
-  whole.addEventListener("click", () => playRecording(tile, span));
-  return element("li", {}, button, whole);
-}
-
-async function playRecording(tile, span) {
-  const dialog = find("playback");
-  const video = find("playback-video");
-  find("playback-title").textContent = `${tile.name} · ${day.format(new Date(span.start))}`;
-  find("playback-note").textContent = "preparing…";
-  dialog.showModal();
-  try {
-    const { url } = await post("export", {
-      device: tile.device, channel: tile.channel, stream: span.stream, start: span.start, end: span.end,
-    });
-    if (!dialog.open) return;
-    video.src = url;
-    find("playback-note").textContent = "";
-    await video.play();
-  } catch (error) {
-    if (dialog.open) find("playback-note").textContent = error.message;
-  }
-}
-
-find("playback-video").addEventListener("error", () => {
-  if (find("playback").open) find("playback-note").textContent = "This browser cannot play the recording (H.265, perhaps).";
-});
-find("playback-video").addEventListener("loadedmetadata", () => {
-  if (find("playback-video").videoWidth) return; // else it would play the sound before a black picture
-  find("playback-note").textContent = "This browser cannot show the picture of this recording (H.265, perhaps); this is its sound.";
-});
-find("playback").addEventListener("close", () => {
-  find("playback-video").removeAttribute("src");
-  find("playback-video").load();
-});
-find("playback").querySelector("button").addEventListener("click", () => find("playback").close());
 
 function place({ device, channel }) {
   if (channel === null) return device;
@@ -270,21 +176,9 @@ function place({ device, channel }) {
   return `${device} ${channelName(known ?? { channel })}`;
 }
 
-async function refreshAlarms() {
-  let alarms;
-  try {
-    alarms = (await get("alarms")).alarms;
-  } catch (error) {
-    return trouble(error);
-  }
-  find("alarms-note").hidden = alarms.length > 0;
-  find("alarms").replaceChildren(...alarms.map((alarm) => element("li", {}, element(
-    "div", { className: alarm.raised ? "row" : "row over" },
-    element("span", { textContent: `${alarm.type}${alarm.raised ? "" : " over"} · ${place(alarm)}` }),
-    element("small", { textContent: clock.format(new Date(alarm.at)) }),
-  ))));
-}
-
-find("filter").addEventListener("input", drawDevices);
+find("filter").addEventListener("input", draw);
+for (const id of ["alarms-filter", "alarms-raised"]) find(id).addEventListener("input", () => drawAlarms(place));
+listen(wall);
+setCells(wishedCells());
 repeat(refreshDevices, DEVICES_MS);
-repeat(refreshAlarms, ALARMS_MS);
+repeat(() => refreshAlarms(place).catch(trouble), ALARMS_MS);

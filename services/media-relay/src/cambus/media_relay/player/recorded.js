@@ -1,91 +1,86 @@
-// Recordings on the device itself: the list. And a player of what was recorded, there or by the recorders, that holds,
-// seeks and changes speed where it is played.
+// The player of what was recorded, by the recorders or on devices: it is held, sought and hurried where it is played.
 
 import { get, liveAddress, post } from "./api.js";
+import { day, find, saveSnapshot } from "./element.js";
 import { LivePicture } from "./live.js";
-import { element } from "./tile.js";
+import { Timeline } from "./timeline.js";
 
-const HOURS = 24;
 const TICK_MS = 200;
+const AROUND_MS = 1_800_000;
+const LEAD_MS = 5000; // an alarm is played from a little before it
+const SPEEDS = [-16, -8, -4, -2, -1, -0.5, -0.25, 0.25, 0.5, 1, 2, 4, 8, 16];
 
-const find = (id) => document.getElementById(id);
-const time = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const day = new Intl.DateTimeFormat(undefined, {
-  month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit",
-});
+const time = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
+const iso = (at) => new Date(at).toISOString();
 
-let chosen = null;
 let player = null;
 
-// The tile whose device is to be searched; null for none. Searching is left to a button: it costs the device.
-export function chooseDevice(tile) {
-  chosen = tile;
-  find("device-recordings").replaceChildren();
-  find("device-search").disabled = !tile;
-  find("device-note").textContent = tile ? tile.name : "Choose a channel.";
+// Play what is on the device.
+export function playOnDevice(tile, recorded) {
+  begin(new Player(tile, recorded, { recording: recorded.id, start: recorded.start, end: recorded.end }));
 }
 
-find("device-search").addEventListener("click", async () => {
-  const tile = chosen;
-  find("device-note").textContent = "asking the device…";
-  find("device-search").disabled = true;
-  let text, recordings = [];
-  try {
-    ({ recordings } = await get("device-recordings", { device: tile.device, channel: tile.channel, hours: HOURS }));
-    text = recordings.length ? `${recordings.length} in the last ${HOURS} hours` : `None in the last ${HOURS} hours.`;
-  } catch (error) {
-    text = error.message;
-  }
-  if (tile !== chosen) return;
-  find("device-search").disabled = false;
-  find("device-note").textContent = text;
-  find("device-recordings").replaceChildren(...recordings.map((each) => entry(tile, each)));
-});
+// Play a span of what the recorders hold, and what comes behind it.
+export function playRecorded(camera, span) {
+  begin(new Player(camera, span, { source: "recorder", stream: span.stream, start: span.start }));
+}
 
-function entry(tile, recorded) {
-  const button = element("button", { type: "button" },
-    element("span", { textContent: day.format(new Date(recorded.start)) }), element("small", { textContent: recorded.event }));
-  button.addEventListener("click", () => {
-    player?.close();
-    player = new Player(tile, recorded);
+// Play what the recorders hold from an instant on; `span` is what is known to be there, or next.
+export function playAt(camera, at, span) {
+  const held = span ?? { start: iso(at), end: iso(at + 1000), stream: "main" };
+  const start = iso(Math.max(at, new Date(held.start).getTime()));
+  begin(new Player(camera, held, { source: "recorder", stream: held.stream, start }));
+}
+
+// Play what was recorded around an alarm, whichever stream was.
+export async function playAlarm(camera, at) {
+  const { spans } = await get("timeline", {
+    device: camera.device, channel: camera.channel, start: iso(at - 60_000), end: iso(Math.min(at + 600_000, Date.now() + 1000)),
   });
-  return element("li", {}, button);
+  const span = spans.find((each) => new Date(each.start) <= at && new Date(each.end) > at) ?? spans.find((each) => new Date(each.end) > at);
+  if (!span) throw new Error("nothing was recorded then");
+  playAt(camera, at - LEAD_MS, span);
 }
 
-// Play a span of what the recorders hold.
-export function playRecorded(tile, span) {
+export const playing = () => player && !player.closed;
+
+function begin(next) {
   player?.close();
-  player = new Player(tile, span, { source: "recorder", stream: span.stream });
+  player = next;
+  player.open();
 }
 
 class Player {
-  constructor(tile, recorded, more = { recording: recorded.id }) {
-    this.more = more;
-    this.device = tile.device;
-    this.channel = tile.channel;
-    this.start = new Date(recorded.start).getTime();
-    this.end = new Date(recorded.end).getTime();
-    this.at = this.start;
+  constructor(camera, span, wanted) {
+    this.camera = { device: camera.device, channel: camera.channel };
+    this.wanted = wanted;
+    this.onDevice = wanted.source !== "recorder";
+    this.#cover(span);
+    this.at = wanted.start ? new Date(wanted.start).getTime() : this.start;
     this.speed = 1;
     this.paused = false;
-    find("recorded-title").textContent = `${tile.device} · ${day.format(new Date(recorded.start))}`;
-    find("recorded-seek").max = Math.max(1, Math.round((this.end - this.start) / 1000));
+  }
+
+  open() {
+    find("recorded-title").textContent = `${this.camera.device} · ${day.format(new Date(this.at))}`;
     find("recorded-speed").value = "1";
+    for (const control of document.querySelectorAll("[data-recorder-only]")) control.hidden = this.onDevice;
+    for (const option of find("recorded-speed").options) option.hidden = this.onDevice && Number(option.value) < 0;
+    if (!this.onDevice) this.#showTimeline();
     this.#label();
     find("recorded").showModal();
     this.timer = setInterval(() => this.#tick(), TICK_MS);
-    this.told = this.#begin(recorded);
+    this.told = this.#begin();
   }
 
-  async #begin(recorded) {
+  async #begin() {
     this.#say("preparing…");
     try {
-      const { session, stream } = await post("playback", {
-        device: this.device, channel: this.channel, start: recorded.start, end: recorded.end, ...this.more,
-      });
+      const { session, stream, start } = await post("playback", { ...this.camera, ...this.wanted });
       this.session = session;
+      if (start) this.at = new Date(start).getTime();
       if (this.closed) return this.#send({ action: "stop" });
-      const address = () => liveAddress(this.device, this.channel, stream);
+      const address = () => liveAddress(this.camera.device, this.camera.channel, stream);
       this.picture = new LivePicture(find("recorded-video"), address, (state, text) => this.#show(state, text));
     } catch (error) {
       this.#say(error.message);
@@ -101,31 +96,122 @@ class Player {
   // One after the other, in the order of the clicks.
   tell(action, more = {}) {
     this.told = this.told.then(async () => {
-      if (!this.session || this.closed || this.over) return;
+      if (this.closed) return;
+      if (this.over && action === "seek") return this.#again(more.at);
+      if (!this.session || this.over) return;
       try {
         await this.#send({ action, ...more });
-        if (action === "pause") this.paused = true;
+        if (action === "pause" || action === "step") this.paused = true;
         if (action === "resume" || action === "seek") this.paused = false;
-        if (action === "seek") this.at = new Date(more.at).getTime();
+        if (action === "seek") this.#sought(new Date(more.at).getTime());
         if (action === "speed") this.speed = more.speed;
+        this.stale = action === "seek" || action === "speed" || action === "step" ? this.picture?.anchor : this.stale;
         if (this.picture) this.picture.patient = this.paused;
         this.#label();
       } catch (error) {
-        find("recorded-speed").value = String(this.speed);
         this.#say(error.message);
       }
+      find("recorded-speed").value = String(this.speed);
     });
   }
 
-  #send(body) {
-    return post("playback/control", { device: this.device, session: this.session, ...body });
+  seek(at) {
+    this.tell("seek", { at: iso(Math.min(at, Date.now())) });
   }
 
+  hurry(by) {
+    const usable = this.onDevice ? SPEEDS.filter((each) => each > 0) : SPEEDS;
+    const next = usable[usable.indexOf(this.speed) + by];
+    if (next) this.tell("speed", { speed: next });
+  }
+
+  // What has ended is begun anew.
+  #again(at) {
+    this.picture?.close();
+    this.over = false;
+    this.paused = false;
+    this.wanted = { ...this.wanted, start: at };
+    this.#sought(new Date(at).getTime());
+    this.speed = 1;
+    this.#label();
+    return this.#begin();
+  }
+
+  #send(body) {
+    return post("playback/control", { device: this.camera.device, session: this.session, ...body });
+  }
+
+  #sought(at) {
+    this.at = at;
+    const span = this.timeline?.spanAt(at);
+    if (span && (at < this.start || at >= this.end)) this.#cover(span);
+  }
+
+  #cover(span) {
+    this.start = new Date(span.start).getTime();
+    this.end = new Date(span.end).getTime();
+    find("recorded-seek").max = Math.max(1, Math.round((this.end - this.start) / 1000));
+  }
+
+  #showTimeline() {
+    const load = (start, end) => get("timeline", { ...this.camera, start: iso(start), end: iso(end) });
+    this.timeline = new Timeline(load, { play: (at) => this.seek(at), trouble: (error) => this.#say(error.message) });
+    const until = Math.min(this.at + AROUND_MS, Date.now());
+    this.timeline.look(until - 2 * AROUND_MS, until);
+    find("recorded-timeline").replaceChildren(this.timeline.root);
+    this.#marked();
+  }
+
+  mark(which) {
+    if (!this.timeline) return;
+    this.timeline.mark(which, this.at);
+    this.#marked();
+  }
+
+  #marked() {
+    const [first, last] = this.timeline.marks;
+    const format = (at) => (at === null ? "…" : time.format(new Date(at)));
+    find("recorded-marked").textContent = first === null && last === null ? "" : `${format(first)} – ${format(last)}`;
+    find("recorded-export").disabled = first === null || last === null || first === last;
+  }
+
+  async export() {
+    const [start, end] = this.timeline?.marks ?? [null, null];
+    if (start === null || end === null) return;
+    const link = find("recorded-file");
+    link.hidden = true;
+    this.#say("preparing the file…");
+    try {
+      const { url } = await post("export", { ...this.camera, stream: this.wanted.stream, start: iso(start), end: iso(end) });
+      link.href = url;
+      link.hidden = false;
+      this.#say("the file is ready");
+      link.focus();
+    } catch (error) {
+      this.#say(error.message);
+    }
+  }
+
+  snapshot() {
+    saveSnapshot(find("recorded-video"), `${this.camera.device}-${this.camera.channel}`, this.at);
+  }
+
+  toggle() {
+    this.tell(this.paused ? "resume" : "pause");
+  }
+
+  // The clock of the pictures where there is one from after the last command, else a guess.
   #tick() {
-    if (this.playing && !this.paused && !this.over) this.at = Math.min(this.end, this.at + TICK_MS * this.speed);
+    const anchor = this.picture?.anchor;
+    if (this.playing && anchor && anchor !== this.stale && !this.onDevice) {
+      this.at = anchor.wall_ms + (find("recorded-video").currentTime - anchor.media_s) * 1000 * this.speed;
+    } else if (this.playing && !this.paused && !this.over) this.at += TICK_MS * this.speed;
+    if (this.onDevice) this.at = Math.min(this.end, this.at);
+    else if (this.at >= this.end) this.#sought(this.at);
     const slider = find("recorded-seek");
     if (document.activeElement !== slider) slider.value = Math.round((this.at - this.start) / 1000);
     find("recorded-time").textContent = time.format(new Date(this.at));
+    this.timeline?.moveTo(this.at);
   }
 
   #label() {
@@ -141,16 +227,48 @@ class Player {
     this.closed = true;
     clearInterval(this.timer);
     this.picture?.close();
+    find("recorded-timeline").replaceChildren();
+    find("recorded-file").hidden = true;
     if (this.session && !this.over) this.#send({ action: "stop" }).catch(() => {}); // it lapses by itself too
     if (find("recorded").open) find("recorded").close();
   }
 }
 
+const press = (id, act) => find(id).addEventListener("click", () => player && act());
 find("recorded").addEventListener("close", () => player?.close());
 find("recorded").querySelector("header button").addEventListener("click", () => find("recorded").close());
-find("recorded-pause").addEventListener("click", () => player?.tell(player.paused ? "resume" : "pause"));
+press("recorded-pause", () => player.toggle());
+press("recorded-back", () => player.tell("step", { backwards: true }));
+press("recorded-step", () => player.tell("step"));
+press("recorded-reverse", () => player.tell("speed", { speed: -player.speed }));
+press("recorded-in", () => player.mark(0));
+press("recorded-out", () => player.mark(1));
+press("recorded-export", () => player.export());
+press("recorded-snapshot", () => player.snapshot());
 find("recorded-speed").addEventListener("change", (event) => player?.tell("speed", { speed: Number(event.target.value) }));
 find("recorded-seek").addEventListener("change", (event) => {
-  player?.tell("seek", { at: new Date(player.start + Number(event.target.value) * 1000).toISOString() });
+  player?.seek(player.start + Number(event.target.value) * 1000);
   event.target.blur();
 });
+
+// Keys while it is open; true if this one meant something.
+export function playerKey(key) {
+  const act = {
+    " ": () => player.toggle(),
+    ArrowLeft: () => player.seek(player.at - 10_000),
+    ArrowRight: () => player.seek(player.at + 10_000),
+    ",": () => player.tell("step", { backwards: true }),
+    ".": () => player.tell("step"),
+    "-": () => player.hurry(-1),
+    "+": () => player.hurry(1),
+    "=": () => player.hurry(1),
+    r: () => !player.onDevice && player.tell("speed", { speed: -player.speed }),
+    i: () => player.mark(0),
+    o: () => player.mark(1),
+    e: () => player.export(),
+    s: () => player.snapshot(),
+    f: () => (document.fullscreenElement ? document.exitFullscreen() : find("recorded-video").requestFullscreen().catch(() => {})),
+  }[key];
+  act?.();
+  return Boolean(act);
+}
