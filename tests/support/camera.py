@@ -43,6 +43,8 @@ class Camera:
         self.keyframes_asked = 0
         self.cannot: CambusError | None = None
         self.moves: list[object] = []
+        self.presets: dict[int, str] = {}
+        self.gone_to: list[int] = []
         self.changed = asyncio.Event()
         self._endpoints = Endpoints(bus, "camera")
         self._publishing: asyncio.Task[None] | None = None
@@ -55,6 +57,9 @@ class Camera:
         self._endpoints.add(live.KEYFRAME, self._keyframe)
         self._endpoints.add(ptz.MOVE, self._move)
         self._endpoints.add(ptz.STOP, self._move)
+        self._endpoints.add(ptz.PRESET_LIST, self._list_presets)
+        self._endpoints.add(ptz.PRESET_SET, self._set_preset)
+        self._endpoints.add(ptz.PRESET_GOTO, self._go_to_preset)
         await self._endpoints.start()
         await self.go_online()
         return self
@@ -154,6 +159,23 @@ class Camera:
 
     async def _move(self, context: object, request: object) -> Done:
         self.moves.append(request)
+        self.changed.set()
+        return Done()
+
+    async def _list_presets(self, context: object, request: object) -> ptz.PtzPresetListReply:
+        return ptz.PtzPresetListReply(
+            presets=[
+                ptz.PtzPreset(preset=number, name=self.presets[number]) for number in sorted(self.presets)
+            ]
+        )
+
+    async def _set_preset(self, context: object, request: ptz.PtzPresetSetRequest) -> Done:
+        self.presets[request.preset] = request.name or ""
+        self.changed.set()
+        return Done()
+
+    async def _go_to_preset(self, context: object, request: ptz.PtzPresetRequest) -> Done:
+        self.gone_to.append(request.preset)
         self.changed.set()
         return Done()
 

@@ -1,7 +1,6 @@
 """The player page in a real browser."""
 
 import asyncio
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import aiohttp
 import av
 import pytest
 from aiohttp import web
-from playwright.async_api import async_playwright
+from page_browser import CHROMIUM, opened_page, plays
 from recorded_frames import real_frames, write_recordings
 
 from cambus.bus.endpoints import Endpoints
@@ -24,53 +23,15 @@ from cambus.schemas.events.alarm import RAISED, AlarmRaised
 from cambus.schemas.ids import new_ulid
 from cambus.schemas.spans import TimeRange
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the player page is not tried")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
 
 
 @pytest.fixture
 async def page(tmp_path):
     """A page that remembers what went wrong in it."""
-    async with async_playwright() as playwright:
-        context = await playwright.chromium.launch_persistent_context(
-            tmp_path / "profile",
-            executable_path=CHROMIUM,
-            args=ARGUMENTS,
-            viewport={"width": 1400, "height": 860},
-        )
-        page = context.pages[0]
-        page.troubles = []
-        page.on(
-            "console", lambda message: page.troubles.append(message.text) if message.type == "error" else None
-        )
-        page.on("pageerror", lambda error: page.troubles.append(str(error)))
-        try:
-            yield page
-        finally:
-            await context.close()
-
-
-async def plays(video):
-    """Wait until the time of a video has moved on by a second."""
-    await video.evaluate(
-        """video => new Promise((done, fail) => {
-            setTimeout(() => fail(new Error(`stands at ${video.currentTime}`)), 30000);
-            const from = video.currentTime;
-            const look = () => video.currentTime > from + 1 && video.videoWidth ? done() : requestAnimationFrame(look);
-            look();
-        })"""
-    )
+    async with opened_page(tmp_path / "profile") as (page, troubles):
+        page.troubles = troubles
+        yield page
 
 
 async def test_a_live_picture_plays_without_complaint(relay, make_camera, device, page):
