@@ -23,13 +23,15 @@ ARGUMENTS = [
 
 
 @asynccontextmanager
-async def opened_page(profile: Path, **options: Any) -> AsyncIterator[tuple[Page, list[str]]]:
-    """A page, and what went wrong in it."""
+async def opened_page(
+    profile: Path, *arguments: str, **options: Any
+) -> AsyncIterator[tuple[Page, list[str]]]:
+    """A page, and what went wrong in it; `arguments` are for Chromium."""
     async with async_playwright() as playwright:
         context = await playwright.chromium.launch_persistent_context(
             profile,
             executable_path=CHROMIUM,
-            args=ARGUMENTS,
+            args=[*ARGUMENTS, *arguments],
             **{"viewport": {"width": 1300, "height": 860}, **options},
         )
         page = context.pages[0]

@@ -16,7 +16,7 @@ _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",  # the address may hold the token
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Permissions-Policy": "camera=(), microphone=(self), geolocation=()",
     "Cache-Control": "no-cache",
 }
 

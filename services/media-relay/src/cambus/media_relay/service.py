@@ -17,6 +17,7 @@ from cambus.media_relay.ptz_api import PtzApi
 from cambus.media_relay.recordings_api import RecordingsApi
 from cambus.media_relay.relay import Relay
 from cambus.media_relay.settings import RelaySettings
+from cambus.media_relay.talk_socket import TalkSocket
 from cambus.media_relay.tokens import Tokens
 from cambus.schemas.commands import media_relay
 
@@ -41,6 +42,7 @@ class MediaRelay(Service[RelaySettings]):
         api = PageApi(self._directory, self._alarms, self._access)
         ptz = PtzApi(runtime.client, self._directory, self._access)
         recordings = RecordingsApi(runtime.client, self._access)
+        talks = TalkSocket(runtime.bus, runtime.client, self._directory, self._access)
         playbacks = PlaybackApi(runtime.client, self._directory, self._access)
         self.relay = Relay(
             runtime.bus,
@@ -49,7 +51,7 @@ class MediaRelay(Service[RelaySettings]):
             runtime.metrics,
             self._access,
             known=self._directory.known,
-            routes=[*api.routes(), *ptz.routes(), *recordings.routes(), *playbacks.routes()],
+            routes=[*api.routes(), *ptz.routes(), *recordings.routes(), *playbacks.routes(), *talks.routes()],
         )
         runtime.health.set(LISTENING, ok=False, detail="not listening yet")
 

@@ -52,10 +52,19 @@ export async function post(path, body) {
 // A WebSocket cannot carry a header of ours, so the token rides in its address: the one this page was given, or one for
 // this stream alone, where the relay wants it so. Such a one opens once, so every attempt asks anew.
 export async function liveAddress(device, channel, stream) {
-  const address = new URL(`ws/${device}/${channel}/${stream}`, location.href);
+  return webSocket(`ws/${device}/${channel}/${stream}`, await streamToken(device, channel, stream));
+}
+
+// Where somebody speaks through a camera.
+export async function talkAddress(device, channel) {
+  return webSocket(`talk/${device}/${channel}`, await streamToken(device, channel, "main", "talk"));
+}
+
+function webSocket(path, token) {
+  const address = new URL(path, location.href);
   address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   address.search = "";
-  const token = await streamToken(device, channel, stream);
+  address.hash = "";
   if (token) address.searchParams.set("token", token);
   return address.href;
 }

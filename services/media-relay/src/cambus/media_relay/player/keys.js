@@ -43,6 +43,7 @@ export function listen(wall) {
       wall.turn(key === "PageUp" ? -1 : 1);
     } else if (key === "f") tile?.fullScreen();
     else if (key === "s") tile?.snapshot();
+    else if (key === "t") tile?.toggleTalk();
     else if (key === "m") tile?.toggleSound();
     else return false;
     return true;

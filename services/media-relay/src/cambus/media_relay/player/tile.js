@@ -4,6 +4,7 @@ import { liveAddress, whepEndpoint } from "./api.js";
 import { channelName, element, iconButton, saveSnapshot, setIcon } from "./element.js";
 import { LivePicture } from "./live.js";
 import { Head } from "./ptz.js";
+import { canTalk, Talk } from "./talk.js";
 import { WhepPicture } from "./whep.js";
 
 // `avc1.64001F,flac` as people say it.
@@ -33,6 +34,7 @@ export class Tile {
 
   close() {
     this.head?.stop();
+    this.talk?.close();
     this.show(false);
     this.root.remove();
   }
@@ -74,13 +76,31 @@ export class Tile {
     this.facts = element("div", { className: "facts" });
     this.screen = element("div", { className: "screen" }, this.video, this.message, ...(this.head ? [this.head.root] : []));
     const root = element("article", { className: "tile", tabIndex: 0, ariaLabel: this.name, dataset: { key: this.key } },
-      this.#header(), this.screen, element("footer", {}, this.facts, this.#streamChoice()));
+      this.#header(), this.screen, element("footer", {}, this.facts, ...this.#talkButton(), this.#streamChoice()));
     root.addEventListener("focusin", () => this.on.choose(this));
     root.addEventListener("pointerdown", () => this.on.choose(this));
     this.screen.addEventListener("dblclick", (event) => {
       if (event.target === this.video) this.fullScreen();
     });
     return root;
+  }
+
+  // Speak through the camera, or stop: what is said goes nowhere else.
+  toggleTalk() {
+    if (this.talk) return this.talk.close();
+    if (!canTalk()) return this.on.say("This browser lets this page use no microphone: it has to come by https");
+    this.talk = new Talk(this.device, this.channel, (talking, text) => {
+      if (!talking) this.talk = null;
+      this.talkButton.setAttribute("aria-pressed", talking);
+      if (text) this.on.say(text);
+    });
+  }
+
+  #talkButton() {
+    if (!canTalk()) return [];
+    this.talkButton = iconButton("talk", "Talk", () => this.toggleTalk());
+    this.talkButton.setAttribute("aria-pressed", false);
+    return [this.talkButton];
   }
 
   #streamChoice() {
