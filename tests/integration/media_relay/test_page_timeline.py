@@ -183,7 +183,7 @@ async def test_keys_hold_step_hurry_and_turn_round(relay, recorded, device, page
     await eventually(lambda: session.position_us >= microseconds(start + timedelta(seconds=18)))
     await page.keyboard.press("r")
     await eventually(lambda: session.speed == -2)
-    assert await page.locator("#recorded-speed").input_value() == "-2"
+    await page.wait_for_function("document.getElementById('recorded-speed').value === '-2'")
     await page.keyboard.press("Escape")
     await eventually(lambda: not service._playbacks._playing)
     assert page.troubles == []

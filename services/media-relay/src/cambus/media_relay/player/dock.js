@@ -26,7 +26,7 @@ export const timeline = new Timeline(
       const counts = [[spans.length, "recording"], [gaps.length, "gap"], [alarms.length, "alarm"]]
         .map(([count, noun]) => `${count} ${noun}${count === 1 ? "" : "s"}`);
       const missing = silent.length ? ` · ${silent.join(", ")} did not answer` : "";
-      find("dock-note").textContent = recorders ? `${camera.name}: ${counts.join(", ")}${missing}` : "No recorder is running.";
+      find("dock-note").textContent = recorders ? `${counts.join(", ")}${missing} · ${camera.name}` : "No recorder is running.";
     },
   },
 );
@@ -46,5 +46,6 @@ export function showTimeline(tile) {
 }
 
 setInterval(() => {
-  if (camera && !document.hidden && timeline.to > Date.now() - FRESH_MS * 4) timeline.refresh();
+  const late = Date.now() - timeline.to; // who looks at the present goes on with it
+  if (camera && !document.hidden && !timeline.dragged && late < FRESH_MS * 4) timeline.look(timeline.from + late, timeline.to + late);
 }, FRESH_MS);

@@ -59,6 +59,7 @@ class Player {
     this.at = wanted.start ? new Date(wanted.start).getTime() : this.start;
     this.speed = 1;
     this.paused = false;
+    this.seeks = 0; // that are on their way
   }
 
   open() {
@@ -103,7 +104,7 @@ class Player {
         await this.#send({ action, ...more });
         if (action === "pause" || action === "step") this.paused = true;
         if (action === "resume" || action === "seek") this.paused = false;
-        if (action === "seek") this.#sought(new Date(more.at).getTime());
+        if (action === "seek" && this.seeks < 2) this.#sought(new Date(more.at).getTime());
         if (action === "speed") this.speed = more.speed;
         this.stale = action === "seek" || action === "speed" || action === "step" ? this.picture?.anchor : this.stale;
         if (this.picture) this.picture.patient = this.paused;
@@ -115,8 +116,12 @@ class Player {
     });
   }
 
+  // The next one starts from where this one goes, answered or not.
   seek(at) {
-    this.tell("seek", { at: iso(Math.min(at, Date.now())) });
+    this.at = Math.min(at, Date.now());
+    this.seeks++;
+    this.tell("seek", { at: iso(this.at) });
+    this.told = this.told.then(() => this.seeks--);
   }
 
   hurry(by) {
@@ -200,18 +205,22 @@ class Player {
     this.tell(this.paused ? "resume" : "pause");
   }
 
-  // The clock of the pictures where there is one from after the last command, else a guess.
   #tick() {
-    const anchor = this.picture?.anchor;
-    if (this.playing && anchor && anchor !== this.stale && !this.onDevice) {
-      this.at = anchor.wall_ms + (find("recorded-video").currentTime - anchor.media_s) * 1000 * this.speed;
-    } else if (this.playing && !this.paused && !this.over) this.at += TICK_MS * this.speed;
+    if (!this.seeks) this.#advance();
     if (this.onDevice) this.at = Math.min(this.end, this.at);
     else if (this.at >= this.end) this.#sought(this.at);
     const slider = find("recorded-seek");
     if (document.activeElement !== slider) slider.value = Math.round((this.at - this.start) / 1000);
     find("recorded-time").textContent = time.format(new Date(this.at));
     this.timeline?.moveTo(this.at);
+  }
+
+  // The clock of the pictures where there is one from after the last command, else a guess.
+  #advance() {
+    const anchor = this.picture?.anchor;
+    if (this.playing && anchor && anchor !== this.stale && !this.onDevice) {
+      this.at = anchor.wall_ms + (find("recorded-video").currentTime - anchor.media_s) * 1000 * this.speed;
+    } else if (this.playing && !this.paused && !this.over) this.at += TICK_MS * this.speed;
   }
 
   #label() {
