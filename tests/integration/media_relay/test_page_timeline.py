@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import pytest
 from page_browser import CHROMIUM, opened_page, plays
+from playwright.async_api import expect
 from recorded_frames import real_frames, write_recordings
 
 from cambus.bus.endpoints import Endpoints
@@ -183,7 +184,7 @@ async def test_keys_hold_step_hurry_and_turn_round(relay, recorded, device, page
     await eventually(lambda: session.position_us >= microseconds(start + timedelta(seconds=18)))
     await page.keyboard.press("r")
     await eventually(lambda: session.speed == -2)
-    await page.wait_for_function("document.getElementById('recorded-speed').value === '-2'")
+    await expect(page.locator("#recorded-speed")).to_have_value("-2")
     await page.keyboard.press("Escape")
     await eventually(lambda: not service._playbacks._playing)
     assert page.troubles == []

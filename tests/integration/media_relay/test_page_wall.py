@@ -65,7 +65,7 @@ async def test_five_cameras_stand_in_two_columns_and_in_one_where_there_is_no_ro
     assert seen[0][1] == seen[1][1] < seen[2][1] == seen[3][1]
     await page.set_viewport_size({"width": 360, "height": 740})
     await page.wait_for_function(
-        "new Set([...document.querySelectorAll('.tile')].map(tile => tile.offsetLeft)).size === 1"
+        "() => new Set([...document.querySelectorAll('.tile')].map(tile => tile.offsetLeft)).size === 1"
     )
     wide = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert wide == [360, 360]
