@@ -7,10 +7,13 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from camera import H264
 
 from cambus.bus.assets import ensure_assets
 from cambus.schemas.commands import media_relay
+from cambus.schemas.errors import Unsupported
 from cambus.schemas.model import Empty
+from cambus.simulators.video_loop import VideoSpec
 
 
 class Player:
@@ -55,7 +58,7 @@ def hinted(playlist):
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 async def test_hls_is_played_by_ffmpeg(codec, relay, make_camera, specs, device, watch):
-    await make_camera(specs[codec.replace("hevc", "h265")])
+    await make_camera(specs[codec.replace("hevc", "h265")], pace=1.0)  # FFmpeg reloads by the clock
     watched = await watch(f"{relay.http}/hls/{device}/0/main/index.m3u8", pictures=150)
     assert watched.codecs == {"video": codec, "audio": "aac"}
     assert watched.loudest > 1000
@@ -99,18 +102,34 @@ async def test_parts_are_played_as_they_come(player, make_camera, watch):
     assert watched.pictures == sorted(set(watched.pictures))
 
 
-async def test_segments_begin_with_keyframes(player, make_camera, watch):
-    await make_camera()
+LONG = VideoSpec(width=320, height=240, fps=10, bitrate=100_000, gop_s=8, loop_s=8)
+
+
+@pytest.mark.parametrize(("spec", "seconds"), [(H264, 2), (LONG, 8)], ids=["short", "long"])
+async def test_segments_begin_with_keyframes(spec, seconds, player, make_camera, watch):
+    camera = await make_camera(spec, pace=seconds / 2)
+    camera.cannot = Unsupported("it has a mind of its own")
     await player.open()
     playlist = await player.playlist()
+    assert f"#EXT-X-TARGETDURATION:{seconds}\n" in playlist
+    assert "#EXT-X-INDEPENDENT-SEGMENTS\n" in playlist
     _, init = await player.get(f"{player.media}/init-0.mp4")
-    for number in range(2):
-        playlist = await player.playlist(_HLS_msn=str(number))
-        status, segment = await player.get(f"{player.media}/segment-{number}.m4s")
+    for _ in range(2):
+        status, segment = await player.get(f"{player.media}/segment-{last_segment(playlist)}.m4s")
         assert status == 200
-        seconds = float(re.findall(r"EXTINF:([\d.]+)", playlist)[0])
-        watched = await watch(io.BytesIO(init + segment), container="mp4", pictures=int(seconds * 20))
+        lasts = float(re.findall(r"EXTINF:([\d.]+)", playlist)[-1])
+        assert lasts <= seconds
+        watched = await watch(
+            io.BytesIO(init + segment), container="mp4", pictures=int(lasts * spec.fps * 0.8)
+        )
         assert watched.keyframe_first
+        playlist = await player.playlist(_HLS_msn=str(last_segment(playlist) + 1))
+
+
+async def test_a_keyframe_that_is_long_in_coming_is_asked_for(player, make_camera):
+    camera = await make_camera(LONG, pace=8.0)
+    await player.open()
+    await camera.until(lambda: camera.keyframes_asked)
 
 
 async def test_a_reload_waits_for_the_segment_or_part_it_names(player, make_camera):
@@ -183,8 +202,9 @@ async def test_all_players_share_the_segments(player, relay, make_camera, device
     (stream,) = relay.service.relay.streams.running.values()
     assert [name.name for name in stream.hub.renditions] == ["hls"]
     assert len(camera.ever_claimed) == 1
-    _, one = await player.get(f"{first}/segment-0.m4s")
-    _, other = await player.get(f"{player.media}/segment-0.m4s")
+    name = f"segment-{last_segment(await player.playlist())}.m4s"
+    _, one = await player.get(f"{first}/{name}")
+    _, other = await player.get(f"{player.media}/{name}")
     assert one == other
     assert relay.metric('cambus_relay_viewers{output="hls"}') == 2
     assert relay.metric('cambus_relay_sent_bytes_total{output="hls"}') == 2 * len(one)

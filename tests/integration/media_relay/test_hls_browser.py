@@ -4,7 +4,11 @@ import asyncio
 import shutil
 
 import pytest
+from camera import H264
 from playwright.async_api import async_playwright
+
+from cambus.schemas.errors import Unsupported
+from cambus.simulators.video_loop import VideoSpec
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: HLS is not tried in a browser")
@@ -88,8 +92,13 @@ async def page(tmp_path):
             await context.close()
 
 
-async def test_chromium_follows_the_hinted_parts(relay, make_camera, device, page):
-    await make_camera(pace=1.0)
+LONG = VideoSpec(width=320, height=240, fps=25, bitrate=300_000, gop_s=8, loop_s=8)
+
+
+@pytest.mark.parametrize(("spec", "pace"), [(H264, 1.0), (LONG, 4.0)], ids=["short groups", "long groups"])
+async def test_chromium_follows_the_hinted_parts(spec, pace, relay, make_camera, device, page):
+    camera = await make_camera(spec, pace=pace)
+    camera.cannot = Unsupported("it has a mind of its own")
     await page.goto(relay.http)
     async with asyncio.timeout(90):
         seen = await page.evaluate(PLAYER, f"{relay.http}/hls/{device}/0/main/")

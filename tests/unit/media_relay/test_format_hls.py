@@ -87,7 +87,7 @@ def test_parts_are_as_long_as_the_protocol_wants(cutter, fps):
 
 
 def test_a_segment_is_its_parts_and_every_picture_is_in_one(cutter):
-    cut = cutter(gop=50)
+    cut = cutter(gop=50, segments=6)
     cut.run(9)
     *complete, growing = cut.listed
     assert not growing.complete
@@ -115,11 +115,22 @@ def test_the_playlist_is_not_served_before_it_is_known_how_long_segments_become(
     assert tags(cut.playlist, "EXT-X-TARGETDURATION") == ["2"]
 
 
+@pytest.mark.parametrize("gop_s", [5, 8, 10, 12])
+def test_a_segment_is_a_whole_group_of_pictures_where_cameras_can_be_set_to_that(cutter, gop_s):
+    cut = cutter(gop=25 * gop_s)
+    cut.run(7 * gop_s + 1)
+    assert tags(cut.playlist, "EXT-X-TARGETDURATION") == [str(gop_s)]
+    complete = [each for each in cut.listed if each.complete]
+    assert [each.seconds for each in complete] == pytest.approx([gop_s] * 3)
+    assert all(each.independent for each in complete)
+    assert tags(cut.playlist, "EXT-X-INDEPENDENT-SEGMENTS") == [""]
+
+
 def test_an_encoder_that_sends_a_keyframe_a_minute_is_cut_all_the_same(cutter):
     cut = cutter(gop=1500)
-    cut.run(59)
-    assert tags(cut.playlist, "EXT-X-TARGETDURATION") == ["6"]
-    assert all(round(each.seconds) <= 6 for each in cut.listed)
+    cut.run(119)
+    assert tags(cut.playlist, "EXT-X-TARGETDURATION") == ["12"]
+    assert all(round(each.seconds) <= 12 for each in cut.listed)
     assert "EXT-X-INDEPENDENT-SEGMENTS" not in cut.playlist
 
 
@@ -131,6 +142,58 @@ def test_the_target_holds_when_groups_of_pictures_become_longer(cutter):
     cut.run(30)
     assert cut.form.target_s == before
     assert all(round(each.seconds) <= before for each in cut.listed)
+
+
+def test_once_a_segment_has_begun_without_a_keyframe_none_is_said_to(cutter):
+    """A playlist may only grow, shrink and count on (RFC 8216 §6.2.1): the tag can not come and go."""
+    cut = cutter(gop=50)
+    cut.run(6)
+    assert "EXT-X-INDEPENDENT-SEGMENTS" in cut.playlist
+    cut.run(4, key=False)
+    assert "EXT-X-INDEPENDENT-SEGMENTS" not in cut.playlist
+    cut.at = 0
+    cut.run(30)
+    assert all(each.independent for each in cut.listed)
+    assert "EXT-X-INDEPENDENT-SEGMENTS" not in cut.playlist
+
+
+def asked(cut, seconds, *, obeys=False):
+    """When a keyframe was due for the first time in each segment; an encoder that obeys sends it two pictures later."""
+    times, since = [], None
+    for _ in range(int(seconds * cut.fps)):
+        key = obeys and since is not None and cut.at - since == 2
+        due = cut.form.keyframe_due
+        cut.push(key=key or cut.at == 0 or None)
+        since = None if key else since
+        if cut.form.keyframe_due and not due:
+            times.append(cut.at / cut.fps)
+            since = cut.at
+    return times
+
+
+@pytest.mark.parametrize("gop", [25, 50, 100, 125, 13])
+def test_keyframes_that_come_in_time_are_not_asked_for(cutter, gop):
+    assert asked(cutter(gop=gop), 40) == []
+
+
+def test_a_keyframe_is_asked_for_before_the_first_segment_becomes_long(cutter):
+    cut = cutter(gop=100_000)
+    times = asked(cut, 40, obeys=True)
+    assert times[0] == pytest.approx(5.5, abs=0.1)
+    assert len(times) == 7, "and for each of those that follow: the encoder would send none"
+    assert tags(cut.playlist, "EXT-X-TARGETDURATION") == ["6"]
+    assert all(each.independent for each in cut.listed)
+    assert "EXT-X-INDEPENDENT-SEGMENTS" in cut.playlist
+
+
+def test_a_keyframe_is_asked_for_when_groups_of_pictures_have_become_longer(cutter):
+    cut = cutter(gop=50)
+    assert asked(cut, 8) == []
+    cut.gop = 100_000
+    assert asked(cut, 8, obeys=True)
+    assert cut.form.target_s == 2
+    assert all(each.independent for each in cut.listed)
+    assert all(round(each.seconds) <= 2 for each in cut.listed)
 
 
 def test_the_playlist_names_what_is_there(cutter):
@@ -157,17 +220,53 @@ def test_parts_are_listed_for_three_target_durations_only(cutter):
     assert 6 <= listed_s <= 8
 
 
-def test_the_window_slides_and_what_left_it_is_kept_for_a_while(cutter):
-    cut = cutter(gop=50, segments=4)
-    cut.run(40)
-    listed = [each.msn for each in cut.listed if each.complete]
-    assert len(listed) == 4
-    assert tags(cut.playlist, "EXT-X-MEDIA-SEQUENCE") == [str(listed[0])]
-    window = cut.form.window
-    assert window.segment(listed[0] - 3) is not None
-    assert window.segment(listed[0] - 5) is None
-    assert window.segment(listed[-1] + 1) is None, "it is not complete"
+@pytest.mark.parametrize(("gop", "target_s"), [(25, 2), (50, 2), (100, 4), (250, 10), (49, 2), (60, 2)])
+def test_a_playlist_is_never_shorter_than_three_targets_nor_longer_than_that_takes(cutter, gop, target_s):
+    cut = cutter(gop=gop)
+    for _ in range(12 * target_s * 25):
+        cut.push()
+        complete = [each for each in cut.listed if each.complete]
+        if complete and complete[0].msn:
+            seconds = sum(each.seconds for each in complete)
+            assert 3 * target_s <= seconds < 3 * target_s + max(each.seconds for each in complete) + 0.1
+            assert tags(cut.playlist, "EXT-X-MEDIA-SEQUENCE") == [str(complete[0].msn)]
+    assert complete[0].msn > 3
+
+
+@pytest.mark.parametrize("gop", [25, 50, 100, 49, 250, 1500])
+def test_what_left_the_playlist_is_there_as_long_as_the_standard_wants_and_no_longer(cutter, gop):
+    """For as long as it lasts itself, and the longest playlist that named it (RFC 8216 §6.2.2)."""
+    cut = cutter(gop=gop)
+    window, left, longest = cut.form.window, {}, {}
+    for at in range(25 * 150):
+        listed = {each.msn: each.seconds for each in cut.listed if each.complete}
+        duration = sum(listed.values())
+        cut.push()
+        for msn, seconds in listed.items():
+            longest[msn] = max(longest.get(msn, 0), duration)
+            if msn not in {each.msn for each in cut.listed}:
+                left[msn] = at / 25 + seconds + longest[msn]
+        for msn, until in left.items():
+            # What it lasted is known when a part is complete.
+            assert at / 25 > until - 0.001 or window.segment(msn) is not None
+            assert at / 25 <= until + 0.5 or window.segment(msn) is None
+    assert len(left) >= 3
     assert window.part(0) is None
+
+
+def test_eight_target_durations_are_held(cutter):
+    cut = cutter(gop=50)
+    most, rate = 0, 41_000
+    for _ in range(25 * 60):
+        cut.push(payload=None if cut.at % 50 == 0 else b"\0\0\0\1\x41" + b"y" * (rate // 25 - 110))
+        most = max(most, cut.form.window.size_bytes)
+    assert 14 * rate < most < 16 * rate
+
+
+def test_more_segments_are_listed_if_that_is_wanted(cutter):
+    cut = cutter(gop=50, segments=5)
+    cut.run(40)
+    assert len([each for each in cut.listed if each.complete]) == 5
 
 
 def test_bytes_bound_what_is_kept(cutter):

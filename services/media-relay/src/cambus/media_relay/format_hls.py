@@ -14,8 +14,16 @@ from cambus.media.frame import Frame, Kind
 from cambus.media.parameter_sets import VideoParams
 from cambus.media_relay.hls_segments import HlsLimits, Segment, SegmentWindow
 
-LONGEST_SEGMENT_S: Final = 6.0
-"""A segment is cut here even without a keyframe: encoders that save bits send one a minute."""
+LONGEST_SEGMENT_S: Final = 12.0
+"""A segment is cut here even without a keyframe: encoders that save bits send one a minute. What cameras can be set
+to by hand fits."""
+
+_LONG_S: Final = 6.0
+"""A keyframe that is not here by then is asked for: the target duration, and all delay with it, grows with the first
+group of pictures."""
+
+_ASK_AHEAD_S: Final = 0.5
+"""Before a segment has to end: about how long an encoder takes to send the keyframe it is asked for."""
 
 _ROUNDS_DOWN: Final = 0.45
 """A segment may exceed the target by less than half a second: durations count rounded (RFC 8216 §4.3.3.1)."""
@@ -45,6 +53,7 @@ class HlsFormat:
         window: the segments.
         target_s: `EXT-X-TARGETDURATION`, whole seconds; 0 until the first group of pictures is complete.
         part_target_s: `PART-TARGET`, known at the same time.
+        keyframe_due: whether the open segment should end with a keyframe that will not come in time by itself.
     """
 
     def __init__(
@@ -69,6 +78,9 @@ class HlsFormat:
         self._interval = _TYPICAL_FRAME
         self._pictures = 0
         self._gop_ticks = 0
+        self._own_gop_ticks = 0
+        self._asked = False
+        self.keyframe_due = False
         self._segment: Segment | None = None
         self._broken = False
 
@@ -142,7 +154,7 @@ class HlsFormat:
         self._segment = Segment(
             self.window.next_msn, self._init, discontinuity=self._broken, wall_us=frame.wall_us
         )
-        self._broken = False
+        self._broken = self.keyframe_due = False
         self.window.open(self._segment)
         self._take(frame)
         self._part_dts = self._segment_dts = self._last_dts = frame.dts
@@ -175,11 +187,30 @@ class HlsFormat:
         self._pictures += 1
         if frame.keyframe:
             self._keyframe_dts, self._pictures = frame.dts, 1
+        self.keyframe_due = self._wants_keyframe()
+
+    @property
+    def _longest_s(self) -> float:
+        """How long a segment may become, in seconds."""
+        return (self.target_s or LONGEST_SEGMENT_S) + _ROUNDS_DOWN
 
     def _note_group(self, dts: int) -> None:
         self._gop_ticks = dts - self._keyframe_dts
+        self._own_gop_ticks = 0 if self._asked else self._gop_ticks
+        self._asked = False
         if not self.target_s:
             self._set_targets(self._gop_ticks)
+
+    def _wants_keyframe(self) -> bool:
+        elapsed, own = self._last_dts - self._segment_dts, self._own_gop_ticks
+        if elapsed < (min(self.target_s or _LONG_S, LONGEST_SEGMENT_S) - _ASK_AHEAD_S) * TIMESCALE:
+            return False
+        expected = self._keyframe_dts + own
+        in_time = expected <= self._segment_dts + self._longest_s * TIMESCALE
+        if own and in_time and self._last_dts <= expected + self._interval:
+            return False
+        self._asked = True
+        return True
 
     def _set_targets(self, gop_ticks: int) -> None:
         """Fix the durations that must not change any more, by what the first group of pictures shows."""
@@ -193,7 +224,7 @@ class HlsFormat:
 
     def _ends_segment(self, frame: Frame) -> bool:
         elapsed_s = (frame.dts - self._segment_dts) / TIMESCALE
-        longest_s = (self.target_s or LONGEST_SEGMENT_S) + _ROUNDS_DOWN
+        longest_s = self._longest_s
         too_large = self.window.open_bytes + self._frame_bytes > self._limits.bytes // _LARGEST_SEGMENT
         if too_large or elapsed_s + self._interval / TIMESCALE > longest_s:
             if not self.target_s:  # a keyframe is long in coming
@@ -232,4 +263,4 @@ class HlsFormat:
             self._forget_frames()
             return
         self._cut(next_dts)
-        self.window.close_segment()
+        self.window.close_segment(self.target_s)

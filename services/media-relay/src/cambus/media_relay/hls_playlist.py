@@ -58,7 +58,7 @@ def media_playlist(form: HlsFormat) -> str:
         f"#EXT-X-MEDIA-SEQUENCE:{segments[0].msn if segments else window.next_msn}",
         f"#EXT-X-DISCONTINUITY-SEQUENCE:{window.discontinuities}",
     ]
-    if all(each.independent for each in segments):
+    if window.independent:  # said as long as it is true; once it is not, never again (RFC 8216 §6.2.1)
         lines.append("#EXT-X-INDEPENDENT-SEGMENTS")
     parts_from_s = sum(each.seconds for each in segments) - _PARTS_LISTED_FOR * form.target_s
     init: int | None = None

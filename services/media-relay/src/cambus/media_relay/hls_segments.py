@@ -1,7 +1,8 @@
 """The segments and parts of one HLS rendition: what is listed, what is still kept, who waits for more.
 
-RFC 8216 §6.2.2 wants a segment to be there for a while after it has left the playlist; the window keeps as many
-as it lists, within its bound of bytes.
+What is held is what RFC 8216 §6.2.2 demands, within a bound of bytes: a playlist is never shorter than three target
+durations, and a segment that has left it is there for as long again as it lasts itself and the longest playlist did
+that named it. That makes eight target durations: three listed, four kept, one growing.
 """
 
 import asyncio
@@ -12,8 +13,11 @@ from typing import Final, TypeVar
 
 from cambus.media.fmp4 import TIMESCALE
 
+_LEAST_TARGETS: Final = 3
+"""Target durations a playlist is never shorter than: a player begins so far behind the end."""
+
 _LEAST_LISTED: Final = 3
-"""Segments that stay listed however large they are: a player begins three target durations behind the end."""
+"""Segments that stay listed however large they are."""
 
 T = TypeVar("T")
 
@@ -25,13 +29,13 @@ class HlsLimits:
     Attributes:
         segment_s: shortest regular segment; it ends with the first keyframe behind that.
         part_s: longest part, unless a single frame takes longer.
-        segments: complete segments listed.
+        segments: complete segments listed at the least; more where three target durations take more.
         bytes: most bytes of segments kept, listed or not.
     """
 
     segment_s: float = 2.0
     part_s: float = 0.4
-    segments: int = 6
+    segments: int = 3
     bytes: int = 32 << 20
 
 
@@ -68,6 +72,8 @@ class Segment:
         wall_us: when its first picture came from the device, microseconds since 1970.
         parts: in order.
         data: all parts in one, once it is complete.
+        longest_ticks: duration of the longest playlist that named it, 90 kHz.
+        kept_until: when nobody needs it any more, in ticks of the window; None while it is listed.
     """
 
     msn: int
@@ -76,6 +82,8 @@ class Segment:
     wall_us: int
     parts: list[Part] = field(default_factory=list)
     data: bytes | None = None
+    longest_ticks: int = 0
+    kept_until: int | None = None
 
     @property
     def complete(self) -> bool:
@@ -83,9 +91,14 @@ class Segment:
         return self.data is not None
 
     @property
+    def ticks(self) -> int:
+        """Duration of what there is, 90 kHz."""
+        return sum(part.ticks for part in self.parts)
+
+    @property
     def seconds(self) -> float:
         """Duration of what there is, in seconds."""
-        return sum(part.ticks for part in self.parts) / TIMESCALE
+        return self.ticks / TIMESCALE
 
     @property
     def independent(self) -> bool:
@@ -110,6 +123,7 @@ class SegmentWindow:
         inits: initialisation segments by number; those no kept segment needs are dropped.
         discontinuities: how many discontinuities have left the playlist (`EXT-X-DISCONTINUITY-SEQUENCE`).
         version: changes with everything that changes the playlist.
+        independent: whether every segment so far has begun with a keyframe.
         ended: nothing will come any more, and the playlist says so.
         abandoned: the stream was closed; who waits need not.
     """
@@ -118,12 +132,14 @@ class SegmentWindow:
         self.inits: dict[int, bytes] = {}
         self.discontinuities = 0
         self.version = 0
+        self.independent = True
         self.ended = False
         self.abandoned = False
         self._limits = limits
         self._segments: deque[Segment] = deque()
         self._first_listed = 0
         self._bytes = 0
+        self._ticks = 0
         self._changed = asyncio.Event()
         self._next_part = 0
 
@@ -189,16 +205,26 @@ class SegmentWindow:
         self._segments.append(segment)
 
     def add(self, ticks: int, data: bytes, *, independent: bool) -> None:
-        """Add a part to the growing segment."""
-        self._segments[-1].parts.append(Part(self._next_part, ticks, independent, data))
+        """Add a part to the growing segment, and forget what nobody needs any more."""
+        segment = self._segments[-1]
+        self.independent &= independent or bool(segment.parts)
+        segment.parts.append(Part(self._next_part, ticks, independent, data))
         self._next_part += 1
         self._bytes += len(data)
+        self._ticks += ticks
+        self._forget()
         self.announce()
 
-    def close_segment(self) -> None:
-        """Complete the growing segment and forget what is too much."""
+    def close_segment(self, target_s: int) -> None:
+        """Complete the growing segment and take off the playlist what need not be there.
+
+        Args:
+            target_s: the target duration; 0 while it is not known, when there is no playlist yet.
+        """
         self._segments[-1].close()
-        self._trim()
+        if target_s:
+            self._shorten(_LEAST_TARGETS * target_s * TIMESCALE)
+        self._forget()
         self.announce()
 
     def announce(self) -> None:
@@ -217,24 +243,30 @@ class SegmentWindow:
         except TimeoutError:
             return None
 
-    def _trim(self) -> None:
-        complete = sum(each.complete for each in self._segments if each.msn >= self._first_listed)
-        while complete > self._limits.segments or (complete > _LEAST_LISTED and self._too_large()):
-            self.discontinuities += self._listed_first().discontinuity
-            self._first_listed += 1
-            complete -= 1
-        while len(self._segments) > 2 * self._limits.segments or self._too_many_bytes():
-            gone = self._segments.popleft()
-            self._bytes -= len(gone.data or b"")
-        needed = {each.init for each in self._segments}
-        self.inits = {number: init for number, init in self.inits.items() if number in needed}
+    def _shorten(self, least_ticks: int) -> None:
+        """Take off the playlist what its least length allows, and more if there are too many bytes."""
+        listed = deque(each for each in self._segments if each.complete and each.msn >= self._first_listed)
+        ticks, size = sum(each.ticks for each in listed), sum(len(each.data or b"") for each in listed)
+        while len(listed) > _LEAST_LISTED:
+            first = listed[0]
+            spare = len(listed) > self._limits.segments and ticks - first.ticks >= least_ticks
+            if not (spare or size > self._limits.bytes):
+                break
+            listed.popleft()
+            ticks, size = ticks - first.ticks, size - len(first.data or b"")
+            first.kept_until = self._ticks + first.ticks + first.longest_ticks
+            self.discontinuities += first.discontinuity
+            self._first_listed = first.msn + 1
+        for each in listed:
+            each.longest_ticks = max(each.longest_ticks, ticks)
 
-    def _listed_first(self) -> Segment:
-        return self._segments[self._first_listed - self._segments[0].msn]
-
-    def _too_large(self) -> bool:
-        listed = sum(len(each.data or b"") for each in self._segments if each.msn >= self._first_listed)
-        return listed > self._limits.bytes
-
-    def _too_many_bytes(self) -> bool:
-        return self._bytes > self._limits.bytes and self._segments[0].msn < self._first_listed
+    def _forget(self) -> None:
+        """Drop the segments that left the playlist long enough ago, or for which there is no room."""
+        before = len(self._segments)
+        while (until := self._segments[0].kept_until) is not None and (
+            until <= self._ticks or self._bytes > self._limits.bytes
+        ):
+            self._bytes -= len(self._segments.popleft().data or b"")
+        if len(self._segments) < before:
+            needed = {each.init for each in self._segments}
+            self.inits = {number: init for number, init in self.inits.items() if number in needed}

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Final, cast
 
-from cambus.media_relay.format_hls import HlsFormat
+from cambus.media_relay.format_hls import LONGEST_SEGMENT_S, HlsFormat
 from cambus.media_relay.key import StreamKey
 from cambus.media_relay.metrics import RelayMetrics
 from cambus.media_relay.output import Output
@@ -23,6 +23,7 @@ SESSION_BYTES: Final = 16
 OUTPUT_NAME: Final = "hls"
 _MOST_AT_ONCE: Final = 8
 """Requests of one session at a time: a playlist, a hinted part and some segments."""
+_SPARE_S: Final = 1.0
 
 
 class NoWire:
@@ -68,7 +69,8 @@ class HlsSessions:
     Args:
         streams: what can be watched; sessions count as viewers there.
         metrics: counts starts and departures.
-        start_timeout_s: how long an opening waits for the first segment.
+        start_timeout_s: how long an opening waits for the first picture. The first segment then takes as long as a
+            group of pictures.
         idle_s: a session that asks for nothing for so long has ended.
         clock: seconds on any monotonic clock.
     """
@@ -109,9 +111,8 @@ class HlsSessions:
             place.callback(stream.hub.leave, viewer)
             place.callback(viewer.close, Closed.LEFT)
             stream.hub.join(output, viewer)
-            left_s = self._start_timeout_s - (self._clock() - asked_at)
             session = HlsSession(key, form, viewer, asked_at)
-            if await form.window.until(lambda: form.ready or None, max(0.0, left_s)) is None:
+            if await form.window.until(lambda: form.ready or None, LONGEST_SEGMENT_S + _SPARE_S) is None:
                 raise DeadlineExceeded("no segment was complete in time", reason="no-picture")
             session.place = place.pop_all()
         name = secrets.token_urlsafe(SESSION_BYTES)

@@ -68,7 +68,8 @@ class StreamHub:
         limits: see `HubLimits`.
         make_feed: builds transcoders of sound.
         want_keyframe: called, at every picture perhaps, when there is nothing to be seen before the next keyframe:
-            for a viewer who joins without a cached group, or because of pictures that can not be decoded.
+            for a viewer who joins without a cached group, or because of pictures that can not be decoded; and when
+            one is due where an output cuts the stream.
     """
 
     def __init__(
@@ -144,6 +145,11 @@ class StreamHub:
     def blind(self) -> bool:
         """Whether there is no whole group of pictures: who joins sees nothing before the next keyframe."""
         return not self._gop.frames or self._gate.awaits_keyframe
+
+    @property
+    def keyframe_due(self) -> bool:
+        """Whether an output cuts the stream at keyframes, and none will come in time by itself."""
+        return any(each.keyframe_due for each in self._renditions.values())
 
     @property
     def renditions(self) -> dict[Output, Rendition]:
@@ -318,6 +324,8 @@ class StreamHub:
             rendition.push(frame)
         if not self._gop.frames:
             self._forget_groups()
+        if self.keyframe_due:
+            self._want_keyframe()
 
     def _push_audio(self, frame: Frame, now: float) -> None:
         self._counts.audio_frames += 1

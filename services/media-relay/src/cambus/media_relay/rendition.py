@@ -33,6 +33,14 @@ class Parting(Protocol):
         """What viewers are sent last."""
 
 
+@runtime_checkable
+class Cutting(Protocol):
+    """A format that cuts the stream where keyframes are."""
+
+    keyframe_due: bool
+    """Whether it needs one that will not come in time by itself."""
+
+
 class Rendition:
     """The viewers of one output of one stream.
 
@@ -49,6 +57,7 @@ class Rendition:
         self.name = name
         self.form = form
         self.transcoded = transcoded
+        self._cutting = form if isinstance(form, Cutting) else None
         self._viewers: dict[Viewer, None] = {}
         self._order: tuple[Viewer, ...] = ()
         self._group: list[bytes] = []
@@ -66,6 +75,11 @@ class Rendition:
     def group_bytes(self) -> int:
         """Serialised bytes kept of the current group of pictures."""
         return self._group_bytes
+
+    @property
+    def keyframe_due(self) -> bool:
+        """Whether it needs a keyframe that will not come in time by itself."""
+        return self._cutting is not None and self._cutting.keyframe_due
 
     @property
     def audio_waiting(self) -> bool:

@@ -154,8 +154,8 @@ class RelaySettings(BusSettings):
         default=0.4, description="HLS: longest part of a segment, in seconds, unless a picture lasts longer."
     )
     relay_hls_segments: Annotated[int, Field(ge=3, le=100)] = Field(
-        default=6,
-        description="HLS: segments in a playlist; as many again are kept for who still asks for them.",
+        default=3,
+        description="HLS: least segments in a playlist, which is never shorter than three target durations.",
     )
     relay_hls_bytes: Annotated[int, Field(ge=1 * MIB)] = Field(
         default=32 * MIB, description="HLS: most bytes of segments kept for one stream."

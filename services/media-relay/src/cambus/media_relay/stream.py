@@ -196,10 +196,10 @@ class RelayedStream:
                 raise outcome
 
     def _needs_keyframe(self) -> bool:
-        """Whether somebody would see nothing without one; a playback has them where they were recorded."""
+        """Whether somebody would see nothing without one, or can not begin for long; a playback has what it has."""
         group = self.hub.group
         lost = bool(group) and group[0] is self._lost_group
-        return self.key.live and self._users > 0 and (self.hub.blind or lost)
+        return self.key.live and self._users > 0 and (self.hub.blind or lost or self.hub.keyframe_due)
 
     async def _until_unused(self) -> None:
         while True:
