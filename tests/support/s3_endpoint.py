@@ -39,6 +39,7 @@ class S3Endpoint:
         faults: what happens to the next writes: a status, `cut`, `slow` (until `release` is set) or `ok`.
         uploads: uploads in parts that were begun and neither completed nor given up.
         refused: requests whose signature was wrong.
+        stored: keys in the order their objects became whole.
         writes: writes that were answered well.
         secret: with which requests must be signed.
     """
@@ -49,9 +50,11 @@ class S3Endpoint:
         self.faults: deque[str] = deque()
         self.always: str | None = None
         self.release = asyncio.Event()
+        self.stored: list[str] = []
         self.refused = 0
         self.writes = 0
         self.most_at_once = 0
+        self._late: set[asyncio.Task[web.Response]] = set()
         self._at_once = 0
         self.secret = SECRET
         app = web.Application(client_max_size=1 << 30)
@@ -64,12 +67,19 @@ class S3Endpoint:
 
     async def __aexit__(self, *_: object) -> None:
         self.release.set()
+        if self._late:
+            await asyncio.wait(self._late)
         await self._server.close()
 
     @property
     def url(self) -> str:
         """Its address."""
         return str(self._server.make_url("")).rstrip("/")
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being answered; one whose client is gone is not."""
+        return self._at_once > 0
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self._at_once += 1
@@ -96,11 +106,16 @@ class S3Endpoint:
             assert request.transport is not None
             request.transport.abort()
             return web.Response(status=500)
-        if fault == "slow":
-            await self.release.wait()
-        elif fault != "ok":
+        if fault == "slow":  # done in the end, even if whoever wanted it is gone
+            late = asyncio.create_task(self._write_late(request, key, body))
+            self._late.add(late)
+            return await asyncio.shield(late)
+        if fault != "ok":
             return web.Response(status=int(fault), text=f"<Error>{SECRET}</Error>")
-        self.writes += 1
+        return self._write(request, key, body)
+
+    async def _write_late(self, request: web.Request, key: str, body: bytes) -> web.Response:
+        await self.release.wait()
         return self._write(request, key, body)
 
     def _read(self, key: str) -> web.Response:
@@ -115,6 +130,7 @@ class S3Endpoint:
         return web.Response(body=found.data, headers=headers)
 
     def _write(self, request: web.Request, key: str, body: bytes) -> web.Response:
+        self.writes += 1
         kept = {
             name: value
             for name, value in request.headers.items()
@@ -128,7 +144,7 @@ class S3Endpoint:
                 f"<InitiateMultipartUploadResult><UploadId>{name}</UploadId></InitiateMultipartUploadResult>"
             )
         if upload is None:
-            self.objects[key] = StoredObject(body, kept)
+            self._store(key, StoredObject(body, kept))
         elif upload not in self.uploads:
             return web.Response(status=404)
         elif request.method == "PUT":
@@ -139,11 +155,15 @@ class S3Endpoint:
         else:
             _, headers, parts = self.uploads.pop(upload)
             data = b"".join(parts[number] for number in sorted(parts))
-            self.objects[key] = StoredObject(data, headers, len(parts))
+            self._store(key, StoredObject(data, headers, len(parts)))
             return _xml(
                 f"<CompleteMultipartUploadResult><ETag>{_etag(data)}</ETag></CompleteMultipartUploadResult>"
             )
         return web.Response(headers={"ETag": _etag(body)})
+
+    def _store(self, key: str, made: StoredObject) -> None:
+        self.objects[key] = made
+        self.stored.append(key)
 
     def _is_signed(self, request: web.Request, body: bytes) -> bool:
         match = _AUTHORIZATION.fullmatch(request.headers.get("Authorization", ""))

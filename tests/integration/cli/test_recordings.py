@@ -115,9 +115,9 @@ def page(**fields):
     )
 
 
-def found_span(start, end, replicas):
+def found_span(start, end, replicas, **more):
     return recorder.FoundSpan(
-        channel=0, stream="main", start=at(start), end=at(end), bytes=1000, replicas=replicas
+        channel=0, stream="main", start=at(start), end=at(end), bytes=1000, replicas=replicas, **more
     )
 
 
@@ -132,9 +132,9 @@ async def searched(bus):
 
 async def test_what_all_recorders_hold_is_shown_with_its_alarms(cambusctl, searched):
     searched.pages = [
-        page(spans=[found_span(0, 20, ["recorder-0"])], cursor=at(20)),
+        page(spans=[found_span(0, 20, ["recorder-0"], copies="copied")], cursor=at(20)),
         page(
-            spans=[found_span(20, 30, ["recorder-1"])],
+            spans=[found_span(20, 30, ["recorder-1"], copies="pending")],
             gaps=[
                 RecordingGap(channel=0, stream="main", start=at(30), end=at(40), reason=GapReason.NO_OWNER)
             ],
@@ -156,12 +156,14 @@ async def test_what_all_recorders_hold_is_shown_with_its_alarms(cambusctl, searc
     (whole,) = stream["spans"]
     assert (whole["start"], whole["end"]) == ("2026-02-01T12:00:00Z", "2026-02-01T12:30:00Z")
     assert whole["replicas"] == ["recorder-0", "recorder-1"]
+    assert whole["copies"] == "partly"
     assert stream["gaps"] == [
         {"start": "2026-02-01T12:30:00Z", "end": "2026-02-01T12:40:00Z", "reason": "no-owner"}
     ]
     assert [alarm["type"] for alarm in found["alarms"]] == ["motion"]
     human = (await cambusctl("recordings", "find", "gate", *ASKED)).out
     assert [line.split()[0] for line in human.splitlines()[2:]] == ["recorded", "alarm", "missing"]
+    assert "copied in part" in human
     await cambusctl("recordings", "find", "gate", *ASKED, "--no-alarms")
     assert searched.asked[-1].alarms is False
 

@@ -3,6 +3,7 @@
 import pytest
 
 from cambus.recorder import finding
+from cambus.recorder.copy_marks import Copied, Pending, write_copied, write_pending
 from cambus.recorder.extent import Extent
 from cambus.recorder.finding import found_here
 from cambus.recorder.index import Gap, Index, Segment
@@ -37,11 +38,19 @@ def add(index, *spans, stream="main"):
     )
 
 
-def found(index, start=0, end=1000, limit=5000):
+@pytest.fixture
+def found(index, root):
+    def ask(index, start=0, end=1000, limit=5000):
+        return _found(root, index, start, end, limit)
+
+    return ask
+
+
+def _found(root, index, start, end, limit):
     request = RecordedFindRequest(
         device="gate-1", start=from_us(at(start)), end=from_us(at(end)), limit=limit
     )
-    return found_here(index, "recorder-0", request, at(start), at(end))
+    return found_here(root, index, "recorder-0", request, at(start), at(end))
 
 
 def seconds(items):
@@ -49,7 +58,7 @@ def seconds(items):
     return [((each.start - epoch).total_seconds(), (each.end - epoch).total_seconds()) for each in items]
 
 
-def test_files_end_to_end_are_one_span(index):
+def test_files_end_to_end_are_one_span(index, found):
     add(index, (0, 10), (10, 20), (30, 40))
     add(index, (5, 15), stream="sub")
     reply = found(index, 5, 35)
@@ -59,7 +68,7 @@ def test_files_end_to_end_are_one_span(index):
     assert reply.complete_until is None
 
 
-def test_what_is_left_out_begins_where_the_answer_says(index):
+def test_what_is_left_out_begins_where_the_answer_says(index, found):
     add(index, *((start, start + 5) for start in range(0, 100, 10)))
     reply = found(index, limit=3)
     assert reply.truncated
@@ -69,7 +78,7 @@ def test_what_is_left_out_begins_where_the_answer_says(index):
     assert seconds(again.spans) == [(30, 35), (40, 45), (50, 55)]
 
 
-def test_what_goes_on_beyond_it_is_cut_there(index):
+def test_what_goes_on_beyond_it_is_cut_there(index, found):
     add(index, (0, 500))
     add(index, *((start, start + 5) for start in range(0, 100, 10)), stream="sub")
     reply = found(index, limit=3)
@@ -77,7 +86,7 @@ def test_what_goes_on_beyond_it_is_cut_there(index):
     assert seconds(reply.spans) == [(0, 20), (0, 5), (10, 15)]
 
 
-def test_things_that_begin_at_one_instant_come_together(index):
+def test_things_that_begin_at_one_instant_come_together(index, found):
     for stream in ("main", "sub", "third"):
         add(index, (0, 10), (50, 60), stream=stream)
     reply = found(index, limit=1)
@@ -86,7 +95,7 @@ def test_things_that_begin_at_one_instant_come_together(index):
     assert len(found(index, start=50, limit=1).spans) == 3
 
 
-def test_the_rows_that_are_looked_at_are_bounded(index, monkeypatch):
+def test_the_rows_that_are_looked_at_are_bounded(index, monkeypatch, found):
     monkeypatch.setattr(finding, "MAX_ROWS", 5)
     add(index, *((start, start + 10) for start in range(0, 100, 10)))
     reply = found(index)
@@ -94,9 +103,24 @@ def test_the_rows_that_are_looked_at_are_bounded(index, monkeypatch):
     assert seconds(reply.spans) == [(0, 50)]
 
 
-def test_gaps_count_too(index):
+def test_gaps_count_too(index, found):
     for start in range(0, 100, 10):
         index.put_gap(Gap(StreamKey("gate-1", 0, "main"), at(start), at(start + 2), "restart"))
     reply = found(index, limit=4)
     assert seconds(reply.gaps) == [(0, 2), (10, 12), (20, 22), (30, 32)]
     assert reply.complete_until == from_us(at(40))
+
+
+def test_a_span_says_how_much_of_it_was_copied(index, root, found):
+    add(index, (0, 10), (10, 20), (30, 40), (50, 60), (60, 70), (80, 90))
+    names = [each.name for each in index.all_segments()]
+    for name in names[:5]:
+        (root / name.path()).parent.mkdir(parents=True, exist_ok=True)
+    for name in names[:3]:
+        write_copied(root, name, Copied("s3://b/x.mp4", "mp4", 1, "0" * 64, START_US))
+    for name in names[2:4]:  # of the third both are there, as after a crash
+        write_pending(root, name, Pending("mp4"))
+    reply = found(index)
+    assert [span.copies for span in reply.spans] == ["copied", "copied", "pending", None]
+    write_copied(root, names[4], Copied("s3://b/y.mp4", "mp4", 1, "0" * 64, START_US))
+    assert [span.copies for span in found(index).spans] == ["copied", "copied", "partly", None]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cambus.recorder.merging import merge
 from cambus.schemas.commands.recorder import RecordedFindReply
-from cambus.schemas.spans import GapReason, RecordedSpan, RecordingGap
+from cambus.schemas.spans import CopyState, GapReason, RecordedSpan, RecordingGap
 
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
@@ -86,3 +86,17 @@ def test_merging_loses_no_instant_and_invents_none(first, second, first_gaps, se
             assert covered(gaps, instant) == covered(first_gaps + second_gaps, instant)
     for pieces in (spans, gaps):
         assert all(before[1] <= after[0] for before, after in pairwise(pieces))
+
+
+def test_a_span_of_two_replicas_is_copied_when_both_parts_are():
+    def of(first, second):
+        replies = [reply("a", spans=[(0, 10)]), reply("b", spans=[(10, 20)])]
+        for each, copies in zip(replies, (first, second), strict=True):
+            each.spans[0] = each.spans[0].model_copy(update={"copies": copies})
+        return merge(replies)[0][0].copies
+
+    pending, partly, copied = CopyState.PENDING, CopyState.PARTLY, CopyState.COPIED
+    assert of(copied, copied) is copied
+    assert of(None, None) is None
+    assert of(None, pending) is pending
+    assert [of(copied, other) for other in (None, pending, partly)] == [partly] * 3

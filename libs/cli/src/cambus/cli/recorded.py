@@ -10,7 +10,7 @@ from cambus.cli.failures import OFFLINE, CliError
 from cambus.cli.invocation import Cli
 from cambus.schemas.commands import recorder
 from cambus.schemas.errors import Offline
-from cambus.schemas.spans import RecordingGap
+from cambus.schemas.spans import CopyState, RecordingGap
 
 PAGE: Final = 1000
 MAX_PAGES: Final = 20
@@ -61,6 +61,7 @@ class Found:
                         "replicas": each.replicas,
                         "trigger": each.trigger.value,
                         "locked": each.locked,
+                        "copies": each.copies and each.copies.value,
                     }
                     for each in self.spans
                     if (each.channel, each.stream) == (channel, stream)
@@ -96,7 +97,13 @@ class Found:
         alike = last is not None and (last.trigger, last.locked) == (span.trigger, span.locked)
         if index is not None and last is not None and alike and abs(span.start - last.end) < TOUCHING:
             replicas = list(dict.fromkeys((*last.replicas, *span.replicas)))
-            more = {"end": span.end, "bytes": last.bytes + span.bytes, "replicas": replicas}
+            copies = CopyState.of((last.copies, span.copies))
+            more = {
+                "end": span.end,
+                "bytes": last.bytes + span.bytes,
+                "replicas": replicas,
+                "copies": copies,
+            }
             self.spans[index] = last.model_copy(update=more)
         else:
             self._last_spans[key] = len(self.spans)

@@ -1,5 +1,8 @@
 """Spans of recorded time, and the gaps between them."""
 
+from collections.abc import Iterable
+from typing import Self
+
 from pydantic import Field
 
 from cambus.schemas.ids import ChannelNo, MediaStream
@@ -24,6 +27,24 @@ class RecordingTrigger(Vocabulary):
     MANUAL = "manual"
 
 
+class CopyState(Vocabulary):
+    """How much of something recorded is in the object storage."""
+
+    PENDING = "pending"
+    PARTLY = "partly"
+    COPIED = "copied"
+
+    @classmethod
+    def of(cls, parts: Iterable[Self | None]) -> Self | None:
+        """What several parts are together; None for a part that is not to be copied."""
+        states = set(parts)
+        if len(states) == 1:
+            return states.pop()
+        if states <= {None, cls.PENDING}:
+            return cls.PENDING if states else None
+        return cls.PARTLY
+
+
 class RecordedSpan(TimeRange):
     """A span without a gap that the recorder holds."""
 
@@ -35,6 +56,7 @@ class RecordedSpan(TimeRange):
         bytes=1843200000,
         locked=False,
         trigger="continuous",
+        copies="copied",
     )
 
     channel: ChannelNo = Field(description="The channel, counted from 0.")
@@ -42,6 +64,10 @@ class RecordedSpan(TimeRange):
     bytes: int = Field(ge=0, description="Size of it on disk, in bytes.")
     locked: bool = Field(default=False, description="Whether all of it is kept from being deleted.")
     trigger: RecordingTrigger = Field(default=RecordingTrigger.CONTINUOUS, description="Why it was recorded.")
+    copies: CopyState | None = Field(
+        default=None,
+        description="Whether all of it is in the object storage, some, or nothing yet; None if it is not to be copied.",
+    )
 
 
 class GapReason(Vocabulary):

@@ -8,13 +8,15 @@ both are. All functions block and raise OSError.
 """
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from cambus.recorder.disk import DISK, Disk, write_all
 from cambus.recorder.layout import SUFFIX, SegmentName, parse_path
+from cambus.schemas.spans import CopyState
 
 PENDING: Final = ".copy"
 COPIED: Final = ".copied"
@@ -94,6 +96,26 @@ def read_copied(root: Path, name: SegmentName) -> Copied | None:
         )
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
+
+
+def copy_states(root: Path, names: Iterable[SegmentName]) -> dict[str, CopyState]:
+    """The ids of the segments that are to be copied or were; a folder is read once, however many are in it."""
+    states: dict[str, CopyState] = {}
+    folders: dict[Path, list[SegmentName]] = {}
+    for name in names:
+        folders.setdefault((root / name.path()).parent, []).append(name)
+    for folder, each in folders.items():
+        try:
+            there = set(os.listdir(folder))  # noqa: PTH208  # a path for each of thousands is slow
+        except FileNotFoundError:
+            continue
+        for name in each:
+            file = name.path().name
+            if file + COPIED in there:
+                states[name.id] = CopyState.COPIED
+            elif file + PENDING in there:
+                states[name.id] = CopyState.PENDING
+    return states
 
 
 def was_marked(root: Path, name: SegmentName) -> bool:

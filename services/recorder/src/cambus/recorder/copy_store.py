@@ -6,6 +6,8 @@ digest is stored beside it where the storage has a place for that (S3: `x-amz-me
 
 from __future__ import annotations
 
+import asyncio
+import glob
 import hashlib
 import re
 from collections.abc import AsyncIterable
@@ -127,6 +129,7 @@ class CopyStore:
         """
         attributes = {"Content-Type": content_type, _DIGEST: weight.sha256} if self._keeps_digests else None
         try:
+            await asyncio.to_thread(self._sweep, name)
             if weight.bytes <= PART_BYTES:
                 whole = b"".join([piece async for piece in content])
                 await obstore.put_async(
@@ -144,6 +147,13 @@ class CopyStore:
             )
         except (BaseError, OSError) as error:
             raise _said(error) from None
+
+    def _sweep(self, name: str) -> None:
+        """Remove what a process that was killed left of a copy in a folder; nobody else writes it."""
+        if isinstance(self._store, LocalStore):
+            path = Path("/") / urlsplit(self._base).path.strip("/") / name
+            for left in path.parent.glob(f"{glob.escape(path.name)}#*"):
+                left.unlink(missing_ok=True)
 
 
 def _opened(address: StoreAddress) -> ObjectStore:

@@ -1,13 +1,15 @@
 """What one recorder holds of a device between two instants, as much of it as fits an answer. Blocks."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TypeVar
 
+from cambus.recorder.copy_marks import copy_states
 from cambus.recorder.index import Gap, Index, Segment
 from cambus.recorder.layout import StreamKey, from_us, to_us
 from cambus.schemas.commands import recorder as commands
-from cambus.schemas.spans import GapReason, RecordedSpan, RecordingGap, TimeRange
+from cambus.schemas.spans import CopyState, GapReason, RecordedSpan, RecordingGap, TimeRange
 
 CONTIGUOUS_US = 1_000_000
 MAX_ROWS = 50_000
@@ -17,7 +19,12 @@ T = TypeVar("T", bound=TimeRange)
 
 
 def found_here(
-    index: Index, replica: str, request: commands.RecordedFindRequest, start_us: int, end_us: int
+    root: Path,
+    index: Index,
+    replica: str,
+    request: commands.RecordedFindRequest,
+    start_us: int,
+    end_us: int,
 ) -> commands.RecordedFindReply:
     """The spans and gaps of one recorder, by channel, stream and time.
 
@@ -31,7 +38,8 @@ def found_here(
         request.device, start_us, end_us, channel=request.channel, stream=request.stream, limit=MAX_ROWS + 1
     )
     bounds = [rows[MAX_ROWS].start_us for rows in (segments, gaps) if len(rows) > MAX_ROWS]
-    spans = sorted(_spans(segments[:MAX_ROWS], start_us, end_us), key=lambda span: span.start)
+    states = copy_states(root, (each.name for each in segments[:MAX_ROWS]))
+    spans = sorted(_spans(segments[:MAX_ROWS], states, start_us, end_us), key=lambda span: span.start)
     missing = [_gap(gap, start_us, end_us) for gap in gaps[:MAX_ROWS]]
     bounds += [
         bound
@@ -72,7 +80,9 @@ def _order(item: RecordedSpan | RecordingGap) -> tuple[int, str, int]:
     return item.channel, item.stream, to_us(item.start)
 
 
-def _spans(segments: Iterable[Segment], start_us: int, end_us: int) -> Iterator[RecordedSpan]:
+def _spans(
+    segments: Iterable[Segment], states: Mapping[str, CopyState], start_us: int, end_us: int
+) -> Iterator[RecordedSpan]:
     """Runs of contiguous segments of a stream as one span each, cut to the question."""
     streams: dict[StreamKey, list[Segment]] = defaultdict(list)
     for segment in segments:
@@ -81,10 +91,10 @@ def _spans(segments: Iterable[Segment], start_us: int, end_us: int) -> Iterator[
         run: list[Segment] = []
         for segment in each:
             if run and not _continues(segment, run[-1]):
-                yield _joined(key, run, start_us, end_us)
+                yield _joined(key, run, states, start_us, end_us)
                 run = []
             run.append(segment)
-        yield _joined(key, run, start_us, end_us)
+        yield _joined(key, run, states, start_us, end_us)
 
 
 def _continues(segment: Segment, before: Segment) -> bool:
@@ -92,7 +102,9 @@ def _continues(segment: Segment, before: Segment) -> bool:
     return alike and segment.start_us - before.end_us < CONTIGUOUS_US
 
 
-def _joined(key: StreamKey, run: list[Segment], start_us: int, end_us: int) -> RecordedSpan:
+def _joined(
+    key: StreamKey, run: list[Segment], states: Mapping[str, CopyState], start_us: int, end_us: int
+) -> RecordedSpan:
     return RecordedSpan(
         channel=key.channel,
         stream=key.stream,
@@ -101,6 +113,7 @@ def _joined(key: StreamKey, run: list[Segment], start_us: int, end_us: int) -> R
         bytes=sum(segment.extent.bytes for segment in run),
         locked=run[0].locked,
         trigger=run[0].name.trigger,
+        copies=CopyState.of(states.get(segment.id) for segment in run),
     )
 
 

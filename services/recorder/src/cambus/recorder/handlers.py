@@ -3,6 +3,7 @@
 import asyncio
 from concurrent.futures import Executor
 from datetime import datetime
+from pathlib import Path
 
 from cambus.bus.calls import CallContext
 from cambus.bus.endpoints import Endpoints
@@ -21,6 +22,7 @@ class RecorderCommands:
 
     Args:
         replica: this replica's name.
+        root: the folder of the recordings.
         index: what is recorded.
         threads: where the index is read.
         policies: the policies of the bus.
@@ -29,11 +31,13 @@ class RecorderCommands:
     def __init__(
         self,
         replica: str,
+        root: Path,
         index: Index,
         threads: Executor,
         policies: PolicyBook,
     ) -> None:
         self._replica = replica
+        self._root = root
         self._index = index
         self._threads = threads
         self._policies = policies
@@ -54,7 +58,7 @@ class RecorderCommands:
         start_us, end_us = span_of(request.start, request.end)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._threads, found_here, self._index, self._replica, request, start_us, end_us
+            self._threads, found_here, self._root, self._index, self._replica, request, start_us, end_us
         )
 
     async def set_policy(self, _: CallContext, request: commands.PolicySetRequest) -> Done:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from cambus.schemas.commands.recorder import FoundSpan, RecordedFindReply
-from cambus.schemas.spans import RecordingGap
+from cambus.schemas.spans import CopyState, RecordingGap
 
 JOIN: Final = timedelta(seconds=1)
 """Spans that are less apart are one, if they were recorded for the same reason and are locked alike."""
@@ -48,6 +48,7 @@ def _joined(spans: Iterable[FoundSpan]) -> list[FoundSpan]:
         both = {
             "end": max(last.end, span.end),
             "bytes": last.bytes + span.bytes,
+            "copies": CopyState.of((last.copies, span.copies)),
             "replicas": list(dict.fromkeys((*last.replicas, *span.replicas))),
         }
         joined[-1] = last.model_copy(update=both)

@@ -130,7 +130,7 @@ class Recorder(Service[RecorderSettings]):
         self._publisher = publisher = await runtime.enter(EventPublisher(runtime.bus, outbox))
         runtime.spawn(self._archives.run(), name="archives")
         RecorderCommands(
-            runtime.settings.instance, self._index, self._threads, self._share.policies
+            runtime.settings.instance, self._root, self._index, self._threads, self._share.policies
         ).register(runtime.endpoints)
         ExportCommands(
             runtime.settings.instance,

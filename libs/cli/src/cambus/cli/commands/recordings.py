@@ -28,11 +28,17 @@ from cambus.cli.times import parse_range
 from cambus.schemas.commands import recorder
 from cambus.schemas.commands.recorder import FoundSpan
 from cambus.schemas.commands.recording import FIND, DeviceRecording, RecordingFindRequest
+from cambus.schemas.spans import CopyState
 
 app = typer.Typer(add_completion=False, cls=Group, help="Search, export, play and configure recordings.")
 app.add_typer(policy, name="policy")
 
 MAX_ON_DEVICE: Final = 10_000
+_COPIES: Final = {
+    CopyState.PENDING: "to be copied",
+    CopyState.PARTLY: "copied in part",
+    CopyState.COPIED: "copied",
+}
 
 
 @app.command()
@@ -99,7 +105,8 @@ async def _find(cli: Cli, bus: Bus, request: recorder.RecordingSearchRequest) ->
 
 
 def _said(span: FoundSpan) -> str:
-    return f"{span.trigger.value}, {size(span.bytes)}, {', '.join(span.replicas)}"
+    said = [span.trigger.value, size(span.bytes), *span.replicas]
+    return ", ".join(said if span.copies is None else [*said, _COPIES[span.copies]])
 
 
 def _rows(found: Found, channel: int, stream: str) -> list[tuple[str, str, str, str, str]]:
