@@ -221,6 +221,7 @@ class Bus:
             inner = await self.nc.subscribe(subject, queue=queue, future=Delivery(handler))
         except (nats_errors.ConnectionClosedError, nats_errors.ConnectionDrainingError):
             raise BusClosed("the connection to NATS is closed") from None
+        inner._pending_queue = None  # type: ignore[assignment]  # noqa: SLF001 - 3 KiB that nothing goes through
         return Subscription(self.nc, inner, self.flush)
 
     async def inbox(self, subject: str, *, queue: str = "", limit: int = INBOX_LIMIT) -> Inbox:
