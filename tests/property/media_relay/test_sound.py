@@ -10,8 +10,8 @@ from sound import TICKS, sound_frame
 from cambus.media.aac import specific_config
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec
-from cambus.media_relay.sample_clock import LONGEST_FILL, TOLERANCE, SampleClock
-from cambus.media_relay.transcoder import AudioTranscoder
+from cambus.media.sample_clock import LONGEST_FILL, TOLERANCE, SampleClock
+from cambus.media.transcoder import AudioTranscoder
 
 SOURCES = {
     "pcma": AudioConfig(Codec.PCMA, 8000, 1),

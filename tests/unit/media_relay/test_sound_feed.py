@@ -8,9 +8,9 @@ from sound import clicks, coded
 
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec
+from cambus.media.transcoder import AudioTranscoder
 from cambus.media_relay import sound_feed
 from cambus.media_relay.sound_feed import SoundFeed
-from cambus.media_relay.transcoder import AudioTranscoder
 
 PCMA = AudioConfig(Codec.PCMA, 8000, 1)
 

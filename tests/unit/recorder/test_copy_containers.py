@@ -51,7 +51,8 @@ def test_each_container_is_what_it_is_called(frames: Frames, record: Record, roo
     assert len(ts) % 188 == 0
     assert {ts[at] for at in range(0, len(ts), 188)} == {0x47}
     with av.open(io.BytesIO(ts)) as opened:
-        assert [stream.type for stream in opened.streams] == ["video"]  # there is no place for G.711
+        assert [stream.type for stream in opened.streams] == ["video", "audio"]
+        assert opened.streams.audio[0].codec_context.name == "aac"  # there is no place for G.711
     with av.open(io.BytesIO(faststart)) as opened:
         assert [stream.type for stream in opened.streams] == ["video", "audio"]
 

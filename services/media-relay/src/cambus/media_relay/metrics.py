@@ -3,11 +3,11 @@
 from typing import Final
 
 from cambus.bus.metrics import Metrics
+from cambus.media.transcoder import TARGETS
 from cambus.media_relay.keyframe_requests import Asked
 from cambus.media_relay.output import OUTPUT_NAMES
 from cambus.media_relay.stream import RelayedStream
 from cambus.media_relay.streams import Streams
-from cambus.media_relay.transcoder import TARGETS
 from cambus.media_relay.viewer import Closed, Viewer
 
 _START_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

@@ -9,7 +9,7 @@ from typing import Final
 
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Frame
-from cambus.media_relay.transcoder import AudioTranscoder
+from cambus.media.transcoder import AudioTranscoder
 
 log = logging.getLogger(__name__)
 

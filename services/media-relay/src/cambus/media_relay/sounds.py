@@ -3,8 +3,8 @@
 from cambus.media import flv, mp4_entries, rtp, ts_muxer
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec
+from cambus.media.transcoder import can_transcode, target_config
 from cambus.media_relay.output import Container, Output, Sound
-from cambus.media_relay.transcoder import can_transcode, target_config
 
 G711 = frozenset({Codec.PCMA, Codec.PCMU})
 _WANTED = {

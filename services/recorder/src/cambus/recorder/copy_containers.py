@@ -1,7 +1,7 @@
 """The bytes of a copy, made while they are read; the same ones each time, so that they have a digest. Blocks.
 
-`mp4` is the file as it was recorded, `faststart` a plain MP4 of it with its index in front, `ts` a transport stream.
-A transport stream has a place for AAC alone: other sound is left out of it.
+`mp4` is the file as it was recorded, `faststart` a plain MP4 of it with its index in front, `ts` a transport stream
+with its sound as AAC.
 """
 
 import hashlib
@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cambus.media.errors import ContainerError
-from cambus.media.frame import Flag, Frame, Kind
-from cambus.media.ts_muxer import PCR_LEAD, TransportStreamMuxer, can_carry
 from cambus.recorder.copy_marks import Container
 from cambus.recorder.export_movie import movie_of
 from cambus.recorder.extent import extent_of, scan_file
 from cambus.recorder.index import Segment
 from cambus.recorder.layout import SegmentName
-from cambus.recorder.segment_reader import SegmentReader, Unit, to_ticks
+from cambus.recorder.transport_stream import transport_stream
 
 EXTENSIONS: Final[dict[Container, str]] = {"mp4": "mp4", "faststart": "mp4", "ts": "ts"}
 CONTENT_TYPES: Final[dict[Container, str]] = {
@@ -64,7 +62,7 @@ def blocks(root: Path, segment: Segment, container: Container) -> Iterator[bytes
             else:
                 yield from _ranges(Path(piece.path), piece.offset, piece.length)
     else:
-        yield from _transport_stream(root, segment)
+        yield from transport_stream(root, segment)
 
 
 def weigh(root: Path, segment: Segment, container: Container) -> Weight:
@@ -88,25 +86,3 @@ def _ranges(path: Path, offset: int, length: int) -> Iterator[bytes]:
             at += len(block)
     finally:
         os.close(descriptor)
-
-
-def _transport_stream(root: Path, segment: Segment) -> Iterator[bytes]:
-    muxer: TransportStreamMuxer | None = None
-    with SegmentReader(root, segment) as reader:
-        for units in reader.forward(to_ticks(segment.start_us)):
-            packets: list[bytes] = []
-            for number, unit in enumerate(units):
-                if muxer is None:
-                    if not unit.codec.is_video:
-                        continue
-                    sound = unit.sound if unit.sound is not None and can_carry(unit.sound) else None
-                    muxer = TransportStreamMuxer(unit.codec, sound)
-                packets.append(muxer.packets(_frame(unit, number, reader.start)))
-            yield b"".join(packets)
-
-
-def _frame(unit: Unit, number: int, start: int) -> Frame:
-    dts = unit.at - start + PCR_LEAD
-    kind = Kind.VIDEO if unit.codec.is_video else Kind.AUDIO
-    flags = Flag.KEYFRAME if unit.keyframe else Flag.NONE
-    return Frame(kind, unit.codec, flags, number, dts + unit.cts, dts, 0, unit.payload)

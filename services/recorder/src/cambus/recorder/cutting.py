@@ -5,18 +5,17 @@ keyframe and ends before one. A new segment begins when the old one is long enou
 sound changes, and when the stream does not continue what came before.
 """
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cambus.media.audio import AudioConfig
-from cambus.media.errors import MediaError
 from cambus.media.fmp4 import Fmp4Muxer
 from cambus.media.fmp4_reader import InitSegment, read_fragment, read_init
 from cambus.media.frame import Frame, Kind
 from cambus.media.mp4_boxes import bytes_reader
 from cambus.media.parameter_sets import ParameterSetTracker, VideoParams
 from cambus.recorder.extent import TICKS_PER_S, Extent, describe, ticks_to_us, video_end_ticks
+from cambus.recorder.recordable_sound import RecordableSound
 from cambus.schemas.spans import RecordingTrigger
 
 CONTIGUOUS_US = 1_000_000
@@ -105,7 +104,7 @@ class Cutter:
         self.trigger = RecordingTrigger.CONTINUOUS
         self._sets = ParameterSetTracker()
         self._video: VideoParams | None = None
-        self._audio: AudioConfig | None = None
+        self._sound = RecordableSound()
         self._pending: list[Frame] = []
         self._open: _OpenSegment | None = None
         self._continues_at_us: int | None = None
@@ -115,9 +114,11 @@ class Cutter:
     def push(self, frame: Frame) -> Iterator[Cut]:
         """Take a frame. Sound before the first keyframe and what cannot be recorded is left out."""
         if frame.kind is Kind.AUDIO_CONFIG:
-            self._learn_audio(frame)
+            self._sound.learn(
+                frame
+            )  # if it differs from the open segment, the next keyframe begins a new one
         elif frame.kind is Kind.AUDIO and self._pending:
-            self._pending.append(frame)
+            self._pending += self._sound.take(frame)
         elif frame.kind is Kind.VIDEO:
             yield from self._push_video(frame)
         if frame.end:
@@ -129,11 +130,6 @@ class Cutter:
         yield from self._end()
         self._continues_at_us = None
         self._last_dts = None
-
-    def _learn_audio(self, frame: Frame) -> None:
-        """Note what the sound is; if that differs from the open segment, the next keyframe begins a new one."""
-        with contextlib.suppress(MediaError):
-            self._audio = AudioConfig.parse(frame.payload)
 
     def _push_video(self, frame: Frame) -> Iterator[Cut]:
         if frame.keyframe:
@@ -174,7 +170,7 @@ class Cutter:
             and current is self._open
             and (
                 current.video != self._video
-                or current.audio != self._audio
+                or current.audio != self._sound.config
                 or current.trigger is not self.trigger
                 or frame.dts - current.first_dts >= self._segment_ticks
             )
@@ -192,7 +188,7 @@ class Cutter:
             if not frames:
                 return
             self._open = _OpenSegment(
-                self._video, self._audio, frames[0], self._start_of(frames[0]), self.trigger
+                self._video, self._sound.config, frames[0], self._start_of(frames[0]), self.trigger
             )
             yield self._open.begin()
         fragment = self._open.fragment(frames, next_dts)

@@ -126,6 +126,6 @@ class RecordingPolicy(Message):
     )
     upload_as: Literal["mp4", "faststart", "ts"] = Field(
         default="mp4",
-        description="With `upload`: fragmented MP4 as recorded, MP4 with its index in front, or MPEG-TS (with AAC "
-        "sound alone).",
+        description="With `upload`: fragmented MP4 as recorded, MP4 with its index in front, or MPEG-TS with its "
+        "sound as AAC.",
     )

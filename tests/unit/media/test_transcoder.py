@@ -9,9 +9,9 @@ from sound import TICKS, clicks, coded, heard, instants, sound_frame
 from cambus.media import aac
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Flag
-from cambus.media_relay.sample_clock import SampleClock
-from cambus.media_relay.sound_decoder import make_decoder
-from cambus.media_relay.transcoder import AudioTranscoder, can_transcode, corrected, target_config
+from cambus.media.sample_clock import SampleClock
+from cambus.media.sound_decoder import make_decoder
+from cambus.media.transcoder import AudioTranscoder, can_transcode, corrected, target_config
 
 PCMA = AudioConfig(Codec.PCMA, 8000, 1)
 SOURCES = {

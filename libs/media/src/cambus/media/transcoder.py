@@ -1,8 +1,7 @@
 """Sound in another codec: what an output needs that does not carry the device's own.
 
-`AudioTranscoder` is plain computing and blocks for a fraction of a millisecond a packet; `sound_feed.SoundFeed` runs
-one off the event loop. An output does not use either itself: it says in `Output.sound` what it wants, and its format
-is given the configuration and the frames of just that (`sounds.sound_of`, `StreamHub`).
+`AudioTranscoder` is plain computing and blocks for a fraction of a millisecond a packet: run it off an event loop.
+It needs PyAV, which this library does not bring along: who uses it names it.
 """
 
 from collections import Counter
@@ -18,8 +17,8 @@ from av.audio.resampler import AudioResampler
 from cambus.media import aac, opus
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Flag, Frame, Kind
-from cambus.media_relay.sample_clock import TICKS, SampleClock
-from cambus.media_relay.sound_decoder import LAYOUTS, SAMPLE_BYTES, can_decode, make_decoder
+from cambus.media.sample_clock import TICKS, SampleClock
+from cambus.media.sound_decoder import LAYOUTS, SAMPLE_BYTES, can_decode, make_decoder
 
 TARGETS: Final = frozenset({Codec.AAC, Codec.OPUS, Codec.PCMA, Codec.PCMU})
 """What sound can be transcoded to."""
