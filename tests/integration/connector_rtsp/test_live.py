@@ -1,6 +1,5 @@
 """Live streams: opened by claims, right on the bus, opened again when they break."""
 
-import asyncio
 from itertools import pairwise
 
 import av
@@ -11,6 +10,7 @@ from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Kind
 from cambus.schemas.commands import live
 from cambus.schemas.errors import CambusError, DeadlineExceeded, NotFound
+from cambus.schemas.events import device as device_events
 from cambus.schemas.events import exception as exception_events
 
 FRAMES = 40
@@ -115,20 +115,15 @@ async def test_what_there_is_not_is_404(bench, cam, channel, stream):
 
 async def test_a_camera_that_refuses_the_transport_is_asked_for_the_other_if_that_is_allowed(bench, cam):
     cam.quirks.transport = "udp"
-    await bench.online("hall", cam)
+    heard = await bench.heard("choosy")
+    await bench.online("choosy", cam)
+    await heard.until(device_events.ONLINE.name)
     with pytest.raises(CambusError) as caught:
-        await bench.view("hall")
+        await bench.view("choosy")
     assert caught.value.reason == "transport-refused"
-    await bench.add("hall", cam, options={"transport": "auto"})
-
-    async def views():
-        while True:
-            try:
-                return await bench.view("hall")
-            except CambusError:
-                await asyncio.sleep(0.05)
-
-    await seen(await views(), 5)
+    await bench.add("choosy", cam, options={"transport": "auto"})
+    await heard.until(device_events.ONLINE.name)  # with the new record
+    await seen(await bench.view("choosy"), 5)
 
 
 @pytest.mark.parametrize(

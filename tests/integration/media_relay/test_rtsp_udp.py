@@ -348,7 +348,7 @@ def rtcp_kinds(data):
 
 @pytest.mark.parametrize("carrier", ["tcp", "udp"])
 async def test_the_end_of_a_playback_is_said_by_a_bye_of_each_track(
-    carrier, relay, make_camera, device, rtsp, tracks
+    carrier, relay, make_camera, device, rtsp, tracks, eventually
 ):
     camera = await make_camera(pace=0)
     subject = f"cambus.v1.media.{device}.0.s-play1"
@@ -389,4 +389,4 @@ async def test_the_end_of_a_playback_is_said_by_a_bye_of_each_track(
         assert await rtsp.reader.read() == b""
     output = "rtsp-udp" if carrier == "udp" else "rtsp"
     reason = f'cambus_relay_viewers_closed_total{{output="{output}",reason="{Closed.ENDED}"}}'
-    assert relay.metric(reason) == 1
+    await eventually(lambda: relay.metric(reason) == 1)

@@ -324,7 +324,9 @@ async def test_viewers_stay_while_a_device_is_away_and_go_on_when_it_is_back(
         await answer.content.readexactly(20_000)
 
 
-async def test_viewers_of_a_source_that_is_lost_are_sent_away(relay_settings, run_relay, make_camera, device):
+async def test_viewers_of_a_source_that_is_lost_are_sent_away(
+    relay_settings, run_relay, make_camera, device, eventually
+):
     camera = await make_camera(pace=0)
     async with run_relay(relay_settings(relay_source_lost_s=1.0)) as relay:
         async with aiohttp.ClientSession() as session, asyncio.timeout(30):
@@ -335,7 +337,7 @@ async def test_viewers_of_a_source_that_is_lost_are_sent_away(relay_settings, ru
                 with pytest.raises(aiohttp.ClientPayloadError):
                     await answer.content.read()
         reason = 'cambus_relay_viewers_closed_total{output="http-flv",reason="source-lost"}'
-        assert relay.metric(reason) == 1
+        await eventually(lambda: relay.metric(reason) == 1)
 
 
 async def test_the_end_of_a_playback_ends_its_viewers(relay, make_camera, device, eventually):
