@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import av
 import pytest
+from rtsp_by_hand import Rtsp
 from webrtc_offers import CHROMIUM
 
 from cambus.bus.assets import ensure_assets
@@ -194,26 +195,131 @@ async def test_a_token_that_could_open_nothing_is_not_issued(stream, purpose, re
         await issue(purpose, stream=stream)
 
 
-async def test_of_many_who_show_it_at_two_relays_one_gets_in(
-    relay_settings, run_relay, make_camera, device, bus, http
-):
-    await make_camera()
+@pytest.fixture
+async def relays(relay_settings, run_relay):
+    """Two of them."""
+    settings = relay_settings(relay_access="token")
     async with AsyncExitStack() as stack:
-        relays = [
+        yield [
             await stack.enter_async_context(
-                run_relay(
-                    relay_settings(relay_access="token").model_copy(update={"instance": f"relay-{number}"})
-                )
+                run_relay(settings.model_copy(update={"instance": f"relay-{number}"}))
             )
             for number in range(2)
         ]
-        request = media_relay.TokenIssueRequest(device=device, purpose="snapshot")
-        for _ in range(5):
-            issued = await relays[0].runtime.client.call(media_relay.TOKEN_ISSUE, request)
-            token = issued.token.get_secret_value()
-            urls = [f"{each.http}/live/{device}/0/main.jpg{query(token)}" for each in relays] * 4
-            codes = await asyncio.gather(*(status(http, url) for url in urls))
-            assert sorted(codes) == [200, *[401] * 7]
+
+
+async def test_of_many_who_show_it_at_two_relays_one_gets_in(relays, make_camera, device, http):
+    await make_camera()
+    request = media_relay.TokenIssueRequest(device=device, purpose="snapshot")
+    for _ in range(5):
+        issued = await relays[0].runtime.client.call(media_relay.TOKEN_ISSUE, request)
+        token = issued.token.get_secret_value()
+        urls = [f"{each.http}/live/{device}/0/main.jpg{query(token)}" for each in relays] * 4
+        codes = await asyncio.gather(*(status(http, url) for url in urls))
+        assert sorted(codes) == [200, *[401] * 7]
+
+
+# --- a token that opened nothing
+
+
+async def over_http(relay, path, token, http):
+    return await status(http, f"{relay.http}/{path}{query(token)}")
+
+
+async def over_websocket(relay, path, token, http):
+    try:
+        async with http.ws_connect(f"{relay.ws}/{path}{query(token)}") as socket:
+            while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+                said = json.loads(message.data)
+                if said["type"] == "error":
+                    return said["code"]
+            return 200
+    except aiohttp.WSServerHandshakeError as refused:
+        return refused.status
+
+
+async def over_whep(relay, path, token, http):
+    headers = {"Content-Type": "application/sdp"}
+    async with http.post(f"{relay.http}/{path}{query(token)}", data=CHROMIUM, headers=headers) as response:
+        return response.status
+
+
+async def over_rtsp(relay, path, token, http):
+    del http
+    async with Rtsp(relay.service.relay.rtsp_port) as client:
+        return (await client.ask("DESCRIBE", f"/{path}{query(token)}"))[0]
+
+
+@pytest.mark.parametrize(
+    ("ask", "path"),
+    [
+        (over_http, "live/{device}/0/main.flv"),
+        (over_http, "live/{device}/0/main.jpg"),
+        (over_http, "hls/{device}/0/main/index.m3u8"),
+        (over_websocket, "ws/{device}/0/main"),
+        (over_whep, "whep/{device}/0/main"),
+        (over_rtsp, "live/{device}/0/main"),
+    ],
+    ids=["flv", "jpg", "hls", "ws", "whep", "rtsp"],
+)
+async def test_a_token_that_opened_nothing_is_good_for_another_try(
+    ask, path, relay, make_camera, device, issue, http
+):
+    camera = await make_camera()
+    await camera.go_offline()
+    path = path.format(device=device)
+    token = await issue("snapshot" if path.endswith("jpg") else "live")
+    for _ in range(2):
+        assert await ask(relay, path, token, http) == 503
+    assert relay.metric('cambus_relay_tokens_total{outcome="returned"}') == 2
+    await camera.go_online()
+    assert await ask(relay, path, token, http) in {200, 201}
+    assert await ask(relay, path, token, http) == 401
+
+
+async def test_of_two_who_race_with_a_token_that_was_given_back_one_gets_in(
+    relays, make_camera, device, http, eventually
+):
+    camera = await make_camera()
+    request = media_relay.TokenIssueRequest(device=device, purpose="live")
+    for _ in range(3):
+        await camera.go_offline()
+        issued = await relays[0].runtime.client.call(media_relay.TOKEN_ISSUE, request)
+        token = issued.token.get_secret_value()
+        urls = [f"{each.http}/live/{device}/0/main.flv{query(token)}" for each in relays] * 2
+        codes = await asyncio.gather(*(status(http, url) for url in urls))
+        assert 503 in codes
+        assert set(codes) <= {503, 401}, "who comes while another tries is refused"
+        await camera.go_online()
+        codes = await asyncio.gather(*(status(http, url) for url in urls))
+        assert sorted(codes) == [200, 401, 401, 401]
+        await eventually(lambda: not any(each.service.relay.streams.running for each in relays))
+
+
+async def test_what_was_used_since_is_not_given_back(bus, device):
+    await ensure_assets(bus)
+    now = Now()
+    tokens = Tokens(bus, Metrics(), Guesses(0), clock=now)
+    key = StreamKey(device, 0, "main")
+    token = (await tokens.issue(key, "live")).token.get_secret_value()
+    first = await tokens.use(token, key, "live", "192.0.2.1")
+    await tokens.give_back(first)
+    now.at += timedelta(seconds=TOKEN_LIFE_S / 2)
+    second = await tokens.use(token, key, "live", "192.0.2.1")
+    await tokens.give_back(first)
+    with pytest.raises(Unauthorized):
+        await tokens.use(token, key, "live", "192.0.2.1")
+    await tokens.give_back(second)
+    now.at += timedelta(seconds=TOKEN_LIFE_S / 2)
+    with pytest.raises(Unauthorized):  # it lives no longer than it would have
+        await tokens.use(token, key, "live", "192.0.2.1")
+
+
+async def test_players_without_a_password_show_it_as_the_user(relay, make_camera, device, issue, watch):
+    await make_camera()
+    host = relay.rtsp.removeprefix("rtsp://")
+    watched = await watch(f"rtsp://{await issue()}:@{host}/{device}/0/main", options=TCP, pictures=5)
+    assert len(watched.pictures) >= 5
 
 
 # --- time, storage, guesses

@@ -11,6 +11,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from cambus.bus.settings import read_secret
+from cambus.media_relay.admission import Admission
 from cambus.media_relay.key import StreamKey
 from cambus.media_relay.settings import RelaySettings, is_loopback
 from cambus.media_relay.tokens import Tokens, purpose_of
@@ -107,8 +108,8 @@ class Access:
 
     async def admit(
         self, request: HttpRequest, wanted: Callable[[], StreamKey], purpose: TokenPurpose | None = None
-    ) -> None:
-        """Let a request for media pass; a token for it alone is used up.
+    ) -> Admission:
+        """Let a request for media pass; a token for it alone is used up, unless what comes of it gives it back.
 
         Args:
             request: what came.
@@ -120,10 +121,11 @@ class Access:
         """
         if self.tokens is None:
             self.check_http(request)
-            return
+            return Admission()
         self.check_site(request)
         key = wanted()
-        await self.tokens.use(shown_token(request), key, purpose or purpose_of(key), request.remote or "")
+        token, address = shown_token(request), request.remote or ""
+        return Admission(self.tokens, await self.tokens.use(token, key, purpose or purpose_of(key), address))
 
     def check_http(self, request: HttpRequest) -> None:
         """Let a request of the page pass; a request for media is for `admit`.

@@ -55,8 +55,9 @@ class HlsHandlers:
 
     async def _open(self, request: web.Request) -> web.Response:
         """The multivariant playlist, which leads into a session of its own for whoever asks."""
-        await self._access.admit(request, partial(_key, request))
-        name, session = await self._sessions.open(_key(request), hls_output(request.query.get("audio")))
+        async with await self._access.admit(request, partial(_key, request)):
+            output = hls_output(request.query.get("audio"))
+            name, session = await self._sessions.open(_key(request), output)
         text = multivariant_playlist(session.form, name)
         return self._answer(request, text.encode(), CONTENT_TYPE, "no-store")
 

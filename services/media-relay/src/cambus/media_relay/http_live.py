@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
@@ -70,16 +71,16 @@ class LiveHandlers:
 
     async def http(self, request: web.Request) -> web.StreamResponse:
         """FLV, fMP4 or a transport stream, without end."""
-        await self._access.admit(request, partial(_key, request))
-        asked_at = time.monotonic()
-        key = _key(request)
         suffix = request.match_info["suffix"]
-        output = http_output(suffix, request.query.get("audio"), chunked=request.version >= HttpVersion11)
         headers = {"Content-Type": _CONTENT_TYPES[suffix], "Cache-Control": "no-store", "Connection": "close"}
         if (origin := self._access.allowed_origin(request)) is not None:
             headers["Access-Control-Allow-Origin"] = origin
-        with self._streams.watch(key) as stream:
-            await stream.ready(self._start_timeout_s)
+        with ExitStack() as place:
+            async with await self._access.admit(request, partial(_key, request)):
+                asked_at, sound = time.monotonic(), request.query.get("audio")
+                output = http_output(suffix, sound, chunked=request.version >= HttpVersion11)
+                stream = place.enter_context(self._streams.watch(_key(request)))
+                await stream.ready(self._start_timeout_s)
             response = web.StreamResponse(headers=headers)
             await response.prepare(request)
             await self._serve(request, stream, output, asked_at, _until_gone)
@@ -91,7 +92,7 @@ class LiveHandlers:
         A page cannot see why an upgrade was refused, so everything but a refused access is said inside: in a text
         message, which players of FLV do not take, and with the close code.
         """
-        await self._access.admit(request, partial(_key, request))
+        admission = await self._access.admit(request, partial(_key, request))
         asked_at = time.monotonic()
         socket = web.WebSocketResponse(
             autoping=False, autoclose=False, compress=False, max_msg_size=_MAX_MESSAGE_BYTES
@@ -99,10 +100,11 @@ class LiveHandlers:
         await socket.prepare(request)
         suffix = request.match_info["suffix"].removeprefix(".")
         try:
-            key = _key(request)
-            output = websocket_output(suffix, request.query.get("audio"))
-            with self._streams.watch(key) as stream:
-                await stream.ready(self._start_timeout_s)
+            with ExitStack() as place:
+                async with admission:
+                    output = websocket_output(suffix, request.query.get("audio"))
+                    stream = place.enter_context(self._streams.watch(_key(request)))
+                    await stream.ready(self._start_timeout_s)
                 await self._serve(request, stream, output, asked_at, _Listener(socket))
         except CambusError as error:
             self._metrics.refused(str(int(error.code))).inc()

@@ -37,10 +37,9 @@ class SnapshotHandlers:
         return [web.get("/live/{device}/{channel}/{stream}.jpg", self._take, allow_head=False)]
 
     async def _take(self, request: web.Request) -> web.Response:
-        await self._access.admit(request, partial(_key, request), "snapshot")
-        asked_at = time.monotonic()
-        key = _key(request)
-        snapshot = await self._snapshots.take(key, _width(request))
+        async with await self._access.admit(request, partial(_key, request), "snapshot"):
+            asked_at = time.monotonic()
+            snapshot = await self._snapshots.take(_key(request), _width(request))
         self._metrics.start(OUTPUT_NAME).observe(time.monotonic() - asked_at)
         self._metrics.sent(OUTPUT_NAME).inc(len(snapshot.data))
         taken_at = datetime.fromtimestamp(snapshot.wall_us / 1e6, UTC)

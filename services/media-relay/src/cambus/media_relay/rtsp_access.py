@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cambus.media_relay.access import Access
+from cambus.media_relay.admission import Admission
 from cambus.media_relay.key import StreamKey, parse_key
 from cambus.media_relay.tokens import Tokens, purpose_of
 from cambus.rtsp import Authenticator, Described, Pause, Play, RtspUrl, SetUp, basic_credentials
@@ -31,6 +32,7 @@ class RtspAccess:
         self._auth = Authenticator(REALM, access.password_of, basic=True)
         self._let_in = access.open
         self._opened: StreamKey | None = None
+        self._admission = Admission()
 
     async def challenge(self, event: Request, now: float, address: str) -> Sequence[tuple[str, str]] | None:
         """What to ask the client for in a 401; None if it may go on.
@@ -63,15 +65,30 @@ class RtspAccess:
         key = key_of(event.url)
         if key == self._opened:
             return None
-        credentials = basic_credentials(event.request.headers.get("authorization", ""))
-        token = event.url.query.get("token") or (credentials[1] if credentials is not None else "")
+        token = event.url.query.get("token") or _login(event.request.headers.get("authorization", ""))
         try:
-            await tokens.use(token, key, purpose_of(key), address)
+            self._admission = Admission(tokens, await tokens.use(token, key, purpose_of(key), address))
         except Unauthorized:
             self.failures += bool(token)
             return BASIC
         self._opened = key
         return None
+
+    def settle(self) -> None:
+        """What was asked for is there: the token that was shown for it is used up."""
+        self._admission = Admission()
+
+    async def give_back(self) -> None:
+        """It is not: a token that was shown for it, if one was, is good for another try."""
+        admission, self._admission = self._admission, Admission()
+        if await admission.give_back():
+            self._opened = None
+
+
+def _login(authorization: str) -> str:
+    """The token in Basic credentials: the password, or the user where players have no password."""
+    user, password = basic_credentials(authorization) or ("", "")
+    return password or user
 
 
 def key_of(url: RtspUrl) -> StreamKey:

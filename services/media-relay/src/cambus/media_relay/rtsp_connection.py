@@ -172,10 +172,12 @@ class RtspConnection(asyncio.Protocol):
             challenge = await self._access.challenge(event, self._loop.time(), self._address)
             if challenge is None:
                 await self._decide(event)
+                self._access.settle()
             else:
                 self._rtsp.reject(Status.UNAUTHORIZED, challenge)
                 self._server.metrics.refused("401").inc()
         except CambusError as error:
+            await self._access.give_back()
             self._refuse(error)
         self._pump()
 

@@ -52,14 +52,15 @@ class TalkSocket:
 
     async def _talk(self, request: web.Request) -> web.StreamResponse:
         key = parse_key(request.match_info["device"], request.match_info["channel"], "main")
-        await self._access.admit(request, lambda: key, "talk")
+        admission = await self._access.admit(request, lambda: key, "talk")
         socket = web.WebSocketResponse(compress=False, max_msg_size=_MAX_MESSAGE_BYTES)
         await socket.prepare(request)
         self._talks += 1
         try:
-            if self._talks > _MAX_TALKS:
-                raise Overloaded("too many people speak at a time", reason="too-many-talks")
-            begun = await self._begin(key)
+            async with admission:
+                if self._talks > _MAX_TALKS:
+                    raise Overloaded("too many people speak at a time", reason="too-many-talks")
+                begun = await self._begin(key)
             try:
                 await self._pass_on(socket, begun)
             finally:

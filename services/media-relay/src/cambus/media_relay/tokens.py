@@ -1,14 +1,17 @@
 """Tokens that open one stream once, whichever relay is asked.
 
 A token is 128 random bits. Only its hash is stored, with what it opens, in the bucket `cambus-tokens`, where it
-vanishes a minute later. Using it deletes it by compare-and-set: of all who show it, at any relay, one gets in. It is
-looked up by the hash, so that no comparison could tell by its duration how much of a guess is right.
+vanishes a minute later. Using it deletes it by compare-and-set: of all who show it, at any relay, one gets in. Where he
+then finds nothing to open it is put back, by compare-and-set as well: only while that deletion is the last that was
+heard of it. It is looked up by the hash, so that no comparison could tell by its duration how much of a guess is right.
 """
 
 import hashlib
+import logging
 import re
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -25,11 +28,15 @@ from cambus.schemas.commands.media_relay import IssuedToken
 from cambus.schemas.errors import BadRequest, Offline, Overloaded, Unauthorized
 from cambus.schemas.state.relay_tokens import RelayToken, TokenPurpose
 
+log = logging.getLogger(__name__)
+
 TOKEN_BYTES: Final = 16
 TOKEN_LIFE_S: Final = 60
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{22}")
-_OUTCOMES: Final = ("issued", "accepted", "unknown", "foreign", "limited")
+_OUTCOMES: Final = ("issued", "accepted", "returned", "unknown", "foreign", "limited")
+_LEAST_LIFE_S: Final = 1.0
+"""What has less left is not worth giving back."""
 
 
 def purpose_of(key: StreamKey) -> TokenPurpose:
@@ -37,8 +44,23 @@ def purpose_of(key: StreamKey) -> TokenPurpose:
     return "live" if key.live else "playback"
 
 
+@dataclass(frozen=True, slots=True)
+class UsedToken:
+    """A token that was taken in.
+
+    Attributes:
+        name: its key.
+        value: what it opens.
+        revision: of what marks its deletion.
+    """
+
+    name: str
+    value: RelayToken
+    revision: int
+
+
 class Tokens:
-    """Issues tokens and takes them in.
+    """Issues tokens, takes them in, and gives them back where they opened nothing.
 
     Args:
         bus: the bucket is there.
@@ -60,8 +82,8 @@ class Tokens:
         self._clock = clock
         self._counts = metrics.counter(
             "relay_tokens_total",
-            "Tokens issued, accepted, and refused: unknown (wrong, used, expired), of another stream (foreign), "
-            "too many wrong ones of one address (limited)",
+            "Tokens issued, accepted, returned because nothing could be opened, and refused: unknown (wrong, used, "
+            "expired), of another stream (foreign), too many wrong ones of one address (limited)",
             {"outcome": _OUTCOMES},
         )
 
@@ -90,8 +112,8 @@ class Tokens:
         self._counts("issued").inc()
         return IssuedToken(token=SecretStr(token), expires_at=expires_at)
 
-    async def use(self, token: str, key: StreamKey, purpose: TokenPurpose, address: str) -> None:
-        """Take a token in; it opens nothing again.
+    async def use(self, token: str, key: StreamKey, purpose: TokenPurpose, address: str) -> UsedToken:
+        """Take a token in; it opens nothing again unless it is given back.
 
         One that is shown for another stream or purpose stays as it is: an address mistyped must not cost it.
 
@@ -113,16 +135,35 @@ class Tokens:
             outcome = await self._try(token, key, purpose)
         except BusError as error:
             raise Offline("tokens can not be looked up at the moment", reason="tokens") from error
+        if isinstance(outcome, UsedToken):
+            self._counts("accepted").inc()
+            return outcome
         self._counts(outcome).inc()
-        if outcome != "accepted":
-            if token:
-                self._guesses.wrong(address)
-            raise Unauthorized(
-                "a token for this stream is needed, ?token=… or Authorization: Bearer …; each opens once",
-                reason="token",
-            )
+        if token:
+            self._guesses.wrong(address)
+        raise Unauthorized(
+            "a token for this stream is needed, ?token=… or Authorization: Bearer …; each opens once",
+            reason="token",
+        )
 
-    async def _try(self, token: str, key: StreamKey, purpose: TokenPurpose) -> str:
+    async def give_back(self, used: UsedToken) -> None:
+        """Make a token good again that opened nothing, for as long as it would have been.
+
+        Nothing happens if somebody did that before: then it may have been used since.
+        """
+        left_s = (used.value.expires_at - self._clock()).total_seconds()
+        if left_s < _LEAST_LIFE_S:
+            return
+        try:
+            await self._bucket.update(used.name, used.value, used.revision, ttl_s=left_s)
+        except WrongRevision:
+            return
+        except BusError:
+            log.warning("a token that opened nothing could not be given back")
+            return
+        self._counts("returned").inc()
+
+    async def _try(self, token: str, key: StreamKey, purpose: TokenPurpose) -> UsedToken | str:
         if not _TOKEN.fullmatch(token):
             return "unknown"
         name = hashed(token)
@@ -138,10 +179,10 @@ class Tokens:
         ):
             return "foreign"
         try:
-            await self._bucket.delete(name, entry.revision)
+            marker = await self._bucket.delete(name, entry.revision)
         except WrongRevision:  # another was faster
             return "unknown"
-        return "accepted"
+        return UsedToken(name, opens, marker)
 
 
 def hashed(token: str) -> str:

@@ -53,12 +53,14 @@ class WhepHandlers:
 
     async def post(self, request: web.Request) -> web.Response:
         """An offer: answered with a session (§4.2)."""
-        await self._access.admit(request, partial(_key, request))
+        admission = await self._access.admit(request, partial(_key, request))
         if request.content_type != SDP:
+            await admission.give_back()
             return self._wrong_type(request, SDP)
-        offer = parse_offer(await _text(request))
-        key = _key(request)
-        opened = await self._sessions.open(key, offer, webrtc_sound(request.query.get("audio")))
+        async with admission:
+            offer = parse_offer(await _text(request))
+            key = _key(request)
+            opened = await self._sessions.open(key, offer, webrtc_sound(request.query.get("audio")))
         session = self._sessions.get(opened.id)
         headers = self._cors(request)
         headers.add(hdrs.LOCATION, f"{self._prefix}/whep/{key}/{opened.id}")
