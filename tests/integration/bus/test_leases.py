@@ -1,6 +1,7 @@
 """Leases against a real server; the holder's clock is a hand-moved one."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -201,6 +202,54 @@ async def test_a_lease_is_kept_over_a_restart_of_nats(eventually):
         assert lost == []
         keeping.cancel()
         await asyncio.wait({keeping})
+
+
+async def test_a_lease_the_server_keeps_too_long_is_replaced_once_it_was_seen_unrenewed_for_its_time(
+    keeper, clock
+):
+    """As after the server's clock was set back: it lets the key of a dead holder go hours late."""
+    dead, other = keeper("a"), keeper("b")
+    lease = await dead.acquire(KEY)
+    assert await other.acquire(KEY) is None
+    clock.now += 24.9
+    assert await other.acquire(KEY) is None
+    clock.now += 0.2
+    assert not dead.valid(KEY)
+    taken = await other.acquire(KEY)
+    assert taken.epoch > lease.epoch
+
+
+async def test_a_lease_that_is_renewed_is_never_replaced_however_long_somebody_waits(keeper, clock):
+    mine, other = keeper("a"), keeper("b")
+    await mine.acquire(KEY)
+    for _ in range(20):
+        assert await other.acquire(KEY) is None
+        clock.now += 6
+        await mine.renew_due()
+    assert mine.valid(KEY)
+
+
+async def test_what_happens_to_a_lease_is_written_down(bus, bucket, clock, tmp_path):
+    path = tmp_path / "leases.jsonl"
+    kept = BusSettings(nats_url=bus.settings.nats_url, lease_history=path)
+    async with await Bus.connect(kept) as connection:
+        keeper = LeaseKeeper(connection, holder="a", bucket=bucket, clock=clock)
+        lease = await keeper.acquire(KEY)
+        clock.now += 6
+        await keeper.renew_due()
+        clock.now += 22
+        keeper.fence()
+        again = await keeper.acquire(KEY)
+        await keeper.release(KEY)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(line["what"], line["at"], line["epoch"], line["until"]) for line in lines] == [
+        ("taken", 1000.0, lease.epoch, 1022.0),
+        ("renewed", 1006.0, lease.epoch, 1028.0),
+        ("lost", 1028.0, lease.epoch, 1028.0),
+        ("taken", 1028.0, again.epoch, 1050.0),
+        ("released", 1028.0, again.epoch, 1050.0),
+    ]
+    assert {line["run"] for line in lines} == {keeper.incarnation}
 
 
 def test_a_margin_that_leaves_no_time_to_renew_is_refused(bus_settings):

@@ -1,10 +1,13 @@
 """Which replica holds which device, through starts, stops, crashes and outages, against a real NATS server."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
+from cambus.bus import members
 from cambus.bus.kv import KeyValue
+from cambus.connector import service
 from cambus.schemas.assets import KV_LEASES
 from cambus.schemas.commands import ptz
 from cambus.schemas.errors import Offline
@@ -117,6 +120,23 @@ async def test_a_younger_process_of_the_same_name_ends_the_older(bench, device, 
     await bench.shown(device)
 
 
+async def test_a_clock_that_was_set_back_between_two_runs_keeps_nobody_out(bench, device, monkeypatch):
+    """Which of two processes of one name is the younger, their clocks do not say."""
+    older = await bench.connector("replica-1", lease_ttl_s=LONG_TTL_S)
+    await bench.add(device)
+    before = await bench.shown(device)
+    await older.crash()
+
+    def this_replica(*names):
+        made = members.this_replica(*names)
+        return made.model_copy(update={"since": made.since - timedelta(hours=1)})
+
+    monkeypatch.setattr(service, "this_replica", this_replica)
+    younger = await bench.connector("replica-1", lease_ttl_s=LONG_TTL_S)
+    await bench.shown(device, lambda p: p.online and p.epoch > before.epoch)
+    assert younger.failure is None
+
+
 async def test_a_replica_that_can_not_be_sure_of_its_lease_refuses_commands(bench, device, monkeypatch):
     connector = await bench.connector()
     world = await bench.add(device)
@@ -125,6 +145,34 @@ async def test_a_replica_that_can_not_be_sure_of_its_lease_refuses_commands(benc
     with pytest.raises(Offline, match="lease"):
         await bench.client.call(ptz.MOVE, MOVE, device=device)
     assert world.moves == []
+
+
+async def test_leases_that_vanish_from_the_server_disconnect_no_device(bench, device, eventually):
+    """As after the server's clock was set forward: it lets go of everything at once."""
+    connector = await bench.connector()
+    world = await bench.add(device)
+    before = await bench.shown(device)
+    await bench.bus.jetstream.call(f"STREAM.PURGE.KV_{KV_LEASES}")
+    await bench.shown(device, lambda p: p.epoch > before.epoch)
+    await eventually(connector.service.fleet.unit(device).owned)
+    assert len(world.attempts) == 1
+
+
+async def test_a_device_is_not_dialled_while_it_is_not_certain_that_it_is_ours(
+    bench, device, eventually, monkeypatch
+):
+    connector = await bench.connector()
+    world = await bench.add(device)
+    await bench.shown(device)
+    asked = []
+    monkeypatch.setattr(connector.service.leases, "valid", asked.append)
+    world.drop()
+    await eventually(lambda: connector.service.fleet.unit(device).session is None)
+    heard = len(asked)
+    await eventually(lambda: len(asked) > heard + 2)  # it is looked at, again and again
+    assert len(world.attempts) == 1
+    monkeypatch.undo()
+    await eventually(lambda: len(world.sessions) == 1)
 
 
 async def test_an_outage_of_nats_disconnects_no_device(bench, own_nats, device, eventually):

@@ -8,6 +8,11 @@ The holder fences itself: counted from the moment *before* the last renewal that
 clock that also runs while the machine sleeps, `margin_s` before the server can let the key go. From then on
 `valid()` is False, whatever the event loop is doing, and nobody else can have been given it earlier.
 
+The server lets go by its wall clock. If that is set back, it keeps what a dead holder left for too long: so who wants
+the lease counts as well, on its own clock, and replaces a revision that it has seen unrenewed for a time to live: its
+holder has fenced itself by then. If the server's clock is set forward, a key may go early: its holder learns that
+with the next renewal.
+
 The revision at which a lease was taken is its epoch. Revisions of a bucket only rise, so a later holder has a
 higher epoch than every earlier one.
 """
@@ -24,6 +29,7 @@ from cambus.bus.connection import Bus
 from cambus.bus.errors import BusError, WrongRevision
 from cambus.bus.jetstream import EXPECTED_LAST_SUBJECT_SEQUENCE
 from cambus.bus.kv import Entry, KeyValue, RawEntry, check_key, read_raw, ttl_header
+from cambus.bus.lease_history import LeaseHistory
 from cambus.schemas.assets import KV_LEASES
 from cambus.schemas.codec import JSON, decode, encode
 from cambus.schemas.errors import CambusError
@@ -79,6 +85,9 @@ class LeaseKeeper:
             sessions first, then subscriptions.
         bucket: where they are kept.
         clock: seconds that never go back.
+
+    Attributes:
+        history: what happened, if the settings say that it is to be kept.
     """
 
     def __init__(
@@ -96,6 +105,7 @@ class LeaseKeeper:
             raise ValueError("leases: the margin must leave time for a renewal")
         self.holder = holder or bus.settings.instance
         self.incarnation = new_ulid()
+        self.history = LeaseHistory(bus.settings.lease_history, self.holder, self.incarnation, clock=clock)
         self.ttl_s = ttl_s
         self._bus = bus
         self._bucket = bucket
@@ -103,6 +113,7 @@ class LeaseKeeper:
         self._lasts_s = ttl_s - margin_s
         self._on_lost = on_lost
         self._held: dict[str, HeldLease] = {}
+        self._seen: dict[str, tuple[int, float]] = {}
         self._all = KeyValue(bus, bucket, Lease)
         self._slots = asyncio.Semaphore(PARALLEL)
         self._count = bus.metrics.counter(
@@ -153,7 +164,7 @@ class LeaseKeeper:
             revision = await self._write(key, since, expected=0)
         except WrongRevision:
             present = await read_raw(self._bus, self._bucket, key)
-            if present is not None and not self._takeable(present):
+            if present is not None and not self._takeable(key, present):
                 return None
             before = self._clock()
             try:
@@ -161,8 +172,9 @@ class LeaseKeeper:
             except WrongRevision:
                 return None
         lease = HeldLease(key, revision, since, revision, before)
+        self._seen.pop(key, None)
         self._held[key] = lease
-        self._changed("taken")
+        self._changed("taken", lease)
         return lease
 
     async def release(self, key: str) -> None:
@@ -174,12 +186,12 @@ class LeaseKeeper:
         if lease is None:
             return
         lease.lost.set()
+        self._changed("released", lease)
         async with lease.turn, self._slots:
             try:
                 await self._write(key, lease.since, expected=lease.revision, released=True)
             except BusError as error:
                 logger.info("a lease is left to expire", extra={"lease": key, "reason": str(error)})
-        self._changed("released")
 
     async def release_all(self) -> None:
         """Give back every lease."""
@@ -231,7 +243,8 @@ class LeaseKeeper:
                 logger.warning("a lease was not renewed", extra={"lease": lease.key, "reason": str(error)})
             else:
                 lease.revision, lease.renewed_at = revision, before
-                self._count("renewed").inc()
+                if self._held.get(lease.key) is lease:
+                    self._changed("renewed", lease)
 
     async def _own_revision(self, lease: HeldLease) -> int:
         """The revision of a renewal of ours whose acknowledgement got lost.
@@ -254,24 +267,35 @@ class LeaseKeeper:
             raise WrongRevision(400, 0, f"{lease.key} is no longer ours")
         return present.revision
 
-    def _takeable(self, present: RawEntry) -> bool:
-        """Whether a key may be replaced: released, deleted, or ours from before a restart."""
+    def _takeable(self, key: str, present: RawEntry) -> bool:
+        """Whether a key may be replaced: released, deleted, ours from before a restart, or not renewed for too long."""
         owner = None if present.deleted else _read(present)
-        return owner is None or owner.released or owner.holder == self.holder
+        if owner is None or owner.released or owner.holder == self.holder:
+            return True
+        revision, seen_at = self._seen.get(key, (0, 0.0))
+        if revision != present.revision:
+            self._seen[key] = present.revision, self._clock()
+            return False
+        return self._clock() >= seen_at + owner.ttl_s
 
     def _lose(self, lease: HeldLease, why: str) -> None:
         if self._held.get(lease.key) is not lease:
             return
         del self._held[lease.key]
         lease.lost.set()
-        self._changed("lost")
+        self._changed("lost", lease)
         logger.warning("lost a lease", extra={"lease": lease.key, "epoch": lease.epoch, "reason": why})
         if self._on_lost is not None:
             self._on_lost(lease.key)
 
-    def _changed(self, what: str) -> None:
+    def _changed(self, what: str, lease: HeldLease) -> None:
         self._count(what).inc()
         self._gauge.set(len(self._held))
+        if self.history:
+            until = lease.renewed_at + self._lasts_s
+            self.history.write(
+                what, lease.key, self._clock(), epoch=lease.epoch, until=until, ttl_s=self.ttl_s
+            )
 
     async def _write(self, key: str, since: datetime, *, expected: int, released: bool = False) -> int:
         value = Lease(

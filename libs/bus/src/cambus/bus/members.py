@@ -16,6 +16,7 @@ from cambus.bus.kv import Entry, KeyValue, ttl_header
 from cambus.schemas import keys
 from cambus.schemas.assets import KV_LEASES
 from cambus.schemas.codec import JSON, encode
+from cambus.schemas.ids import new_ulid
 from cambus.schemas.state.leases import Replica
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class Members:
         self._watch = KeyValue(bus, KV_LEASES, Replica).watch(watched, resync_s=ttl_s)
         self._peers: dict[str, _Peer] = {}
         self._leaving = False
+        self._epoch: int | None = None
 
     @property
     def name(self) -> str:
@@ -123,13 +125,14 @@ class Members:
             await asyncio.sleep(self._ttl_s / RENEWALS_PER_TTL)
 
     async def _write(self, ttl_s: float) -> None:
-        value = self._replica.model_copy(update={"draining": self._leaving})
-        await self._bus.jetstream.publish(
+        value = self._replica.model_copy(update={"draining": self._leaving, "epoch": self._epoch})
+        ack = await self._bus.jetstream.publish(
             f"$KV.{KV_LEASES}.{self._key}",
             encode(value, JSON),
             headers=ttl_header(ttl_s),
             timeout_s=self._ttl_s / RENEWALS_PER_TTL,
         )
+        self._epoch = self._epoch or ack.seq
 
     async def _listen(self) -> None:
         async for key, entry in self._watch:
@@ -158,7 +161,10 @@ class Members:
             peer.heard_at = now
 
     def _check_name(self, entry: Entry[Replica] | None) -> None:
-        if entry is not None and entry.value.since > self._replica.since and not self._leaving:
+        """Give way to a younger process of our name: which is younger, the bucket says; clocks may be set."""
+        if entry is None or entry.value.incarnation == self._replica.incarnation or self._leaving:
+            return
+        if self._epoch is not None and (entry.value.epoch or entry.revision) > self._epoch:
             raise NameTakenError(
                 f"another process runs as {self.name} since {entry.value.since:%H:%M:%S}; "
                 "give each replica a CAMBUS_INSTANCE of its own"
@@ -178,4 +184,6 @@ class _Peer:
 
 def this_replica(service: str, name: str, version: str) -> Replica:
     """Return what a replica that starts now says of itself."""
-    return Replica(replica=name, service=service, version=version, since=datetime.now(UTC))
+    return Replica(
+        replica=name, service=service, version=version, since=datetime.now(UTC), incarnation=new_ulid()
+    )

@@ -86,6 +86,11 @@ class BusSettings(BaseSettings):
     data_dir: Path = Field(
         default=Path("var"), description="Folder for what must survive a restart (the outbox …)."
     )
+    lease_history: Path | None = Field(
+        default=None,
+        description="File to which everything that happens to the leases of this process is appended, one of its own "
+        "for each process; for finding out afterwards who owned what. Off when not set.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least important log lines to write."
     )

@@ -159,8 +159,10 @@ def held(fleet: Fleet, context: CallContext) -> tuple[DeviceUnit, DeviceSession]
     unit = fleet.unit(context.device)
     if unit is None or unit.session is None:
         raise Offline("the device is offline")
+    at = fleet.around.history.now()
     if not unit.owned():
         raise Offline("this replica can not renew its lease on the device", reason="not-owner")
+    unit.noted("command", at)
     return unit, unit.session
 
 

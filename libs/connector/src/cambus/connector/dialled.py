@@ -17,7 +17,9 @@ from cambus.connector.driver import DeviceSession, Driver
 from cambus.connector.errors import CredentialsRefused, EndReason, SessionEnd
 from cambus.connector.surroundings import Surroundings
 from cambus.connector.unit import DeviceUnit
+from cambus.schemas import keys
 from cambus.schemas.events import device as device_events
+from cambus.schemas.keys import shard_of
 from cambus.schemas.state.credentials import Credentials
 from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.presence import DeviceState
@@ -27,6 +29,9 @@ REBOOT_POLL_S: Final = 5.0
 
 REBOOT_S: Final = 300.0
 """How long a device may take to restart before it counts as away."""
+
+UNOWNED_LOOK_S: Final = 0.5
+"""How often a device without a session is looked at while it is not certain that it is ours."""
 
 NO_MATTER_WHICH: Final = frozenset({"locked", "blacklisted"})
 """Refusals whatever the password: another one would not open, and may count as one more wrong one."""
@@ -67,6 +72,13 @@ class DialledUnit(DeviceUnit):
         """Whether this replica certainly holds the device at this instant."""
         return self._owned()
 
+    def noted(self, what: str, at: float | None = None) -> None:
+        """Have in the history of leases what is done under this one."""
+        history = self._around.history
+        if history:
+            key = keys.shard_lease(self._around.protocol, shard_of(self.id))
+            history.write(what, key, history.now() if at is None else at, device=self.id, epoch=self.epoch)
+
     async def renewed(self, epoch: int) -> None:
         """The device is held under a new epoch: say so on presence and replies."""
         await self._renew(epoch)
@@ -86,6 +98,7 @@ class DialledUnit(DeviceUnit):
             self._move(DeviceState.CONNECTING)
             self.presence.connecting(self.epoch)
             while not self._stopping:  # a cancellation may get lost in what ends in the same turn
+                await self._until_owned()
                 ended = await self._episode(self._connect)
                 if not self._stopping:
                     await self._wait(self._report(ended))
@@ -110,6 +123,14 @@ class DialledUnit(DeviceUnit):
             self._move(last.state)
             self.presence.renewed(self.epoch)
             await self._wait(min((last.retry_at - datetime.now(UTC)).total_seconds(), 1800.0))
+
+    async def _until_owned(self) -> None:
+        """A session may outlive the lease, but is opened under it only: by now another may have the device."""
+        at = self._around.history.now()
+        while not self._owned():
+            await self._wait(UNOWNED_LOOK_S)
+            at = self._around.history.now()
+        self.noted("dialled", at)
 
     async def _connect(self) -> DeviceSession:
         """Log in with the stored account; if that is refused, with the one before it, if there is one."""

@@ -36,6 +36,7 @@ class Fleet:
 
     Attributes:
         units: the devices held, by id.
+        around: what all devices share.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Fleet:
     ) -> None:
         self.units: dict[str, Unit] = {}
         self._driver = driver
-        self._around = around
+        self.around = around
         self._holds = holds
         self._valid = valid
         self._on_shards = on_shards
@@ -236,7 +237,7 @@ class Fleet:
         if isinstance(record, BadRecord):
             return self._unusable(record, InvalidRecord(record.problem), epoch)
         if not record.enabled:
-            return IdleUnit(record, self._around, epoch=epoch, problem=None)
+            return IdleUnit(record, self.around, epoch=epoch, problem=None)
         if shared := self._identities.shared_with(record.id):
             problem = InvalidRecord(
                 f"calls itself like {', '.join(shared[:3])}: wanted an identity of its own"
@@ -253,14 +254,14 @@ class Fleet:
             return RegisteredUnit(
                 record,
                 self._driver,
-                self._around,
+                self.around,
                 self._holds,
                 on_left=lambda: self._look_at(record.id),
             )
         return DialledUnit(
             record,
             self._driver,
-            self._around,
+            self.around,
             epoch=epoch,
             owned=lambda: shard is not None and self._valid(shard),
         )
@@ -275,7 +276,7 @@ class Fleet:
 
     def _unusable(self, record: Desired, problem: InvalidRecord, epoch: int) -> IdleUnit:
         logger.error("device record can not work", extra={"device": record.id, "reason": problem.text})
-        return IdleUnit(record, self._around, epoch=epoch, problem=problem)
+        return IdleUnit(record, self.around, epoch=epoch, problem=problem)
 
     async def _stop(self, unit: Unit, reason: EndReason) -> None:
         if self.units.get(unit.id) is unit:
@@ -284,7 +285,7 @@ class Fleet:
 
     async def _remove_presence(self, device: str) -> None:
         try:
-            await self._around.board.remove(device, self._around.protocol)
+            await self.around.board.remove(device, self.around.protocol)
         except BusError as error:
             logger.warning("presence left behind", extra={"device": device, "reason": str(error)})
 

@@ -61,6 +61,9 @@ class ConnectorService(Service[SettingsT]):
         )
         self.credentials = CredentialStore(bus, self._load_keys(), self._credentials_changed)
         self.board = PresenceBoard(bus)
+        self.leases = LeaseKeeper(
+            bus, ttl_s=settings.lease_ttl_s, margin_s=settings.lease_margin_s, on_lost=self._lease_lost
+        )
         self.around = Surroundings(
             protocol=protocol,
             replica=settings.instance,
@@ -75,9 +78,7 @@ class ConnectorService(Service[SettingsT]):
             backoff=settings.backoff,
             linger_s=settings.live_linger_s,
             connect_timeout_s=settings.connect_timeout_s,
-        )
-        self.leases = LeaseKeeper(
-            bus, ttl_s=settings.lease_ttl_s, margin_s=settings.lease_margin_s, on_lost=self._lease_lost
+            history=self.leases.history,
         )
         self.members = Members(
             bus,

@@ -1,9 +1,10 @@
 """What all devices of one connector share: passed to each unit as one object."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
+from cambus.bus.lease_history import LeaseHistory
 from cambus.bus.metrics import Metrics
 from cambus.connector.backoff import BackoffPolicy
 from cambus.connector.credentials import CredentialStore
@@ -31,6 +32,7 @@ class Surroundings:
         backoff: the waits between attempts.
         linger_s: how long a live stream stays open after its last claim.
         connect_timeout_s: how long an attempt at a session may take.
+        history: what is done under the leases, if it is to be kept.
     """
 
     protocol: str
@@ -46,3 +48,4 @@ class Surroundings:
     backoff: BackoffPolicy
     linger_s: float = 10.0
     connect_timeout_s: float = 60.0
+    history: LeaseHistory = field(default_factory=LeaseHistory)

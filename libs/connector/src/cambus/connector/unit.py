@@ -93,6 +93,9 @@ class DeviceUnit(ABC):
         """The device."""
         return self.record.id
 
+    def noted(self, what: str, at: float | None = None) -> None:  # noqa: B027 - only what is leased has a history
+        """Something is done that needs the lease: have it in the history, as of an instant at which it was ours."""
+
     # --- life -------------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -227,6 +230,7 @@ class DeviceUnit(ABC):
     async def _up(self, session: DeviceSession) -> None:
         description = session.description
         self.session = session
+        self.noted("session-began")
         self._online_at = _now()
         self._came_up(self._online_at)
         self._move(DeviceState.ONLINE)
@@ -249,6 +253,7 @@ class DeviceUnit(ABC):
     async def _down(self, session: DeviceSession, end: SessionEnd) -> None:
         """Everything at once: where the bus hangs, the device's session is closed all the same."""
         self.session = None
+        self.noted("session-ended")
         lasted_s = _now() - (self._online_at or _now())
         self._around.sessions.ended(end.reason, lasted_s)
         await asyncio.gather(

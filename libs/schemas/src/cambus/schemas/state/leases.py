@@ -44,7 +44,18 @@ class Replica(Message):
     replica: ReplicaId = Field(description="Its stable name.")
     service: Name = Field(description="The service it is one of.")
     version: str = Field(default="", description="The version of the suite it runs.")
-    since: Instant = Field(description="When it started.")
+    since: Instant = Field(description="When it started, by its own clock: for people.")
+    incarnation: str = Field(
+        default="",
+        max_length=64,
+        description="Which run of that replica: tells two processes of one name apart.",
+    )
+    epoch: int | None = Field(
+        default=None,
+        ge=1,
+        description="Revision at which this run first said that it lives; none in that first word itself. "
+        "Of two runs under one name the one with the higher epoch is the younger.",
+    )
     draining: bool = Field(default=False, description="True if it is about to stop and takes nothing more.")
     weight: float = Field(default=1.0, gt=0, le=100, description="Its share, compared with the others'.")
     load: JsonObject = Field(default_factory=dict, description="How much it carries, for people.")
