@@ -17,7 +17,13 @@ ENCODERS = {
     Codec.AAC: ("aac", "fltp"),
     Codec.OPUS: ("libopus", "s16"),
 }
-DECODERS = {Codec.PCMA: "pcm_alaw", Codec.PCMU: "pcm_mulaw", Codec.AAC: "aac", Codec.OPUS: "libopus"}
+DECODERS = {
+    Codec.PCMA: "pcm_alaw",
+    Codec.PCMU: "pcm_mulaw",
+    Codec.AAC: "aac",
+    Codec.OPUS: "libopus",
+    Codec.FLAC: "flac",
+}
 LAYOUTS = {1: "mono", 2: "stereo"}
 
 

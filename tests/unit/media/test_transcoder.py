@@ -3,12 +3,14 @@
 from itertools import pairwise
 
 import av
+import numpy as np
 import pytest
 from sound import TICKS, clicks, coded, heard, instants, sound_frame
 
 from cambus.media import aac
-from cambus.media.audio import AudioConfig
+from cambus.media.audio import AudioConfig, packet_samples
 from cambus.media.frame import Codec, Flag
+from cambus.media.g711 import decode_alaw
 from cambus.media.sample_clock import SampleClock
 from cambus.media.sound_decoder import make_decoder
 from cambus.media.transcoder import AudioTranscoder, can_transcode, corrected, target_config
@@ -39,7 +41,7 @@ def at_zero(frames, base):
     return [frame._replace(pts=frame.pts - base) for frame in frames]
 
 
-@pytest.mark.parametrize("codec", [Codec.AAC, Codec.OPUS, Codec.PCMA, Codec.PCMU])
+@pytest.mark.parametrize("codec", [Codec.AAC, Codec.OPUS, Codec.FLAC, Codec.PCMA, Codec.PCMU])
 @pytest.mark.parametrize("name", sorted(SOURCES))
 def test_what_is_heard_is_heard_when_it_happened(name, codec):
     source = SOURCES[name]
@@ -50,6 +52,40 @@ def test_what_is_heard_is_heard_when_it_happened(name, codec):
     assert {frame.codec for frame in made} == {codec}
     found = instants(*heard(at_zero(made, A_BASE), transcoder.config))
     assert found == pytest.approx(CLICKS, abs=0.015)
+
+
+@pytest.mark.parametrize(
+    ("source", "codec", "rate", "channels"),
+    [
+        ("pcma-16k", Codec.FLAC, 16_000, 1),
+        ("aac-44k-stereo", Codec.FLAC, 44_100, 2),
+        ("aac-44k-stereo", Codec.AAC, 44_100, 2),
+        ("aac-96k-stereo", Codec.AAC, 96_000, 2),
+        ("aac-44k-stereo", Codec.OPUS, 48_000, 2),
+        ("pcma-16k", Codec.AAC, 32_000, 1),
+        ("aac-44k-stereo", Codec.PCMA, 8000, 1),
+    ],
+)
+def test_sound_keeps_its_rate_and_channels_where_the_codec_has_them(source, codec, rate, channels):
+    sources = {**SOURCES, "aac-96k-stereo": AudioConfig(Codec.AAC, 96_000, 2, aac.specific_config(96_000, 2))}
+    config = target_config(sources[source], codec)
+    assert (config.sample_rate, config.channels) == (rate, channels)
+
+
+def test_both_channels_of_flac_are_the_ones_that_went_in():
+    source = AudioConfig(Codec.PCMA, 16_000, 2)
+    left, right = b"\x2a\xaa" * 2000, b"\xd5" * 4000  # loud, and silence
+    packet = b"".join(map(bytes, zip(left, right, strict=True)))
+    transcoder, made = transcoded([sound_frame(Codec.PCMA, 0, packet)], source, Codec.FLAC)
+    context = av.CodecContext.create("flac", "r")
+    context.extradata, context.sample_rate, context.layout = transcoder.config.extradata, 16_000, "stereo"
+    decoded = [each.to_ndarray() for frame in made for each in context.decode(av.Packet(frame.payload))]
+    samples = np.concatenate([each.reshape(-1, 2) for each in decoded])
+    assert samples[:, 0].tobytes() == decode_alaw(left)
+    assert samples[:, 1].tobytes() == decode_alaw(right)
+    assert [packet_samples(transcoder.config, frame.payload) for frame in made] == [
+        len(each.reshape(-1, 2)) for each in decoded
+    ]
 
 
 def test_frames_follow_each_other_without_a_gap_however_packets_jitter():

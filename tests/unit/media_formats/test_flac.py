@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from cambus.media.flac import MAX_BLOCK_SAMPLES, FlacEncoder, crc8, crc16, streaminfo
+from cambus.media.flac import MAX_BLOCK_SAMPLES, FlacEncoder, block_samples, crc8, crc16, streaminfo
 
 
 def test_a_frame_is_the_samples_big_endian_behind_a_header_with_checksums():
@@ -59,3 +59,25 @@ def test_streaminfo_says_rate_mono_and_16_bits():
 )
 def test_checksums_have_the_published_check_values(crc, expected):
     assert crc(b"123456789") == expected
+
+
+@pytest.mark.parametrize("samples", [16, 192, 1000, 65535])
+@pytest.mark.parametrize("before", [0, 127, 128, 2047, 2048, 65535, 1 << 20])
+def test_a_frame_says_how_many_samples_it_has(samples, before):
+    encoder = FlacEncoder(8000)
+    while before:
+        some = min(before, MAX_BLOCK_SAMPLES)
+        encoder.silence(some)
+        before -= some
+    assert block_samples(encoder.silence(samples)) == samples
+
+
+@pytest.mark.parametrize(("code", "samples"), [(1, 192), (2, 576), (5, 4608), (8, 256), (15, 32768), (0, 0)])
+def test_usual_block_sizes_have_codes(code, samples):
+    assert block_samples(bytes((0xFF, 0xF8, code << 4 | 9, 0x18, 0x00)) + bytes(10)) == samples
+    assert block_samples(bytes((0xFF, 0xF8, 0x69, 0x18, 0xC5, 0x80, 0x13)) + bytes(10)) == 20
+
+
+@pytest.mark.parametrize("frame", [b"", b"\xff\xf8", bytes(20), b"\xff\xe8" + bytes(20)])
+def test_what_is_no_frame_has_no_samples(frame):
+    assert block_samples(frame) == 0

@@ -102,6 +102,18 @@ def test_silence_follows_the_video_half_a_second_behind(pcma, audio):
     assert spans(track.take(audio(33_000))) == [(32_500, 1800)]
 
 
+def test_sound_that_comes_after_the_first_picture_begins_at_its_own_time(pcma, audio):
+    track = AudioTrack(pcma, fill_silence=True)
+    assert track.fill(0) == []
+    assert spans(track.take(audio(5850))) == [(5850, 1800)]  # within the tolerance, and yet not moved
+
+
+def test_before_sound_that_comes_late_there_is_silence_from_the_first_picture_on(pcma, audio):
+    track = AudioTrack(pcma, fill_silence=True)
+    assert track.fill(3600) == []
+    assert spans(track.take(audio(21_600))) == [(3600, 18_000), (21_600, 1800)]
+
+
 def test_after_a_very_long_gap_silence_is_not_made_up(pcma, audio):
     track = AudioTrack(pcma, fill_silence=True)
     track.take(audio(0))

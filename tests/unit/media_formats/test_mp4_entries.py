@@ -121,6 +121,7 @@ def test_flac_entries_hold_streaminfo_as_the_last_block(pcma):
         (AudioConfig(Codec.PCMA, 96000, 1), False),
         (AudioConfig(Codec.PCMA, 8000, 2), True),
         (AudioConfig(Codec.PCMA, 11025, 1), True),
+        (AudioConfig(Codec.FLAC, 44100, 2, b"fLaC"), False),
     ],
 )
 def test_sound_that_has_no_entry_is_refused(config, as_flac):

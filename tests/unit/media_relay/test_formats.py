@@ -196,6 +196,18 @@ def test_mp4_carries_the_sound_it_can(params, config, sound, codecs):
         assert (kind in init) == (kind.decode().lower() == codecs)
 
 
+@pytest.mark.parametrize(
+    "config", [AAC, AudioConfig(Codec.PCMA, 8000, 2), AudioConfig(Codec.PCMU, 11_025, 1)], ids=str
+)
+def test_flac_has_the_rate_and_the_channels_of_its_source(config):
+    sound = sound_of(http_output("mp4", "flac", chunked=False), config)
+    assert (sound.codec, sound.sample_rate, sound.channels) == (
+        Codec.FLAC,
+        config.sample_rate,
+        config.channels,
+    )
+
+
 def test_mp4_over_http_cannot_change(params):
     form = make_format(http_output("mp4", None, chunked=True), params(), ALAW, 0)
     assert form.reopen(params(width=96), ALAW) is None

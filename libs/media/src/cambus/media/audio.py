@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Self
 
-from cambus.media import aac, opus
+from cambus.media import aac, flac, opus
 from cambus.media.errors import AudioConfigError
 from cambus.media.frame import Codec
 
@@ -79,6 +79,8 @@ def packet_samples(config: AudioConfig, payload: bytes) -> int:
     """Samples of each channel in a packet; 0 if it is empty, cannot be one, or is of a codec nobody knows."""
     if config.codec is Codec.OPUS:
         return opus.packet_samples(payload)
+    if config.codec is Codec.FLAC:
+        return flac.block_samples(payload)
     if config.codec is Codec.AAC:
         return _aac_frame_samples(config.extradata) if payload else 0
     if config.codec is Codec.G726:

@@ -1,4 +1,4 @@
-"""Verbatim FLAC frames from 16-bit mono PCM (RFC 9639), so that browsers play G.711 through MSE.
+"""FLAC (RFC 9639): verbatim frames from 16-bit mono PCM, so that browsers play G.711 through MSE, and their kin.
 
 Browsers take FLAC in fragmented MP4 but not G.711; a verbatim frame is the samples themselves behind a header
 of ten bytes or so, which costs a table look-up per sample and no compression.
@@ -14,10 +14,14 @@ from functools import cache
 MAX_BLOCK_SAMPLES = 65535
 _MIN_BLOCK_SAMPLES = 16
 _SAMPLE_RATE_CODES = {8000: 4, 16000: 5, 22050: 6, 24000: 7, 32000: 8, 44100: 9, 48000: 10}  # RFC 9639 §9.1.2
+STREAMINFO_BYTES = 34
 SAMPLE_RATES = frozenset(_SAMPLE_RATE_CODES)
 """The sampling rates, in Hz, that a frame here can carry."""
 
 _SYNC_VARIABLE = 0xFFF9  # sync code, blocks of varying size (§9.1)
+_LEAST_FRAME = 8
+_POWERS_FROM = 8
+_BLOCK_SIZE_8_BIT = 6
 _BLOCK_SIZE_16_BIT = 7  # block size - 1 follows in 16 bits (§9.1.1)
 _BITS_16 = 4 << 1  # 16 bits per sample (§9.1.4); channels 0 = mono
 _SUBFRAME_CONSTANT = b"\x00"  # §9.2.1
@@ -79,10 +83,29 @@ class FlacEncoder:
         return frame + crc16(frame).to_bytes(2, "big")
 
 
-def streaminfo(sample_rate: int) -> bytes:
-    """The STREAMINFO block for our frames, 34 bytes, length and digest unknown (RFC 9639 §8.2)."""
-    packed = sample_rate << 44 | 0 << 41 | 15 << 36  # rate 20 bits, channels - 1, bits - 1, samples unknown
+def streaminfo(sample_rate: int, channels: int = 1) -> bytes:
+    """The STREAMINFO block of 16-bit frames, 34 bytes, length and digest unknown (RFC 9639 §8.2)."""
+    # rate 20 bits, channels - 1, bits - 1, samples unknown
+    packed = sample_rate << 44 | (channels - 1) << 41 | 15 << 36
     return struct.pack(">HH6xQ16x", _MIN_BLOCK_SAMPLES, MAX_BLOCK_SAMPLES, packed)
+
+
+def block_samples(frame: bytes) -> int:
+    """Samples of each channel in a frame (RFC 9639 §9.1.1); 0 if it is none, or leaves that to STREAMINFO."""
+    if (
+        len(frame) < _LEAST_FRAME
+        or frame[0] != _SYNC_VARIABLE >> 8
+        or frame[1] & 0xFE != _SYNC_VARIABLE & 0xFE
+    ):
+        return 0
+    code = frame[2] >> 4
+    if code >= _POWERS_FROM:
+        return 256 << (code - _POWERS_FROM)
+    if code in {_BLOCK_SIZE_8_BIT, _BLOCK_SIZE_16_BIT}:
+        at = 4 + max(1, 8 - (~frame[4] & 0xFF).bit_length())  # behind the coded number (§9.1.5)
+        size = code - _BLOCK_SIZE_8_BIT + 1
+        return int.from_bytes(frame[at : at + size]) + 1
+    return (0, 192, 576, 1152, 2304, 4608)[code]
 
 
 def crc8(data: bytes) -> int:

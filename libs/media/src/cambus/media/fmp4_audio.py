@@ -43,8 +43,8 @@ class AudioTrack:
     base: moved to it, it would put all sound behind it out of step.
 
     Args:
-        config: G.711, AAC or Opus.
-        as_flac: make FLAC frames of it.
+        config: G.711, AAC, Opus or FLAC.
+        as_flac: make FLAC frames of G.711.
         base_pts: the time that becomes zero.
         fill_silence: put silence where packets are missing.
     """
@@ -57,6 +57,7 @@ class AudioTrack:
         self._base_pts = base_pts
         self._fill_silence = fill_silence
         self._started = False
+        self._video_from: int | None = None
         self._anchor = 0
         self._samples = 0
         self._drift = 0.0
@@ -77,9 +78,11 @@ class AudioTrack:
             self.dropped += 1
             return []
         silence = []
-        if not self._started or pts - self.end > TOLERANCE or self._drift > LASTING:
+        if not self._started:
+            silence = self._begin(pts)
+        elif pts - self.end > TOLERANCE or self._drift > LASTING:
             self._drift = 0.0
-            silence = self._silence_until(pts) if self._started and self._fill_silence else []
+            silence = self._silence_until(pts) if self._fill_silence else []
             if not silence:
                 self._restart(max(pts, self.end))
         return [*silence, self._sample(count, self._encode(frame.payload))]
@@ -89,10 +92,23 @@ class AudioTrack:
         if not self._fill_silence:
             return []
         if not self._started:
-            self._restart(video_dts)
+            if self._video_from is None:
+                self._video_from = video_dts
+            if video_dts - self._video_from <= _SILENT_AFTER:
+                return []  # where the sound begins is for its first packet to say
+            self._restart(self._video_from)
         if video_dts - self.end <= _SILENT_AFTER:
             return []
         return self._silence_until(video_dts - _SILENT_AFTER // 2)
+
+    def _begin(self, pts: int) -> list[AudioSample]:
+        """The first packet begins at its own time; the silence before it is filled in from the first picture on."""
+        silence = []
+        if self._video_from is not None and pts - self._video_from > TOLERANCE:
+            self._restart(self._video_from)
+            silence = self._silence_until(pts)
+        self._restart(max(pts, self.end))
+        return silence
 
     def _runs_ahead(self, pts: int) -> bool:
         """Whether the sample clock is ahead of the timestamps for long now."""
@@ -120,6 +136,8 @@ class AudioTrack:
         if config.codec is Codec.AAC or config.codec is Codec.OPUS:
             piece = _coded_silence(config)
             return piece if piece is not None and piece[0] <= most else None
+        if config.codec is Codec.FLAC:
+            return None
         count = min(most, MAX_BLOCK_SAMPLES)
         if self._flac is not None:
             return count, self._flac.silence(count)

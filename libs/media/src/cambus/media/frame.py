@@ -60,6 +60,7 @@ class Codec(IntEnum):
     G726 = 18
     AAC = 19
     OPUS = 20
+    FLAC = 21
     OPAQUE = 255
 
     @property

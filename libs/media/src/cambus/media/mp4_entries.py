@@ -56,7 +56,7 @@ def video_entry(params: VideoParams) -> bytes:
 
 
 def audio_entry(config: AudioConfig, *, as_flac: bool = False) -> AudioEntry:
-    """The `alaw`, `ulaw` or `fLaC` box of G.711 sound, the `mp4a` box of AAC, the `Opus` box.
+    """The `alaw`, `ulaw` or `fLaC` box of G.711 sound, the `mp4a` box of AAC, the `Opus` and the `fLaC` box.
 
     Raises:
         ContainerError: another codec, or one that is not described; FLAC of more than one channel or at a rate it has
@@ -66,17 +66,16 @@ def audio_entry(config: AudioConfig, *, as_flac: bool = False) -> AudioEntry:
         return _aac_entry(config)
     if config.codec is Codec.OPUS:
         return _opus_entry(config)
+    if config.codec is Codec.FLAC:
+        return _flac_entry(config.channels, config.sample_rate, config.extradata)
     if config.codec not in _G711 or config.sample_rate >= 1 << 16:
         raise ContainerError(f"no sample entry for {config.codec.name} at {config.sample_rate} Hz")
-    fields = _sound_fields(config.channels, config.sample_rate)
     if not as_flac:
         kind = _G711[config.codec]
-        return AudioEntry(box(kind, fields), kind.decode())
+        return AudioEntry(box(kind, _sound_fields(config.channels, config.sample_rate)), kind.decode())
     if config.channels != 1 or config.sample_rate not in flac.SAMPLE_RATES:
         raise ContainerError(f"no FLAC for {config.channels} channels at {config.sample_rate} Hz")
-    info = flac.streaminfo(config.sample_rate)
-    block = bytes((_LAST_METADATA_BLOCK, 0, 0, len(info))) + info
-    return AudioEntry(box(b"fLaC", fields, full_box(b"dfLa", 0, 0, block)), "flac")
+    return _flac_entry(1, config.sample_rate, flac.streaminfo(config.sample_rate))
 
 
 def can_carry(config: AudioConfig, *, as_flac: bool = False) -> bool:
@@ -112,6 +111,15 @@ def _opus_entry(config: AudioConfig) -> AudioEntry:
     channels, pre_skip, rate, gain = found
     specific = box(b"dOps", struct.pack(">BBHIhB", 0, channels, pre_skip, rate, gain, 0))
     return AudioEntry(box(b"Opus", _sound_fields(channels, opus.SAMPLE_RATE), specific), "opus")
+
+
+def _flac_entry(channels: int, rate: int, info: bytes) -> AudioEntry:
+    """`fLaC` with STREAMINFO as the only metadata ("Encapsulation of FLAC in ISO Base Media File Format" §3.3)."""
+    if len(info) != flac.STREAMINFO_BYTES:
+        raise ContainerError("no sample entry for FLAC without its STREAMINFO")
+    block = bytes((_LAST_METADATA_BLOCK, 0, 0, len(info))) + info
+    fields = _sound_fields(channels, rate if rate < 1 << 16 else 0)  # STREAMINFO says it then
+    return AudioEntry(box(b"fLaC", fields, full_box(b"dfLa", 0, 0, block)), "flac")
 
 
 def _sound_fields(channels: int, sample_rate: int) -> bytes:

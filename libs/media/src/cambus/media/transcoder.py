@@ -14,25 +14,26 @@ import av
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.resampler import AudioResampler
 
-from cambus.media import aac, opus
+from cambus.media import aac, flac, opus
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Flag, Frame, Kind
 from cambus.media.sample_clock import TICKS, SampleClock
 from cambus.media.sound_decoder import LAYOUTS, SAMPLE_BYTES, can_decode, make_decoder
 
-TARGETS: Final = frozenset({Codec.AAC, Codec.OPUS, Codec.PCMA, Codec.PCMU})
+TARGETS: Final = frozenset({Codec.AAC, Codec.OPUS, Codec.FLAC, Codec.PCMA, Codec.PCMU})
 """What sound can be transcoded to."""
 
 _ENCODERS: Final = {
     Codec.AAC: ("aac", "fltp"),
     Codec.OPUS: ("libopus", "s16"),
+    Codec.FLAC: ("flac", "s16"),
     Codec.PCMA: ("pcm_alaw", "s16"),
     Codec.PCMU: ("pcm_mulaw", "s16"),
 }
 _BITS_PER_CHANNEL: Final = 32_000
 _SLOWEST_AAC: Final = 32_000
 """Hz. A frame is 1024 samples and leaves the encoder one frame late: at 8 kHz sound would come 256 ms after it."""
-_AAC_RATES: Final = frozenset({32_000, 44_100, 48_000})
+_AAC_RATES: Final = frozenset({32_000, 44_100, 48_000, 64_000, 88_200, 96_000})
 _G711_RATE: Final = 8000
 _G711_FRAME: Final = 160
 _US_PER_S: Final = 1_000_000
@@ -58,6 +59,9 @@ def target_config(source: AudioConfig, codec: Codec) -> AudioConfig:
         # The encoder's delay is in the pts already, and who joins in mid-stream has nothing to skip.
         head = opus.head(source.channels, pre_skip=0, input_rate=source.sample_rate)
         return AudioConfig(codec, opus.SAMPLE_RATE, source.channels, head)
+    if codec is Codec.FLAC:
+        info = flac.streaminfo(source.sample_rate, source.channels)
+        return AudioConfig(codec, source.sample_rate, source.channels, info)
     return AudioConfig(codec, _G711_RATE, 1)
 
 
@@ -67,7 +71,7 @@ class AudioTranscoder:
     The pts of what comes out say when it is to be heard, on the time line of what went in: the encoder's delay is in
     them, drift of the device's sampling clock is made up for, gaps up to 5 s are filled with silence (see
     `SampleClock`). Where the time line begins anew a frame is marked as a discontinuity. Frames come out at the
-    encoder's own size: 1024 samples of AAC, 20 ms of Opus and G.711.
+    encoder's own size: 1024 samples of AAC, 20 ms of Opus and G.711, about as much of FLAC.
 
     Args:
         source: what goes in.
@@ -178,6 +182,8 @@ class _Encoder:
         context.time_base = Fraction(1, target.sample_rate)
         if target.codec in {Codec.AAC, Codec.OPUS}:
             context.bit_rate = _BITS_PER_CHANNEL * target.channels
+        if target.codec is Codec.FLAC:
+            context.options = {"compression_level": "0"}  # small frames, which come early
         context.open()
         self._context = context
         self._resampler = AudioResampler(
@@ -212,8 +218,8 @@ class _Encoder:
 
     def _packets(self, frame: av.AudioFrame | None) -> Iterator[tuple[int, bytes, bool]]:
         for packet in self._context.encode(frame):
-            if packet.pts is None or packet.pts + (packet.duration or 0) <= 0:
-                continue  # nothing but the encoder's run-up
+            if not packet.size or packet.pts is None or packet.pts + (packet.duration or 0) <= 0:
+                continue  # nothing but the encoder's run-up, or what FLAC says of the whole behind its end
             yield self._anchor + packet.pts * TICKS // self._rate, bytes(packet), self._first
             self._first = False
 

@@ -11,9 +11,9 @@ _WANTED = {
     Sound.AAC: frozenset({Codec.AAC}),
     Sound.OPUS: frozenset({Codec.OPUS}),
     Sound.G711: G711,
-    Sound.FLAC: G711,
+    Sound.FLAC: G711 | {Codec.FLAC},
 }
-_MADE = {Sound.AAC: Codec.AAC, Sound.OPUS: Codec.OPUS, Sound.G711: Codec.PCMA, Sound.FLAC: Codec.PCMA}
+_MADE = {Sound.AAC: Codec.AAC, Sound.OPUS: Codec.OPUS, Sound.G711: Codec.PCMA, Sound.FLAC: Codec.FLAC}
 
 
 def sound_of(output: Output, source: AudioConfig | None) -> AudioConfig | None:
