@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 
+import aiohttp
 import av
 import pytest
 from camera import H264, H265, Camera
+from whep_player import Player, playing
 
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
@@ -161,3 +164,18 @@ def watch() -> Callable[..., Awaitable[Watched]]:
             return await asyncio.to_thread(decode, source, **{"pictures": 30, **options})  # type: ignore[arg-type]
 
     return run
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+def player(
+    http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], AbstractAsyncContextManager[Player]]:
+    """Makes WHEP players that have this machine's loopback address and no other."""
+    monkeypatch.setattr("aioice.ice.get_host_addresses", lambda **_: ["127.0.0.1"])
+    return partial(playing, http)

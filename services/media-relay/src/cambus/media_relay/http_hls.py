@@ -59,7 +59,7 @@ class HlsHandlers:
             output = hls_output(request.query.get("audio"))
             name, session = await self._sessions.open(_key(request), output)
         text = multivariant_playlist(session.form, name)
-        return self._answer(request, text.encode(), CONTENT_TYPE, "no-store")
+        return _answer(text.encode(), CONTENT_TYPE, "no-store")
 
     async def _playlist(self, request: web.Request) -> web.Response:
         """The media playlist; with `_HLS_msn` and `_HLS_part` once it holds what they name."""
@@ -74,21 +74,21 @@ class HlsHandlers:
                 )
                 if there is None and not window.ended:
                     raise _nothing_came(session)
-            return self._answer(request, self._media_playlist(form), CONTENT_TYPE, "no-store")
+            return _answer(self._media_playlist(form), CONTENT_TYPE, "no-store")
 
     async def _init(self, request: web.Request) -> web.Response:
         with self._session(request) as session:
             found = session.form.window.inits.get(_number(request))
             if found is None:
                 raise _gone()
-            return self._media(request, session, found)
+            return _media(session, found)
 
     async def _segment(self, request: web.Request) -> web.Response:
         with self._session(request) as session:
             found = session.form.window.segment(_number(request))
             if found is None or found.data is None:
                 raise _gone()
-            return self._media(request, session, found.data)
+            return _media(session, found.data)
 
     async def _part(self, request: web.Request) -> web.Response:
         """A part; the one the playlist hints at once it is there (§6.2.6)."""
@@ -102,7 +102,7 @@ class HlsHandlers:
                 raise _nothing_came(session)
             if found is None:
                 raise _gone()
-            return self._media(request, session, found.data)
+            return _media(session, found.data)
 
     @contextmanager
     def _session(self, request: web.Request) -> Iterator[HlsSession]:
@@ -122,17 +122,15 @@ class HlsHandlers:
             self._playlists[form] = form.window.version, text
         return text
 
-    def _media(self, request: web.Request, session: HlsSession, data: bytes | memoryview) -> web.Response:
-        session.viewer.sent_bytes += len(data)
-        return self._answer(request, data, _MEDIA, "private, max-age=60")
 
-    def _answer(
-        self, request: web.Request, body: bytes | memoryview, content_type: str, caching: str
-    ) -> web.Response:
-        headers = {"Cache-Control": caching, "X-Content-Type-Options": "nosniff"}
-        if (origin := self._access.allowed_origin(request)) is not None:
-            headers["Access-Control-Allow-Origin"] = origin
-        return web.Response(body=body, content_type=content_type, headers=headers)
+def _media(session: HlsSession, data: bytes | memoryview) -> web.Response:
+    session.viewer.sent_bytes += len(data)
+    return _answer(data, _MEDIA, "private, max-age=60")
+
+
+def _answer(body: bytes | memoryview, content_type: str, caching: str) -> web.Response:
+    headers = {"Cache-Control": caching, "X-Content-Type-Options": "nosniff"}
+    return web.Response(body=body, content_type=content_type, headers=headers)
 
 
 def _key(request: web.Request) -> StreamKey:

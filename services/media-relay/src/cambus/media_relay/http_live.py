@@ -73,8 +73,6 @@ class LiveHandlers:
         """FLV, fMP4 or a transport stream, without end."""
         suffix = request.match_info["suffix"]
         headers = {"Content-Type": _CONTENT_TYPES[suffix], "Cache-Control": "no-store", "Connection": "close"}
-        if (origin := self._access.allowed_origin(request)) is not None:
-            headers["Access-Control-Allow-Origin"] = origin
         with ExitStack() as place:
             async with await self._access.admit(request, partial(_key, request)):
                 asked_at, sound = time.monotonic(), request.query.get("audio")

@@ -5,6 +5,8 @@ from typing import Final
 
 from aiohttp import web
 
+from cambus.media_relay.access import Access
+from cambus.media_relay.cross_origin import answers_preflights, let_origins_in
 from cambus.media_relay.http_errors import errors_as_json
 from cambus.media_relay.metrics import RelayMetrics
 
@@ -19,10 +21,14 @@ class ViewerServer:
     Args:
         routes: what to serve.
         metrics: counts what was refused.
+        access: knows which other sites' pages may read the answers.
     """
 
-    def __init__(self, routes: Iterable[web.AbstractRouteDef], metrics: RelayMetrics) -> None:
-        self._app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[errors_as_json(metrics)])
+    def __init__(self, routes: Iterable[web.AbstractRouteDef], metrics: RelayMetrics, access: Access) -> None:
+        self._app = web.Application(
+            client_max_size=_MAX_BODY_BYTES, middlewares=[answers_preflights(access), errors_as_json(metrics)]
+        )
+        let_origins_in(self._app, access)
         self._app.add_routes(routes)
         self._runner = web.AppRunner(
             self._app,

@@ -48,8 +48,6 @@ class SnapshotHandlers:
             "X-Content-Type-Options": "nosniff",
             TAKEN_AT: taken_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         }
-        if (origin := self._access.allowed_origin(request)) is not None:
-            headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": TAKEN_AT}
         return web.Response(body=snapshot.data, content_type="image/jpeg", headers=headers)
 
 

@@ -103,7 +103,7 @@ class Relay:
         )
         outputs = (live, hls, pictures, whep, Page())
         self._http = ViewerServer(
-            [*(each for output in outputs for each in output.routes()), *routes], self.metrics
+            [*(each for output in outputs for each in output.routes()), *routes], self.metrics, access
         )
         self._rtsp = RtspServer(
             self.streams,

@@ -19,8 +19,6 @@ from cambus.schemas.errors import BadRequest, NotFound
 SDP: Final = "application/sdp"
 FRAGMENT: Final = "application/trickle-ice-sdpfrag"
 _METHODS: Final = "POST, PATCH, DELETE, OPTIONS"
-_HEADERS: Final = "Authorization, Content-Type, If-Match"
-_EXPOSED: Final = "Location, ETag, Link"
 
 
 class WhepHandlers:
@@ -56,13 +54,13 @@ class WhepHandlers:
         admission = await self._access.admit(request, partial(_key, request))
         if request.content_type != SDP:
             await admission.give_back()
-            return self._wrong_type(request, SDP)
+            return _wrong_type(SDP)
         async with admission:
             offer = parse_offer(await _text(request))
             key = _key(request)
             opened = await self._sessions.open(key, offer, webrtc_sound(request.query.get("audio")))
         session = self._sessions.get(opened.id)
-        headers = self._cors(request)
+        headers: CIMultiDict[str] = CIMultiDict()
         headers.add(hdrs.LOCATION, f"{self._prefix}/whep/{key}/{opened.id}")
         if session is not None:
             headers.add(hdrs.ETAG, _tag(session))
@@ -73,37 +71,32 @@ class WhepHandlers:
     async def delete(self, request: web.Request) -> web.Response:
         """The end of a session."""
         self._session(request).leave()
-        return web.Response(headers=self._cors(request))
+        return web.Response()
 
     async def patch(self, request: web.Request) -> web.Response:
         """Further candidates; restarting ICE is not supported (RFC 9725 §4.3.2, §4.3.3)."""
         session = self._session(request)
         if request.content_type != FRAGMENT:
-            return self._wrong_type(request, FRAGMENT)
+            return _wrong_type(FRAGMENT)
         tag = request.headers.get(hdrs.IF_MATCH)
         if tag is None:
-            return self._problem(request, 428, "no-etag", "If-Match is needed: the ETag of the answer")
+            return _problem(428, "no-etag", "If-Match is needed: the ETag of the answer")
         if tag == "*":
-            return self._problem(request, 422, "ice-restart", "ICE can not be restarted: open a new session")
+            return _problem(422, "ice-restart", "ICE can not be restarted: open a new session")
         if tag != _tag(session):
-            return self._problem(request, 412, "wrong-etag", "If-Match names another ICE session")
+            return _problem(412, "wrong-etag", "If-Match names another ICE session")
         lines = [line.removeprefix("a=") for line in (await _text(request)).splitlines()]
         usernames = {line.partition(":")[2] for line in lines if line.startswith("ice-ufrag:")}
         if usernames - {session.remote_username}:
-            return self._problem(request, 422, "ice-restart", "ICE can not be restarted: open a new session")
+            return _problem(422, "ice-restart", "ICE can not be restarted: open a new session")
         values = [line.partition(":")[2] for line in lines if line.startswith("candidate:")]
         await session.trickle(list(parse_candidates(values)))
-        return web.Response(status=204, headers=self._cors(request))
+        return web.Response(status=204)
 
     async def options(self, request: web.Request) -> web.Response:
         """What may be sent here, for a page's preflight and for WHEP's players (§4.3)."""
-        headers = self._cors(request)
-        headers.add("Allow", _METHODS)
-        headers.add("Accept-Post", SDP)
-        headers.add("Accept-Patch", FRAGMENT)
-        if hdrs.ACCESS_CONTROL_ALLOW_ORIGIN in headers:
-            headers.add(hdrs.ACCESS_CONTROL_ALLOW_METHODS, _METHODS)
-            headers.add(hdrs.ACCESS_CONTROL_ALLOW_HEADERS, _HEADERS)
+        del request
+        headers = {"Allow": _METHODS, "Accept-Post": SDP, "Accept-Patch": FRAGMENT}
         return web.Response(status=204, headers=headers)
 
     def _session(self, request: web.Request) -> RtcSession:
@@ -112,21 +105,15 @@ class WhepHandlers:
             raise NotFound("there is no such session, or it has ended", reason="no-such-session")
         return session
 
-    def _cors(self, request: web.Request) -> CIMultiDict[str]:
-        headers: CIMultiDict[str] = CIMultiDict()
-        if (origin := self._access.allowed_origin(request)) is not None:
-            headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
-            headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED
-            headers[hdrs.VARY] = "Origin"
-        return headers
 
-    def _wrong_type(self, request: web.Request, wanted: str) -> web.Response:
-        return self._problem(request, 415, "content-type", f"the body must be {wanted}")
+def _wrong_type(wanted: str) -> web.Response:
+    return _problem(415, "content-type", f"the body must be {wanted}")
 
-    def _problem(self, request: web.Request, status: int, reason: str, text: str) -> web.Response:
-        """What only HTTP has a code for; other errors are `CambusError`s."""
-        body = {"code": status, "reason": reason, "text": text, "retryable": False}
-        return web.json_response(body, status=status, headers=self._cors(request))
+
+def _problem(status: int, reason: str, text: str) -> web.Response:
+    """What only HTTP has a code for; other errors are `CambusError`s."""
+    body = {"code": status, "reason": reason, "text": text, "retryable": False}
+    return web.json_response(body, status=status)
 
 
 def _key(request: web.Request) -> StreamKey:
