@@ -99,7 +99,7 @@ async def test_the_microphone_is_heard_at_the_device_until_the_button_is_pressed
         speaker.busy = True
         await page.locator(".tile").focus()
         await page.keyboard.press("t")
-        await page.locator("#status").get_by_text("somebody else speaks").wait_for()
+        await page.locator("#said").get_by_text("somebody else speaks").wait_for()
         await page.locator(".tile [aria-label=Talk][aria-pressed=false]").wait_for()
         assert troubles == []
 

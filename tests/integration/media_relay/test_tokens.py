@@ -1,7 +1,6 @@
 """Tokens of single streams: each opens what it is for, once, at whichever relay; at every output."""
 
 import asyncio
-import json
 import logging
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,6 @@ from cambus.schemas.commands import media_relay
 from cambus.schemas.errors import BadRequest, Unauthorized, Unsupported
 from cambus.schemas.state.relay_tokens import RelayToken
 
-SHARED = "a-token-of-sufficient-length"
 TCP = {"rtsp_transport": "tcp"}
 
 
@@ -393,7 +391,6 @@ async def test_live_open_puts_a_token_of_its_own_into_each_address(relay, make_c
     await make_camera()
     request = media_relay.LiveOpenRequest(device=device)
     urls = await relay.runtime.client.call(media_relay.LIVE_OPEN, request)
-    assert urls.page is None, "without a token of its own the page can get none"
     assert timedelta(0) < urls.expires_at - datetime.now(UTC) <= timedelta(seconds=TOKEN_LIFE_S)
     shown = urls.model_dump()
     tokens = [
@@ -413,32 +410,3 @@ async def test_where_streams_have_no_tokens_none_is_issued(relay_settings, run_r
             await relay.runtime.client.call(
                 media_relay.TOKEN_ISSUE, media_relay.TokenIssueRequest(device=device)
             )
-
-
-async def test_the_page_gets_its_tokens_for_the_shared_one(
-    relay_settings, run_relay, make_camera, device, tmp_path, http
-):
-    await make_camera()
-    file = tmp_path / "token"
-    file.write_text(SHARED)
-    async with run_relay(relay_settings(relay_access="token", relay_token_file=file)) as relay:
-        wanted = {"device": device, "channel": 0, "stream": "main", "purpose": "snapshot"}
-        headers = {"Content-Type": "application/json"}
-        api = f"{relay.http}/api/token"
-        async with http.post(api, data=json.dumps(wanted), headers=headers) as response:
-            assert response.status == 401
-        headers["Authorization"] = f"Bearer {SHARED}"
-        async with http.post(api, data=json.dumps(wanted), headers=headers) as response:
-            token = (await response.json())["token"]
-        url = f"{relay.http}/live/{device}/0/main.jpg"
-        assert await status(http, f"{url}{query(SHARED)}") == 401, "it opens no stream itself"
-        assert await status(http, f"{url}{query(token)}") == 200
-        urls = await relay.runtime.client.call(
-            media_relay.LIVE_OPEN, media_relay.LiveOpenRequest(device=device)
-        )
-        assert urls.page == f"{relay.http}/#{device}/0/main"
-
-
-async def test_without_a_shared_token_there_is_no_page(relay, http):
-    assert await status(http, f"{relay.http}/api/devices") == 401
-    assert await status(http, f"{relay.http}/api/devices?token=") == 401

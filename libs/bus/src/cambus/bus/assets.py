@@ -58,6 +58,7 @@ _SPECIAL_BUCKETS: Final = {
     assets.KV_REGISTRATIONS: Asset(assets.KV_REGISTRATIONS, 256 * MIB, ttl=True),
     # What marks a deletion has no time to live of its own: it goes by its age.
     assets.KV_TOKENS: Asset(assets.KV_TOKENS, 32 * MIB, ttl=True, max_age_s=DUPLICATE_WINDOW_S),
+    assets.KV_PAGE_SESSIONS: Asset(assets.KV_PAGE_SESSIONS, 32 * MIB, max_age_s=DAY_S // 2),
 }
 BUCKETS: Final = tuple(_SPECIAL_BUCKETS.get(name, Asset(name, 64 * MIB)) for name in assets.KV_BUCKETS)
 

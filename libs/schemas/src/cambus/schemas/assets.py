@@ -31,6 +31,7 @@ KV_ALARMS: Final = "cambus-alarms"
 KV_DELIVERIES: Final = "cambus-deliveries"
 KV_REGISTRATIONS: Final = "cambus-registrations"
 KV_TOKENS: Final = "cambus-tokens"
+KV_PAGE_SESSIONS: Final = "cambus-page-sessions"
 
 STREAM_EVENTS: Final = "CAMBUS_EVENTS"
 STREAM_DEAD_LETTERS: Final = "CAMBUS_DEAD_LETTERS"
@@ -50,6 +51,7 @@ KV_BUCKETS: Final = (
     KV_DELIVERIES,
     KV_REGISTRATIONS,
     KV_TOKENS,
+    KV_PAGE_SESSIONS,
 )
 STREAMS: Final = (STREAM_EVENTS, STREAM_DEAD_LETTERS)
 OBJECT_STORES: Final = (OBJECTS_FIRMWARE, OBJECTS_PICTURES, OBJECTS_FILES)

@@ -34,7 +34,7 @@ from cambus.schemas.state.leases import Lease, Replica
 from cambus.schemas.state.presence import Presence
 from cambus.schemas.state.recording_policy import RecordingPolicy
 from cambus.schemas.state.registrations import KnownChannels, KnownDevice, OpenDialog, Registration
-from cambus.schemas.state.relay_tokens import RelayToken
+from cambus.schemas.state.relay_tokens import PageSession, RelayToken
 from cambus.schemas.state.upgrades import UpgradeAttempt, UpgradeCampaign
 from cambus.schemas.transfer import TransferEnd, TransferReadRequest
 
@@ -72,6 +72,7 @@ KEY_VALUES: tuple[tuple[str, str, type[Message]], ...] = (
     (assets.KV_UPGRADES, f"{keys.UPGRADE_JOBS}<device>", UpgradeAttempt),
     (assets.KV_DELIVERIES, "<event id>", DeliveryProgress),
     (assets.KV_TOKENS, "<hash of the token>", RelayToken),
+    (assets.KV_PAGE_SESSIONS, "<hash of the session>", PageSession),
     (assets.KV_ALARMS, "<device>.<hash of the alarm key>", ActiveAlarm),
 )
 """What lies under which key of which bucket."""

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from cambus.bus.settings import read_secret
 from cambus.media_relay.admission import Admission
 from cambus.media_relay.key import StreamKey
+from cambus.media_relay.page_sessions import PageSessions
 from cambus.media_relay.settings import RelaySettings, is_loopback
 from cambus.media_relay.tokens import Tokens, purpose_of
 from cambus.schemas.errors import Forbidden, Unauthorized
@@ -51,6 +52,7 @@ class Access:
         origins: web origins besides our own that may use the relay.
         tokens: where every stream takes a token of its own. The shared one, if there is one, is then for the page:
             it moves cameras and gets tokens, and opens no stream itself.
+        pages: where there are tokens, the pages that were opened by one; they may do the same.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class Access:
         hosts: frozenset[str] | None = None,
         origins: frozenset[str] = frozenset(),
         tokens: Tokens | None = None,
+        pages: PageSessions | None = None,
     ) -> None:
         self.tokens = tokens
+        self._pages = pages
         self._token_file = token_file
         self._hosts = hosts
         self._origins = origins
@@ -69,8 +73,10 @@ class Access:
             self._token()
 
     @classmethod
-    def of(cls, settings: RelaySettings, tokens: Tokens | None = None) -> "Access":
-        """What the settings say; `tokens` are used if they want it so.
+    def of(
+        cls, settings: RelaySettings, tokens: Tokens | None = None, pages: PageSessions | None = None
+    ) -> "Access":
+        """What the settings say; `tokens` and `pages` are used if they want it so.
 
         Raises:
             ValueError, OSError: the token file is unusable.
@@ -82,7 +88,7 @@ class Access:
         if settings.relay_access == "shared-token":
             return cls(settings.relay_token_file, origins=origins)
         if settings.relay_access == "token":
-            return cls(settings.relay_token_file, origins=origins, tokens=tokens)
+            return cls(settings.relay_token_file, origins=origins, tokens=tokens, pages=pages)
         hosts = None
         if is_loopback(settings.relay_host):
             named = {settings.relay_advertised_host, advertised.hostname or ""}
@@ -127,8 +133,32 @@ class Access:
         token, address = shown_token(request), request.remote or ""
         return Admission(self.tokens, await self.tokens.use(token, key, purpose or purpose_of(key), address))
 
-    def check_http(self, request: HttpRequest) -> None:
+    async def check_page(self, request: HttpRequest) -> None:
         """Let a request of the page pass; a request for media is for `admit`.
+
+        Raises:
+            CambusError: as `check_http`, and as `PageSessions.knows`.
+        """
+        self.check_site(request)
+        if self._pages is not None and await self._pages.knows(shown_token(request)):
+            return
+        self.check_http(request)
+
+    async def open_page(self, request: HttpRequest) -> str:
+        """What a page is to show from now on: a session for a token of the page, the shared token for itself.
+
+        Raises:
+            CambusError: as `check_http`, and as `Tokens.use`.
+        """
+        token = shown_token(request)
+        if self._pages is None or self.accepts(token) or await self._pages.knows(token):
+            await self.check_page(request)
+            return token
+        self.check_site(request)
+        return await self._pages.open(token, request.remote or "")
+
+    def check_http(self, request: HttpRequest) -> None:
+        """Let a request pass that shows the shared token, or any where access is open.
 
         Raises:
             Unauthorized: the token is missing or wrong.

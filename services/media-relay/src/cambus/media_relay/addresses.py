@@ -34,7 +34,6 @@ class Addresses:
         key: StreamKey,
         tokens: Mapping[str, str],
         *,
-        page: bool = True,
         expires_at: datetime | None = None,
     ) -> LiveUrls:
         """Where to watch a stream.
@@ -42,7 +41,6 @@ class Addresses:
         Args:
             key: the stream.
             tokens: what is put into each address, by its name in `LiveUrls`; nothing where there is none.
-            page: whether there is a page for viewers.
             expires_at: when the tokens stop working.
         """
         query = {name: f"?token={quote(token, safe='')}" for name, token in tokens.items() if token}
@@ -57,7 +55,7 @@ class Addresses:
             ws_flv=f"{websocket}/ws/{key}.flv{query.get('ws_flv', '')}",
             ts=f"{self.http}/live/{key}.ts{query.get('ts', '')}",
             whep=f"{self.http}/whep/{key}{query.get('whep', '')}" if self.webrtc else None,
-            page=f"{self.http}/{query.get('page', '')}#{key}" if page else None,
+            page=f"{self.http}/{query.get('page', '')}#{key}",
             replica=self.replica,
             expires_at=expires_at,
         )

@@ -53,12 +53,15 @@ class Handlers:
         if tokens is None:
             shared = dict.fromkeys((*MEDIA, "page"), self._access.token())
             return self._addresses.urls(key, shared)
-        purposes: dict[str, TokenPurpose] = dict.fromkeys(MEDIA, purpose_of(key)) | {"jpeg": "snapshot"}
+        purposes: dict[str, TokenPurpose] = {
+            **dict.fromkeys(MEDIA, purpose_of(key)),
+            "jpeg": "snapshot",
+            "page": "page",
+        }
         issued = await asyncio.gather(*(tokens.issue(key, purpose) for purpose in purposes.values()))
         return self._addresses.urls(
             key,
             {name: each.token.get_secret_value() for name, each in zip(purposes, issued, strict=True)},
-            page=bool(self._access.token()),
             expires_at=min(each.expires_at for each in issued),
         )
 

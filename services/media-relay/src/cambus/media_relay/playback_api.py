@@ -63,7 +63,7 @@ class PlaybackApi:
         ]
 
     async def _recordings(self, request: web.Request) -> web.Response:
-        self._access.check_http(request)
+        await self._access.check_page(request)
         key = parse_key(request.query.get("device", ""), request.query.get("channel", ""), "main")
         await self._check_device(key.device)
         end = datetime.now(UTC) + timedelta(days=1)  # its clock may be ahead
@@ -81,7 +81,7 @@ class PlaybackApi:
         return json_answer({"recordings": newest})
 
     async def _play(self, request: web.Request) -> web.Response:
-        self._access.check_http(request)
+        await self._access.check_page(request)
         wanted = await body_of(request, PlaybackRequest)
         if wanted.source == "recorder":
             return await self._play_recorded(wanted)
@@ -121,7 +121,7 @@ class PlaybackApi:
         )
 
     async def _control(self, request: web.Request) -> web.Response:
-        self._access.check_http(request)
+        await self._access.check_page(request)
         wanted = await body_of(request, ControlRequest)
         if wanted.session.startswith(RECORDER_SESSION_PREFIX):
             spec, fields = _command(wanted, _RECORDER)

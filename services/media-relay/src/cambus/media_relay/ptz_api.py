@@ -53,7 +53,7 @@ class PtzApi:
         ]
 
     async def _ptz(self, request: web.Request) -> web.Response:
-        self._access.check_http(request)
+        await self._access.check_page(request)
         wanted = await body_of(request, PtzRequest)
         await self._check_device(wanted.device)
         if wanted.stop:
@@ -71,7 +71,7 @@ class PtzApi:
         return json_answer({})
 
     async def _presets(self, request: web.Request) -> web.Response:
-        self._access.check_http(request)
+        await self._access.check_page(request)
         key = parse_key(request.query.get("device", ""), request.query.get("channel", ""), "main")
         await self._check_device(key.device)
         channel = ptz.PtzChannelRequest(channel=key.channel)
@@ -79,7 +79,7 @@ class PtzApi:
         return json_answer(reply.model_dump(mode="json"))
 
     async def _preset(self, request: web.Request) -> web.Response:
-        self._access.check_http(request)
+        await self._access.check_page(request)
         wanted = await body_of(request, PresetRequest)
         await self._check_device(wanted.device)
         one = ptz.PtzPresetRequest(channel=wanted.channel, preset=wanted.preset)

@@ -43,7 +43,7 @@ class RecordingsApi:
         ]
 
     async def _recordings(self, request: web.Request) -> web.Response:
-        self._access.check_http(request)
+        await self._access.check_page(request)
         end = datetime.now(UTC)
         wanted = _search(request, end - timedelta(hours=hours_of(request)), end, alarms=False)
         spans: list[recorder.FoundSpan] = []
@@ -60,7 +60,7 @@ class RecordingsApi:
         return json_answer({"spans": newest, "recorders": len(found.answered), "silent": found.silent})
 
     async def _timeline(self, request: web.Request) -> web.Response:
-        self._access.check_http(request)
+        await self._access.check_page(request)
         start, end = instant_of(request, "start"), instant_of(request, "end")
         if not start < end <= start + timedelta(hours=MAX_HOURS):
             raise BadRequest(f"start, end: wanted a span of at most {MAX_HOURS} h")
@@ -88,7 +88,7 @@ class RecordingsApi:
         )
 
     async def _export(self, request: web.Request) -> web.Response:
-        self._access.check_http(request)
+        await self._access.check_page(request)
         wanted = await body_of(request, recorder.RecordingExportRequest)
         exports = await self._client.broadcast(recorder.RECORDING_EXPORT, wanted, quiet_s=_QUIET_S)
         best = max(exports, key=lambda export: sum(map(_seconds, export.covered)))

@@ -12,6 +12,7 @@ from cambus.media_relay.directory import Directory
 from cambus.media_relay.guesses import Guesses
 from cambus.media_relay.handlers import Handlers
 from cambus.media_relay.page_api import PageApi
+from cambus.media_relay.page_sessions import PageSessions
 from cambus.media_relay.playback_api import PlaybackApi
 from cambus.media_relay.ptz_api import PtzApi
 from cambus.media_relay.recordings_api import RecordingsApi
@@ -36,10 +37,11 @@ class MediaRelay(Service[RelaySettings]):
         super().__init__(runtime)
         settings = runtime.settings
         guesses = Guesses(settings.relay_wrong_tokens_per_minute)
-        self._access = Access.of(settings, Tokens(runtime.bus, runtime.metrics, guesses))
+        tokens = Tokens(runtime.bus, runtime.metrics, guesses)
+        self._access = Access.of(settings, tokens, PageSessions(runtime.bus, tokens))
         self._directory = Directory(runtime.bus, self._on_online)
         self._alarms = AlarmTicker(runtime.bus)
-        api = PageApi(self._directory, self._alarms, self._access)
+        api = PageApi(runtime.bus, self._directory, self._alarms, self._access)
         ptz = PtzApi(runtime.client, self._directory, self._access)
         recordings = RecordingsApi(runtime.client, self._access)
         talks = TalkSocket(runtime.bus, runtime.client, self._directory, self._access)

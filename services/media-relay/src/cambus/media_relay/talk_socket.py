@@ -2,6 +2,8 @@
 
 `/talk/<device>/<channel>` sends `{"type": "open", "sample_rate_hz": 8000}` once the loudspeaker is taken; from then on
 binary messages are A-law, at the pace they are to be heard. Or `{"type": "error", …}`, as live pictures have it.
+`GET /api/talk?device=` tells the page whether a device can be spoken through, `{"possible", "why"}`; null where it
+does not say.
 """
 
 import json
@@ -19,8 +21,10 @@ from cambus.media_relay.access import Access
 from cambus.media_relay.directory import Directory
 from cambus.media_relay.http_errors import error_body
 from cambus.media_relay.key import StreamKey, parse_key
-from cambus.schemas.commands import talk
+from cambus.media_relay.page_bodies import json_answer
+from cambus.schemas.commands import device, talk
 from cambus.schemas.errors import CambusError, NotFound, Overloaded, Unsupported
+from cambus.schemas.model import Empty
 
 _MAX_MESSAGE_BYTES: Final = 4096
 _CLOSE_CODES_FROM: Final = 4000
@@ -48,7 +52,26 @@ class TalkSocket:
 
     def routes(self) -> list[web.RouteDef]:
         """What to add to the application."""
-        return [web.get("/talk/{device}/{channel}", self._talk, allow_head=False)]
+        return [
+            web.get("/talk/{device}/{channel}", self._talk, allow_head=False),
+            web.get("/api/talk", self._may_talk),
+        ]
+
+    async def _may_talk(self, request: web.Request) -> web.Response:
+        """Whether a device has a loudspeaker, as it says itself."""
+        await self._access.check_page(request)
+        key = parse_key(request.query.get("device", ""), "0", "main")
+        await self._check_device(key)
+        try:
+            reply = await self._client.call(device.CAPABILITIES, Empty(), device=key.device)
+        except CambusError:
+            return json_answer({"possible": None, "why": None})
+        why = None
+        if talk.START.name not in reply.commands:
+            why = "one can not speak through devices of its kind"
+        elif not reply.talk_codecs:
+            why = "the device names no loudspeaker"
+        return json_answer({"possible": why is None, "why": why})
 
     async def _talk(self, request: web.Request) -> web.StreamResponse:
         key = parse_key(request.match_info["device"], request.match_info["channel"], "main")
@@ -73,8 +96,7 @@ class TalkSocket:
 
     async def _begin(self, key: StreamKey) -> talk.TalkStartReply:
         """Take the camera's loudspeaker, or where cameras have none of their own the device's."""
-        if not await self._directory.exists(key.device):
-            raise NotFound("there is no such device", reason="no-such-device")
+        await self._check_device(key)
         wanted = talk.TalkStartRequest(
             channel=key.channel, claimant="player-page", codec="pcma", listen=False
         )
@@ -83,6 +105,10 @@ class TalkSocket:
         except Unsupported:
             own = wanted.model_copy(update={"channel": None})
             return await self._client.call(talk.START, own, device=key.device)
+
+    async def _check_device(self, key: StreamKey) -> None:
+        if not await self._directory.exists(key.device):
+            raise NotFound("there is no such device", reason="no-such-device")
 
     async def _pass_on(self, socket: web.WebSocketResponse, begun: talk.TalkStartReply) -> None:
         """Until the speaker goes, or is silent for so long that the device has ended it."""

@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 
 TOKEN_BYTES: Final = 16
 TOKEN_LIFE_S: Final = 60
+TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 
-_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 _OUTCOMES: Final = ("issued", "accepted", "returned", "unknown", "foreign", "limited")
 _LEAST_LIFE_S: Final = 1.0
 """What has less left is not worth giving back."""
@@ -128,11 +128,31 @@ class Tokens:
             Overloaded: too many wrong ones came from that address.
             Offline: the bucket does not answer.
         """
+        wanted = (key.device, key.channel, key.stream, purpose)
+        return await self._take(
+            token,
+            address,
+            lambda opens: (opens.device, opens.channel, opens.stream, opens.purpose) == wanted,
+            "a token for this stream is needed, ?token=… or Authorization: Bearer …; each opens once",
+        )
+
+    async def use_for_page(self, token: str, address: str) -> UsedToken:
+        """Take a token of the page in, whatever picture it opens with. Raises as `use`."""
+        return await self._take(
+            token,
+            address,
+            lambda opens: opens.purpose == "page",
+            "a token for the page is needed; each opens once",
+        )
+
+    async def _take(
+        self, token: str, address: str, fits: Callable[[RelayToken], bool], otherwise: str
+    ) -> UsedToken:
         if self._guesses.exceeded(address):
             self._counts("limited").inc()
             raise Overloaded("too many wrong tokens from this address", reason="too-many-guesses")
         try:
-            outcome = await self._try(token, key, purpose)
+            outcome = await self._try(token, fits)
         except BusError as error:
             raise Offline("tokens can not be looked up at the moment", reason="tokens") from error
         if isinstance(outcome, UsedToken):
@@ -141,10 +161,7 @@ class Tokens:
         self._counts(outcome).inc()
         if token:
             self._guesses.wrong(address)
-        raise Unauthorized(
-            "a token for this stream is needed, ?token=… or Authorization: Bearer …; each opens once",
-            reason="token",
-        )
+        raise Unauthorized(otherwise, reason="token")
 
     async def give_back(self, used: UsedToken) -> None:
         """Make a token good again that opened nothing, for as long as it would have been.
@@ -163,26 +180,20 @@ class Tokens:
             return
         self._counts("returned").inc()
 
-    async def _try(self, token: str, key: StreamKey, purpose: TokenPurpose) -> UsedToken | str:
-        if not _TOKEN.fullmatch(token):
+    async def _try(self, token: str, fits: Callable[[RelayToken], bool]) -> UsedToken | str:
+        if not TOKEN.fullmatch(token):
             return "unknown"
         name = hashed(token)
         entry: Entry[RelayToken] | None = await self._bucket.get(name)
         if entry is None or entry.value.expires_at <= self._clock():
             return "unknown"
-        opens = entry.value
-        if (opens.device, opens.channel, opens.stream, opens.purpose) != (
-            key.device,
-            key.channel,
-            key.stream,
-            purpose,
-        ):
+        if not fits(entry.value):
             return "foreign"
         try:
             marker = await self._bucket.delete(name, entry.revision)
         except WrongRevision:  # another was faster
             return "unknown"
-        return UsedToken(name, opens, marker)
+        return UsedToken(name, entry.value, marker)
 
 
 def hashed(token: str) -> str:

@@ -55,6 +55,6 @@ def open_stream(context: typer.Context, device: Device, channel: Channel, *, str
         cli.out.show(shown)
         if urls.expires_at is not None:
             until = urls.expires_at.astimezone().strftime("%H:%M:%S")
-            cli.out.note(f"Each address opens once, until {until}; the page asks for its own token.")
+            cli.out.note(f"Each address opens once, until {until}; the page stays open for half a day then.")
 
     cli.run(work)

@@ -54,7 +54,9 @@ class LiveUrls(Message):
     )
     ts: str | None = Field(default=None, description="An MPEG transport stream over HTTP.", repr=False)
     whep: str | None = Field(default=None, description="WebRTC, by WHEP.", repr=False)
-    page: str | None = Field(default=None, description="A page that plays it in a browser.", repr=False)
+    page: str | None = Field(
+        default=None, description="A page that plays it in a browser, and opens all the others.", repr=False
+    )
     replica: ReplicaId | None = Field(default=None, description="The relay these addresses are of.")
     expires_at: Instant | None = Field(
         default=None, description="When they stop working; None if they do not."
@@ -74,7 +76,7 @@ class TokenIssueRequest(Message):
     purpose: TokenPurpose = Field(
         default="live",
         description="What it is for: `playback` for `s-<session>`, `live` for any other stream, `snapshot` for a "
-        "JPEG of either, `talk` to speak.",
+        "JPEG of either, `talk` to speak, `page` for the page and whatever can be done there.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Tokens of viewers that nobody has used yet."""
+"""Tokens of viewers that nobody has used yet, and the pages that were opened by one."""
 
 from typing import Literal
 
@@ -7,8 +7,8 @@ from pydantic import Field
 from cambus.schemas.ids import ChannelNo, DeviceId, MediaStream
 from cambus.schemas.model import Instant, Message, example
 
-TokenPurpose = Literal["live", "playback", "snapshot", "talk"]
-"""What a token opens: a live picture, a recording, one JPEG, or speaking through a device."""
+TokenPurpose = Literal["live", "playback", "snapshot", "talk", "page"]
+"""What a token opens: a live picture, a recording, one JPEG, speaking through a device, or the page, for all of it."""
 
 
 class RelayToken(Message):
@@ -26,3 +26,15 @@ class RelayToken(Message):
     stream: MediaStream = Field(description="An encoder stream, or a playback as `s-<session>`.")
     purpose: TokenPurpose = Field(description="What it is for.")
     expires_at: Instant = Field(description="When it stops working.")
+
+
+class PageSession(Message):
+    """A page that was opened by a token. The value of `cambus-page-sessions`, by a hash of the session's name.
+
+    The bucket forgets it after half a day.
+    """
+
+    model_config = example(opened_at="2026-02-01T12:17:22.100Z", expires_at="2026-02-02T00:17:22.100Z")
+
+    opened_at: Instant = Field(description="When the page was opened.")
+    expires_at: Instant = Field(description="When it has to be opened by another token.")

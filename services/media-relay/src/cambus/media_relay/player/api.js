@@ -10,14 +10,16 @@ export class ApiError extends Error {
   }
 }
 
-const fromAddress = new URLSearchParams(location.search).get("token");
-if (fromAddress) {
-  sessionStorage.setItem(TOKEN, fromAddress);
+// The token of the address, which may open once: it is exchanged for what is shown from then on.
+export const tokenOfAddress = new URLSearchParams(location.search).get("token");
+if (tokenOfAddress) {
   history.replaceState(null, "", location.pathname + location.hash); // out of the address bar, the history and screenshots
 }
 
-export function setToken(token) {
-  sessionStorage.setItem(TOKEN, token);
+// Sign in by a token; an ApiError says why not.
+export async function signIn(token) {
+  const { token: session } = await answer(request("session", { method: "POST", headers: { Authorization: `Bearer ${token}` } }));
+  sessionStorage.setItem(TOKEN, session);
 }
 
 function headers(extra = {}) {
@@ -25,7 +27,16 @@ function headers(extra = {}) {
   return token ? { ...extra, Authorization: `Bearer ${token}` } : extra;
 }
 
-async function answer(response) {
+async function request(path, options) {
+  try {
+    return await fetch(`api/${path}`, options);
+  } catch {
+    throw new ApiError(0, "The relay does not answer, trying again…");
+  }
+}
+
+async function answer(asked) {
+  const response = await asked;
   let body = {};
   try {
     body = await response.json();
@@ -38,11 +49,11 @@ async function answer(response) {
 
 export async function get(path, parameters = {}) {
   const query = new URLSearchParams(parameters).toString();
-  return answer(await fetch(`api/${path}${query ? `?${query}` : ""}`, { headers: headers() }));
+  return answer(request(`${path}${query ? `?${query}` : ""}`, { headers: headers() }));
 }
 
 export async function post(path, body) {
-  return answer(await fetch(`api/${path}`, {
+  return answer(request(path, {
     method: "POST",
     headers: headers({ "Content-Type": "application/json" }),
     body: JSON.stringify(body),

@@ -1,12 +1,17 @@
 // The page: devices on the left, the wall of pictures with a timeline below, recordings and alarms on the right.
 
+import { keep, listenToAddress, wishedCells, wishes } from "./address.js";
 import { drawAlarms, refreshAlarms } from "./alarms.js";
-import { ApiError, get, setToken } from "./api.js";
+import { ApiError, get } from "./api.js";
+import { setClock } from "./clock.js";
 import { drawDevices } from "./devices.js";
 import { showTimeline } from "./dock.js";
 import { channelName, find } from "./element.js";
 import { listen } from "./keys.js";
+import { askForToken, listenForToken, signInByAddress, signingIn } from "./login.js";
+import { listenToMenu } from "./menu.js";
 import { showRecordings } from "./recordings.js";
+import { say, stand } from "./status.js";
 import { Tile } from "./tile.js";
 import { Wall } from "./wall.js";
 
@@ -14,33 +19,22 @@ const MOST_TILES = 16;
 const FIRST_TILES = 4;
 const DEVICES_MS = 4000;
 const ALARMS_MS = 4000;
+const REST_MS = 60_000;
 
 let devices = [];
-
-function say(text) {
-  find("status").textContent = text;
-}
+let known = false; // whether the relay has ever told of them
 
 function trouble(error) {
-  if (error instanceof ApiError && error.status === 401) askForToken();
+  if (!(error instanceof ApiError)) throw error;
+  if (error.status === 401) askForToken();
+  else if (error.status === 0) stand(error.message, true);
   else say(error.message);
 }
-
-function askForToken() {
-  const dialog = find("login");
-  if (!dialog.open) dialog.showModal();
-}
-
-find("login").addEventListener("close", () => {
-  setToken(find("login-token").value.trim());
-  find("login-token").value = "";
-  refreshDevices();
-});
 
 // Runs again `every` ms after each end, so that a slow answer never piles up requests.
 function repeat(work, every) {
   const round = async () => {
-    if (!document.hidden && !find("login").open) await work();
+    if (!document.hidden && !signingIn()) await work().catch(trouble);
     setTimeout(round, every);
   };
   round();
@@ -66,13 +60,15 @@ const on = {
 };
 
 async function refreshDevices() {
-  try {
-    devices = (await get("devices")).devices;
-  } catch (error) {
-    return trouble(error);
-  }
+  await signInByAddress();
+  if (signingIn()) return;
+  const told = await get("devices");
+  devices = told.devices;
+  known = true;
+  setClock(told.now_ms);
   const online = devices.filter((device) => device.online).length;
-  say(devices.length ? `${online} of ${devices.length} devices online` : "no devices are known");
+  if (!told.bus) stand("The relay has lost the bus (NATS): nothing new is known until it is back.", true);
+  else stand(devices.length ? `${online} of ${devices.length} devices online` : "no devices are known");
   find("empty").textContent = devices.length
     ? "Choose a channel on the left to see its picture."
     : "No devices yet: write a devices.yaml and type cambusctl apply -f devices.yaml";
@@ -90,18 +86,10 @@ function remove(tile) {
   draw();
 }
 
-// `#gate-1/0/main` names a picture to open - what `media-relay.live.open` hands out as `page` -, commas part several, and
-// `&grid=4` says how many are seen at a time. Without a picture the page opens with the first cameras; once somebody has
-// chosen, the address keeps what is open.
-const hashParts = () => location.hash.slice(1).split("&");
-const wishes = () => hashParts()[0].split(",").filter(Boolean);
-const wishedCells = () => Number(hashParts().find((part) => /^grid=([1-9]|16)$/.test(part))?.slice(5) ?? 0);
 let wished = wishes();
 let untouched = !wished.length;
-let settled = ""; // what of the address is done already
 
-addEventListener("hashchange", () => {
-  if (location.hash === settled) return;
+listenToAddress(() => {
   for (const tile of [...wall.tiles]) remove(tile);
   wished = wishes();
   untouched = !wished.length;
@@ -120,10 +108,7 @@ function setCells(cells) {
 function remember() {
   if (restoring) return;
   untouched = false;
-  const open = wall.tiles.map((tile) => `${tile.key}/${tile.stream}`);
-  const grid = wall.cells ? `&grid=${wall.cells}` : "";
-  history.replaceState(null, "", `#${[...open, ...wished].join(",")}${grid}`);
-  settled = location.hash;
+  keep([...wall.tiles.map((tile) => `${tile.key}/${tile.stream}`), ...wished], wall.cells);
 }
 
 function openWished() {
@@ -176,9 +161,19 @@ function place({ device, channel }) {
   return `${device} ${channelName(known ?? { channel })}`;
 }
 
+// A page that nobody sees asks for no pictures after a while, unless it is listened to.
+let resting = null;
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(resting);
+  if (document.hidden) resting = setTimeout(() => wall.rest(true), REST_MS);
+  else wall.rest(false);
+});
+
 find("filter").addEventListener("input", draw);
 for (const id of ["alarms-filter", "alarms-raised"]) find(id).addEventListener("input", () => drawAlarms(place));
 listen(wall);
+listenToMenu();
+listenForToken(() => refreshDevices().catch(trouble));
 setCells(wishedCells());
 repeat(refreshDevices, DEVICES_MS);
-repeat(() => refreshAlarms(place).catch(trouble), ALARMS_MS);
+repeat(async () => known && refreshAlarms(place), ALARMS_MS);

@@ -5,7 +5,7 @@ import { find } from "./element.js";
 import { playAt } from "./recorded.js";
 import { Timeline } from "./timeline.js";
 
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 const FRESH_MS = 30_000;
 
 let camera = null;
@@ -35,14 +35,18 @@ find("dock").append(timeline.root);
 find("dock-in").addEventListener("click", () => timeline.zoom(0.5));
 find("dock-out").addEventListener("click", () => timeline.zoom(2));
 for (const button of document.querySelectorAll("[data-hours]")) {
-  button.addEventListener("click", () => timeline.look(Date.now() - button.dataset.hours * 3_600_000, Date.now()));
+  button.addEventListener("click", () => lookBack(Number(button.dataset.hours)));
+}
+
+function lookBack(hours) {
+  timeline.look(Date.now() - hours * HOUR_MS, Date.now());
 }
 
 export function showTimeline(tile) {
   camera = tile && { device: tile.device, channel: tile.channel, name: tile.name };
   timeline.clear();
   find("dock-note").textContent = tile ? `${tile.name}: looking…` : "Choose a camera.";
-  if (tile) timeline.look(Date.now() - DAY_MS, Date.now());
+  if (tile) lookBack(1);
 }
 
 setInterval(() => {

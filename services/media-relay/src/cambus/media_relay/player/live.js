@@ -116,7 +116,7 @@ export class LivePicture {
       const h265 = /hvc1|hev1/.test(message.mime);
       return this.#fail(
         h265
-          ? "The camera sends H.265, which this browser cannot decode here.\nUse a browser with H.265, the camera's H.264 stream (try the other stream above), or RTSP."
+          ? "The camera sends H.265, which this browser cannot decode here.\nUse a browser with H.265, the camera's H.264 stream (try the other stream below), or RTSP."
           : `This browser cannot decode ${message.mime}.`,
         { undecodable: true },
       );

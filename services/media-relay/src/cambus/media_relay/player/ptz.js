@@ -106,7 +106,15 @@ export class Head {
     go.addEventListener("click", () => this.#preset({ action: "goto", preset }, `going to ${label}`));
     const again = element("button", { type: "button", textContent: "set", ariaLabel: `Keep the view as ${label}`, title: "Keep the view here" });
     again.addEventListener("click", () => this.#preset({ action: "set", preset, name: name || null }, `${label} is the view of now`));
-    return element("li", {}, go, again);
+    const clear = element("button", { type: "button", textContent: "✕", ariaLabel: `Clear ${label}`, title: "Clear this preset" });
+    clear.addEventListener("click", () => this.#clear(preset, label));
+    return element("li", {}, go, again, clear);
+  }
+
+  async #clear(preset, label) {
+    if (!(await this.#preset({ action: "clear", preset }))) return;
+    await this.#listPresets();
+    this.note.textContent = `${label} is cleared`;
   }
 
   async #keep(field) {
@@ -117,9 +125,11 @@ export class Head {
       this.note.textContent = "every preset is in use";
       return;
     }
-    if (!(await this.#preset({ action: "set", preset, name: field.value.trim() || null }))) return;
-    field.value = "";
+    const kept = await this.#preset({ action: "set", preset, name: field.value.trim() || null });
+    const said = this.note.textContent; // that it is kept, but not its name, perhaps
+    if (kept) field.value = "";
     await this.#listPresets();
+    if (!kept) this.note.textContent = said;
   }
 
   async #preset(body, done = "") {

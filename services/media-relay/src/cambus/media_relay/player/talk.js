@@ -1,10 +1,24 @@
 // Speaking through a camera: the microphone, as G.711, to the relay.
 
-import { talkAddress } from "./api.js";
+import { get, talkAddress } from "./api.js";
 
 // A page that came over a network without https gets no microphone from the browser.
 export function canTalk() {
   return Boolean(navigator.mediaDevices?.getUserMedia && window.AudioWorkletNode);
+}
+
+const answers = new Map();
+
+// Why a device can not be spoken through; nothing if it can, or nobody knows. It is asked once.
+export function whyNoTalk(device) {
+  if (!answers.has(device)) {
+    const asked = get("talk", { device }).then(({ possible, why }) => {
+      if (possible === null) answers.delete(device); // it is offline, perhaps
+      return why;
+    }, () => answers.delete(device) && null);
+    answers.set(device, asked);
+  }
+  return answers.get(device);
 }
 
 export class Talk {

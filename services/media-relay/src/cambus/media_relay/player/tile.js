@@ -4,8 +4,10 @@ import { liveAddress, whepEndpoint } from "./api.js";
 import { channelName, element, iconButton, saveSnapshot, setIcon } from "./element.js";
 import { LivePicture } from "./live.js";
 import { Head } from "./ptz.js";
-import { canTalk, Talk } from "./talk.js";
+import { canTalk, Talk, whyNoTalk } from "./talk.js";
 import { WhepPicture } from "./whep.js";
+
+const LATE_S = 3;
 
 // `avc1.64001F,flac` as people say it.
 function plainName(codecs) {
@@ -39,11 +41,12 @@ export class Tile {
     this.root.remove();
   }
 
-  // A tile of another leaf of the wall asks for no picture.
-  show(shown) {
+  // A tile of another leaf of the wall asks for no picture, nor does one of a page that rests and is not listened to.
+  show(shown, resting = false) {
     this.root.hidden = !shown;
-    if (shown && !this.picture) this.#play();
-    if (shown || !this.picture) return;
+    const wanted = shown && (!resting || !this.video.muted || this.talk);
+    if (wanted && !this.picture) this.#play();
+    if (wanted || !this.picture) return;
     this.picture.close();
     this.picture = null;
   }
@@ -76,7 +79,7 @@ export class Tile {
     this.facts = element("div", { className: "facts" });
     this.screen = element("div", { className: "screen" }, this.video, this.message, ...(this.head ? [this.head.root] : []));
     const root = element("article", { className: "tile", tabIndex: 0, ariaLabel: this.name, dataset: { key: this.key } },
-      this.#header(), this.screen, element("footer", {}, this.facts, ...this.#talkButton(), this.#streamChoice()));
+      this.#header(), this.screen, this.#footer());
     root.addEventListener("focusin", () => this.on.choose(this));
     root.addEventListener("pointerdown", () => this.on.choose(this));
     this.screen.addEventListener("dblclick", (event) => {
@@ -88,7 +91,7 @@ export class Tile {
   // Speak through the camera, or stop: what is said goes nowhere else.
   toggleTalk() {
     if (this.talk) return this.talk.close();
-    if (!canTalk()) return this.on.say("This browser lets this page use no microphone: it has to come by https");
+    if (this.mute) return this.on.say(`Talk: ${this.mute}`);
     this.talk = new Talk(this.device, this.channel, (talking, text) => {
       if (!talking) this.talk = null;
       this.talkButton.setAttribute("aria-pressed", talking);
@@ -97,10 +100,19 @@ export class Tile {
   }
 
   #talkButton() {
-    if (!canTalk()) return [];
     this.talkButton = iconButton("talk", "Talk", () => this.toggleTalk());
     this.talkButton.setAttribute("aria-pressed", false);
-    return [this.talkButton];
+    if (canTalk()) whyNoTalk(this.device).then((why) => why && this.#silence(why));
+    else this.#silence("the browser gives its microphone only to pages that came by https");
+    return this.talkButton;
+  }
+
+  // It stays where it is reached by the keyboard, to tell why.
+  #silence(why) {
+    this.mute = why;
+    this.talkButton.setAttribute("aria-disabled", true);
+    this.talkButton.title = `Talk: ${why}`;
+    this.talkButton.ariaDescription = why;
   }
 
   #streamChoice() {
@@ -117,14 +129,17 @@ export class Tile {
   #header() {
     this.handle = iconButton("move", "Move picture: drag, or arrow keys");
     this.handle.classList.add("handle");
-    this.sound = iconButton("silent", "Sound on", () => this.toggleSound());
-    this.pace = iconButton("steady", "Low latency on", () => this.#quicken(!this.quick));
     return element("header", {}, this.handle,
       element("strong", { textContent: this.name, title: `${this.name} (${this.key})` }),
-      this.pace, this.sound,
-      iconButton("camera", "Save a picture", () => this.snapshot()),
       iconButton("full", "Full screen", () => this.fullScreen()),
       iconButton("close", "Close picture", () => this.on.close(this)));
+  }
+
+  #footer() {
+    this.sound = iconButton("silent", "Sound on", () => this.toggleSound());
+    this.pace = iconButton("steady", "Low latency on", () => this.#quicken(!this.quick));
+    return element("footer", {}, this.facts, this.pace, this.sound, this.#talkButton(),
+      iconButton("camera", "Save a picture", () => this.snapshot()), this.#streamChoice());
   }
 
   #switch(stream) {
@@ -161,11 +176,12 @@ export class Tile {
     this.message.textContent = text;
     this.message.hidden = state === "playing";
     if (state !== "playing") return;
-    const parts = [plainName(facts.codecs), `${facts.width}×${facts.height}`];
-    if (facts.latency !== undefined) parts.push(`${facts.latency.toFixed(1)} s latency`);
-    else parts.push(`${facts.behind.toFixed(1)} s behind`);
+    const late = facts.latency ?? facts.behind;
+    const parts = [`${late.toFixed(1)} s ${facts.latency === undefined ? "behind" : "latency"}`, plainName(facts.codecs), `${facts.width}×${facts.height}`];
+    if (this.told === parts.join()) return;
+    this.told = parts.join();
     this.facts.replaceChildren(...parts.map((part) => element("span", { textContent: part })));
-    this.facts.firstChild.title = facts.codecs;
-    this.facts.lastChild.classList.toggle("late", (facts.latency ?? facts.behind) > 3);
+    this.facts.title = `${parts.join(", ")} (${facts.codecs})`;
+    this.facts.firstChild.classList.toggle("late", late > LATE_S);
   }
 }

@@ -34,7 +34,7 @@ export class Timeline {
     this.#listen();
     new ResizeObserver(() => this.draw()).observe(this.root);
     matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => this.draw());
-    this.look(Date.now() - 86_400_000, Date.now());
+    this.look(Date.now() - 3_600_000, Date.now());
   }
 
   // Show the time between two instants, in milliseconds.

@@ -16,6 +16,7 @@ export class Wall {
     this.chosen = null;
     this.cells = 0; // 0: all of them
     this.leaf = 0;
+    this.resting = false;
     new ResizeObserver(() => this.arrange()).observe(this.root.parentElement);
     find("grid").addEventListener("change", (event) => this.setCells(Number(event.target.value)));
     find("leaf-before").addEventListener("click", () => this.turn(-1));
@@ -96,11 +97,17 @@ export class Wall {
     this.on.changed();
   }
 
+  // Nobody looks at the page.
+  rest(resting) {
+    this.resting = resting;
+    this.arrange();
+  }
+
   arrange() {
     const leaves = this.cells ? Math.max(1, Math.ceil(this.tiles.length / this.cells)) : 1;
     this.leaf = Math.max(0, Math.min(this.leaf, leaves - 1));
     const seen = new Set(this.#seen());
-    for (const tile of this.tiles) tile.show(seen.has(tile));
+    for (const tile of this.tiles) tile.show(seen.has(tile), this.resting);
     find("leaves").hidden = leaves < 2;
     find("leaf").textContent = `${this.leaf + 1} of ${leaves}`;
     find("leaf-before").disabled = this.leaf === 0;
@@ -144,7 +151,7 @@ export class Wall {
   #frame() {
     const tile = this.tiles.find((each) => !each.root.hidden);
     const measured = tile ? tile.root.offsetHeight - tile.screen.offsetHeight : 0;
-    return Math.min(Math.max(measured, 66), 90);
+    return Math.min(Math.max(measured, 60), 90);
   }
 
   #showCells() {

@@ -3,6 +3,9 @@
 // The same face as LivePicture: `show(state, text, facts)` is told how it goes; facts.fallback: it does not go by
 // WebRTC here, now, so another way may be tried. `endpoint()` promises where to ask, with which headers.
 
+import { relayNow } from "./clock.js";
+
+const NTP_TO_UNIX_MS = 2_208_988_800_000;
 const FIRST_PICTURE_MS = 8000;
 const SILENCE_MS = 12000;
 const TICK_MS = 500;
@@ -88,7 +91,8 @@ export class WhepPicture {
     }
   }
 
-  // What waits in this browser, and the way from the relay: what is before the relay is not known here.
+  // When the picture shown came from the device, by the relay's sender reports; where the browser does not tell, what
+  // waits in it and the way from the relay.
   #report(picture, all) {
     const emitted = picture.jitterBufferEmittedCount - (this.before?.jitterBufferEmittedCount ?? 0);
     const waited = picture.jitterBufferDelay - (this.before?.jitterBufferDelay ?? 0);
@@ -96,7 +100,9 @@ export class WhepPicture {
     const pair = all.find((each) => each.type === "candidate-pair" && each.nominated);
     const codec = reportOf(all, picture.codecId)?.mimeType ?? "";
     const sound = all.some((each) => each.type === "inbound-rtp" && each.kind === "audio" && each.packetsReceived);
+    const came = picture.estimatedPlayoutTimestamp;
     this.show("playing", "", {
+      latency: came ? Math.max(0, relayNow() - (came - NTP_TO_UNIX_MS)) / 1000 : undefined,
       codecs: `${{ "video/H264": "avc1", "video/H265": "hvc1" }[codec] ?? codec}${sound ? ",sound" : ""}`,
       width: this.video.videoWidth,
       height: this.video.videoHeight,
