@@ -1,6 +1,7 @@
 """Tokens of single streams: each opens what it is for, once, at whichever relay; at every output."""
 
 import asyncio
+import json
 import logging
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
