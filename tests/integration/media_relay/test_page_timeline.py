@@ -118,6 +118,7 @@ async def test_it_says_what_is_recorded_what_is_missing_and_why(relay, make_came
         await page.goto(f"{relay.http}/#{device}/0/main")
         note = page.locator("#dock-note")
         await note.get_by_text("2 recordings, 1 gap, 1 alarm · recorder-2 did not answer").wait_for()
+        await page.get_by_role("button", name="24 h", exact=True).click()
         canvas = page.locator("#dock canvas")
         tip = page.locator("#dock .tip")
         for ago, words in (
