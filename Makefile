@@ -11,10 +11,12 @@ FUZZ_SEED ?= $(shell date +%s)
 export FUZZ_MINUTES
 ASYNCAPI_PARSER := 3.6.3
 
+# What is compiled once is kept: a test run starts hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run test test-all fuzz soak check bench schemas asyncapi format clean
+.PHONY: help install lock run collected test test-all fuzz soak check bench schemas asyncapi format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,10 +44,16 @@ check: install ## format, lint, types, import rules, generated schemas, conforma
 	$(BIN)/python tools/schemas.py --check
 	$(BIN)/python tools/ledgers.py --check
 
-test: check ## check, then the unit, property, golden, contract, integration and e2e tests
+# Compiles the tests, for one process of the test run instead of for each; what is wrong with them, the run says.
+collected: install
+	@$(BIN)/pytest --collect-only -qq -n 0 >/dev/null 2>&1 || true
+
+test: ## check, then the unit, property, golden, contract, integration and e2e tests
+	$(MAKE) --jobs=2 check collected
 	$(BIN)/pytest -m '$(FAST)' -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-test-all: check ## test, and the slow ones: fault injection, soak, fuzz
+test-all: ## test, and the slow ones: fault injection, soak, fuzz
+	$(MAKE) --jobs=2 check collected
 	$(BIN)/pytest -m 'not bench' -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 fuzz: install ## every parser with inputs made by chance, FUZZ_MINUTES=30 in all; FUZZ_SEED=, FUZZ_TARGET= with FUZZ_HEX= as well

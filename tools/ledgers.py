@@ -19,6 +19,8 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 STATUSES = ("done", "partial", "todo", "n/a")
 LEVELS = ("core", "full", "beyond")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where there is one: ten times as fast, and just as safe."""
 
 
 def ledgers() -> list[Path]:
@@ -28,7 +30,7 @@ def ledgers() -> list[Path]:
 
 def load(path: Path) -> dict[str, Any]:
     """One ledger as it stands: `prefix`, `numbers` ("1-29 40-52") and `requirements`."""
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
     if not isinstance(document, dict):
         raise SystemExit(f"{path.name}: not a mapping")
     return document

@@ -47,6 +47,7 @@ class Message(BaseModel):
         allow_inf_nan=False,
         hide_input_in_errors=True,
         protected_namespaces=(),
+        defer_build=True,
     )
 
 
