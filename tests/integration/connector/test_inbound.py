@@ -9,6 +9,7 @@ import pytest
 from cambus.bus.kv import KeyValue
 from cambus.bus.ordered import ALL, OrderedReader
 from cambus.connector.errors import CredentialsRefused, EndReason
+from cambus.connector.holds import Holds
 from cambus.schemas import keys, subjects
 from cambus.schemas.assets import KV_LEASES, STREAM_EVENTS
 from cambus.schemas.catalog import EVENTS
@@ -31,12 +32,14 @@ async def heard(bench, device):
         await reader.open()
         stack.push_async_callback(reader.close)
 
-        async def until(name):
+        async def until(name, condition=lambda event: True):
             while True:
                 stored = await anext(reader)
                 subject = subjects.parse_event(stored.subject)
                 if f"{subject.noun}.{subject.past}" == name:
-                    return decode(EVENTS[name].model, stored.data)
+                    event = decode(EVENTS[name].model, stored.data)
+                    if condition(event):
+                        return event
 
         yield until
 
@@ -220,6 +223,30 @@ async def test_a_replica_restarted_under_its_name_does_not_have_what_it_had(
     assert gone.epoch > before.epoch
     bench.dial(device)
     assert (await bench.shown(device)).epoch > gone.epoch
+
+
+async def test_a_device_back_before_it_was_missed_was_offline_all_the_same(
+    bench, device, heard, eventually, monkeypatch
+):
+    await bench.connector("replica-1", lease_ttl_s=LONG_TTL_S)
+    await bench.await_device(device)
+    await awaited(bench, device)
+    bench.dial(device)
+    before = await bench.shown(device)
+    await bench.connectors["replica-1"].crash()
+
+    async def nobody_looks(holds, device):
+        return None
+
+    monkeypatch.setattr(Holds, "free", nobody_looks)
+    connector = await bench.connector("replica-1", lease_ttl_s=LONG_TTL_S)
+    await eventually(lambda: connector.service.inbound.record(device) is not None)
+    bench.dial(device)
+    after = await bench.shown(device, lambda p: p.online and p.epoch > before.epoch)
+    gone = await heard("device.offline", lambda event: "replica-1" in event.text)
+    assert gone.reason == "ownership-lost"
+    back = await heard("device.online")
+    assert (back.epoch, gone.at <= back.at) == (after.epoch, True)
 
 
 async def test_a_stop_hangs_up_and_the_device_dials_another(bench, device, heard, eventually):

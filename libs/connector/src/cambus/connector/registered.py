@@ -32,7 +32,7 @@ from cambus.schemas.events import exception as exception_events
 from cambus.schemas.ids import derived_event_id
 from cambus.schemas.state.credentials import Credentials
 from cambus.schemas.state.devices import DeviceRecord
-from cambus.schemas.state.presence import DeviceState
+from cambus.schemas.state.presence import DeviceState, Presence
 
 logger = logging.getLogger(__name__)
 
@@ -221,7 +221,7 @@ class RegisteredUnit(DeviceUnit):
         self._visit = visit
         self._cut = cut = asyncio.get_running_loop().create_future()
         self._came_up_once = False
-        was_online = await self._adopt()
+        was_online = await self._adopt(visit)
         self.epoch = visit.epoch
         device = cast(InboundDevice[Any, Link], self._device)
         episode = asyncio.create_task(self._episode(partial(device.accept, visit.link, visit.credentials)))
@@ -238,14 +238,20 @@ class RegisteredUnit(DeviceUnit):
     def _came_up(self, now: float) -> None:  # noqa: ARG002 - there is no back-off to tell the time
         self._came_up_once = True
 
-    async def _adopt(self) -> bool:
-        """Go on from what was shown last, by whomever; whether the device was online then."""
+    async def _adopt(self, visit: Visit) -> bool:
+        """Go on from what was shown last, by whomever; whether the device is online until something else is said."""
+        known = self.presence.current.epoch
         try:
             last = await self._around.board.last(self.id)
         except BusError:
             return False
         self.presence.adopt(last)
-        return last is not None and last.online
+        if last is None or not last.online:
+            return False
+        if visit.replaces or last.epoch <= known:
+            return True
+        await self._tell_lost(last, visit.epoch)  # it is back before anybody missed who had it
+        return False
 
     async def _depart(self, visit: Visit, ended: SessionEnd, *, was_online: bool) -> None:
         """Say why there is no session any more, then give the device back."""
@@ -313,13 +319,7 @@ class RegisteredUnit(DeviceUnit):
         self.presence.adopt(last)
         self.epoch = max(self._minding, gone, 0 if last is None else last.epoch)
         if last is not None and last.online:
-            end = SessionEnd(
-                EndReason.OWNERSHIP_LOST, f"{last.replica}, which the device had dialled, is gone"
-            )
-            self.presence.offline(end, self.epoch, None)
-            event_id = derived_event_id(last.since, self.id, "offline", str(last.epoch))
-            await self._tell_offline(end, event_id=event_id)
-            self._log_away(end)
+            await self._tell_lost(last, self.epoch)
         elif last is None or last.state is not DeviceState.REBOOTING:
             self.presence.awaited(self.epoch)
         self._settle_state()
@@ -334,6 +334,14 @@ class RegisteredUnit(DeviceUnit):
         except TimeoutError:
             self.presence.awaited(self.epoch)
             self._settle_state()
+
+    async def _tell_lost(self, last: Presence, epoch: int) -> None:
+        """Who had the device died without a word: say it, once, whoever finds it out."""
+        end = SessionEnd(EndReason.OWNERSHIP_LOST, f"{last.replica}, which the device had dialled, is gone")
+        self.presence.offline(end, epoch, None)
+        event_id = derived_event_id(last.since, self.id, "offline", str(last.epoch))
+        await self._tell_offline(end, event_id=event_id)
+        self._log_away(end)
 
     def _settle_state(self) -> None:
         self._move(self.presence.current.state)

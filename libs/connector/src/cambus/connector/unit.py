@@ -120,12 +120,14 @@ class DeviceUnit(ABC):
         self._move(None)
 
     async def _renew(self, epoch: int) -> None:
-        """The session goes on under a new epoch: say so on presence and replies."""
+        """The session goes on under a new epoch: say so on replies, and then on presence: who sees it may call."""
         self.epoch = epoch
-        self.presence.renewed(epoch)
-        if self.session is not None:
-            await self._around.endpoints.release(self.id)
-            await self._hold()
+        try:
+            if self.session is not None:
+                await self._around.endpoints.release(self.id)
+                await self._hold()
+        finally:
+            self.presence.renewed(epoch)
 
     @abstractmethod
     async def renewed(self, epoch: int) -> None:
