@@ -78,7 +78,8 @@ class AlarmCentreSender:
                 batch = [await self._queue.get()]
                 if self._quirks.centre_style == "joined":
                     with contextlib.suppress(TimeoutError):
-                        batch.append(await asyncio.wait_for(self._queue.get(), _JOIN_S))
+                        async with asyncio.timeout(_JOIN_S):  # `wait_for` may lose the end of this task
+                            batch.append(await self._queue.get())
                 await self._deliver(batch)
                 self._changed()
         finally:
@@ -111,7 +112,8 @@ class AlarmCentreSender:
             return self._writer
         self._hang_up()
         try:
-            _, writer = await asyncio.wait_for(asyncio.open_connection(centre.host, centre.port), _CONNECT_S)
+            async with asyncio.timeout(_CONNECT_S):
+                _, writer = await asyncio.open_connection(centre.host, centre.port)
         except TimeoutError:
             raise OSError("the alarm centre does not answer") from None
         except (ValueError, OverflowError) as error:  # the address may have come from a client

@@ -154,11 +154,12 @@ class DvripSimulator:
         """Stop, and leave nothing behind."""
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         await self._server.close()
+        for failure in ended:
+            if isinstance(failure, Exception):
+                raise failure
 
     async def __aenter__(self) -> Self:
         await self.start()
