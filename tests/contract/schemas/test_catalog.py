@@ -110,6 +110,7 @@ SERVICE = [
     "recorder.recording.export",
     "recorder.export.begin",
     "recorder.export.prepare",
+    "recorder.export.lend",
     "recorder.export.status",
     "recorder.export.cancel",
     "recorder.playback.open",
@@ -184,6 +185,7 @@ BROADCAST = [
     "recorder.playback.locate",
     "recorder.playback.take",
     "recorder.export.prepare",
+    "recorder.export.lend",
     "recorder.export.status",
     "recorder.export.cancel",
 ]

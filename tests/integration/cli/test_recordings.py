@@ -5,12 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aiohttp import web
 
-from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
-from cambus.bus.settings import BusSettings
-from cambus.schemas.commands import recorder
+from cambus.schemas.commands import recorder, recorder_export
 from cambus.schemas.commands.recording import FIND, DeviceRecording, RecordingFindReply
-from cambus.schemas.errors import NotFound
+from cambus.schemas.errors import NotFound, TooLarge
 from cambus.schemas.model import Done
 from cambus.schemas.spans import GapReason, RecordingGap, TimeRange
 
@@ -24,41 +22,61 @@ def at(minute):
 
 
 class Recorder:
-    """One replica: answers with what a test gives it."""
+    """The recorder that prepares exports: answers with what a test gives it."""
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self):
         self.covered = []
+        self.gaps = []
+        self.silent = []
         self.url = ""
+        self.states = ["preparing"]
+        self.error = None
+        self.cancelled = []
 
-    async def export(self, context, request):
-        if not self.covered:
-            raise NotFound("nothing of it is recorded here", reason="nothing-recorded")
-        return recorder.ExportRef(
+    def state(self, name):
+        ref = recorder.ExportRef(
             url=self.url,
             start=self.covered[0].start,
             end=self.covered[-1].end,
             bytes=len(MOVIE),
             covered=self.covered,
-            replica=self.name,
+            replica="recorder-0",
+            replicas=["recorder-0", "recorder-1"],
+            gaps=self.gaps,
+            silent=self.silent,
         )
+        return recorder_export.ExportState(
+            export="exp-1",
+            replica="recorder-0",
+            state=name,
+            progress=0.5,
+            ref=ref if name == "ready" else None,
+            error=self.error if name == "failed" else None,
+        )
+
+    async def begin(self, context, request):
+        if not self.covered:
+            raise NotFound("nothing of it is recorded", reason="nothing-recorded")
+        return self.state("waiting")
+
+    async def status(self, context, request):
+        return self.state(self.states.pop(0) if self.states else "ready")
+
+    async def cancel(self, context, request):
+        self.cancelled.append(request.export)
+        return Done()
 
 
 @pytest.fixture
-async def recorders(nats_server, bus):
-    """Two replicas."""
-    running, replicas = [], []
-    for name in ("recorder-0", "recorder-1"):
-        connection = await Bus.connect(BusSettings(nats_url=nats_server.url, instance=name), name=name)
-        endpoints, replica = Endpoints(connection, recorder.SERVICE, "0.1.0"), Recorder(name)
-        endpoints.add(recorder.RECORDING_EXPORT, replica.export)
-        await endpoints.start()
-        running.append((endpoints, connection))
-        replicas.append(replica)
-    yield replicas
-    for endpoints, connection in running:
-        await endpoints.drain(timeout_s=0)
-        await connection.close()
+async def preparing(bus, monkeypatch):
+    monkeypatch.setattr("cambus.cli.exporting.LOOK_S", 0.01)
+    endpoints, made = Endpoints(bus, recorder.SERVICE, "0.1.0"), Recorder()
+    endpoints.add(recorder_export.EXPORT_BEGIN, made.begin)
+    endpoints.add(recorder_export.EXPORT_STATUS, made.status)
+    endpoints.add(recorder_export.EXPORT_CANCEL, made.cancel)
+    await endpoints.start()
+    yield made
+    await endpoints.drain(timeout_s=0)
 
 
 @pytest.fixture
@@ -208,23 +226,43 @@ async def test_a_device_that_cannot_be_searched_is_said_so(cambusctl, service, d
     assert (ran.code, "501 unsupported" in ran.err) == (3, True)
 
 
-async def test_an_export_takes_the_replica_that_holds_most(cambusctl, recorders, movie, tmp_path):
-    recorders[0].url = "http://127.0.0.1:1/wrong"
-    recorders[0].covered = [TimeRange(start=at(0), end=at(5))]
-    recorders[1].url = movie.url
-    recorders[1].covered = [TimeRange(start=at(0), end=at(20)), TimeRange(start=at(30), end=at(60))]
+async def test_an_export_of_what_all_recorders_hold_is_fetched_and_its_gaps_are_told(
+    cambusctl, preparing, movie, tmp_path
+):
+    preparing.url = movie.url
+    preparing.covered = [TimeRange(start=at(0), end=at(20)), TimeRange(start=at(30), end=at(60))]
+    preparing.gaps = [
+        RecordingGap(channel=0, stream="main", start=at(20), end=at(30), reason=GapReason.NO_OWNER)
+    ]
+    preparing.silent = ["recorder-2"]
+    preparing.states = ["waiting", "preparing", "preparing"]
     target = tmp_path / "gate.mp4"
-    ran = await cambusctl("recordings", "export", "gate", "0", *ASKED, "-o", str(target))
+    arguments = ("recordings", "export", "gate", "0", *ASKED, "-o", str(target))
+    ran = await cambusctl(*arguments)
     assert ran.code == 0
     assert target.read_bytes() == MOVIE
-    assert "recorder-0 holds 5 min of that time too" in ran.err
-    assert "(10 min)" in ran.err  # not recorded in between
+    assert "(10 min, no-owner)" in ran.err  # not recorded in between
+    assert "may not be all: recorder-2" in ran.err
+    assert "prepares it" not in ran.err  # nobody looks at it
     assert [path.name for path in tmp_path.iterdir()] == ["gate.mp4"]
+    told = (await cambusctl(*arguments, "--overwrite", "--json")).document
+    assert (told["replicas"], told["silent"]) == (["recorder-0", "recorder-1"], ["recorder-2"])
+    assert [gap["reason"] for gap in told["gaps"]] == ["no-owner"]
+    assert preparing.cancelled == []
 
 
-async def test_a_broken_download_goes_on_where_it_was(cambusctl, recorders, movie, tmp_path, monkeypatch):
+async def test_an_export_that_fails_says_why(cambusctl, preparing, tmp_path):
+    preparing.covered = [TimeRange(start=at(0), end=at(20))]
+    preparing.states, preparing.error = ["failed"], TooLarge("no room for it", reason="no-room").reply()
+    arguments = ("recordings", "export", "gate", "0", *ASKED, "-o", str(tmp_path / "gate.mp4"))
+    ran = await cambusctl(*arguments, "--json")
+    assert (ran.code, ran.error["reason"]) == (3, "no-room")
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_broken_download_goes_on_where_it_was(cambusctl, preparing, movie, tmp_path, monkeypatch):
     monkeypatch.setattr("cambus.cli.download.PAUSE_S", 0.0)
-    recorders[0].url, recorders[0].covered = movie.url, [TimeRange(start=at(0), end=at(60))]
+    preparing.url, preparing.covered = movie.url, [TimeRange(start=at(0), end=at(60))]
     movie.breaks = 2
     target = tmp_path / "gate.mp4"
     ran = await cambusctl("recordings", "export", "gate", "0", *ASKED, "-o", str(target), "--json")
@@ -236,10 +274,10 @@ async def test_a_broken_download_goes_on_where_it_was(cambusctl, recorders, movi
 
 
 async def test_the_same_command_again_goes_on_with_what_was_begun(
-    cambusctl, recorders, movie, tmp_path, monkeypatch
+    cambusctl, preparing, movie, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("cambus.cli.download.ATTEMPTS", 1)
-    recorders[0].url, recorders[0].covered = movie.url, [TimeRange(start=at(0), end=at(60))]
+    preparing.url, preparing.covered = movie.url, [TimeRange(start=at(0), end=at(60))]
     movie.breaks = 1
     target = tmp_path / "gate.mp4"
     arguments = ("recordings", "export", "gate", "0", *ASKED, "-o", str(target))
@@ -254,9 +292,9 @@ async def test_the_same_command_again_goes_on_with_what_was_begun(
     assert [path.name for path in tmp_path.iterdir()] == ["gate.mp4"]
 
 
-async def test_what_was_begun_and_is_gone_is_begun_anew(cambusctl, recorders, movie, tmp_path, monkeypatch):
+async def test_what_was_begun_and_is_gone_is_begun_anew(cambusctl, preparing, movie, tmp_path, monkeypatch):
     monkeypatch.setattr("cambus.cli.download.ATTEMPTS", 1)
-    recorders[0].url, recorders[0].covered = movie.url, [TimeRange(start=at(0), end=at(60))]
+    preparing.url, preparing.covered = movie.url, [TimeRange(start=at(0), end=at(60))]
     movie.breaks = 1
     target = tmp_path / "gate.mp4"
     arguments = ("recordings", "export", "gate", "0", *ASKED, "-o", str(target))
@@ -269,7 +307,7 @@ async def test_what_was_begun_and_is_gone_is_begun_anew(cambusctl, recorders, mo
     assert target.read_bytes() == MOVIE
 
 
-async def test_an_export_of_nothing_says_so_and_leaves_no_file(cambusctl, recorders, tmp_path):
+async def test_an_export_of_nothing_says_so_and_leaves_no_file(cambusctl, preparing, tmp_path):
     ran = await cambusctl(
         "recordings", "export", "gate", "0", *ASKED, "-o", str(tmp_path / "gate.mp4"), "--json"
     )

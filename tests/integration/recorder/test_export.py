@@ -18,6 +18,8 @@ from cambus.schemas.commands import recorder, recorder_export
 from cambus.schemas.errors import NotFound
 
 SECOND_US = 1_000_000
+PICTURES = 150 + 150
+"""Of both: four seconds of the first, of which the second holds the last two, and what only that holds."""
 
 
 class Suite:
@@ -62,25 +64,46 @@ async def suite(bus, device, nats_server, tmp_path):
     await ensure_assets(bus)
     made = Suite(BusClient(bus), device, nats_server.url, tmp_path)
     key = StreamKey(device, 0, "main")
-    write_recordings(made.settings("a").recordings, key, real_frames(50))
+    write_recordings(made.settings("a").recordings, key, real_frames(100))
     later = [*real_frames(100, first=50), *keyframe_first(real_frames(150, first=150, pause=500))]
     write_recordings(made.settings("b").recordings, key, keyframe_first(later))
     return made
 
 
-async def test_whoever_holds_most_prepares_it_and_it_plays_in_ffmpeg(suite):
+async def test_what_several_recorders_hold_is_one_file_that_plays_in_ffmpeg(suite):
     async with RunningService(Recorder, suite.settings("a")), RunningService(Recorder, suite.settings("b")):
         begun = await suite.begin(gaps="close")
         assert begun.replica == suite.settings("b").instance
         state = await suite.ready(begun.export)
         assert (state.state, state.progress, state.error) == ("ready", 1.0, None)
+        both = [suite.settings(name).instance for name in ("b", "a")]
+        assert (state.ref.replicas, state.ref.silent) == (both, [])
         body = await fetched(state.ref.url, state.ref.bytes, pieces=5)
         assert body.index(b"moov") < body.index(b"mdat")
         times = pictures_of(body)
-        shown_s = sum((each.end - each.start).total_seconds() for each in state.ref.covered)
-        assert len(times) == pytest.approx(shown_s * 25, abs=3)
-        assert times[-1] - times[0] == pytest.approx(shown_s, abs=0.3)
+        # Where both hold the same two seconds they are in it once.
+        assert len(times) == PICTURES
+        assert state.ref.covered[0].start == from_us(START_US)
+        assert times[-1] - times[0] == pytest.approx((PICTURES - 1) / 25, abs=0.1)
         assert len(state.ref.covered) == 2
+        folders = [suite.settings(name).recordings / ".exports" for name in ("a", "b")]
+        assert [folder.exists() for folder in folders] == [False, True]
+        await suite.client.call_holder(
+            recorder_export.EXPORT_CANCEL, recorder_export.ExportRequest(export=state.export)
+        )
+        async with asyncio.timeout(30):
+            while list(folders[1].iterdir()):  # noqa: ASYNC110 - removed by a thread
+                await asyncio.sleep(0.02)
+
+
+async def test_what_a_recorder_that_is_away_holds_is_told_to_be_missing(suite):
+    async with RunningService(Recorder, suite.settings("a")), RunningService(Recorder, suite.settings("b")):
+        pass
+    async with RunningService(Recorder, suite.settings("b")):
+        state = await suite.ready((await suite.begin()).export)
+        assert state.state == "ready"
+        assert suite.settings("a").instance in state.ref.silent
+        assert state.ref.replicas == [suite.settings("b").instance]
 
 
 async def test_one_that_is_given_up_can_not_be_fetched(suite):

@@ -24,7 +24,7 @@ class Exports:
         self.forgotten = []
         self.progress = None
 
-    async def create(self, key, start_us, end_us, *, close_gaps, progress):
+    async def create(self, key, start_us, end_us, *, close_gaps, progress, borrowed):
         self.progress = progress
         progress.total, progress.done = 4, 1
         self.going += 1

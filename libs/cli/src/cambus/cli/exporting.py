@@ -1,26 +1,43 @@
-"""Exporting a span of recorded time: choose the recorder that holds most of it, fetch its MP4, say what is missing."""
+"""Exporting a span of recorded time: have it prepared of what all recorders hold, fetch it, say what is missing."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.cli.discovery import ping
+from cambus.bus.errors import BusError
 from cambus.cli.download import Download, Source, SourceGoneError
 from cambus.cli.failures import OFFLINE, REFUSED, CliError
 from cambus.cli.formatting import duration, local, size
 from cambus.cli.invocation import Cli
-from cambus.schemas.commands import recorder
-from cambus.schemas.errors import CambusError, ErrorCode
+from cambus.cli.requests import call
+from cambus.schemas.commands import recorder, recorder_export
+from cambus.schemas.errors import CambusError, DeadlineExceeded, NotFound, Offline
 from cambus.schemas.spans import TimeRange
 
 TOLERANCE: Final = timedelta(seconds=3)
 """Less missing at the ends is not told: it is what key frames and the present cost."""
+
+
+LOOK_S: Final = 0.25
+PATIENCE: Final = 20
+"""How often in a row nobody may answer while an export is prepared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,37 +95,56 @@ class Export:
         self._done(chosen)
 
     async def _ask(self) -> recorder.ExportRef:
-        """The offer that covers most of the time."""
-        expected = await ping(self._bus, recorder.SERVICE)
-        if not expected:
+        """What the recorders have prepared."""
+        try:
+            state = await call(self._cli, self._bus, recorder_export.EXPORT_BEGIN, self._question.request)
+        except Offline:
             raise CliError(
                 "no recorder answers", hint="cambusctl services", exit_code=OFFLINE, reason="no-recorder"
-            )
-        outcomes = await BusClient(self._bus).broadcast_all(
-            recorder.RECORDING_EXPORT,
-            self._question.request,
-            timeout_s=self._cli.options.timeout_s,
-            expected=len(expected),
-        )
-        offers = [each for each in outcomes if not isinstance(each, CambusError)]
-        if not offers:
-            raise self._refusal([each for each in outcomes if isinstance(each, CambusError)])
-        offers.sort(key=lambda offer: seconds(offer.covered), reverse=True)
-        for other in offers[1:]:
-            held = duration(seconds(other.covered))
-            self._note(
-                f"{other.replica} holds {held} of that time too; this is what {offers[0].replica} holds"
-            )
-        return offers[0]
+            ) from None
+        except NotFound:
+            raise self._nothing() from None
+        try:
+            ready = await self._prepared(state)
+        except BaseException:
+            await self._cancel(state.export)
+            raise
+        return ready
 
-    def _refusal(self, refusals: Sequence[CambusError]) -> CliError:
+    async def _prepared(self, state: recorder_export.ExportState) -> recorder.ExportRef:
+        """Wait until it is ready, however long that takes, and say how far it is."""
+        client, asked = BusClient(self._bus), recorder_export.ExportRequest(export=state.export)
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._cli.out.errors, transient=True, disable=self._quiet) as bar:
+            task = bar.add_task(f"{state.replica} prepares it", total=1.0)
+            silent = 0
+            while state.state in {"waiting", "preparing"}:
+                bar.update(task, completed=state.progress)
+                await asyncio.sleep(LOOK_S)
+                try:
+                    state = await client.call_holder(recorder_export.EXPORT_STATUS, asked)
+                    silent = 0
+                except (Offline, DeadlineExceeded):
+                    silent += 1
+                    if silent == PATIENCE:
+                        raise
+        if state.ref is None:
+            error = state.error
+            text = f"it was {state.state}" if error is None else error.text
+            reason = state.state if error is None else error.reason
+            code = None if error is None else int(error.code)
+            raise CliError(text, exit_code=REFUSED, code=code, reason=reason)
+        return state.ref
+
+    async def _cancel(self, export: str) -> None:
+        """Nobody wants it any more."""
+        with contextlib.suppress(CambusError, BusError):
+            await BusClient(self._bus).call_holder(
+                recorder_export.EXPORT_CANCEL, recorder_export.ExportRequest(export=export)
+            )
+
+    def _nothing(self) -> CliError:
         asked = self._question.request
-        telling = [each for each in refusals if each.code is not ErrorCode.NOT_FOUND]
-        if telling:
-            first = telling[0]
-            return CliError(first.text, exit_code=REFUSED, code=int(first.code), reason=first.reason)
-        if not refusals:
-            return CliError("no recorder answered in time", exit_code=OFFLINE, reason="no-answer")
         return CliError(
             f"nothing is recorded of {asked.device}/{asked.channel}/{asked.stream} between {local(asked.start)} "
             f"and {local(asked.end)}",
@@ -118,10 +154,14 @@ class Export:
             reason="nothing-recorded",
         )
 
+    @property
+    def _quiet(self) -> bool:
+        return self._cli.json or not self._cli.out.errors.is_terminal
+
     async def _fetch(self, source: Source) -> None:
         console = self._cli.out.errors
         columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        with Progress(*columns, console=console, transient=True, disable=self._quiet) as bar:
             task = bar.add_task("", total=source.bytes)
             await self._download.fetch(
                 source, lambda have, total: bar.update(task, completed=have, total=total)
@@ -140,15 +180,21 @@ class Export:
                     "end": chosen and chosen.end,
                     "covered": covered,
                     "replica": chosen and chosen.replica,
+                    "replicas": chosen and chosen.replicas,
+                    "gaps": chosen and chosen.gaps,
+                    "silent": chosen and chosen.silent,
                 }
             )
             return
         span = f", {local(chosen.start)} to {local(chosen.end)}" if chosen is not None else ""
         self._cli.out.line(f"{self._target}: {size(total)}{span}")
+        known = [] if chosen is None else chosen.gaps
         for start, end in gaps:
-            self._note(
-                f"not recorded: {local(start)} to {local(end)} ({duration((end - start).total_seconds())})"
-            )
+            why = {gap.reason.value for gap in known if gap.start < end and gap.end > start}
+            told = ", ".join([duration((end - start).total_seconds()), *sorted(why)])
+            self._note(f"not recorded: {local(start)} to {local(end)} ({told})")
+        if chosen is not None and chosen.silent:
+            self._note(f"did not answer, so this may not be all: {', '.join(chosen.silent)}")
 
     def _note(self, text: str) -> None:
         self._cli.out.note(text)

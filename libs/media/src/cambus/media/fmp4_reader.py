@@ -143,6 +143,27 @@ class TrackRun:
             self.sync[skipped:],
         )
 
+    def until(self, dts: int) -> TrackRun | None:
+        """The samples that begin before `dts`; None if there are none."""
+        kept, begins = 0, self.dts
+        for duration in self.durations:
+            if begins >= dts:
+                break
+            kept, begins = kept + 1, begins + duration
+        if kept == len(self.sizes):
+            return self
+        if not kept:
+            return None
+        return TrackRun(
+            self.track_id,
+            self.dts,
+            self.offset,
+            self.sizes[:kept],
+            self.durations[:kept],
+            self.cts_offsets[:kept],
+            self.sync[:kept],
+        )
+
     def samples(self) -> Iterator[Sample]:
         """The samples one by one."""
         offset, dts = self.offset, self.dts

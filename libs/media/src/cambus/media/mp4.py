@@ -42,12 +42,14 @@ class RecordedPart:
         init: the file's tracks; times must be in 90 kHz ticks.
         fragments: which of its fragments to take; the first should begin with a keyframe.
         shift: ticks to add to the file's times to come to the common time line of all parts.
+        until: samples from this time of the file on are left out; None for none.
     """
 
     path: Path
     init: InitSegment
     fragments: Sequence[Fragment]
     shift: int = 0
+    until: int | None = None
 
 
 class FaststartMp4:
@@ -132,6 +134,8 @@ class FaststartMp4:
             run = None if track.current is None else fragment.run(track.current.track_id)
             if run is not None and track.kind == b"soun" and self._sound_from is not None:
                 run = run.since(self._sound_from - part.shift)
+            if run is not None and part.until is not None:
+                run = run.until(part.until)
             if run is not None:
                 position = self._data_bytes + run.offset - fragment.data_offset
                 track.tables.add(run, dts=run.dts + part.shift, position=position, entry=track.entry)

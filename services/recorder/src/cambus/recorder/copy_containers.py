@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cambus.media.errors import ContainerError
+from cambus.recorder.borrowed import piece_of
 from cambus.recorder.copy_marks import Container
 from cambus.recorder.export_movie import movie_of
 from cambus.recorder.extent import extent_of, scan_file
@@ -55,7 +56,7 @@ def blocks(root: Path, segment: Segment, container: Container) -> Iterator[bytes
     if container == "mp4":
         yield from _ranges(root / segment.name.path(), 0, segment.extent.bytes)
     elif container == "faststart":
-        movie, _, _ = movie_of(root, [segment], segment.start_us, segment.end_us)
+        movie = movie_of([piece_of(root, segment)], segment.start_us, segment.end_us).movie
         for piece in movie.read_range(0, movie.total_bytes):
             if isinstance(piece, bytes):
                 yield piece

@@ -1,6 +1,6 @@
 """The commands of exports: in one call, and step by step for those that take a while."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from cambus.bus.calls import CallContext
 from cambus.bus.client import BusClient
@@ -9,10 +9,12 @@ from cambus.recorder.export_jobs import ExportJobs, Job
 from cambus.recorder.exports import Export, Exports
 from cambus.recorder.handlers import span_of
 from cambus.recorder.layout import StreamKey, from_us
+from cambus.recorder.lending import Lending
 from cambus.schemas.commands import recorder, recorder_export
 from cambus.schemas.errors import CambusError, NotFound
 from cambus.schemas.ids import new_ulid
 from cambus.schemas.model import Done
+from cambus.schemas.spans import RecordingGap
 
 QUIET_S = 0.3
 """How long after an answer other replicas may still say what they hold."""
@@ -26,6 +28,7 @@ class ExportCommands:
         client: asks the other replicas.
         exports: makes exports.
         jobs: those that take a while.
+        lending: sends what is recorded here to other replicas.
         base_url: where this replica's HTTP port is reached; asked when it is needed.
         replicas: how many recorders there are, as far as is known.
     """
@@ -36,6 +39,7 @@ class ExportCommands:
         client: BusClient,
         exports: Exports,
         jobs: ExportJobs,
+        lending: Lending,
         base_url: Callable[[], str],
         replicas: Callable[[], int],
     ) -> None:
@@ -43,6 +47,7 @@ class ExportCommands:
         self._client = client
         self._exports = exports
         self._jobs = jobs
+        self._lending = lending
         self._base_url = base_url
         self._replicas = replicas
 
@@ -51,6 +56,7 @@ class ExportCommands:
         endpoints.add(recorder.RECORDING_EXPORT, self.export)
         endpoints.add(recorder_export.EXPORT_BEGIN, self.begin)
         endpoints.add(recorder_export.EXPORT_PREPARE, self.prepare)
+        endpoints.add(recorder_export.EXPORT_LEND, self.lend)
         endpoints.add(recorder_export.EXPORT_STATUS, self.status)
         endpoints.add(recorder_export.EXPORT_CANCEL, self.cancel)
 
@@ -112,6 +118,12 @@ class ExportCommands:
         job = self._jobs.begin(request.export, key, start_us, end_us, close_gaps=request.gaps == "close")
         return self._state(job)
 
+    async def lend(
+        self, _: CallContext, request: recorder_export.ExportLendRequest
+    ) -> recorder_export.ExportLendReply:
+        """Send what is recorded here. Raises NotFound: another replica is meant; Overloaded: too much is sent."""
+        return await self._lending.lend(request)
+
     async def status(
         self, _: CallContext, request: recorder_export.ExportRequest
     ) -> recorder_export.ExportState:
@@ -141,5 +153,16 @@ class ExportCommands:
             bytes=export.movie.total_bytes,
             covered=list(export.covered),
             replica=self._replica,
+            replicas=[*([self._replica] if export.segments else []), *export.borrowed.replicas],
+            gaps=list(gaps_in(export)),
+            silent=list(export.borrowed.silent),
             expires_at=self._exports.expiry_of(export),
         )
+
+
+def gaps_in(export: Export) -> Iterator[RecordingGap]:
+    """The known gaps of an export, cut to its time, as far as nothing covers them."""
+    start, end = from_us(export.start_us), from_us(export.end_us)
+    for gap in export.borrowed.gaps:
+        if gap.start < end and gap.end > start:
+            yield gap.model_copy(update={"start": max(gap.start, start), "end": min(gap.end, end)})

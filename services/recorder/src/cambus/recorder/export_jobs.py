@@ -2,22 +2,27 @@
 
 import asyncio
 import contextlib
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from cambus.bus.tasks import TaskSet
+from cambus.recorder.borrowed import NOTHING_BORROWED, Borrowed
 from cambus.recorder.export_movie import CancelledError, Progress
 from cambus.recorder.exports import Export, Exports
 from cambus.recorder.layout import StreamKey
 from cambus.schemas.errors import CambusError, ErrorReply, Internal, NotFound, Overloaded
+
+logger = logging.getLogger(__name__)
 
 AT_A_TIME = 2
 MAX_WAITING = 16
 MAX_KNOWN = 200
 """Exports that can be asked about, those that are over among them."""
 
+Gather = Callable[[str, StreamKey, int, int, Progress], Awaitable[Borrowed]]
 State = Literal["waiting", "preparing", "ready", "failed", "cancelled"]
 
 
@@ -47,14 +52,21 @@ class ExportJobs:
 
     Args:
         exports: prepares them and hands them out.
+        gather: fetches what other recorders hold; None: nothing is fetched.
         ttl_s: how long after its beginning an export can be asked about.
         clock: seconds that never go back.
     """
 
     def __init__(
-        self, exports: Exports, *, ttl_s: float, clock: Callable[[], float] = time.monotonic
+        self,
+        exports: Exports,
+        gather: Gather | None = None,
+        *,
+        ttl_s: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._exports = exports
+        self._gather = gather
         self._ttl_s = ttl_s
         self._clock = clock
         self._jobs: dict[str, Job] = {}
@@ -115,15 +127,24 @@ class ExportJobs:
             job.state = "preparing"
             try:
                 with contextlib.suppress(CancelledError):
-                    export = await self._exports.create(
-                        key, start_us, end_us, close_gaps=close_gaps, progress=job.progress
-                    )
-                    self._finish(job, export)
+                    self._finish(job, await self._made(job, key, start_us, end_us, close_gaps))
+            except OSError as error:
+                logger.warning("an export fails", extra={"device": key.device, "reason": str(error)})
+                job.state = "failed"
+                job.error = Internal("the disk fails or is full", reason="disk-error").reply()
             except CambusError as error:
                 job.state, job.error = "failed", error.reply()
             except Exception:
                 job.state, job.error = "failed", Internal().reply()
                 raise
+
+    async def _made(self, job: Job, key: StreamKey, start_us: int, end_us: int, close_gaps: bool) -> Export:
+        borrowed = NOTHING_BORROWED
+        if self._gather is not None:
+            borrowed = await self._gather(job.id, key, start_us, end_us, job.progress)
+        return await self._exports.create(
+            key, start_us, end_us, close_gaps=close_gaps, progress=job.progress, borrowed=borrowed
+        )
 
     def _finish(self, job: Job, export: Export) -> None:
         if job.progress.cancelled:

@@ -1,15 +1,18 @@
-"""Exports: a span of recorded time as one MP4, served by HTTP with ranges and written nowhere.
+"""Exports: a span of recorded time as one MP4, served by HTTP with ranges; what is recorded here is not written again.
 
-An export is a head computed once and ranges of the recorded files. It is reached under a random address for a
-while, and as long as it can be, its segments are not deleted.
+An export is a head computed once and ranges of the recorded files, and of files that other recorders lent. It is
+reached under a random address for a while, and as long as it can be, its segments are not deleted.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
+import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,8 +22,9 @@ from aiohttp import web
 
 from cambus.media.errors import ContainerError
 from cambus.media.mp4 import FaststartMp4, FileRange
+from cambus.recorder.borrowed import NOTHING_BORROWED, Borrowed, piece_of
 from cambus.recorder.export_movie import Progress, movie_of
-from cambus.recorder.index import Index, Segment
+from cambus.recorder.index import Index
 from cambus.recorder.layout import StreamKey, from_us
 from cambus.schemas.errors import Internal, NotFound, Overloaded, TooLarge
 from cambus.schemas.spans import TimeRange
@@ -45,6 +49,7 @@ class Export:
         covered: what of the time is in it.
         segments: ids of what it reads.
         expires_at: on the clock of `time.monotonic`.
+        borrowed: what other recorders lent for it.
     """
 
     token: str
@@ -54,6 +59,7 @@ class Export:
     covered: tuple[TimeRange, ...]
     segments: frozenset[str]
     expires_at: float
+    borrowed: Borrowed = NOTHING_BORROWED
 
 
 class Exports:
@@ -89,6 +95,7 @@ class Exports:
         self._clock = clock
         self._exports: dict[str, Export] = {}
         self._being_read: list[frozenset[str]] = []
+        self._fetching: Counter[str] = Counter()
 
     def pinned(self, segment: str) -> bool:
         """Whether an export reads a segment."""
@@ -104,8 +111,9 @@ class Exports:
         *,
         close_gaps: bool = False,
         progress: Progress | None = None,
+        borrowed: Borrowed = NOTHING_BORROWED,
     ) -> Export:
-        """Prepare an export.
+        """Prepare an export of what is recorded here and of what was borrowed; that goes with the export.
 
         Raises:
             NotFound: Nothing is recorded of that stream in that time.
@@ -115,42 +123,42 @@ class Exports:
             CancelledError: `progress` said so.
         """
         self._expire()
-        if len(self._exports) >= MAX_EXPORTS or self.head_bytes >= MAX_HEAD_BYTES:
-            raise Overloaded("as many exports as may be are waiting to be fetched", reason="too-many-exports")
         progress = progress or Progress()
         try:
+            self._check_number()
             return await asyncio.get_running_loop().run_in_executor(
-                self._preparing, self._create, key, start_us, end_us, close_gaps, progress
+                self._preparing, self._create, key, start_us, end_us, close_gaps, progress, borrowed
             )
-        except asyncio.CancelledError:
+        except BaseException:
             progress.cancelled = True  # the thread is to go no further
+            self._give_back(borrowed)
             raise
 
     def _create(
-        self, key: StreamKey, start_us: int, end_us: int, close_gaps: bool, progress: Progress
+        self,
+        key: StreamKey,
+        start_us: int,
+        end_us: int,
+        close_gaps: bool,
+        progress: Progress,
+        borrowed: Borrowed,
     ) -> Export:
         segments = self._index.find(key.device, start_us, end_us, channel=key.channel, stream=key.stream)
-        recorded_us = sum(min(each.end_us, end_us) - max(each.start_us, start_us) for each in segments)
-        if recorded_us > self._longest_us:
-            raise TooLarge(
-                f"{recorded_us / 3.6e9:.1f} hours are recorded in that time; "
-                f"an export holds {self._longest_us / 3.6e9:g}",
-                reason="too-long",
-            )
+        self.check_length(sum(min(each.end_us, end_us) - max(each.start_us, start_us) for each in segments))
         kept = frozenset(segment.id for segment in segments)
         self._being_read.append(kept)
         try:
-            movie, begin_us, finish_us = movie_of(
-                self._root, segments, start_us, end_us, close_gaps=close_gaps, progress=progress
-            )
+            pieces = [*(piece_of(self._root, each) for each in segments), *borrowed.pieces]
+            laid = movie_of(pieces, start_us, end_us, close_gaps=close_gaps, progress=progress)
             export = Export(
                 token=secrets.token_urlsafe(16),
-                movie=movie,
-                start_us=begin_us,
-                end_us=finish_us,
-                covered=tuple(_covered(segments, begin_us, finish_us)),
+                movie=laid.movie,
+                start_us=laid.start_us,
+                end_us=laid.end_us,
+                covered=tuple(TimeRange(start=from_us(start), end=from_us(end)) for start, end in laid.spans),
                 segments=kept,
                 expires_at=self._clock() + self._ttl_s,
+                borrowed=borrowed,
             )
             self._exports[export.token] = export
         except ContainerError as error:
@@ -162,9 +170,28 @@ class Exports:
             self._being_read.remove(kept)
         return export
 
+    def _check_number(self) -> None:
+        if len(self._exports) >= MAX_EXPORTS or self.head_bytes >= MAX_HEAD_BYTES:
+            raise Overloaded("as many exports as may be wait to be fetched", reason="too-many-exports")
+
+    def check_length(self, recorded_us: int) -> None:
+        """Raise TooLarge if that is more than one export may hold."""
+        if recorded_us > self._longest_us:
+            raise TooLarge(
+                f"{recorded_us / 3.6e9:.1f} hours are recorded in that time; "
+                f"an export holds {self._longest_us / 3.6e9:g}",
+                reason="too-long",
+            )
+
     def forget(self, export: Export) -> None:
         """No longer hand it out; who is fetching it gets the rest."""
-        self._exports.pop(export.token, None)
+        if self._exports.pop(export.token, None) is not None and not self._fetching[export.token]:
+            self._give_back(export.borrowed)
+
+    def _give_back(self, borrowed: Borrowed) -> None:
+        if borrowed.folder is not None:
+            with contextlib.suppress(RuntimeError):  # at the end: the next start does it
+                self._threads.submit(shutil.rmtree, borrowed.folder, ignore_errors=True)
 
     @property
     def head_bytes(self) -> int:
@@ -177,9 +204,9 @@ class Exports:
 
     def _expire(self) -> None:
         now = self._clock()
-        for token, export in tuple(self._exports.items()):
+        for export in tuple(self._exports.values()):
             if export.expires_at <= now:
-                self._exports.pop(token, None)
+                self.forget(export)
 
     # --- HTTP -------------------------------------------------------------------------------------------
 
@@ -202,19 +229,28 @@ class Exports:
         answer.headers["Cache-Control"] = "private, no-store"
         if status == 206:
             answer.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{total}"
-        await answer.prepare(request)
-        if request.method == "GET":
-            loop = asyncio.get_running_loop()
-            for piece in export.movie.read_range(start, stop):
-                for part in [piece] if isinstance(piece, bytes) else _slices(piece):
-                    data = (
-                        part
-                        if isinstance(part, bytes)
-                        else await loop.run_in_executor(self._threads, _read, part)
-                    )
-                    await answer.write(data)
-        await answer.write_eof()
+        self._fetching[export.token] += 1
+        try:
+            await answer.prepare(request)
+            if request.method == "GET":
+                await self._send(answer, export.movie, start, stop)
+            await answer.write_eof()
+        finally:
+            self._fetching[export.token] -= 1
+            if not self._fetching[export.token]:
+                del self._fetching[export.token]
+                if export.token not in self._exports:
+                    self._give_back(export.borrowed)
         return answer
+
+    async def _send(self, answer: web.StreamResponse, movie: FaststartMp4, start: int, stop: int) -> None:
+        loop = asyncio.get_running_loop()
+        for piece in movie.read_range(start, stop):
+            if isinstance(piece, bytes):
+                await answer.write(piece)
+                continue
+            for part in _slices(piece):
+                await answer.write(await loop.run_in_executor(self._threads, _read, part))
 
 
 def _range_of(request: web.Request, total: int) -> tuple[int, int, int]:
@@ -244,20 +280,3 @@ def _read(part: FileRange) -> bytes:
     if len(data) != part.length:
         raise OSError(f"{part.path} is shorter than its index says")
     return data
-
-
-def _covered(segments: Iterable[Segment], start_us: int, end_us: int) -> Iterator[TimeRange]:
-    """What of the time is in the segments, runs of contiguous ones as one."""
-    run: tuple[int, int] | None = None
-    for segment in segments:
-        start, end = max(segment.start_us, start_us), min(segment.end_us, end_us)
-        if end <= start:
-            continue
-        if run is not None and start - run[1] < 1_000_000:
-            run = (run[0], max(end, run[1]))
-            continue
-        if run is not None:
-            yield TimeRange(start=from_us(run[0]), end=from_us(run[1]))
-        run = (start, end)
-    if run is not None:
-        yield TimeRange(start=from_us(run[0]), end=from_us(run[1]))

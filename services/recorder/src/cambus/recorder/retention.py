@@ -132,6 +132,11 @@ class Retention:
         """Whether media may be written. The last quarter of the reserve is for the index, the journal and events."""
         return not self.full or (not stop_when_full and self.last_free > self._reserve // 4)
 
+    @property
+    def room(self) -> int:
+        """Bytes that may be written and leave what is to stay free."""
+        return max(self._free() - self._reserve, 0)
+
     def make_room(self, policies: Mapping[StreamKey, StreamPolicy]) -> None:
         """Delete the oldest while the disk is full.
 

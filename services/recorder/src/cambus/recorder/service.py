@@ -14,6 +14,7 @@ from cambus.bus.service import Runtime, Service
 from cambus.bus.tasks import end
 from cambus.recorder.announcing import Announcer
 from cambus.recorder.archives import Archives
+from cambus.recorder.borrowing import Borrowing
 from cambus.recorder.copy_commands import CopyCommands
 from cambus.recorder.copying import Copying
 from cambus.recorder.disk import Disk
@@ -25,6 +26,7 @@ from cambus.recorder.handlers import RecorderCommands
 from cambus.recorder.index import Segment
 from cambus.recorder.journal import Journal
 from cambus.recorder.layout import StreamKey
+from cambus.recorder.lending import Lending
 from cambus.recorder.lock_commands import LockCommands
 from cambus.recorder.observe import RecorderMetrics
 from cambus.recorder.opening import open_index
@@ -72,18 +74,29 @@ class Recorder(Service[RecorderSettings]):
             ttl_s=settings.export_ttl_s,
             longest_s=settings.export_max_hours * 3600.0,
         )
-        self._export_jobs = ExportJobs(self._exports, ttl_s=settings.export_ttl_s)
+        self._lending = Lending(settings.instance, runtime.bus, self._root, self._index, self._readers)
         self._retention = Retention(
             self._root,
             self._index,
             settings.disk_reserve_mib << 20,
             self._metrics,
-            self._exports.pinned,
+            lambda id_: self._exports.pinned(id_) or self._lending.pinned(id_),
             self._disk,
             uncopied=lambda id_: self._copying is not None and self._copying.copies.is_pending(id_),
             on_lost=lambda id_: self._copying.copier.lost(id_) if self._copying is not None else None,
         )
         self._archives = Archives(runtime.bus, settings.instance)
+        self._borrowing = Borrowing(
+            settings.instance,
+            runtime.bus,
+            runtime.client,
+            self._root,
+            self._preparers,
+            lambda: self._archives.known,
+            lambda: self._retention.room,
+            self._exports.check_length,
+        )
+        self._export_jobs = ExportJobs(self._exports, self._borrowing.gather, ttl_s=settings.export_ttl_s)
         self._playbacks = Playbacks(
             settings.instance,
             runtime.bus,
@@ -124,6 +137,7 @@ class Recorder(Service[RecorderSettings]):
             self._threads, recover, self._root, self._index, self._disk
         )
         self._report(recovered)
+        await self._loop.run_in_executor(self._threads, self._borrowing.clear)
         if self._copying is not None:
             await self._copying.load(self._index)
         outbox = Outbox(runtime.settings.data_dir / "recorder-outbox.sqlite3", room_bytes=OUTBOX_ROOM_BYTES)
@@ -137,6 +151,7 @@ class Recorder(Service[RecorderSettings]):
             runtime.client,
             self._exports,
             self._export_jobs,
+            self._lending,
             self._base_url,
             lambda: len(self._archives.known),
         ).register(runtime.endpoints)
@@ -177,6 +192,7 @@ class Recorder(Service[RecorderSettings]):
         await self._share.hand_over()
         await self._playbacks.stop()
         await self._export_jobs.stop()
+        await self._lending.stop()
 
     async def stop(self) -> None:
         """Publish what was closed at the end, and close the index."""

@@ -233,6 +233,9 @@ class ExportRef(Message):
         bytes=307200000,
         covered=[{"start": "2026-02-01T12:09:58.120Z", "end": "2026-02-01T12:20:00Z"}],
         replica="recorder-0",
+        replicas=["recorder-0", "recorder-1"],
+        gaps=[],
+        silent=[],
         expires_at="2026-02-01T13:30:00Z",
     )
 
@@ -242,6 +245,16 @@ class ExportRef(Message):
     bytes: int = Field(ge=0, description="Its size in bytes.")
     covered: list[TimeRange] = Field(description="What of the time is in it; the rest was not recorded.")
     replica: ReplicaId | None = Field(default=None, description="The recorder that serves it.")
+    replicas: list[ReplicaId] = Field(
+        default_factory=list, description="The recorders whose recordings are in it, as far as is told."
+    )
+    gaps: list[RecordingGap] = Field(
+        default_factory=list, description="What should have been recorded and is not in it, and why."
+    )
+    silent: list[ReplicaId] = Field(
+        default_factory=list,
+        description="The recorders that did not answer, or not to the end: what they hold is missing.",
+    )
     expires_at: Instant | None = Field(
         default=None, description="When the address stops working; None if it does not."
     )
@@ -297,7 +310,8 @@ RECORDING_EXPORT = CommandSpec(
     "export",
     RecordingExportRequest,
     ExportRef,
-    "Get one MP4 of a span of time; replicas that hold nothing of it answer 404.",
+    "Get one MP4 of what a replica itself holds of a span of time, of each; those that hold nothing answer 404. "
+    "`export.begin` makes one of all.",
     service=SERVICE,
     broadcast=True,
     timeout_s=30.0,
