@@ -62,6 +62,13 @@ def test_one_that_could_not_be_published_begins_when_it_is_told_again(alarms):
     assert [event.spec for event in alarms.heard(alarm(), AT, 1.0)] == [events.RAISED]
 
 
+def test_one_that_is_told_after_the_hold_is_another_even_if_nobody_has_looked_meanwhile(alarms):
+    (first,) = alarms.heard(alarm("motion:0", 1), AT, 0.0)
+    cleared, second = alarms.heard(alarm("motion:0", 2), AT, 30.0)
+    assert (cleared.fields["raised"], cleared.spec) == (first.event_id, events.CLEARED)
+    assert (second.spec, second.event_id != first.event_id) == (events.RAISED, True)
+
+
 def test_an_end_that_could_not_be_published_makes_nothing_of_the_next_beginning(alarms):
     alarms.heard(alarm(), AT, 0.0)
     (cleared,) = alarms.expire(AT, 30.0)

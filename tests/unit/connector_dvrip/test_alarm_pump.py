@@ -139,6 +139,21 @@ async def test_an_alarm_that_can_not_be_kept_is_not_answered_and_the_next_is_tri
     assert storm.answered == [1]
 
 
+async def test_an_alarm_that_can_not_be_kept_is_no_repeat_when_it_is_told_again(pump, bus):
+    bus.failing = True
+    first = Storm()
+    first.report()
+    first.stream.end()
+    await pump.follow(first.stream)
+    bus.failing = False
+    again = Storm()
+    again.report()
+    again.stream.end()
+    await pump.follow(again.stream)
+    assert (first.answered, again.answered) == ([], [0])
+    assert len(bus.told("alarm.raised")) == 1  # the device was told that it was heard, so somebody has it
+
+
 async def test_repeats_are_answered_and_published_once(pump, bus):
     storm = Storm()
     for _ in range(10):

@@ -85,7 +85,29 @@ def test_an_end_without_a_beginning_is_told_once(bench):
     (cleared,) = bench.tell(status="Stop")
     assert "raised" not in cleared.fields
     assert bench.tell(status="Stop") == []  # the same end by another way
-    assert names(bench.tell(status="Stop", after_s=30)) == ["alarm.cleared"]
+    assert bench.tell(status="Stop", after_s=30) == []  # the same, by its time
+    assert names(bench.tell(status="Stop", second=30)) == ["alarm.cleared"]
+
+
+def test_what_could_not_be_kept_is_news_when_it_is_told_again(bench):
+    (lost,) = bench.tell()
+    bench.tracker.forget(lost)
+    (raised,) = bench.tell()
+    assert names([raised]) == ["alarm.raised"]
+    (lost,) = bench.tell(status="Stop", second=9)
+    bench.tracker.forget(lost)
+    (cleared,) = bench.tell(status="Stop", second=9)
+    assert cleared.fields["raised"] == raised.event_id
+    assert not bench.tracker.active
+
+
+def test_what_could_not_be_kept_does_not_take_back_what_came_after(bench):
+    (first,) = bench.tell()
+    bench.tell(status="Stop", second=1)
+    bench.tell(second=2)
+    bench.tracker.forget(first)
+    assert bench.tracker.active == {"motion:0"}
+    assert bench.tell(second=3) == []
 
 
 def test_the_same_alarm_by_two_ways_is_one(bench):

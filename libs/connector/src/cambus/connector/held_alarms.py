@@ -98,10 +98,12 @@ class HeldAlarms:
             now: the same on a clock that only rises, seconds.
 
         Returns:
-            The events that makes: none if the alarm lasts already.
+            The events that makes: none if the alarm lasts already; with an end first if the one before was over and
+            nobody had looked.
         """
         held = self._held.get(alarm.key)
-        if held is not None:
+        over = self.ended([alarm.key], at, now, ClearCause.TIMEOUT) if held and held.until <= now else []
+        if held is not None and not over:
             held.until = now + self._hold_s
             return []
         event_id = derived_event_id(alarm.device_time or at, self._device, alarm.key, "raised", *alarm.facts)
@@ -114,7 +116,7 @@ class HeldAlarms:
             "at": at,
         }
         raised = AlarmEvent(alarm_events.RAISED, event_id, alarm.key, fields)
-        return [raised, *self._evict(at, now)]
+        return [*over, raised, *self._evict(at, now)]
 
     def forget(self, event: AlarmEvent) -> None:
         """An event could not be published: were the alarm told again, that would be its beginning."""

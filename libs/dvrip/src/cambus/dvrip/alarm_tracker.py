@@ -92,6 +92,12 @@ class AlarmTracker:
             changes.extend(self._evict())
         return changes
 
+    def forget(self, report: AlarmReport) -> None:
+        """The alarm this message has begun was lost on the way: told again, it is news."""
+        alarm = self._alarms.get(_key(report))
+        if alarm is not None and alarm.report is report:
+            del self._alarms[_key(report)]
+
     def is_active(self, report: AlarmReport) -> bool:
         """Whether the alarm this is about has begun and not ended."""
         alarm = self._alarms.get(_key(report))

@@ -184,6 +184,7 @@ class DeviceRole:
             connection = next((each for each in session.connections if each.session is session), None)
             if connection is not None and (session.guarded or everybody):
                 self.push(session, message_id, fields, connection)
+                session.alarms_told += message_id == MessageId.ALARM
                 reached += 1
         return reached
 
@@ -407,6 +408,7 @@ class DeviceRole:
             self.changed()
         elif message_id == reply_id(MessageId.ALARM):
             self.counters["alarms_acknowledged"] += 1
+            request.session.alarms_heard += 1
             self.changed()
         elif message_id == MessageId.TALK_DATA_TO_DEVICE:
             if self.media.talker is request.session:

@@ -20,6 +20,7 @@ class Session:
         last_seen: when the client was last heard.
         seed_ids: the client speaks the session ids of the original tables.
         guarded: the client wants alarms pushed (1500).
+        alarms_told, alarms_heard: alarms pushed to it, and how many of them it has acknowledged.
         connections: the sockets that used the session; it ends with the last of them.
         registered: the platform was dialled by us and allocated the id (DVRIP §11).
     """
@@ -32,6 +33,8 @@ class Session:
     last_seen: float
     seed_ids: bool = False
     guarded: bool = False
+    alarms_told: int = 0
+    alarms_heard: int = 0
     registered: bool = False
     connections: set[DeviceConnection] = field(default_factory=set)
 

@@ -113,14 +113,20 @@ class AlarmPump:
         return Moment(datetime.now(UTC), asyncio.get_running_loop().time(), self._zone(), self._channels())
 
     async def _publish(self, events: list[AlarmEvent]) -> bool:
-        """Make events durable; False if one could not be: then the device is not told that it was heard."""
-        try:
-            for event in events:
+        """Make events durable; False if one could not be: then the device is not told that it was heard.
+
+        What could not be kept is as if it had not been told: a repeat must not be taken for one of what nobody has.
+        """
+        for number, event in enumerate(events):
+            try:
                 await self._events.publish(event.spec, event_id=event.event_id, **event.fields)
-        except (BusError, CambusError) as error:
-            self._metrics.alarm("dropped")
-            logger.error("alarm not published", extra={"device": self._events.device, "reason": str(error)})
-            return False
+            except (BusError, CambusError) as error:
+                for lost in events[number:]:
+                    self._alarms.forget(lost)
+                self._metrics.alarm("dropped")
+                extra = {"device": self._events.device, "reason": str(error)}
+                logger.error("alarm not published", extra=extra)
+                return False
         return True
 
     async def _tell_drops(self, stream: EventStream) -> None:

@@ -21,18 +21,27 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 SAME_S: Final = 5.0
-"""An end reported again within so many seconds, perhaps by another way, is the same one (DVRIP §12)."""
+"""An end reported again within so many seconds, perhaps by another way, is the same one (DVRIP §12); one reported again
+with the time it had is, however late."""
 
 _REMEMBERED: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmEvent:
-    """An event to be published."""
+    """An event to be published.
+
+    Attributes:
+        spec, event_id, fields: of the event.
+        report: what the device said.
+        begun: id and time of the beginning that an end ends.
+    """
 
     spec: EventSpec[Any]
     event_id: str
     fields: dict[str, Any]
+    report: AlarmReport
+    begun: tuple[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ class DeviceAlarms:
         self._device = device
         self._tracker = AlarmTracker(hold_s)
         self._begun: OrderedDict[str, tuple[str, float]] = OrderedDict()
-        self._ended: OrderedDict[str, float] = OrderedDict()
+        self._ended: OrderedDict[str, tuple[float, datetime | None]] = OrderedDict()
         self._ordinals: OrderedDict[tuple[str, str, datetime | None], int] = OrderedDict()
 
     @property
@@ -85,6 +94,18 @@ class DeviceAlarms:
             events += self._end_of_unknown(report, moment)
         return events
 
+    def forget(self, event: AlarmEvent) -> None:
+        """An event could not be kept and the device was not told that it was heard: told again, it is news."""
+        key = event.fields["key"]
+        if event.spec is alarm_events.CLEARED:
+            self._ended.pop(key, None)
+            if event.begun is not None:
+                self._begun.setdefault(key, event.begun)
+            return
+        self._tracker.forget(event.report)
+        if self._begun.get(key, ("", 0.0))[0] == event.event_id:
+            del self._begun[key]
+
     def expire(self, moment: Moment) -> list[AlarmEvent]:
         """End the alarms whose hold has run out."""
         return [self._event(change, moment, "session") for change in self._tracker.expire(moment.now)]
@@ -99,7 +120,7 @@ class DeviceAlarms:
         alarm = map_alarm(change.report, moment.zone, moment.channels)
         if change.change is Change.CLEARED:
             cause = ClearCause.TIMEOUT if change.timed_out else ClearCause.ENDED
-            return self._cleared(alarm, moment, cause)
+            return self._cleared(alarm, change.report, moment, cause)
         momentary = change.change is Change.MOMENTARY
         event_id = self._id(alarm, "raised", moment.at)
         if not momentary:
@@ -111,25 +132,28 @@ class DeviceAlarms:
             "trusted": via != "push",  # whoever reaches the port can say so
             "at": moment.at,
         }
-        return AlarmEvent(alarm_events.RAISED, event_id, {**alarm.fields(), **facts})
+        return AlarmEvent(alarm_events.RAISED, event_id, {**alarm.fields(), **facts}, change.report)
 
-    def _cleared(self, alarm: MappedAlarm, moment: Moment, cause: ClearCause) -> AlarmEvent:
+    def _cleared(
+        self, alarm: MappedAlarm, report: AlarmReport, moment: Moment, cause: ClearCause
+    ) -> AlarmEvent:
         fields: dict[str, Any] = {**alarm.fields(), "cause": cause, "at": moment.at}
         begun = self._begun.pop(alarm.key, None)
         if begun is not None:
             fields |= {"raised": begun[0], "duration_s": max(moment.now - begun[1], 0.0)}
         if cause is not ClearCause.ENDED:
             fields["device_time"] = None  # the device did not say when it ended
-        _remember(self._ended, alarm.key, moment.now)
+        _remember(self._ended, alarm.key, (moment.now, fields["device_time"]))
         event_id = self._id(alarm, f"cleared-{cause.value}", moment.at)
-        return AlarmEvent(alarm_events.CLEARED, event_id, fields)
+        return AlarmEvent(alarm_events.CLEARED, event_id, fields, report, begun)
 
     def _end_of_unknown(self, report: AlarmReport, moment: Moment) -> list[AlarmEvent]:
         """The end of an alarm whose beginning was before our time: others may still hold it as active."""
         alarm = map_alarm(report, moment.zone, moment.channels)
-        if moment.now - self._ended.get(alarm.key, -SAME_S) < SAME_S:
+        ended_at, said = self._ended.get(alarm.key, (-SAME_S, None))
+        if moment.now - ended_at < SAME_S or (said is not None and said == alarm.device_time):
             return []
-        return [self._cleared(alarm, moment, ClearCause.ENDED)]
+        return [self._cleared(alarm, report, moment, ClearCause.ENDED)]
 
     def _id(self, alarm: MappedAlarm, what: str, at: datetime) -> str:
         """An id that depends on what the device said only, and counts what it says twice in one second."""
