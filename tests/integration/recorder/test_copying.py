@@ -133,6 +133,7 @@ async def test_what_a_policy_says_is_copied_and_can_be_found(
         await eventually(scene.all_copied)
         found = (await scene.copies()).copies
         state = await scene.state()
+        assert maintain(["reindex", "--recordings", str(scene.folder / "recordings")]) == 1  # it is in use
     names = [CopyNames("{device}_{channel}_{start}.{ext}").name(each, "r", "ts") for each in scene.segments]
     assert [each.url for each in found] == [f"file://{scene.folder}/copies/{name}" for name in names]
     assert sorted(path.name for path in (scene.folder / "copies").iterdir()) == sorted(names)

@@ -1,5 +1,6 @@
 """`cambus-recorder verify` and `reindex`: what they find, what they print, how they end."""
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from cambus.media.frame import Frame
+from cambus.recorder import folder_lock
+from cambus.recorder.folder_lock import FolderInUseError, FolderLock
 from cambus.recorder.index import FILE_NAME, Gap, Index
 from cambus.recorder.journal import Journal
 from cambus.recorder.layout import StreamKey
@@ -132,3 +135,40 @@ def test_gaps_come_back_from_the_journal_when_the_index_is_deleted(
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert maintain(["verify", "--recordings", str(tmp_path / "nowhere")]) == 1
     assert "no such folder" in capsys.readouterr().err
+
+
+def test_the_index_of_a_folder_in_use_is_not_made_anew(
+    files: list[Path], root: Path, run: Callable[..., tuple[int, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (root / FILE_NAME).stat().st_ino
+    with FolderLock(root):  # as a recorder has it
+        assert maintain(["reindex", "--recordings", str(root)]) == 1
+        assert "uses this folder" in capsys.readouterr().err
+        code, out = run("reindex", "--json")
+        assert (code, "uses this folder" in json.loads(out)["error"]) == (1, True)
+        assert (root / FILE_NAME).stat().st_ino == before
+        code, out = run("verify", "--json")
+        assert (code, json.loads(out)["live"]) == (0, True)
+        assert "a recorder uses this folder" in run("verify")[1]
+    assert json.loads(run("verify", "--json")[1])["live"] is False
+    assert run("reindex")[0] == 0
+
+
+def test_no_recorder_starts_while_the_index_is_made_anew(
+    root: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_lock, "_PATIENCE_S", 0.0)
+    with FolderLock(root, alone=True), pytest.raises(FolderInUseError, match="being made anew"):
+        FolderLock(root)
+    FolderLock(root).close()
+
+
+def test_a_file_system_without_locks_keeps_nobody_out(
+    root: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(descriptor: int, mode: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(folder_lock.fcntl, "flock", flock)
+    with FolderLock(root, alone=True), FolderLock(root, alone=True):
+        pass

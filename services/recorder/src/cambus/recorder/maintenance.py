@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cambus.recorder.copy_marks import COPIED, PENDING
+from cambus.recorder.folder_lock import FolderInUseError, FolderLock
 from cambus.recorder.index import FILE_NAME, Index
 from cambus.recorder.layout import SUFFIX
 from cambus.recorder.recovery import reindex
@@ -40,12 +41,15 @@ def maintain(argv: Sequence[str]) -> int:
     try:
         return _WORK[arguments.command](root, as_json=arguments.json)
     except OSError as error:
+        if arguments.json and isinstance(error, FolderInUseError):
+            sys.stdout.write(json.dumps({"error": error.strerror}) + "\n")
         sys.stderr.write(f"{error.filename or root}: {error.strerror}\n")
         return 1
 
 
 def _reindex(root: Path, *, as_json: bool) -> int:
-    done = reindex(root)
+    with FolderLock(root, alone=True):
+        done = reindex(root)
     facts = {"indexed": done.adopted, "removed": done.removed, "broken": done.broken}
     text = (
         f"{done.adopted} segments indexed, {done.removed} files without media removed, "
@@ -58,12 +62,13 @@ def _reindex(root: Path, *, as_json: bool) -> int:
 def _verify(root: Path, *, as_json: bool) -> int:
     if not (root / FILE_NAME).exists():
         return _no_index("there is no index", as_json=as_json)
+    lock, live = FolderLock.to_read(root)
     try:
-        with Index(root) as index:
+        with lock, Index(root) as index:
             verdict = verify(root, index)
     except sqlite3.DatabaseError as error:
         return _no_index(f"the index cannot be read: {error}", as_json=as_json)
-    sys.stdout.write(_as_json(verdict) if as_json else _as_text(verdict))
+    sys.stdout.write(_as_json(verdict, live=live) if as_json else _as_text(verdict, live=live))
     return 1 if verdict.findings else 0
 
 
@@ -92,14 +97,19 @@ def _no_index(text: str, *, as_json: bool) -> int:
     return 1
 
 
-def _as_json(verdict: Verdict) -> str:
-    return json.dumps(asdict(verdict), default=str) + "\n"
+def _as_json(verdict: Verdict, *, live: bool) -> str:
+    return json.dumps({**asdict(verdict), "live": live}, default=str) + "\n"
 
 
-def _as_text(verdict: Verdict) -> str:
+def _as_text(verdict: Verdict, *, live: bool) -> str:
     lines = [f"{finding.path}: {finding.text}\n" for finding in verdict.findings]
     counts = f"{verdict.files} files, {verdict.rows} rows, {verdict.bytes} bytes read"
     notes = (f", {verdict.unsealed} without checksums" if verdict.unsealed else "") + (
         f", {verdict.set_aside} set aside before" if verdict.set_aside else ""
     )
-    return "".join(lines) + f"{counts}{notes}, {len(verdict.findings)} faults\n"
+    used = (
+        "a recorder uses this folder: what it writes or deletes meanwhile may show as a fault\n"
+        if live
+        else ""
+    )
+    return "".join(lines) + f"{counts}{notes}, {len(verdict.findings)} faults\n{used}"

@@ -22,6 +22,7 @@ from cambus.recorder.disk_watch import DiskWatch
 from cambus.recorder.export_commands import ExportCommands
 from cambus.recorder.export_jobs import AT_A_TIME, ExportJobs
 from cambus.recorder.exports import Exports
+from cambus.recorder.folder_lock import FolderLock
 from cambus.recorder.handlers import RecorderCommands
 from cambus.recorder.index import Segment
 from cambus.recorder.journal import Journal
@@ -60,6 +61,8 @@ class Recorder(Service[RecorderSettings]):
         settings = runtime.settings
         self._root = settings.recordings
         self._threads = ThreadPoolExecutor(settings.writer_threads, "recorder")
+        self._root.mkdir(parents=True, exist_ok=True)
+        self._in_use = FolderLock(self._root)
         self._index = open_index(self._root)
         self._metrics = RecorderMetrics(runtime.metrics)
         self._disk = Disk(self._metrics.synced)
@@ -207,6 +210,7 @@ class Recorder(Service[RecorderSettings]):
         if self._copying is not None:
             await self._loop.run_in_executor(None, self._copying.close)
         self._index.close()
+        self._in_use.close()
 
     def _check_reserve(self) -> None:
         """Refuse a reserve that would have every recording deleted as soon as it is complete."""
