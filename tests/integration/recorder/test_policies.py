@@ -44,6 +44,8 @@ TTL_S = 3
 class Site:
     """A device with a camera, recorders, and what a user asks of them. It has a NATS server of its own."""
 
+    camera: Camera
+
     def __init__(self, bus: Bus, nats_url: str, device: str, folder: Path) -> None:
         self.bus = bus
         self.nats_url = nats_url
@@ -136,7 +138,7 @@ async def site(device: str, tmp_path: Path) -> AsyncIterator[Site]:
             record = DeviceRecord(id=device, protocol="dvrip", address="127.0.0.1")
             await KeyValue(bus, KV_DEVICES, DeviceRecord).put(device, record)
             here = Site(bus, server.url, device, tmp_path)
-            async with Camera(bus, device, H264, pace=1.0):
+            async with Camera(bus, device, H264, pace=1.0) as here.camera:
                 yield here
                 for running in here.running:
                     await running.stop()
@@ -171,6 +173,34 @@ async def test_an_alarm_is_recorded_from_before_it_came_and_searches_say_why(
     assert alarm.at - timedelta(seconds=3) - GOP <= span.start <= alarm.at - timedelta(seconds=3)
     assert over.at + timedelta(seconds=2) <= span.end
     assert await site.state("r-1") == "waiting"
+    assert [each.gaps for each in (await site.found()).values()] == [[]]
+
+
+async def test_without_anything_from_before_it_the_stream_is_not_asked_for_until_there_is_an_alarm(
+    site: Site, eventually: Eventually
+) -> None:
+    await site.recorder("r-1")
+    await site.policy(mode="alarm", alarm=AlarmRecording(pre_roll_s=0, post_roll_s=1, types=["motion"]))
+
+    async def waiting() -> bool:
+        return await site.state("r-1") == "waiting"
+
+    async def written() -> bool:
+        return bool(await site.spans())
+
+    await eventually(waiting)
+    for number in (1, 2):
+        assert not site.camera.claims
+        alarm = await site.alarm()
+        await eventually(lambda: site.camera.claims)
+        await eventually(written)
+        await site.clear(alarm)
+        await eventually(lambda: not site.camera.claims)
+        closed = follow(site.bus, [CLOSED.subject(site.device)], after_seq=0)
+        events = [(await anext(closed)).event for _ in range(number)]  # complete, though nothing more came
+        await closed.aclose()
+        assert {event.trigger for event in events} == {RecordingTrigger.ALARM}  # type: ignore[attr-defined]
+    assert len(site.camera.ever_claimed) == 1
     assert [each.gaps for each in (await site.found()).values()] == [[]]
 
 

@@ -4,6 +4,7 @@ import itertools
 import tempfile
 from pathlib import Path
 
+import pytest
 from disks import BrokenDisk, SmallDisk
 from durability import KEY, recovered
 from hypothesis import HealthCheck, example, given, settings
@@ -50,6 +51,7 @@ class Recorder:
         self.disk: Disk = Disk()
         self.wanted: list[tuple[int, int]] = []
         self.await_keyframe = False
+        self.lost_s = 0.0
         self.start()
 
     @property
@@ -69,9 +71,12 @@ class Recorder:
         if since_us is None:
             since_us = self.now_us
             self.journal.duty(KEY, since_us)
-        self.gaps = GapRows(self.index, self.journal, lambda reason, seconds: None)
+        self.gaps = GapRows(self.index, self.journal, self._lost)
         self.ledger = GapLedger(KEY, since_us, GapReason.RESTART, self.gaps.put)
         self.cutter = Cutter(segment_s=4, fragment_s=1)
+
+    def _lost(self, reason: str, seconds: float) -> None:
+        self.lost_s += seconds
 
     def _recorded(self, start_us: int, end_us: int) -> None:
         self.ledger.recorded(start_us, end_us)
@@ -209,6 +214,8 @@ def test_every_second_is_accounted_for_and_no_gap_is_invented(history: list[tupl
         gaps = recorder.index.all_gaps()
         recorder.kill()
         rows = recovered(recorder.root)
+    if not any("killed" in what for what, _ in history):  # what a process counted dies with it
+        assert recorder.lost_s == pytest.approx(sum(gap.end_us - gap.start_us for gap in gaps) / SECOND)
     for start_us, end_us in _joined(recorder.wanted):
         assert unaccounted(start_us, end_us, rows, gaps) == []
     for gap in gaps:

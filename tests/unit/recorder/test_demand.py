@@ -148,6 +148,19 @@ def test_orders_are_wanted_for_their_time_and_alarms_count_more() -> None:
     ]
 
 
+@pytest.mark.parametrize(("pre_roll_s", "before"), [(0.0, False), (5.0, True)])
+def test_a_stream_has_to_come_while_it_is_recorded_or_kept_for_what_came_before(
+    pre_roll_s: float, before: bool
+) -> None:
+    alarms = demand(raised(10), cleared(20), pre_roll_s=pre_roll_s, post_roll_s=5)
+    assert [alarms.follows(us(second)) for second in (0, 10, 24, 26)] == [before, True, True, before]
+    assert demand_of(RecordingPolicy(id="c")).follows(us(0))
+
+
+def demand_of(policy: RecordingPolicy) -> Demand:
+    return Demand(KEY, AlarmBoard(), combine([policy], at(0)))
+
+
 # --- what policies say together ---------------------------------------------------------------------------
 
 NIGHTS = WeekSchedule(time_zone="UTC", spans=[TimeSpan(start="20:00", end="06:00")])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from disks import SmallDisk
 
-from cambus.recorder.gap_rows import JOURNAL_EVERY_US, GapRows
+from cambus.recorder.gap_rows import JOURNAL_EVERY_US, UNSURE_US, GapRows
 from cambus.recorder.index import Gap, Index
 from cambus.recorder.journal import Journal
 from cambus.recorder.layout import StreamKey
@@ -51,3 +51,24 @@ def test_what_the_disk_does_not_take_is_written_when_it_does(root: Path) -> None
         rows.retry()
         assert Journal(root).read(KEY).gaps == {0: gap(5, "disk-full")}
         assert index.all_gaps() == [gap(5, "disk-full")]
+
+
+def test_what_a_gap_turns_out_not_to_be_is_not_counted(root: Path) -> None:
+    lost = Lost()
+    with Index(root) as index:
+        rows = GapRows(index, Journal(root), lost)
+        rows.put(gap(7), settled=False)
+        rows.put(gap(8), settled=False)
+        rows.put(gap(6.5), settled=True)  # the picture that ended it became durable a moment later
+        assert lost == {"device-offline": pytest.approx(6.5)}
+        rows.put(Gap(KEY, 20 * SECOND, 23 * SECOND, "overflow"), settled=False)
+        rows.put(Gap(KEY, 20 * SECOND, 20 * SECOND, "overflow"), settled=True)  # it was none
+    assert lost == {"device-offline": pytest.approx(6.5)}
+
+
+def test_a_long_gap_is_counted_while_it_goes_on(root: Path) -> None:
+    lost = Lost()
+    with Index(root) as index:
+        rows = GapRows(index, Journal(root), lost)
+        rows.put(gap(100), settled=False)
+        assert lost == {"device-offline": pytest.approx(100 - UNSURE_US / SECOND)}

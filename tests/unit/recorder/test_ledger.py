@@ -1,6 +1,6 @@
 from cambus.recorder.index import Gap
 from cambus.recorder.layout import StreamKey
-from cambus.recorder.ledger import GapLedger
+from cambus.recorder.ledger import LATE_US, GapLedger
 from cambus.schemas.spans import GapReason
 
 KEY = StreamKey("gate-1", 0, "main")
@@ -116,3 +116,29 @@ def test_a_gap_ends_when_the_stream_is_no_longer_wanted() -> None:
     ledger.interrupted(GapReason.DEVICE_OFFLINE)
     ledger.close(17 * SECOND)
     assert written.spans == [(10, 17, "device-offline")]
+
+
+def test_what_becomes_durable_after_a_stream_is_no_longer_wanted_is_no_gap() -> None:
+    written = Written()
+    ledger = GapLedger(KEY, 0, GapReason.RESTART, written)
+    ledger.recorded(0, 10 * SECOND)
+    ledger.rest(13 * SECOND)
+    ledger.look(14 * SECOND)
+    ledger.recorded(10 * SECOND, 14 * SECOND)
+    ledger.look(60 * SECOND)
+    assert written.spans == []
+    ledger.resume(80 * SECOND, GapReason.STREAM_LOST)
+    ledger.recorded(85 * SECOND, 90 * SECOND)
+    assert written.spans == [(80, 85, "stream-lost")]
+
+
+def test_what_was_wanted_and_never_becomes_durable_is_a_gap() -> None:
+    written = Written()
+    ledger = GapLedger(KEY, 0, GapReason.RESTART, written)
+    ledger.recorded(0, 10 * SECOND)
+    ledger.rest(20 * SECOND)
+    ledger.recorded(14 * SECOND, 16 * SECOND)
+    ledger.look(20 * SECOND + LATE_US)
+    assert written.spans == [(10, 14, "stream-lost"), (16, 20, "stream-lost")]
+    ledger.close(100 * SECOND)
+    assert len(written.spans) == 2

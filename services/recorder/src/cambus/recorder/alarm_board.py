@@ -48,6 +48,7 @@ class AlarmBoard:
 
     Attributes:
         version: another number after every change.
+        changed: set with the next change; take it anew each time.
         synced: set once what happened before is known.
     """
 
@@ -57,6 +58,7 @@ class AlarmBoard:
         self._on_raised = on_raised
         self._unread = 0
         self.version = 0
+        self.changed = asyncio.Event()
         self.synced = asyncio.Event()
 
     def of(self, device: str) -> Iterable[SeenAlarm]:
@@ -108,14 +110,19 @@ class AlarmBoard:
             self._lasting[alarm.device, alarm.key] = place
         known[place] = seen
         self._prune(alarm.device, at_us)
-        self.version += 1
+        self._changed()
 
     def _clear(self, alarm: AlarmCleared, at_us: int) -> None:
         place = self._lasting.pop((alarm.device, alarm.key), None)
         known = self._devices[alarm.device]
         if place is not None and place in known:
             known[place] = replace(known[place], cleared_us=max(at_us, known[place].raised_us))
-            self.version += 1
+            self._changed()
+
+    def _changed(self) -> None:
+        self.version += 1
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()
 
     def _prune(self, device: str, now_us: int) -> None:
         known = self._devices[device]

@@ -71,6 +71,11 @@ class Demand:
         """How much of the stream is to be kept from before it is wanted, in microseconds."""
         return int(max((wish.recording.pre_roll_s for wish in self._policy.alarms), default=0) * SECOND_US)
 
+    def follows(self, now_us: int) -> bool:
+        """Whether the stream has to come at an instant: it is wanted, or kept for what came before an alarm."""
+        policy = self._policy
+        return policy.standing is not None or self.pre_roll_us > 0 or self.at(now_us).trigger is not None
+
     def at(self, now_us: int) -> Want:
         """What is wanted at an instant."""
         want, since_us, until_us, version = self._kept

@@ -13,13 +13,17 @@ JOURNAL_EVERY_US = 60_000_000
 """How much a gap that goes on grows before it is written down for good again."""
 
 
+UNSURE_US = 30_000_000
+"""Of a gap that goes on: what was received may still become durable, which shortens it."""
+
+
 class GapRows:
     """Takes gaps as they grow; what the disk does not take is kept and tried again with the next.
 
     Args:
         index: its rows are current.
         journal: its lines outlive the index.
-        on_lost: told how many seconds more are lost, and why.
+        on_lost: told how many seconds more are lost, and why: in the end just as many as there are.
     """
 
     def __init__(self, index: Index, journal: Journal, on_lost: Callable[[str, float], None]) -> None:
@@ -29,18 +33,13 @@ class GapRows:
         self._lock = threading.Lock()
         self._unwritten: dict[int, Gap] = {}
         self._unjournaled: dict[int, Gap] = {}
-        self._growing: Gap | None = None
+        self._counted = 0, 0  # the beginning of the last gap, and up to when it was counted
         self._journaled: Gap | None = None
 
     def put(self, gap: Gap, settled: bool) -> None:
         """Write a gap, or take it back if it ends where it begins; never raises."""
         with self._lock:
-            before = self._growing
-            known_us = (
-                before.end_us if before is not None and before.start_us == gap.start_us else gap.start_us
-            )
-            self._on_lost(gap.reason, max(gap.end_us - known_us, 0) / 1e6)
-            self._growing = None if settled else gap
+            self._count(gap, settled)
             self._unwritten[gap.start_us] = gap
             if settled or self._is_due(gap):
                 self._unjournaled[gap.start_us] = gap
@@ -50,6 +49,14 @@ class GapRows:
         """Try again what the disk did not take; never raises."""
         with self._lock:
             self._write()
+
+    def _count(self, gap: Gap, settled: bool) -> None:
+        """Tell what more is lost for sure: what is counted cannot be taken back, and a gap may end before now."""
+        counted_us = self._counted[1] if self._counted[0] == gap.start_us else gap.start_us
+        sure_us = gap.end_us if settled else gap.end_us - UNSURE_US
+        if sure_us > counted_us:
+            self._on_lost(gap.reason, (sure_us - counted_us) / 1e6)
+        self._counted = gap.start_us, max(sure_us, counted_us)
 
     def _is_due(self, gap: Gap) -> bool:
         last = self._journaled

@@ -47,6 +47,11 @@ class Selection:
         """End the open segment: the stream broke off, or is not wanted any longer."""
         yield from self._cutter.finish()
 
+    def stop(self) -> Iterator[Cut]:
+        """Nothing is wanted any longer, and nothing more comes: what comes later begins anew."""
+        yield from self.finish()
+        self.writing = False
+
     def renew(self) -> None:
         """Begin anew with the next keyframe: what was written last did not reach the disk."""
         self._cutter = self._make_cutter()

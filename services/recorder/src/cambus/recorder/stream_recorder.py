@@ -21,6 +21,7 @@ from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.delivery import Subscription
 from cambus.bus.live_claim import LiveClaim
+from cambus.bus.tasks import end
 from cambus.media.errors import MediaError
 from cambus.media.frame import Frame, FrameAssembler, Kind, SequenceGate
 from cambus.recorder.alarm_board import AlarmBoard
@@ -53,6 +54,7 @@ LOOK_S = 1.0
 KEYFRAME_TIMEOUT_S = 2.0
 FIRST_PICTURE_US = 10_000_000  # how long a stream may take to begin without a gap
 TAKEOVER_US = 12_000_000  # how much is kept of a stream that another replica hands over
+LINGER_US = 12_000_000  # how long the last group of pictures may be
 LATE_US = 10_000_000  # how late an alarm may be heard of without its pre-roll being lost
 
 
@@ -116,6 +118,7 @@ class StreamRecorder:
         self._queue: deque[Frame] = deque()
         self._queued_bytes = 0
         self._queue_limit = settings.queue_mib << 20
+        self._followed_us = 0
         self._overflowed = False
         self._failing = False
         self._facts = {"device": key.device, "channel": key.channel, "stream": key.stream}
@@ -154,21 +157,47 @@ class StreamRecorder:
         subscription = await self._shared.bus.subscribe(subject, self._take)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._claim.hold())
+                group.create_task(self._hold_claim())
                 group.create_task(self._watch())
                 group.create_task(self._write_all())
         finally:
             await asyncio.shield(self._wind_up(subscription))
 
+    async def _hold_claim(self) -> None:
+        """Have the device send as long as the stream is recorded, or kept for what came before an alarm."""
+        while True:
+            while not self._is_followed():
+                await self._next_look()
+            async with asyncio.TaskGroup() as group:
+                holding = group.create_task(self._claim.hold())
+                while self._is_followed():
+                    await self._next_look()
+                await end(holding)
+            await self._claim.release()
+            await self._carry_out(list(self._selection.stop()))
+
+    def _is_followed(self) -> bool:
+        """Whether the stream has to come; what is no longer wanted is recorded up to a keyframe that comes soon."""
+        now_us = _now_us()
+        if self.demand.follows(now_us):
+            self._followed_us = now_us
+            return True
+        return self._selection.writing and now_us - self._followed_us < LINGER_US
+
+    async def _next_look(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await self._shared.board.changed.wait()
+
     async def retire(self) -> None:
         """The stream is no longer to be recorded: what is missing from now on is no gap. Call it after `run`."""
 
-        def end() -> None:
+        def give_up() -> None:
             self._ledger.close(_now_us())
             self._shared.journal.duty(self.key, None)
 
         try:
-            await self._on_writer(end)
+            await self._on_writer(give_up)
         except OSError as error:
             logger.warning("a stream cannot be given up", extra={**self._facts, "reason": str(error)})
 
