@@ -263,6 +263,8 @@ async def running_suite(
                 yield suite
             finally:
                 await suite.events.stop()
+    refused = [line for line in stack.log("nats-server").read_text().splitlines() if "Violation" in line]
+    assert not refused, "\n".join(refused[:10])  # services log in with the least permissions they need
 
 
 @asynccontextmanager

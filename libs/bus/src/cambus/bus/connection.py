@@ -23,9 +23,11 @@ from cambus.bus.errors import BusClosed, BusError, BusUnavailable
 from cambus.bus.health import Health
 from cambus.bus.jetstream import JetStream
 from cambus.bus.metrics import Metrics
-from cambus.bus.nkeys import login_callbacks
+from cambus.bus.nkeys import login_callbacks, public_key, signer
+from cambus.bus.permissions import INBOXES, inbox_prefix
 from cambus.bus.requests import Headers, Requests, send
 from cambus.bus.settings import BusSettings, read_secret
+from cambus.schemas.ids import is_token
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +120,7 @@ class Bus:
             ping_interval=PING_INTERVAL_S,
             max_outstanding_pings=MAX_OUTSTANDING_PINGS,
             pending_size=PENDING_BYTES,
+            inbox_prefix=inbox_prefix(self.name) if is_token(self.name) else INBOXES,
             **options,
         )
         requests = Requests(self.nc)
@@ -290,6 +293,10 @@ class Bus:
         options: dict[str, Any] = {}
         if settings.nats_creds_file is not None:
             options["user_jwt_cb"], options["signature_cb"] = login_callbacks(settings.nats_creds_file)
+        if settings.nats_nkey_file is not None:
+            options["signature_cb"] = signer(settings.nats_nkey_file)
+            # nats-py takes the public key from a package of its own only
+            self.nc._public_nkey = public_key(read_secret(settings.nats_nkey_file))  # noqa: SLF001
         if settings.nats_user is not None:
             options["user"] = settings.nats_user
             path = settings.nats_password_file

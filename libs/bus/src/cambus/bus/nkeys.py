@@ -1,11 +1,12 @@
-"""Logging in to NATS with a `.creds` file: the user's JWT, and the server's nonce signed with the seed.
+"""Logging in to NATS by signing the server's nonce: nkeys, and `.creds` files with a JWT and the seed of one.
 
-The file format is NATS's own: two PEM-like blocks. A seed is base 32 of two prefix bytes, 32 bytes of an
-Ed25519 seed and a CRC-16 (nats-io/nkeys).
+A seed is base 32 of two prefix bytes, 32 bytes of an Ed25519 seed and a CRC-16; a public key is the same with one
+prefix byte (nats-io/nkeys). A `.creds` file is two PEM-like blocks. The server keeps public keys only.
 """
 
 import base64
 import binascii
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,41 @@ def decode_seed(text: str) -> bytes:
     return raw[2:-2]
 
 
+def new_seed() -> str:
+    """Return the seed (`SU…`) of a new user."""
+    return _encode(bytes([_PREFIX_SEED | _PREFIX_USER >> 5, (_PREFIX_USER & 31) << 3]) + os.urandom(32))
+
+
+def public_key(seed: str) -> str:
+    """Return the public key (`U…`) that belongs to a user seed. Raises ValueError as `decode_seed`."""
+    key = Ed25519PrivateKey.from_private_bytes(decode_seed(seed)).public_key()
+    return _encode(bytes([_PREFIX_USER]) + key.public_bytes_raw())
+
+
+def _encode(raw: bytes) -> str:
+    checked = raw + binascii.crc_hqx(raw, 0).to_bytes(2, "little")
+    return base64.b32encode(checked).decode().rstrip("=")
+
+
+def signer(path: Path) -> Callable[[str], bytes]:
+    """Return what signs a nonce with the seed in a file, which is read anew each time.
+
+    Raises:
+        ValueError: the file holds no seed of a user.
+    """
+
+    def sign(nonce: str) -> bytes:
+        return _sign(read_secret(path), nonce)
+
+    public_key(read_secret(path))
+    return sign
+
+
+def _sign(seed: str, nonce: str) -> bytes:
+    key = Ed25519PrivateKey.from_private_bytes(decode_seed(seed))
+    return base64.b64encode(key.sign(nonce.encode()))
+
+
 def login_callbacks(path: Path) -> tuple[Callable[[], bytes], Callable[[str], bytes]]:
     """Return what gives the JWT and what signs a nonce; both read the file anew, so it may be rotated.
 
@@ -53,8 +89,7 @@ def login_callbacks(path: Path) -> tuple[Callable[[], bytes], Callable[[str], by
         return block("NATS USER JWT").encode()
 
     def sign(nonce: str) -> bytes:
-        key = Ed25519PrivateKey.from_private_bytes(decode_seed(block("USER NKEY SEED")))
-        return base64.b64encode(key.sign(nonce.encode()))
+        return _sign(block("USER NKEY SEED"), nonce)
 
     jwt()
     decode_seed(block("USER NKEY SEED"))

@@ -53,6 +53,9 @@ class BusSettings(BaseSettings):
     nats_creds_file: Path | None = Field(
         default=None, description="NATS .creds file (user JWT and seed), instead of user and password."
     )
+    nats_nkey_file: Path | None = Field(
+        default=None, description="File with the seed (SU…) of our NATS user, instead of user and password."
+    )
     nats_ca_file: Path | None = Field(
         default=None, description="Certificate authority that signed the NATS server's certificate (PEM)."
     )
@@ -105,8 +108,8 @@ class BusSettings(BaseSettings):
     def _credentials_fit(self) -> Self:
         if self.nats_password_file and not self.nats_user:
             raise ValueError("nats_password_file needs nats_user")
-        if self.nats_creds_file and self.nats_user:
-            raise ValueError("nats_creds_file and nats_user exclude each other")
+        if sum(each is not None for each in (self.nats_creds_file, self.nats_nkey_file, self.nats_user)) > 1:
+            raise ValueError("nats_creds_file, nats_nkey_file and nats_user exclude each other")
         if bool(self.nats_cert_file) != bool(self.nats_key_file):
             raise ValueError("nats_cert_file and nats_key_file come together")
         if any("@" in server for server in self.nats_servers):

@@ -39,6 +39,7 @@ COMMANDS: Final = (
     ("firmware", UPKEEP, "Keep firmware images."),
     ("upgrade", UPKEEP, "Upgrade devices, one or a thousand."),
     ("cascade", UPKEEP, "Be a part of larger GB/T 28181 platforms, and say what they see."),
+    ("nats", UPKEEP, "Make users of NATS with the least rights they need."),
     ("services", UPKEEP, "List the services that run."),
     ("doctor", UPKEEP, "Find out what is wrong, and what to do about it."),
 )

@@ -29,7 +29,8 @@ SPARE_S: Final = 1.5
 KEEP_DISK_FREE_MIB: Final = 256
 SMALLEST_BUDGET_MIB: Final = 256
 CONNECTOR: Final = "connector-"
-ASKED_FOR: Final = ("CAMBUS_DISK_RESERVE_MIB", "CAMBUS_JETSTREAM_BUDGET_MIB", "CAMBUS_LOG_FORMAT")
+ASKED_BUDGET: Final = "CAMBUS_JETSTREAM_BUDGET_MIB"
+ASKED_FOR: Final = ("CAMBUS_DISK_RESERVE_MIB", ASKED_BUDGET, "CAMBUS_LOG_FORMAT")
 """Variables of our own environment that count instead of what is usual here."""
 
 
@@ -101,9 +102,6 @@ def environment_of(service: str, options: StackOptions, nats_url: str, monitor_u
         "CAMBUS_DRAIN_TIMEOUT_S": f"{grace_of(service) - SPARE_S:g}",
         "CAMBUS_LOG_FORMAT": "console",
     }
-    budget_mib = jetstream_budget_mib(shutil.disk_usage(options.data_dir).free)
-    if budget_mib is not None:
-        values["CAMBUS_JETSTREAM_BUDGET_MIB"] = str(budget_mib)
     match service:
         case "media-relay":
             values["CAMBUS_RELAY_HTTP_PORT"] = str(free_or_any(options.relay_http_port))
@@ -118,6 +116,14 @@ def environment_of(service: str, options: StackOptions, nats_url: str, monitor_u
         values["CAMBUS_CREDENTIALS_KEY_FILE"] = str(options.credentials_key_file.absolute())
     asked_for = {name: os.environ[name] for name in ASKED_FOR if name in os.environ}
     return {**values, **asked_for, **options.environment}
+
+
+def budget_of(options: StackOptions) -> int | None:
+    """How much JetStream may take, in MiB: what is asked for, else what fits on the disk; None for the usual sizes."""
+    for variables in (options.environment, os.environ):
+        if ASKED_BUDGET in variables:
+            return int(variables[ASKED_BUDGET])
+    return jetstream_budget_mib(shutil.disk_usage(options.data_dir).free)
 
 
 def jetstream_budget_mib(free_bytes: int) -> int | None:

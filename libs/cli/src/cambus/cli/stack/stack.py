@@ -14,17 +14,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
 from cambus.bus.sealing import KeyRing
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer, ServerFailedError
+from cambus.bus.users import ADMIN, USERS
 from cambus.cli.discovery import Instance, ping
+from cambus.cli.nats_users import UserFolder
 from cambus.cli.stack.lock import FolderLock
 from cambus.cli.stack.options import (
     CONNECTOR_GRACE_S,
     SERVICES,
     StackFailedError,
     StackOptions,
+    budget_of,
     command_of,
     environment_of,
     grace_of,
@@ -159,19 +163,29 @@ class Stack:
             (options.data_dir / folder).mkdir(exist_ok=True)
         KeyRing.load_or_create(self.credentials_key_file)
         commands = {name: command_of(name) for name in options.services}
-        await self._start_nats()
+        users = UserFolder(options.data_dir / "nats-users")
+        users.ensure(USERS)
+        await self._start_nats(users)
+        await ensure_assets(self.bus)
         for name, command in commands.items():
-            environment = environment_of(name, options, self.nats_url, self.nats.monitor_url)
+            environment = {
+                **environment_of(name, options, self.nats_url, self.nats.monitor_url),
+                "CAMBUS_NATS_NKEY_FILE": str(users.seed_file(name).absolute()),
+                "CAMBUS_CREATE_ASSETS": "false",
+            }
             self.run(ProcessSpec(name, command, self.log(name), environment))
         await self.wait_ready(options.services)
 
-    async def _start_nats(self) -> None:
+    async def _start_nats(self, users: UserFolder) -> None:
+        """Services log in, each as a user of its own; who does not is on this machine, and may do everything."""
         options = self.options
+        anyone = users.public_key(ADMIN)
         nats = NatsServer(
             store=options.data_dir / "nats",
             port=free_or_any(options.nats_port),
             log=_fresh(self.log(NATS)),
             working=options.data_dir / NATS,
+            config={"authorization": users.authorization(USERS), "no_auth_user": anyone},
         )
         try:
             await nats.start()
@@ -181,7 +195,8 @@ class Stack:
         self._nats = nats
         self._watch(self._keep_nats(nats), "keep nats-server")
         self._on_change(NATS, Change.READY, nats.url)
-        self._bus = await Bus.connect(BusSettings(nats_url=nats.url, instance="stack"), name="cambusctl up")
+        settings = BusSettings(nats_url=nats.url, instance="stack", jetstream_budget_mib=budget_of(options))
+        self._bus = await Bus.connect(settings, name="cambusctl up")
 
     def run(self, spec: ProcessSpec) -> SupervisedProcess:
         """Run one more process until the stack stops."""
