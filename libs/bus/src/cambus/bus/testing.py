@@ -81,6 +81,7 @@ class NatsServer:
         sync_interval: `always` (what is shipped) or a duration as nats-server writes it (`2m`).
         max_payload: largest message in bytes.
         config: further top-level settings of the server's configuration file (authorization, cluster …).
+        include: a file of further settings, in the server's own format.
         host: address to listen on.
         http_port: monitoring port; 0 lets the kernel choose.
         log: file the server writes its log to; inside the working folder when not given.
@@ -95,6 +96,7 @@ class NatsServer:
         sync_interval: str = "always",
         max_payload: int = 1024 * 1024,
         config: Mapping[str, Any] | None = None,
+        include: Path | None = None,
         host: str = LOOPBACK,
         http_port: int = 0,
         log: Path | None = None,
@@ -106,6 +108,7 @@ class NatsServer:
         self._sync_interval = sync_interval
         self._max_payload = max_payload
         self._extra = dict(config or {})
+        self._include = include
         self._store = store
         self._log = log
         self._working = working
@@ -279,7 +282,10 @@ class NatsServer:
             **self._extra,
         }
         path = folder / "nats-server.conf"
-        path.write_text(json.dumps(configuration, indent=1))
+        text = json.dumps(configuration, indent=1)
+        if self._include is not None:  # without the braces it is the server's format, which knows `include`
+            text = f"{text[1:-1]}\ninclude {json.dumps(os.path.relpath(self._include, folder))}\n"
+        path.write_text(text)
         return path
 
     def _ready(self, ports_file: Path, deadline: float) -> bool:
