@@ -6,7 +6,7 @@ import binascii
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cambus.bus.nkeys import decode_seed, login_callbacks
+from cambus.bus.nkeys import decode_seed, login_callbacks, new_seed, public_key, signer
 
 RAW = bytes(range(32))
 
@@ -62,3 +62,36 @@ def test_another_file_is_refused(tmp_path):
     path.write_text("nothing of the kind")
     with pytest.raises(ValueError, match="credentials file"):
         login_callbacks(path)
+
+
+def test_new_seeds_are_seeds_and_no_two_are_alike():
+    first, second = new_seed(), new_seed()
+    assert first[:2] == second[:2] == "SU"
+    assert decode_seed(first) != decode_seed(second)
+
+
+def test_a_public_key_is_written_as_nats_writes_it_and_is_not_the_seed():
+    public = public_key(seed())
+    assert (public[0], len(public)) == ("U", 56)
+    raw = base64.b32decode(public)
+    assert binascii.crc_hqx(raw[:-2], 0) == int.from_bytes(raw[-2:], "little")
+    assert raw[1:-2] == Ed25519PrivateKey.from_private_bytes(RAW).public_key().public_bytes_raw()
+
+
+def test_a_nonce_is_signed_with_the_seed_that_is_in_the_file_now(tmp_path):
+    file = tmp_path / "user.nk"
+    file.write_text(seed() + "\n")
+    sign = signer(file)
+    other = bytes(32 * [7])
+    for raw in (RAW, other):
+        file.write_text(seed(raw))
+        signature = base64.b64decode(sign("nonce"))
+        Ed25519PrivateKey.from_private_bytes(raw).public_key().verify(signature, b"nonce")
+
+
+def test_a_file_without_a_seed_is_told_at_once(tmp_path):
+    file = tmp_path / "user.nk"
+    file.write_text("c4nary")
+    with pytest.raises(ValueError, match="NATS seed") as caught:
+        signer(file)
+    assert "c4nary" not in str(caught.value)

@@ -96,3 +96,34 @@ def test_a_file_that_holds_no_keys_is_refused(tmp_path, content):
 def test_a_key_file_that_is_not_there_says_so(tmp_path):
     with pytest.raises(SealError, match="No such file"):
         KeyRing.load(tmp_path / "none")
+
+
+def test_a_key_file_that_changed_is_read_again_when_a_key_is_missing(tmp_path):
+    file = tmp_path / "key"
+    file.write_bytes(OLD)
+    service = KeyRing.load(file)
+    sealed_before = service.seal(PLAIN, "gate-1")
+    (tmp_path / "new").write_bytes(NEW + OLD)
+    (tmp_path / "new").rename(file)
+    sealed = KeyRing.load(file).seal(PLAIN, "gate-1")
+    assert opened(service, sealed) == opened(service, sealed_before) == ("admin", "c4nary-secret")
+
+
+def test_nothing_is_sealed_with_a_key_that_was_replaced(tmp_path):
+    file = tmp_path / "key"
+    file.write_bytes(OLD)
+    service = KeyRing.load(file)
+    (tmp_path / "new").write_bytes(NEW)
+    (tmp_path / "new").rename(file)
+    assert opened(KeyRing(NEW), service.seal(PLAIN, "gate-1")) == ("admin", "c4nary-secret")
+
+
+@pytest.mark.parametrize("broken", [b"", b"short", None], ids=["empty", "short", "gone"])
+def test_a_key_file_that_broke_changes_nothing(tmp_path, broken):
+    file = tmp_path / "key"
+    file.write_bytes(OLD)
+    service = KeyRing.load(file)
+    file.unlink()
+    if broken is not None:
+        file.write_bytes(broken)
+    assert opened(KeyRing(OLD), service.seal(PLAIN, "gate-1")) == ("admin", "c4nary-secret")

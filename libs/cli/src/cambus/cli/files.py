@@ -24,10 +24,16 @@ def check_target(path: Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that gets its name once all of it is written and on the disk; on a failure nothing stays."""
+def replacing(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
+    """A file that gets its name once all of it is written and on the disk; on a failure nothing stays.
+
+    Args:
+        path: its name.
+        mode: who may read it, less what the process's mask takes away; 0o600 for what is secret.
+    """
     part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
+    part.unlink(missing_ok=True)  # one that was left over might be readable
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         try:
             yield file
             file.flush()

@@ -29,11 +29,16 @@ def key_ring(path: Path | None) -> KeyRing:
         UsageError: none is named.
         SealError: it is no key file.
     """
+    return KeyRing.load(key_path(path))
+
+
+def key_path(path: Path | None) -> Path:
+    """The key file named by the option or the environment. Raises UsageError if none is."""
     named = path or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
     if named is None:
         raise UsageError(
-            "there are secrets to seal, and no key to seal them with",
+            "it takes the key that seals secrets, and none is named",
             hint=f"--credentials-key FILE or {VARIABLE}: the file the connectors use (`cambusctl up` keeps it in "
             "its data folder, var/credentials.key)",
         )
-    return KeyRing.load(named)
+    return named

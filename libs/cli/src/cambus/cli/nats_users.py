@@ -5,8 +5,6 @@ users.conf    public keys and permissions, to be included in the configuration o
 """
 
 import json
-import os
-import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +12,7 @@ from typing import Any, Final
 from cambus.bus.nkeys import new_seed, public_key
 from cambus.bus.permissions import Permissions
 from cambus.bus.settings import read_secret
+from cambus.cli.files import replacing
 
 CONFIGURATION: Final = "users.conf"
 _HEAD: Final = (
@@ -49,7 +48,8 @@ class UserFolder:
             if file.exists() and name not in renewed:
                 public_key(read_secret(file))
                 continue
-            _write_private(file, new_seed() + "\n")
+            with replacing(file, mode=0o600) as seed:
+                seed.write(f"{new_seed()}\n".encode())
             made.append(name)
         return made
 
@@ -73,24 +73,6 @@ class UserFolder:
             blocks.append(f"  # {name}\n  {json.dumps(user)}")
         text = f"{_HEAD}authorization: {{ users: [\n" + ",\n".join(blocks) + "\n] }\n"
         file = self.path / CONFIGURATION
-        _replace(file, text, 0o644)
+        with replacing(file) as configuration:
+            configuration.write(text.encode())
         return file
-
-
-def _write_private(file: Path, text: str) -> None:
-    _replace(file, text, 0o600)
-
-
-def _replace(file: Path, text: str, mode: int) -> None:
-    """Write a file whole or not at all."""
-    new = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        new.replace(file)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from cambus.bus.connection import Bus
 from cambus.bus.kv import KeyValue
+from cambus.cli.commands import secret_keys
 from cambus.cli.device_status import device_buckets
 from cambus.cli.failures import REFUSED, CliError, UsageError
 from cambus.cli.formatting import local
@@ -24,6 +25,8 @@ from cambus.schemas.state.credentials import Credentials, SealedCredentials
 app = typer.Typer(
     add_completion=False, cls=Group, help="Store a secret, such as the key webhooks are signed with."
 )
+
+app.add_typer(secret_keys.app, name="keys")
 
 MAX_CHARS: Final = 1024
 
