@@ -59,28 +59,38 @@ def test_a_service_that_is_not_installed_is_said_so():
         command_of("connector-none")
 
 
+TRIES = 8
+"""Somebody else may take a port that was let go; not each time."""
+
+
 @pytest.mark.parametrize(("free_gib", "budget_mib"), [(1000, None), (4, 2048), (0.1, 256)])
 def test_jetstream_takes_no_more_than_half_of_a_small_disk(free_gib, budget_mib):
     assert jetstream_budget_mib(int(free_gib * 2**30)) == budget_mib
 
 
 def test_a_port_that_is_taken_is_replaced_by_any():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        assert free_or_any(port) == 0
-    assert free_or_any(port) == port
+    freed = []
+    for _ in range(TRIES):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            assert free_or_any(port) == 0
+        freed.append(free_or_any(port) == port)
+    assert any(freed)
     assert free_or_any(0) == 0
 
 
 def test_a_port_may_be_taken_for_datagrams_alone():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        assert free_or_any(port) == port
-        assert free_or_any(port, datagrams=True) == 0
-    assert free_or_any(port, datagrams=True) == port
+    freed = []
+    for _ in range(TRIES):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+            for_streams = free_or_any(port) == port
+            assert free_or_any(port, datagrams=True) == 0
+        freed.append(for_streams and free_or_any(port, datagrams=True) == port)
+    assert any(freed)
 
 
 def test_a_folder_is_for_one_stack(tmp_path):
