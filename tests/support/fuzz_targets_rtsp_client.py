@@ -9,9 +9,10 @@ from cambus.media.stamps import LiveStamps
 from cambus.media.unit_frames import FrameMaker
 from cambus.rtsp.client_errors import AuthRefused, ClientError, MalformedAnswer
 from cambus.rtsp.description import parse_description
+from cambus.rtsp.events import TrackData
 from cambus.rtsp.lip_sync import LipSync
 from cambus.rtsp.login import Login
-from cambus.rtsp.pull_session import Described, PullSession, TrackData
+from cambus.rtsp.pull_session import Described, PullSession
 from cambus.rtsp.track_reader import TrackReader
 from cambus.rtsp.transport import Lower, Transport
 

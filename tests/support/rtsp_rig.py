@@ -48,3 +48,17 @@ class RtspBench(ConnectorBench):
             await self.connector()
         await self.add(device, at, **fields)
         return await self.shown(device)
+
+    async def publisher(self, device, *, password=PASSWORD, options=None, connector="replica-1", **settings):
+        """Write the record of a device that publishes; the ports of the connector it may publish to."""
+        if connector not in self.connectors:
+            await self.connector(connector, **{"rtsp_publish_port": 0, "rtmp_publish_port": 0, **settings})
+        record = DeviceRecord(
+            id=device,
+            protocol="rtsp",
+            credentials=await self.credential(f"c-{device}", password, USER),
+            options={"publish": True, **(options or {})},
+        )
+        await self.devices.put(device, record)
+        await self.shown(device, lambda presence: presence.state == "awaited")
+        return self.connectors[connector].service.publishing

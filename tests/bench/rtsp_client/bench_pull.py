@@ -11,8 +11,9 @@ from cambus.media.frame import Codec
 from cambus.media.rtp import RtpPacketizer, interleave
 from cambus.media.stamps import LiveStamps
 from cambus.media.unit_frames import FrameMaker
+from cambus.rtsp.events import TrackData
 from cambus.rtsp.lip_sync import LipSync
-from cambus.rtsp.pull_session import PullSession, TrackData
+from cambus.rtsp.pull_session import PullSession
 from cambus.rtsp.track_reader import TrackReader
 from cambus.rtsp.transport import Lower, Transport
 from cambus.simulators.video_loop import LoopStore, VideoSpec

@@ -16,9 +16,10 @@ from cambus.rtsp.client_errors import AuthRefused, ClientError, MalformedAnswer
 from cambus.rtsp.client_transport import read_agreed
 from cambus.rtsp.client_url import parse_source
 from cambus.rtsp.description import MAX_TRACKS, parse_description
+from cambus.rtsp.events import TrackData
 from cambus.rtsp.lip_sync import LipSync
 from cambus.rtsp.login import Login, parse_challenges
-from cambus.rtsp.pull_session import Described, PullSession, Started, TrackData
+from cambus.rtsp.pull_session import Described, PullSession, Started
 from cambus.rtsp.track_reader import TrackReader
 from cambus.rtsp.transport import Lower, Transport
 

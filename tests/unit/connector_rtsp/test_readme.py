@@ -67,7 +67,7 @@ def test_every_metric_of_our_own_is_described():
     metrics = Metrics()
     RtspMetrics(metrics)
     names = set(re.findall(r"# HELP (cambus_rtsp_\w+)", metrics.render().decode()))
-    assert len(names) == 2
+    assert len(names) == 4
     assert {name for name in names if f"`{name}`" not in README} == set()
 
 

@@ -14,10 +14,11 @@ from cambus.rtsp.client_errors import (
     TransportRefused,
 )
 from cambus.rtsp.errors import LocalProtocolError
+from cambus.rtsp.events import TrackData
 from cambus.rtsp.login import Login
 from cambus.rtsp.message import Request
 from cambus.rtsp.parser import MessageParser
-from cambus.rtsp.pull_session import Described, Over, PullSession, Started, Step, TrackData
+from cambus.rtsp.pull_session import Described, Over, PullSession, Started, Step
 from cambus.rtsp.transport import Lower, Transport
 
 URL = "rtsp://192.0.2.7/live/main"

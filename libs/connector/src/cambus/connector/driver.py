@@ -162,10 +162,10 @@ class InboundDevice(Device[SessionT_co], Protocol[SessionT_co, LinkT_contra]):
 
 @runtime_checkable
 class InboundDriver(Protocol):
-    """What a driver offers beside `Driver` if devices can dial in: records without an address are such devices."""
+    """What a driver offers beside `Driver` if devices can dial in: records without an address may be such devices."""
 
-    def identity(self, record: DeviceRecord) -> str:
-        """Return what the device of a record calls itself when it dials in.
+    def identity(self, record: DeviceRecord) -> str | None:
+        """Return what the device of a record calls itself when it dials in; None: it is dialled, as others are.
 
         Raises:
             InvalidRecord: the record does not say, or says something that can not be.

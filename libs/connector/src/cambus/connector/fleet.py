@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, TypeGuard
+from typing import Any
 
 from cambus.bus.errors import BusError
 from cambus.connector.dialled import DialledUnit
@@ -179,27 +179,25 @@ class Fleet:
     def _receiver(self, device: str) -> RegisteredUnit | None:
         """The unit of a device that dials in, made if this replica has none yet."""
         unit, record = self.units.get(device), self._desired.get(device)
-        if unit is None and self._receives and self._is_inbound(record):
+        if unit is None and self._receives and isinstance(record, DeviceRecord) and self._identity(record):
             unit = self._make(record, None)
             if isinstance(unit, RegisteredUnit):
                 self.units[device] = unit
                 unit.start()
         return unit if isinstance(unit, RegisteredUnit) and self._receives else None
 
-    def _is_inbound(self, record: Desired | None) -> TypeGuard[DeviceRecord]:
-        return (
-            isinstance(record, DeviceRecord)
-            and record.address is None
-            and isinstance(self._driver, InboundDriver)
-        )
-
     def _identity(self, record: Desired | None) -> str | None:
-        if not self._is_inbound(record) or not isinstance(self._driver, InboundDriver):
-            return None
+        """What a device calls itself when it dials in; None for one that does not, or whose record can not work."""
         try:
-            return self._driver.identity(record)
+            return self._called(record) if isinstance(record, DeviceRecord) else None
         except InvalidRecord:
             return None  # said when its unit is made
+
+    def _called(self, record: DeviceRecord) -> str | None:
+        """As `_identity`. Raises InvalidRecord."""
+        if record.address is not None or not isinstance(self._driver, InboundDriver):
+            return None
+        return self._driver.identity(record)
 
     # --- one device -------------------------------------------------------------------------------------
 
@@ -249,8 +247,7 @@ class Fleet:
             return self._unusable(record, problem, epoch)
 
     def _make_device(self, record: DeviceRecord, shard: int | None, epoch: int) -> DeviceUnit:
-        if isinstance(self._driver, InboundDriver) and record.address is None:
-            self._driver.identity(record)
+        if self._called(record) is not None:
             return RegisteredUnit(
                 record,
                 self._driver,

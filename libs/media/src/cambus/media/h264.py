@@ -11,7 +11,11 @@ from cambus.media.nal import LEADING_UNITS, iter_nal_offsets, unescape
 
 #: The largest width and height that is believed; level 6.2 ends at 8192 x 4352.
 MAX_DIMENSION: Final = 16384
+BASELINE: Final = 66
 _EXTENDED_SAR: Final = 255
+_DECODED_AS_SHOWN: Final = 2
+"""pic_order_cnt_type of streams whose pictures are shown in the order of decoding (H.264 §8.2.1.3)."""
+_MOST_REORDERED: Final = 16
 
 
 class NalType(IntEnum):
@@ -47,6 +51,7 @@ class Sps:
         bit_depth_luma: bits of a luma sample.
         bit_depth_chroma: bits of a chroma sample.
         frame_rate: frames a second by the VUI's timing, None when it has none that makes sense.
+        reorder: how many pictures may be decoded before one that is shown before them; None where nothing says.
     """
 
     sps_id: int
@@ -59,6 +64,7 @@ class Sps:
     bit_depth_luma: int
     bit_depth_chroma: int
     frame_rate: float | None
+    reorder: int | None = None
 
 
 def nal_type(first_byte: int) -> int:
@@ -102,10 +108,11 @@ def parse_sps(unit: bytes) -> Sps:
         reader.skip(1)  # qpprime_y_zero_transform_bypass_flag
         if reader.flag():
             _skip_scaling_matrix(reader, 8 if chroma_format != 3 else 12)
-    _skip_picture_order(reader)
+    in_order = _skip_picture_order(reader) == _DECODED_AS_SHOWN or profile == BASELINE
     reader.ue()  # max_num_ref_frames
     reader.skip(1)  # gaps_in_frame_num_value_allowed_flag
     width, height = _picture_size(reader, 0 if planes else chroma_format)
+    rate, reorder = _vui(reader)
     return Sps(
         sps_id=sps_id,
         profile=profile,
@@ -116,7 +123,8 @@ def parse_sps(unit: bytes) -> Sps:
         chroma_format=chroma_format,
         bit_depth_luma=luma,
         bit_depth_chroma=chroma,
-        frame_rate=_vui_frame_rate(reader),
+        frame_rate=rate,
+        reorder=0 if in_order else reorder,
     )
 
 
@@ -132,7 +140,8 @@ def _skip_scaling_matrix(reader: BitReader, lists: int) -> None:
             last = following or last
 
 
-def _skip_picture_order(reader: BitReader) -> None:
+def _skip_picture_order(reader: BitReader) -> int:
+    """pic_order_cnt_type, and what belongs to it passed over."""
     reader.ue(12)  # log2_max_frame_num_minus4
     order_type = reader.ue(2)
     if order_type == 0:
@@ -143,6 +152,7 @@ def _skip_picture_order(reader: BitReader) -> None:
         reader.se()
         for _ in range(reader.ue(255)):
             reader.se()
+    return order_type
 
 
 def _picture_size(reader: BitReader, chroma_array_type: int) -> tuple[int, int]:
@@ -164,11 +174,12 @@ def _picture_size(reader: BitReader, chroma_array_type: int) -> tuple[int, int]:
     return width, height
 
 
-def _vui_frame_rate(reader: BitReader) -> float | None:
-    """The frame rate of the VUI parameters (H.264 §E.1.1), if they have one."""
+def _vui(reader: BitReader) -> tuple[float | None, int | None]:
+    """The frame rate and the reordering of the VUI parameters (H.264 §E.1.1), as far as they have them."""
+    rate: float | None = None
     try:
         if not reader.flag():
-            return None
+            return None, None
         if reader.flag() and reader.bits(8) == _EXTENDED_SAR:
             reader.skip(32)
         if reader.flag():  # overscan_info_present_flag
@@ -180,13 +191,41 @@ def _vui_frame_rate(reader: BitReader) -> float | None:
         if reader.flag():  # chroma_loc_info_present_flag
             reader.ue()
             reader.ue()
-        if not reader.flag():  # timing_info_present_flag
-            return None
-        tick, scale = reader.bits(32), reader.bits(32)
+        if reader.flag():  # timing_info_present_flag
+            tick, scale = reader.bits(32), reader.bits(32)
+            # A tick is a field's time: two of them make a frame (H.264 §E.2.1).
+            rate = believable_rate(scale, 2 * tick)
+            reader.skip(1)  # fixed_frame_rate_flag
+        return rate, _reordering(reader)
     except BitstreamError:
+        return rate, None
+
+
+def _reordering(reader: BitReader) -> int | None:
+    """max_num_reorder_frames, everything before it passed over."""
+    buffered = False
+    for _ in range(2):  # of the NAL units, of the slices
+        if reader.flag():
+            buffered = True
+            _skip_buffer_model(reader)
+    reader.skip(buffered + 1)  # low_delay_hrd_flag, pic_struct_present_flag
+    if not reader.flag():  # bitstream_restriction_flag
         return None
-    # A tick is a field's time: two of them make a frame (H.264 §E.2.1).
-    return believable_rate(scale, 2 * tick)
+    reader.skip(1)
+    for _ in range(4):  # bytes, bits and lengths of vectors at most
+        reader.ue()
+    return reader.ue(_MOST_REORDERED)
+
+
+def _skip_buffer_model(reader: BitReader) -> None:
+    """hrd_parameters( ) (H.264 §E.1.2)."""
+    count = reader.ue(31) + 1
+    reader.skip(8)
+    for _ in range(count):
+        reader.ue()
+        reader.ue()
+        reader.skip(1)
+    reader.skip(20)
 
 
 def believable_rate(scale: int, ticks: int) -> float | None:

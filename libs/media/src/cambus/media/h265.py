@@ -69,6 +69,7 @@ class Sps:
         bit_depth_luma: bits of a luma sample.
         bit_depth_chroma: bits of a chroma sample.
         frame_rate: frames a second by the VUI's timing, None when it has none that makes sense.
+        reorder: how many pictures may be decoded before one that is shown before them; None where it breaks off.
     """
 
     sps_id: int
@@ -81,6 +82,7 @@ class Sps:
     bit_depth_luma: int
     bit_depth_chroma: int
     frame_rate: float | None
+    reorder: int | None = None
 
 
 def nal_type(first_byte: int) -> int:
@@ -130,6 +132,7 @@ def parse_sps(unit: bytes) -> Sps:
     planes = chroma_format == 3 and reader.flag()
     width, height = _picture_size(reader, 0 if planes else chroma_format)
     luma, chroma = 8 + reader.ue(8), 8 + reader.ue(8)
+    poc_bits, reorder = _reordering(reader, sub_layers)
     return Sps(
         sps_id=sps_id,
         profile=profile,
@@ -140,7 +143,8 @@ def parse_sps(unit: bytes) -> Sps:
         chroma_format=chroma_format,
         bit_depth_luma=luma,
         bit_depth_chroma=chroma,
-        frame_rate=_frame_rate(reader, sub_layers),
+        frame_rate=_frame_rate(reader, poc_bits),
+        reorder=reorder,
     )
 
 
@@ -175,13 +179,23 @@ def _picture_size(reader: BitReader, chroma_array_type: int) -> tuple[int, int]:
     return width, height
 
 
-def _frame_rate(reader: BitReader, sub_layers: int) -> float | None:
-    """The frame rate of the VUI parameters, everything before them passed over."""
+def _reordering(reader: BitReader, sub_layers: int) -> tuple[int, int | None]:
+    """Bits of the picture order count, and sps_max_num_reorder_pics of the highest sub-layer."""
+    poc_bits, reorder = 0, None
     try:
         poc_bits = reader.ue(12) + 4
         for _ in range(sub_layers + 1 if reader.flag() else 1):
-            for _ in range(3):  # buffering, reordering, latency
-                reader.ue()
+            reader.ue()  # sps_max_dec_pic_buffering_minus1
+            reorder = reader.ue(15)
+            reader.ue()  # sps_max_latency_increase_plus1
+    except BitstreamError:
+        return poc_bits, reorder
+    return poc_bits, reorder
+
+
+def _frame_rate(reader: BitReader, poc_bits: int) -> float | None:
+    """The frame rate of the VUI parameters, everything before them passed over."""
+    try:
         for _ in range(6):  # block and transform sizes and depths
             reader.ue()
         if reader.flag() and reader.flag():

@@ -50,6 +50,7 @@ class StreamUnit:
         payload: Annex-B for H.264 and H.265; what the PES packets held for others.
         pts: in 90 kHz, unwrapped; None where there was none.
         discontinuity: whether something before it is missing.
+        dts: when it is decoded, on the time line of pts; None where nobody says.
     """
 
     codec: Codec
@@ -57,6 +58,7 @@ class StreamUnit:
     payload: bytes
     pts: int | None
     discontinuity: bool = False
+    dts: int | None = None
 
 
 class Unwrapper:

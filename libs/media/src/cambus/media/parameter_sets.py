@@ -33,6 +33,7 @@ class VideoParams:
         codec_string: RFC 6381 name, such as ``avc1.64001f`` or ``hvc1.1.6.L93.B0``.
         others: further parameter sets with other numbers, as NAL units; most streams have none.
         frame_rate: frames a second by the stream's own word, None when it says nothing.
+        reorder: how many pictures may be decoded before one that is shown before them, None when it says nothing.
     """
 
     codec: Codec
@@ -44,6 +45,7 @@ class VideoParams:
     codec_string: str
     others: tuple[bytes, ...] = ()
     frame_rate: float | None = None
+    reorder: int | None = None
 
     @property
     def sets(self) -> tuple[bytes, ...]:
@@ -231,6 +233,7 @@ def _h264_params(sets: tuple[bytes, ...]) -> VideoParams:
         codec_string=f"avc1.{sps.profile:02x}{sps.constraints:02x}{sps.level:02x}",
         others=tuple(unit for unit in sets if unit not in {sps_unit, pps_unit}),
         frame_rate=sps.frame_rate,
+        reorder=sps.reorder,
     )
 
 
@@ -249,6 +252,7 @@ def _h265_params(sets: tuple[bytes, ...]) -> VideoParams:
         codec_string=_hevc_codec_string(sps.profile),
         others=tuple(unit for unit in sets if unit not in {vps_unit, sps_unit, pps_unit}),
         frame_rate=sps.frame_rate,
+        reorder=sps.reorder,
     )
 
 

@@ -4,8 +4,9 @@ The session has made each track's times rise already, whatever the device writes
 a media subject, or of a file.
 """
 
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
+from cambus.media.decoding_order import DecodingOrder
 from cambus.media.mpegps import StreamUnit
 
 TICKS: Final = 90_000
@@ -23,11 +24,28 @@ SLACK: Final = TICKS // 5
 """Sound further off the picture than this is set back to it."""
 
 
-class Stamps(Protocol):
-    """Gives units their times, in ticks of 90 kHz; those of pictures rise, and so do those of sound."""
+class Order(NamedTuple):
+    """What is known of the order of pictures.
 
-    def video(self, unit: StreamUnit, arrival_us: int, *, keyframe: bool) -> int:
-        """The time of a picture."""
+    Attributes:
+        depth: how many pictures may be shown before one that are decoded after it.
+        step: about how far pictures are apart, in ticks.
+    """
+
+    depth: int = 0
+    step: int = FRAME
+
+
+IN_ORDER: Final = Order()
+
+
+class Stamps(Protocol):
+    """Gives units their times, in ticks of 90 kHz; those of decoding rise, and so do those of sound."""
+
+    def video(
+        self, unit: StreamUnit, arrival_us: int, *, keyframe: bool, order: Order = IN_ORDER
+    ) -> tuple[int, int]:
+        """When a picture is shown, and when it is decoded."""
 
     def audio(self, unit: StreamUnit, arrival_us: int, *, samples: int, rate: int) -> int:
         """The time of a piece of sound; `samples` is 0 where nobody knows how many it has."""
@@ -48,18 +66,23 @@ class LiveStamps:
         self._video = self._audio = -(1 << 62)
         self._least_late: int | None = None
         self._window_ends = 0
+        self._order = DecodingOrder()
 
-    def video(self, unit: StreamUnit, arrival_us: int, *, keyframe: bool) -> int:
-        """The time of a picture."""
+    def video(
+        self, unit: StreamUnit, arrival_us: int, *, keyframe: bool, order: Order = IN_ORDER
+    ) -> tuple[int, int]:
+        """When a picture is shown, and when it is decoded."""
         arrival = _ticks(arrival_us)
         pts = self._place(unit, arrival)
         self.jumped = keyframe and arrival - pts > BEHIND
         if self.jumped:
             self._offset = self._least_late = None
+            self._order.clear()
             pts = self._place(unit, arrival)
+        dts = self._decoded(unit, pts, order)
         self._follow(arrival, arrival - pts)
-        self._video = max(pts, self._video + 1)
-        return self._video
+        self._video = max(dts, self._video + 1)
+        return max(pts, self._video), self._video
 
     def audio(self, unit: StreamUnit, arrival_us: int, *, samples: int, rate: int) -> int:
         """The time of a piece of sound."""
@@ -73,6 +96,14 @@ class LiveStamps:
         if self._offset is None:
             self._offset = arrival - unit.pts
         return unit.pts + self._offset
+
+    def _decoded(self, unit: StreamUnit, pts: int, order: Order) -> int:
+        """When a picture is decoded that is shown at `pts`; the same where nothing is reordered."""
+        if unit.dts is not None and unit.pts is not None:
+            return pts - max(unit.pts - unit.dts, 0)
+        return (
+            self._order.place(pts, order.depth, order.step) if order.depth and unit.pts is not None else pts
+        )
 
     def _follow(self, arrival: int, late: int) -> None:
         """Once in a while, set what pictures and sound are offset by towards arrival, which is never early."""
@@ -111,11 +142,13 @@ class PlaybackStamps:
         """What comes next follows at once, whatever its time."""
         self._offset = self._zero = None
 
-    def video(self, unit: StreamUnit, arrival_us: int, *, keyframe: bool) -> int:
-        """The time of a picture."""
-        del keyframe
+    def video(
+        self, unit: StreamUnit, arrival_us: int, *, keyframe: bool, order: Order = IN_ORDER
+    ) -> tuple[int, int]:
+        """The time of a picture, which counts as decoded when it is shown."""
+        del keyframe, order
         self._video = max(self._place(unit, arrival_us), self._video + 1)
-        return self._video
+        return self._video, self._video
 
     def audio(self, unit: StreamUnit, arrival_us: int, *, samples: int, rate: int) -> int:
         """The time of a piece of sound."""
@@ -146,9 +179,11 @@ class FileStamps:
         self._sound: int | None = None
         self._audio = -1
 
-    def video(self, unit: StreamUnit, arrival_us: int, *, keyframe: bool) -> int:
-        """The time of a picture, from that of the first."""
-        del arrival_us
+    def video(
+        self, unit: StreamUnit, arrival_us: int, *, keyframe: bool, order: Order = IN_ORDER
+    ) -> tuple[int, int]:
+        """The time of a picture, from that of the first; it counts as decoded when it is shown."""
+        del arrival_us, order
         pts = self._video + FRAME
         if unit.pts is not None:
             if self._first is None:
@@ -157,7 +192,7 @@ class FileStamps:
         self._video = max(pts, self._video + 1)
         if keyframe and self._sound is not None and abs(self._sound - self._video) > SLACK:
             self._sound = None
-        return self._video
+        return self._video, self._video
 
     def audio(self, unit: StreamUnit, arrival_us: int, *, samples: int, rate: int) -> int:
         """The time of a piece of sound: samples are counted."""

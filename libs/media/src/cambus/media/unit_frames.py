@@ -14,7 +14,7 @@ from cambus.media.frame import Codec, Flag, Frame, Kind
 from cambus.media.mpegps import StreamUnit
 from cambus.media.nal import LEADING_UNITS, iter_nal_offsets, join_annexb, unescape
 from cambus.media.parameter_sets import ParameterSetTracker
-from cambus.media.stamps import Stamps
+from cambus.media.stamps import IN_ORDER, TICKS, Order, Stamps
 
 SVAC_VIDEO: Final = 0x80
 """Stream type of pictures nobody outside of China's public security decodes."""
@@ -23,6 +23,9 @@ _VOP: Final = b"\x00\x00\x01\xb6"
 _MPEG4_HEAD_BYTES: Final = 1024
 _SLICE_TYPES: Final = 9
 _INTRA: Final = frozenset({2, 4})
+_BIDIRECTIONAL: Final = 1
+GUESSED_REORDER: Final = 2
+"""How far a stream is taken to reorder that does not say it, and does: what encoders use but for very few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,15 @@ class FrameMaker:
         self._sets = ParameterSetTracker()
         self._codec: Codec | None = None
         self._waiting = True
+        self._reorders = False
 
     def know_sets(self, annexb: bytes, codec: Codec) -> None:
         """Parameter sets that came beside the stream: they are put before keyframes that come without."""
         self._sets.update(annexb, codec)
+
+    def know_sound(self, described: AudioConfig | None) -> None:
+        """The session says what the sound is; it comes bare from here on. None: it says for itself, as ADTS does."""
+        self._described = described
 
     def wait_for_keyframe(self) -> None:
         """What comes next does not continue what came before."""
@@ -82,21 +90,35 @@ class FrameMaker:
         self.damaged = self.damaged or unit.discontinuity
         changed = self._codec is not None and unit.codec is not self._codec
         if changed:
-            self._waiting, self._sets = True, ParameterSetTracker()
+            self._waiting, self._sets, self._reorders = True, ParameterSetTracker(), False
         self._codec = unit.codec
         payload, keyframe = self._decodable(unit)
         if not payload or (self._waiting and not keyframe):
             self.left_out["waiting"] += bool(payload)
             return []
-        pts = self._stamps.video(unit, arrival_us, keyframe=keyframe)
+        order = self._order(unit)
+        pts, dts = self._stamps.video(unit, arrival_us, keyframe=keyframe, order=order)
         flags = Flag.KEYFRAME if keyframe else Flag.NONE
         if unit.discontinuity or changed or getattr(self._stamps, "jumped", False):
             flags |= Flag.DISCONTINUITY
         self._waiting = False
-        frames = [Frame(Kind.VIDEO, unit.codec, flags, 0, pts, pts, arrival_us, payload)]
+        frames = [Frame(Kind.VIDEO, unit.codec, flags, 0, pts, dts, arrival_us, payload)]
         if keyframe and self.sound is not None:
             frames.append(self._config(self.sound, pts, arrival_us))
         return frames
+
+    def _order(self, unit: StreamUnit) -> Order:
+        """How far pictures are reordered: as their parameter sets say; where these are silent, by what is seen."""
+        params = self._sets.params
+        if params is None or unit.dts is not None:
+            return IN_ORDER
+        if params.reorder is not None:
+            depth = params.reorder
+        else:
+            if unit.codec is Codec.H264 and not self._reorders:
+                self._reorders = _is_bidirectional(unit.payload)
+            depth = GUESSED_REORDER if self._reorders else 0
+        return Order(depth, int(TICKS / params.frame_rate)) if depth and params.frame_rate else Order(depth)
 
     def _decodable(self, unit: StreamUnit) -> tuple[bytes, bool]:
         """A picture with what is needed to decode it, and whether that is possible from here; empty for none."""
@@ -177,12 +199,25 @@ def _is_intra_slice(start: bytes) -> bool:
 
     Some cameras never send an IDR picture; they begin each group with parameter sets and such a slice.
     """
+    return _slice_kind(start) in _INTRA
+
+
+def _is_bidirectional(annexb: bytes) -> bool:
+    """Whether a picture of H.264 begins with a B slice: it may be shown before one that was decoded before."""
+    for at in islice(iter_nal_offsets(annexb), LEADING_UNITS):
+        if h264.is_vcl(h264.nal_type(annexb[at])):
+            return _slice_kind(annexb[at : at + 16]) == _BIDIRECTIONAL
+    return False
+
+
+def _slice_kind(start: bytes) -> int | None:
+    """slice_type of H.264 modulo 5; None where a slice breaks off."""
     reader = BitReader(unescape(start[1:]), "H.264 slice")
     try:
         reader.ue()  # first_mb_in_slice
-        return reader.ue(_SLICE_TYPES) % 5 in _INTRA
+        return reader.ue(_SLICE_TYPES) % 5
     except BitstreamError:
-        return False
+        return None
 
 
 def _is_intra_vop(payload: bytes) -> bool:

@@ -9,7 +9,8 @@ from typing import Final, Self, TypeVar, cast
 
 from cambus.rtsp.client_errors import ClientError, ConnectionLost, Unreachable
 from cambus.rtsp.client_url import Source
-from cambus.rtsp.pull_session import Event, PullSession, Step, TrackData
+from cambus.rtsp.events import TrackData
+from cambus.rtsp.pull_session import Event, PullSession, Step
 
 MOST_BYTES: Final = 4 << 20
 """Media that waits to be taken apart; the server is not read from beyond that."""

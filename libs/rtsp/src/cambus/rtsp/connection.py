@@ -19,25 +19,23 @@ import re
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
-from cambus.rtsp.errors import FramingError, LocalProtocolError, ProtocolError
-from cambus.rtsp.events import Closed, Described, Event, InterleavedData, Pause, Play, SetUp, Teardown
-from cambus.rtsp.message import InterleavedFrame, Request, Response
-from cambus.rtsp.parser import Limits, MessageParser
+from cambus.rtsp.errors import ProtocolError
+from cambus.rtsp.events import Described, Event, Pause, Play, SetUp, Teardown
+from cambus.rtsp.message import Request
+from cambus.rtsp.parser import Limits
 from cambus.rtsp.ranges import Range, RtpInfo, parse_range
+from cambus.rtsp.server_dialog import Header, ServerDialog
 from cambus.rtsp.session import Session
-from cambus.rtsp.states import FOREIGN_METHODS, TRANSITIONS, Method, State
+from cambus.rtsp.states import TRANSITIONS, Method, State
 from cambus.rtsp.status import Status
 from cambus.rtsp.transport import Lower, Transport, choose_transport
 from cambus.rtsp.url import parse_url
 
-PUBLIC = ", ".join(Method)
-Header = tuple[str, str]
-_Awaited = TypeVar("_Awaited", Described, SetUp, Play, Pause)
+Asked = Described | SetUp | Play | Pause
 
 
-class RtspServerConnection:
+class RtspServerConnection(ServerDialog[Asked]):
     """The server's side of one RTSP connection, with at most one session.
 
     Args:
@@ -60,19 +58,12 @@ class RtspServerConnection:
         limits: Limits | None = None,
         new_session_id: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
-        self._limits = limits or Limits()
-        self._parser = MessageParser(self._limits)
+        super().__init__(
+            now, public=tuple(Method), session_timeout_s=session_timeout_s, server=server, limits=limits
+        )
         self._transports = frozenset(transports)
-        self._timeout_s = session_timeout_s
-        self._server = server
         self._new_session_id = new_session_id
         self._session = Session()
-        self._awaited: Described | SetUp | Play | Pause | None = None
-        self._events: list[Event] = []
-        self._output: list[bytes] = []
-        self._now = now
-        self._heard_at = now
-        self._closed = False
 
     @property
     def state(self) -> State:
@@ -83,54 +74,6 @@ class RtspServerConnection:
     def tracks(self) -> dict[int, Transport]:
         """The tracks set up and how each is sent."""
         return dict(self._session.tracks)
-
-    @property
-    def awaiting_reply(self) -> bool:
-        """Whether the owner owes a reply; until then it may pause reading."""
-        return self._awaited is not None and not self._closed
-
-    @property
-    def closed(self) -> bool:
-        """Whether the owner should close the socket once `data_to_send` is written."""
-        return self._closed
-
-    # --- bytes and time in, events and bytes out
-
-    def receive_data(self, data: bytes, now: float) -> None:
-        """Take bytes of the client; whatever is wrong with them becomes a reply, or a reply and `Closed`."""
-        if self._closed:
-            return
-        self._now = now
-        self._parser.feed(data)
-        self._advance()
-        if self._awaited is not None and self._parser.buffered_bytes > self._limits.waiting_bytes:
-            self._close("too many bytes while a request waits for its reply")
-
-    def events_received(self) -> list[Event]:
-        """The events since the last call, in order."""
-        events, self._events = self._events, []
-        return events
-
-    def data_to_send(self) -> list[bytes]:
-        """The replies since the last call, in order."""
-        output, self._output = self._output, []
-        return output
-
-    def next_timeout(self) -> float | None:
-        """When to call `handle_timeout`, None if there is nothing to wait for."""
-        if self._closed or self._awaited is not None or self._session.is_kept_alive_by_media:
-            return None
-        return self._heard_at + self._timeout_s
-
-    def heard(self, now: float) -> None:
-        """The client has shown by other means that it is there: by RTCP over UDP (RFC 3550 §6)."""
-        self._heard_at = max(self._heard_at, now)
-
-    def handle_timeout(self, now: float) -> None:
-        """Close the connection if the client has been silent for too long (RFC 2326 §12.37)."""
-        deadline = self.next_timeout()
-        if deadline is not None and now >= deadline:
-            self._close("no request within the session timeout")
 
     # --- replies of the owner
 
@@ -211,89 +154,35 @@ class RtspServerConnection:
         """
         self._finish(self._take(Pause).request, ())
 
-    def reject(self, status: Status, headers: Sequence[Header] = ()) -> None:
-        """Refuse the request that waits, e.g. 401 with `WWW-Authenticate`, 403, 404, 503. The state stays.
-
-        Raises:
-            LocalProtocolError: no request waits for a reply.
-        """
-        if self._awaited is None:
-            raise LocalProtocolError("no request waits for a reply")
-        request, self._awaited = self._awaited.request, None
-        if self._closed:
-            return
-        self._heard_at = self._now
-        self._reply(request, status, headers)
-        self._advance()
-
     # --- inside
 
-    def _take(self, kind: type[_Awaited]) -> _Awaited:
-        event = self._awaited
-        if not isinstance(event, kind):
-            raise LocalProtocolError(f"no {kind.__name__} waits for its reply")
-        self._awaited = None
+    @property
+    def _session_id(self) -> str:
+        return self._session.id
+
+    @property
+    def _is_kept_alive(self) -> bool:
+        return self._session.is_kept_alive_by_media
+
+    def _step(self, request: Request) -> None:
+        self._session.state = TRANSITIONS[self._session.state, Method(request.method)]
+
+    def _told(self, event: Asked) -> Event:
         return event
 
-    def _finish(self, request: Request, headers: Sequence[Header], body: bytes = b"") -> None:
-        """Answer 200, take the step in the state machine and go on reading."""
-        if self._closed:
-            return
-        self._session.state = TRANSITIONS[self._session.state, Method(request.method)]
-        self._heard_at = self._now
-        self._reply(request, Status.OK, headers, body)
-        self._advance()
-
-    def _advance(self) -> None:
-        while self._awaited is None and not self._closed:
-            try:
-                message = self._parser.next_message()
-            except FramingError as error:
-                self._output.append(Response(error.status, (("Server", self._server),)).serialize())
-                self._close(f"{error.text} at byte {error.offset}", error.context)
-                return
-            if message is None:
-                return
-            self._heard_at = self._now
-            if isinstance(message, InterleavedFrame):
-                self._events.append(InterleavedData(message.channel, message.data))
-            elif isinstance(message, Request):
-                self._request(message)
-
-    def _request(self, request: Request) -> None:
-        try:
-            event = self._understand(request)
-        except ProtocolError as error:
-            self._reply(request, error.status, _what_instead(error.status, request))
-            return
-        if event is not None:
-            self._awaited = event
-            self._events.append(event)
-
-    def _understand(self, request: Request) -> Described | SetUp | Play | Pause | None:
+    def _understand(self, request: Request) -> Asked | None:
         """The event of a request, None if it has been answered here."""
-        if request.version != "RTSP/1.0":
-            raise ProtocolError("not RTSP 1.0", status=Status.VERSION_NOT_SUPPORTED)
-        if _cseq(request) is None:
-            raise ProtocolError("CSeq is missing or no number")
-        try:
-            method = Method(request.method)
-        except ValueError as error:
-            foreign = request.method in FOREIGN_METHODS
-            status = Status.METHOD_NOT_ALLOWED if foreign else Status.NOT_IMPLEMENTED
-            raise ProtocolError("not a method of this server", status=status) from error
-        if request.headers.get("require"):
-            raise ProtocolError("no option is supported", status=_UNSUPPORTED)
+        method = Method(request.method)
         self._session.check(method, request.headers.get("session"))
         if method in {Method.OPTIONS, Method.GET_PARAMETER, Method.SET_PARAMETER}:
-            self._keep_alive(method, request)
+            self._keep_alive(request)
             return None
         if method is Method.TEARDOWN:
             self._tear_down(request)
             return None
         return self._to_decide(method, request)
 
-    def _to_decide(self, method: Method, request: Request) -> Described | SetUp | Play | Pause:
+    def _to_decide(self, method: Method, request: Request) -> Asked:
         url = parse_url(request.url)
         session = self._session
         if method is Method.DESCRIBE:
@@ -310,44 +199,11 @@ class RtspServerConnection:
         wanted = request.headers.get("range")
         return Play(url, parse_range(wanted) if wanted else None, _scale(request), request)
 
-    def _keep_alive(self, method: Method, request: Request) -> None:
-        if method is not Method.OPTIONS and request.body:
-            raise ProtocolError("no parameter is known", status=Status.PARAMETER_NOT_UNDERSTOOD)
-        self._reply(request, Status.OK, (("Public", PUBLIC),) if method is Method.OPTIONS else ())
-
     def _tear_down(self, request: Request) -> None:
         self._session.check_aggregate(parse_url(request.url))
         self._reply(request, Status.OK)
         self._session = Session()
         self._events.append(Teardown())
-
-    def _reply(
-        self, request: Request, status: Status, headers: Sequence[Header] = (), body: bytes = b""
-    ) -> None:
-        cseq = _cseq(request)
-        start: list[Header] = [] if cseq is None else [("CSeq", cseq)]
-        start.append(("Server", self._server))
-        if self._session.id:
-            start.append(("Session", f"{self._session.id};timeout={int(self._timeout_s)}"))
-        self._output.append(Response(status, (*start, *headers), body).serialize())
-
-    def _close(self, reason: str, context: bytes = b"") -> None:
-        self._closed = True
-        self._events.append(Closed(reason, context))
-
-
-_UNSUPPORTED = Status.OPTION_NOT_SUPPORTED
-
-
-def _what_instead(status: Status, request: Request) -> Sequence[Header]:
-    """What the reply to a refused request has to name."""
-    if status is Status.NOT_IMPLEMENTED:
-        return (("Public", PUBLIC),)
-    if status is Status.METHOD_NOT_ALLOWED:
-        return (("Allow", PUBLIC),)  # RFC 2326 §11.3.2
-    if status is _UNSUPPORTED:
-        return (("Unsupported", request.headers["require"]),)
-    return ()
 
 
 def _takes_sdp(accept: str | None) -> bool:
@@ -356,12 +212,6 @@ def _takes_sdp(accept: str | None) -> bool:
         return True
     kinds = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
     return not kinds.isdisjoint({"application/sdp", "application/*", "*/*", "*"})
-
-
-def _cseq(request: Request) -> str | None:
-    """The sequence number to echo (RFC 2326 §12.17), None if there is none."""
-    text = request.headers.get("cseq", "")
-    return text if text.isascii() and text.isdigit() and len(text) <= 10 else None
 
 
 def _scale(request: Request) -> float | None:

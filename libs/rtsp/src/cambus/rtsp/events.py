@@ -1,9 +1,13 @@
-"""What a server connection tells its owner. `Described`, `SetUp`, `Play` and `Pause` wait for a reply."""
+"""What a server connection tells its owner.
+
+`Described`, `SetUp`, `Play` and `Pause` of a player, `Announced`, `SetUp` and `Record` of a publisher wait for a reply.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cambus.rtsp.description import Description
 from cambus.rtsp.message import Request
 from cambus.rtsp.ranges import Range
 from cambus.rtsp.transport import Transport
@@ -53,6 +57,38 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """ANNOUNCE: a publisher says what it will send; answer with `accept_announce` or `reject`."""
+
+    url: RtspUrl
+    description: Description
+    request: Request = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """RECORD of all tracks set up: answer with `accept_record` or `reject`; then media comes."""
+
+    url: RtspUrl
+    request: Request = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackData:
+    """A packet off the connection.
+
+    Attributes:
+        track: number of its track.
+        rtcp: whether it came as RTCP.
+        data: the packet.
+    """
+
+    track: int
+    rtcp: bool
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Teardown:
     """The session is over, by the client's TEARDOWN; it has been answered. Stop sending."""
 
@@ -78,4 +114,6 @@ class Closed:
     context: bytes = field(default=b"", compare=False)
 
 
-Event = Described | SetUp | Play | Pause | Teardown | InterleavedData | Closed
+Event = (
+    Described | SetUp | Play | Pause | Announced | Record | TrackData | Teardown | InterleavedData | Closed
+)

@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from cambus.media.audio import AudioConfig
+from cambus.media.frame import Codec
 from cambus.media.mpegps import StreamUnit
 from cambus.rtsp.client_errors import ConnectionLost, Stalled
 from cambus.rtsp.client_link import Link
 from cambus.rtsp.description import Description, Track
-from cambus.rtsp.lip_sync import LipSync
-from cambus.rtsp.pull_session import Event, TrackData
-from cambus.rtsp.track_reader import TrackReader
+from cambus.rtsp.events import TrackData
+from cambus.rtsp.pull_session import Event
+from cambus.rtsp.track_readers import TrackReaders
 from cambus.rtsp.udp_ports import UdpPorts
 
 REPORT_S: Final = 5.0
@@ -52,25 +54,30 @@ class Pull:
         self._ports = ports
         self._stall_s = stall_s
         self._clock_us = clock_us
-        self._sync = LipSync({track.number: track.clock_rate for track in tracks})
-        self._readers = {
-            track.number: TrackReader(track, self._sync, datagrams=bool(ports)) for track in tracks
-        }
+        self._readers = TrackReaders(tracks, datagrams=bool(ports))
         self._seen_at = self._report_at = link.now()
         for each in ports.values():
             each.on_data = link.wake
 
     @property
+    def sets(self) -> list[tuple[bytes, Codec]]:
+        """The parameter sets of its tracks, as Annex-B, where the description has them."""
+        return [(track.sets, track.codec) for track in self.tracks if track.sets and track.codec is not None]
+
+    @property
+    def sound(self) -> AudioConfig | None:
+        """What its sound is; None without."""
+        return next((track.sound for track in self.tracks if track.sound is not None), None)
+
+    @property
     def drift_s(self) -> float | None:
         """Seconds the server's clock is ahead of ours, by its reports; None before the first."""
-        return None if self._sync.drift_us is None else self._sync.drift_us / 1e6
+        return self._readers.drift_s
 
     @property
     def counts(self) -> Counter[str]:
         """What was dropped, by reason."""
-        total = Counter({"strays": self._link.session.strays})
-        for reader in self._readers.values():
-            total += reader.counts
+        total = Counter({"strays": self._link.session.strays}) + self._readers.counts
         for ports in self._ports.values():
             total["strangers"] += ports.strangers
             total["queue"] += ports.dropped
@@ -88,15 +95,14 @@ class Pull:
         units = self._read(events, now, arrival_us)
         for number, ports in self._ports.items():
             for rtcp, data in ports.take():
-                units += self._packet(number, data, now, arrival_us, rtcp=rtcp)
-        for reader in self._readers.values():
-            units += reader.due(now, arrival_us)
+                units += self._readers.push(number, data, now, arrival_us, rtcp=rtcp)
+        units += self._readers.due(now, arrival_us)
         self._report(now)
         if any(unit.codec.is_video for unit in units):
             self._seen_at = now
         elif now - self._seen_at >= self._stall_s:
             raise Stalled(f"no picture for {self._stall_s:g} s")
-        if not units and all(reader.ended for reader in self._readers.values()):
+        if not units and self._readers.ended:
             raise ConnectionLost("the server has ended the stream")
         return units
 
@@ -114,21 +120,13 @@ class Pull:
         units: list[StreamUnit] = []
         for event in events:
             if isinstance(event, TrackData):
-                units += self._packet(event.track, event.data, now, arrival_us, rtcp=event.rtcp)
+                units += self._readers.push(event.track, event.data, now, arrival_us, rtcp=event.rtcp)
         return units
-
-    def _packet(
-        self, track: int, data: bytes, now: float, arrival_us: int, *, rtcp: bool
-    ) -> list[StreamUnit]:
-        reader = self._readers[track]
-        if rtcp:
-            reader.report(data, arrival_us)
-            return []
-        return reader.push(data, now, arrival_us)
 
     def _deadline(self) -> float:
         deadlines = [self._seen_at + self._stall_s]
-        deadlines += [reader.deadline for reader in self._readers.values() if reader.deadline is not None]
+        if self._readers.deadline is not None:
+            deadlines.append(self._readers.deadline)
         if self._ports:
             deadlines.append(self._report_at)
         return min(deadlines)

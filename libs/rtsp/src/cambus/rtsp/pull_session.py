@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -27,6 +27,7 @@ from cambus.rtsp.client_transport import Agreed, offer_of, read_agreed
 from cambus.rtsp.client_url import joined, usable
 from cambus.rtsp.description import Description, Track, parse_description
 from cambus.rtsp.errors import LocalProtocolError
+from cambus.rtsp.events import TrackData
 from cambus.rtsp.exchange import Answer, Exchange, Header
 from cambus.rtsp.login import Login
 from cambus.rtsp.parser import Limits
@@ -77,21 +78,6 @@ class Started:
     """The server plays, or says so."""
 
     agreed: Mapping[int, Agreed]
-
-
-@dataclass(frozen=True, slots=True)
-class TrackData:
-    """A packet off the connection.
-
-    Attributes:
-        track: number of its track.
-        rtcp: whether it came as RTCP.
-        data: the packet.
-    """
-
-    track: int
-    rtcp: bool
-    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from cambus.rtsp.errors import ProtocolError
@@ -63,31 +64,8 @@ class Session:
             raise ProtocolError("the tracks play together", status=Status.ONLY_AGGREGATE_ALLOWED)
 
     def place(self, track: int, transport: Transport) -> Transport:
-        """`transport` with interleaved channels that no other track uses, the client's own if they are free.
-
-        Raises:
-            ProtocolError: 461, no channels are left, or another track goes another way.
-        """
-        if any(
-            placed.lower is not transport.lower for other, placed in self.tracks.items() if other != track
-        ):
-            raise ProtocolError(
-                "the tracks of a session go one way, all of them", status=Status.UNSUPPORTED_TRANSPORT
-            )
-        if transport.lower is not Lower.TCP:
-            return transport
-        taken = {
-            channel
-            for other, placed in self.tracks.items()
-            if other != track and placed.channels is not None
-            for channel in placed.channels
-        }
-        if transport.channels is not None and taken.isdisjoint(transport.channels):
-            return transport
-        for first in range(0, _CHANNELS, 2):
-            if taken.isdisjoint((first, first + 1)):
-                return replace(transport, channels=(first, first + 1))
-        raise ProtocolError("no interleaved channels are left", status=Status.UNSUPPORTED_TRANSPORT)
+        """As `placed`, among the tracks of this session."""
+        return placed(self.tracks, track, transport)
 
     @property
     def is_kept_alive_by_media(self) -> bool:
@@ -99,6 +77,37 @@ class Session:
         return self.state is State.PLAYING and all(t.lower is Lower.TCP for t in self.tracks.values())
 
     def _is(self, named: str) -> bool:
-        return bool(self.id) and hmac.compare_digest(
-            self.id.encode(), named.encode("utf-8", "surrogateescape")
+        return is_named(self.id, named)
+
+
+def is_named(session_id: str, named: str) -> bool:
+    """Whether a client names this session; the empty id is none's."""
+    return bool(session_id) and hmac.compare_digest(
+        session_id.encode(), named.encode("utf-8", "surrogateescape")
+    )
+
+
+def placed(tracks: Mapping[int, Transport], track: int, transport: Transport) -> Transport:
+    """`transport` with interleaved channels that no other track uses, the client's own if they are free.
+
+    Raises:
+        ProtocolError: 461, no channels are left, or another track goes another way.
+    """
+    if any(placed.lower is not transport.lower for other, placed in tracks.items() if other != track):
+        raise ProtocolError(
+            "the tracks of a session go one way, all of them", status=Status.UNSUPPORTED_TRANSPORT
         )
+    if transport.lower is not Lower.TCP:
+        return transport
+    taken = {
+        channel
+        for other, placed in tracks.items()
+        if other != track and placed.channels is not None
+        for channel in placed.channels
+    }
+    if transport.channels is not None and taken.isdisjoint(transport.channels):
+        return transport
+    for first in range(0, _CHANNELS, 2):
+        if taken.isdisjoint((first, first + 1)):
+            return replace(transport, channels=(first, first + 1))
+    raise ProtocolError("no interleaved channels are left", status=Status.UNSUPPORTED_TRANSPORT)

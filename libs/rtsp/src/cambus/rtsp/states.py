@@ -9,9 +9,6 @@ from collections.abc import Mapping
 from enum import Enum, StrEnum
 from types import MappingProxyType
 
-FOREIGN_METHODS = frozenset({"ANNOUNCE", "RECORD", "REDIRECT"})
-"""Methods of RFC 2326 that a server which only plays allows for no URL: 405."""
-
 
 class Method(StrEnum):
     """The methods this server knows (RFC 2326 §10); all others are answered 405 or 501."""

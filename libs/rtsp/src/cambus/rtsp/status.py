@@ -16,6 +16,7 @@ class Status(IntEnum):
     METHOD_NOT_ALLOWED = 405
     NOT_ACCEPTABLE = 406
     REQUEST_TOO_LARGE = 413
+    UNSUPPORTED_MEDIA_TYPE = 415
     PARAMETER_NOT_UNDERSTOOD = 451
     NOT_ENOUGH_BANDWIDTH = 453
     SESSION_NOT_FOUND = 454
@@ -46,6 +47,7 @@ _REASONS: dict[Status, str] = {
     Status.METHOD_NOT_ALLOWED: "Method Not Allowed",
     Status.NOT_ACCEPTABLE: "Not Acceptable",
     Status.REQUEST_TOO_LARGE: "Request Entity Too Large",
+    Status.UNSUPPORTED_MEDIA_TYPE: "Unsupported Media Type",
     Status.PARAMETER_NOT_UNDERSTOOD: "Parameter Not Understood",
     Status.NOT_ENOUGH_BANDWIDTH: "Not Enough Bandwidth",
     Status.SESSION_NOT_FOUND: "Session Not Found",

@@ -10,6 +10,8 @@ from cambus.rtsp.errors import ProtocolError
 from cambus.rtsp.status import Status
 
 _PROFILES = {"RTP/AVP": "UDP", "RTP/AVP/UDP": "UDP", "RTP/AVP/TCP": "TCP"}
+_MODES = {"PLAY": frozenset({"PLAY"}), "RECORD": frozenset({"RECORD", "RECEIVE"})}
+"""Some publishers write `receive`, after the side the server is on."""
 _MAX_OFFERS = 16
 _FIRST_CLIENT_PORT = 1024  # what listens below is no player
 
@@ -57,10 +59,10 @@ class Transport:
         return ";".join(parts)
 
 
-def choose_transport(header: str, allowed: Collection[Lower]) -> Transport:
+def choose_transport(header: str, allowed: Collection[Lower], *, mode: str = "PLAY") -> Transport:
     """The first offer of a `Transport` header, in the client's order, that this server can serve.
 
-    Multicast and recording offers are passed over.
+    Multicast is passed over, and so are offers of another mode than `PLAY`, or `RECORD`.
 
     Raises:
         ProtocolError: status 461, none is usable; status 400, the header is empty or too long a list.
@@ -69,19 +71,19 @@ def choose_transport(header: str, allowed: Collection[Lower]) -> Transport:
     if not offers or len(offers) > _MAX_OFFERS:
         raise ProtocolError("the Transport header is empty or too long")
     for offer in offers:
-        transport = _parse_offer(offer)
+        transport = _parse_offer(offer, mode)
         if transport is not None and transport.lower in allowed:
             return transport
     raise ProtocolError("no offered transport is supported", status=Status.UNSUPPORTED_TRANSPORT)
 
 
-def _parse_offer(offer: str) -> Transport | None:
+def _parse_offer(offer: str, wanted: str) -> Transport | None:
     """One offer, None where we cannot serve it."""
     profile, *parameters = [part.strip() for part in offer.split(";")]
     lower_name = _PROFILES.get(profile.upper())
     values = {name.strip().lower(): value for name, _, value in (item.partition("=") for item in parameters)}
-    mode = values.get("mode", "PLAY").strip('" ').upper()
-    if lower_name is None or "multicast" in values or mode != "PLAY":
+    mode = values.get("mode", wanted).strip('" ').upper()
+    if lower_name is None or "multicast" in values or mode not in _MODES[wanted]:
         return None
     lower = Lower(lower_name)
     if lower is Lower.UDP:

@@ -51,6 +51,16 @@ class RtspOptions(BaseModel):
         max_length=MAX_CHANNELS,
         description="The cameras of a device with several, each {name, main, sub}; instead of url.",
     )
+    publish: bool = Field(
+        default=False,
+        description="The device pushes its streams to this connector, by RTSP or RTMP, instead of being called; the "
+        "record has no address then.",
+    )
+    publish_channels: list[Annotated[str, StringConstraints(max_length=256)]] = Field(
+        default_factory=list,
+        max_length=MAX_CHANNELS,
+        description="The names of the channels of a device that publishes more than one.",
+    )
     transport: Literal["tcp", "udp", "auto"] = Field(
         default="tcp",
         description="How media comes: in the RTSP connection, by UDP, or (auto) by UDP only where that is refused.",
@@ -69,8 +79,14 @@ class RtspOptions(BaseModel):
 
     @model_validator(mode="after")
     def _says_where(self) -> Self:
+        if self.publish:
+            if self.url is not None or self.sub_url is not None or self.channels:
+                raise ValueError("publish: not with url, sub_url or channels, for the device is not called")
+            return self
+        if self.publish_channels:
+            raise ValueError("publish_channels: wanted with publish: true")
         if (self.url is None) is not bool(self.channels):
-            raise ValueError("wanted either url or channels")
+            raise ValueError("wanted either url or channels, or publish: true")
         if self.sub_url is not None and self.url is None:
             raise ValueError("sub_url: wanted with url; channels have their own")
         return self
@@ -81,6 +97,11 @@ class RtspOptions(BaseModel):
         if self.url is not None:
             return (ChannelOptions(main=self.url, sub=self.sub_url),)
         return tuple(self.channels)
+
+    @property
+    def publish_names(self) -> tuple[str, ...]:
+        """The names of the channels of a device that publishes, counted from 0."""
+        return tuple(self.publish_channels) or ("",)
 
     @classmethod
     def of(cls, options: JsonObject) -> Self:

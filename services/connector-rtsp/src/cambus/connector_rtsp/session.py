@@ -64,6 +64,12 @@ class RtspSession:
             await self._wait(AGAIN_S if misses else self.device.options.check_s)
             misses = 0 if await self._answers(last=misses + 1 >= MISSES) else misses + 1
 
+    @property
+    def titles(self) -> list[str]:
+        """What the channels call themselves."""
+        seen = (look.description for look in self.survey.looks)
+        return ["" if each is None else each.title for each in seen]
+
     async def look(self) -> None:
         """Look at it now."""
         await self.survey.look(self._flowing)

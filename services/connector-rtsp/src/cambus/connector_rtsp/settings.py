@@ -22,3 +22,29 @@ class RtspSettings(ConnectorSettings):
     rtsp_decoders: Annotated[int, Field(ge=1, le=64)] = Field(
         default=2, description="Snapshots decoded at a time."
     )
+    rtsp_publish_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
+        default=None,
+        description="Port to which devices publish by RTSP (8564 by custom); unset: none is listened on.",
+    )
+    rtmp_publish_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
+        default=None,
+        description="Port to which devices publish by RTMP (1935 by custom); unset: none is listened on.",
+    )
+    publish_host: str = Field(
+        default="127.0.0.1", description="Address of those ports; one the devices can reach."
+    )
+    publish_udp: bool = Field(default=True, description="Take RTP over UDP as well, on ports 20000 to 59999.")
+    publish_guests: Annotated[int, Field(ge=1, le=65536)] = Field(
+        default=256, description="Connections at a time that have not yet logged in."
+    )
+    publish_guests_per_address: Annotated[int, Field(ge=1, le=65536)] = Field(
+        default=32, description="Those of one address."
+    )
+    publish_streams: Annotated[int, Field(ge=1, le=65536)] = Field(
+        default=1024, description="Streams published at a time; more are refused."
+    )
+
+    @property
+    def takes_publishers(self) -> bool:
+        """Whether devices may publish."""
+        return self.rtsp_publish_port is not None or self.rtmp_publish_port is not None

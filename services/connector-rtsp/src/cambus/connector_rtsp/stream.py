@@ -2,24 +2,26 @@
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cambus.connector.driver import FrameSink
 from cambus.connector.steady_clock import SteadyClock
 from cambus.connector_rtsp.mapping.errors import command_error, end_of
 from cambus.connector_rtsp.metrics import FAULTS
-from cambus.media.frame import Frame, Kind
+from cambus.media.audio import AudioConfig
+from cambus.media.frame import Codec, Frame, Kind
 from cambus.media.mpegps import StreamUnit
 from cambus.media.stamps import LiveStamps
 from cambus.media.unit_frames import FrameMaker
 from cambus.rtsp.client import open_pull
 from cambus.rtsp.client_errors import ClientError
 from cambus.rtsp.client_url import Source
-from cambus.rtsp.pull import Pull
 from cambus.schemas.alarms import Severity
 from cambus.schemas.errors import Unsupported
 
 if TYPE_CHECKING:
+    from cambus.connector_rtsp.driver import AnySession
     from cambus.connector_rtsp.session import RtspSession
 
 FLOWING_S: Final = 5.0
@@ -50,6 +52,32 @@ async def open_live(
     return RtspStream(session, channel, stream, pull, first, clock, sink)
 
 
+class Feed(Protocol):
+    """Where the media of a stream comes from: a stream that is fetched, or one that is published."""
+
+    @property
+    def sets(self) -> Sequence[tuple[bytes, Codec]]:
+        """Parameter sets that were told beside the stream."""
+
+    @property
+    def sound(self) -> AudioConfig | None:
+        """What the sound is; None while that is not known."""
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What was dropped, by reason."""
+
+    @property
+    def drift_s(self) -> float | None:
+        """Seconds the device's clock is ahead of ours; None where it does not say."""
+
+    async def units(self) -> list[StreamUnit]:
+        """Wait for what comes next. Raises ClientError or SessionEnd."""
+
+    async def close(self) -> None:
+        """Nobody wants it any more; never raises, may be called twice."""
+
+
 class RtspStream:
     """A live stream that comes.
 
@@ -57,7 +85,7 @@ class RtspStream:
         session: of the device.
         channel: as the bus counts.
         stream: as the bus calls it.
-        pull: the stream of the protocol library.
+        feed: where its media comes from.
         first: what has come of it.
         clock: frames are stamped with.
         sink: where they go.
@@ -71,10 +99,10 @@ class RtspStream:
 
     def __init__(
         self,
-        session: "RtspSession",
+        session: "AnySession",
         channel: int,
         stream: str,
-        pull: Pull,
+        feed: Feed,
         first: list[StreamUnit],
         clock: SteadyClock,
         sink: FrameSink,
@@ -82,7 +110,7 @@ class RtspStream:
         self.channel = channel
         self._session = session
         self._stream = stream
-        self._pull = pull
+        self._feed = feed
         self._first = first
         self._clock = clock
         self._sink = sink
@@ -90,11 +118,9 @@ class RtspStream:
         self._drift_s: float | None = None
         self._loop = asyncio.get_running_loop()
         self._heard_at = self._loop.time()
-        sound = next((track.sound for track in pull.tracks if track.sound is not None), None)
-        self._maker = FrameMaker(LiveStamps(), described=sound)
-        for track in pull.tracks:
-            if track.sets and track.codec is not None:
-                self._maker.know_sets(track.sets, track.codec)
+        self._maker = FrameMaker(LiveStamps(), described=feed.sound)
+        for sets, codec in feed.sets:
+            self._maker.know_sets(sets, codec)
 
     @property
     def flowing(self) -> bool:
@@ -108,7 +134,7 @@ class RtspStream:
             while True:
                 for unit in units:
                     await self._take(unit)
-                units = await self._pull.units()
+                units = await self._feed.units()
         except ClientError as error:
             self._session.doubt()
             ended = end_of(error)
@@ -131,10 +157,12 @@ class RtspStream:
     async def close(self) -> None:
         """Say TEARDOWN, and give everything back."""
         self._session.left(self)
-        await self._pull.close()
+        await self._feed.close()
 
     async def _take(self, unit: StreamUnit) -> None:
         self._heard_at = self._loop.time()
+        if unit.codec.is_audio:
+            self._maker.know_sound(self._feed.sound)
         for frame in self._maker.frames(unit, self._clock.now_us()):
             await self._sink(frame)
             if frame.kind is Kind.VIDEO and frame.keyframe:
@@ -144,7 +172,7 @@ class RtspStream:
         """What is looked at once in a group of pictures."""
         self._session.taps.offer(self.channel, self._stream, frame)
         self._count()
-        drift_s = self._pull.drift_s
+        drift_s = self._feed.drift_s
         if drift_s is None or abs(drift_s) > MOST_DRIFT_S:
             return
         if self._drift_s is None or abs(drift_s - self._drift_s) >= DRIFT_NEWS_S:
@@ -153,7 +181,7 @@ class RtspStream:
 
     def _count(self) -> None:
         """Move what was counted since the last time into the metrics."""
-        now = Counter(self._pull.counts)
+        now = Counter(self._feed.counts)
         now["waiting"] = self._maker.left_out["waiting"]
         device = self._session.device
         for what, count in (now - self._counted).items():

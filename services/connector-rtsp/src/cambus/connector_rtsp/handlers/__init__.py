@@ -6,12 +6,12 @@ from cambus.connector.handlers import HandlerTable
 from cambus.connector_rtsp.handlers import device, snapshot
 
 if TYPE_CHECKING:
-    from cambus.connector_rtsp.session import RtspSession
+    from cambus.connector_rtsp.driver import AnySession
 
 
-def all_handlers() -> "HandlerTable[RtspSession]":
+def all_handlers() -> "HandlerTable[AnySession]":
     """Return the table of all commands."""
-    table: HandlerTable[RtspSession] = HandlerTable()
+    table: HandlerTable[AnySession] = HandlerTable()
     device.register(table)
     snapshot.register(table)
     return table

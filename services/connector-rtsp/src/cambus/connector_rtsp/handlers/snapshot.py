@@ -10,16 +10,16 @@ from cambus.schemas.commands import snapshot as commands
 from cambus.schemas.objects import PictureRef
 
 if TYPE_CHECKING:
-    from cambus.connector_rtsp.session import RtspSession
+    from cambus.connector_rtsp.driver import AnySession
 
 
-def register(table: "HandlerTable[RtspSession]") -> None:
+def register(table: "HandlerTable[AnySession]") -> None:
     """Add the commands of this noun."""
     table.add(commands.TAKE, take, exclusive=False)
 
 
 async def take(
-    session: "RtspSession", _context: CallContext, request: commands.SnapshotTakeRequest
+    session: "AnySession", _context: CallContext, request: commands.SnapshotTakeRequest
 ) -> PictureRef:
     """Decode the next keyframe of the stream, which comes by itself: there is no way to ask for one."""
     context = session.device.context

@@ -6,7 +6,7 @@ from typing import Any
 from cambus.connector.driver import DeviceDescription
 from cambus.connector_rtsp.options import ChannelOptions
 from cambus.connector_rtsp.survey import Look
-from cambus.rtsp.description import Description, Track
+from cambus.rtsp.description import Track
 from cambus.schemas.channels import ChannelInfo
 from cambus.schemas.commands.device import (
     CapabilitiesReply,
@@ -32,7 +32,7 @@ def _channel(number: int, camera: ChannelOptions, look: Look) -> ChannelInfo:
     description = look.description
     native: dict[str, Any] = {} if look.reason is None else {"reason": look.reason}
     if description is not None:
-        native["tracks"] = [_track(each) for each in description.tracks]
+        native["tracks"] = [track_facts(each) for each in description.tracks]
     return ChannelInfo(
         channel=number,
         name=camera.name or ("" if description is None else description.title),
@@ -44,7 +44,8 @@ def _channel(number: int, camera: ChannelOptions, look: Look) -> ChannelInfo:
     )
 
 
-def _track(track: Track) -> dict[str, Any]:
+def track_facts(track: Track) -> dict[str, Any]:
+    """What is shown of a track."""
     return {
         "kind": track.kind,
         "encoding": track.encoding,
@@ -62,11 +63,11 @@ def info_reply(description: DeviceDescription) -> DeviceInfoReply:
     )
 
 
-def status_reply(description: DeviceDescription, titles: Sequence[Description | None]) -> DeviceStatusReply:
+def status_reply(description: DeviceDescription, titles: Sequence[str]) -> DeviceStatusReply:
     """The answer to `device.status`."""
     return DeviceStatusReply(
         channels=[ChannelStatus(channel=each.channel, online=each.online) for each in description.channels],
-        native={"titles": ["" if each is None else each.title for each in titles]},
+        native={"titles": list(titles)},
     )
 
 
