@@ -1,12 +1,14 @@
 """RTSP cameras as users have them: applied from a file, watched by FFmpeg through media-relay, recorded."""
 
 import asyncio
-from itertools import islice
-from urllib.parse import urlsplit
+from itertools import islice, pairwise
+from urllib.parse import quote, urlsplit
 
 import av
 import pytest
 import pytest_asyncio
+from publishers import SIZE as PUBLISHED
+from publishers import Publisher
 from recordings import Recordings
 from rtsp_rig import PASSWORD, SMALL, USER, camera
 from suite import running_suite, until
@@ -22,7 +24,8 @@ SIZES = {stream: (spec.width, spec.height) for stream, spec in (("main", SMALL.m
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def suite(folder):
-    async with running_suite(folder, CONNECTOR, "media-relay", "recorder") as running:
+    ports = {"CAMBUS_RTSP_PUBLISH_PORT": "0", "CAMBUS_RTMP_PUBLISH_PORT": "0"}
+    async with running_suite(folder, CONNECTOR, "media-relay", "recorder", settings=ports) as running:
         yield running
 
 
@@ -86,6 +89,52 @@ async def test_what_the_relay_serves_by_rtsp_is_a_source_as_well(suite, hall):
     codecs, sizes = await pictures(suite, "flv", device="again")
     assert codecs == {"h264", "pcm_alaw"}
     assert sizes == {SIZES["main"]}
+
+
+@pytest.mark.parametrize("by", ["rtmp", "rtsp"])
+async def test_what_is_published_plays_in_order_at_the_relay(suite, by):
+    """Published with B-frames; FFmpeg reads it back, and sees the pictures as they were made."""
+    device = f"stage-{by}"
+    (suite.folder / "stage.password").write_text(PASSWORD)
+    (suite.folder / "stage.yaml").write_text(
+        f"""devices:
+  - id: {device}
+    protocol: rtsp
+    credentials: {{username: {USER}, password_file: stage.password}}
+    options: {{publish: true}}
+"""
+    )
+    ran = await suite.cambusctl("apply", "-f", "stage.yaml")
+    assert ran.code == 0, ran.err
+    place, secret = f"{await suite.url(CONNECTOR, f'publish-{by}')}/{device}", quote(PASSWORD, safe="")
+    url = f"{place}/{secret}" if by == "rtmp" else place.replace("://", f"://{USER}:{secret}@")
+    form = ("flv", {}) if by == "rtmp" else ("rtsp", {"rtsp_transport": "tcp"})
+    async with Publisher(url, form[0], sound="aac", b_frames=2, options=form[1]) as publisher:
+        await suite.online(device, 60.0)
+        codecs, sizes = await pictures(suite, "flv", device=device)
+        assert (codecs, sizes) == ({"h264", "aac"}, {PUBLISHED})
+        for output in ("flv", "rtsp", "fmp4"):
+            bars = await places_of_bars(suite, output, device)
+            steps = {(after - before) % PUBLISHED[0] for before, after in pairwise(bars)}
+            assert steps <= set(range(8, PUBLISHED[0] // 2)), output  # some may be left out; none goes back
+        assert await publisher.stop() == ""
+
+
+async def places_of_bars(suite, output, device):
+    """Where the bar is in the pictures a player shows, one after the other."""
+    urls = await suite.client.call(
+        media_relay.LIVE_OPEN, media_relay.LiveOpenRequest(device=device, channel=0, stream="main")
+    )
+    options = {"rtsp_transport": "tcp"} if output == "rtsp" else {}
+
+    def decode():
+        with av.open(getattr(urls, output), options=options, timeout=30.0) as opened:
+            return [
+                int(frame.to_ndarray(format="gray").mean(axis=0).argmax() // 8 * 8)
+                for frame in islice(opened.decode(video=0), 20)
+            ]
+
+    return await asyncio.to_thread(decode)
 
 
 async def test_it_is_recorded(suite, hall):

@@ -153,7 +153,7 @@ class RtspConnection(asyncio.Protocol):
                 self._server.spawn(self, self._answer(event))
             elif isinstance(event, Closed):
                 log.debug("RTSP client closed", extra={"reason": event.reason})
-            else:
+            elif isinstance(event, InterleavedData):
                 assert_ignored(event)
         self._flush(viewer)
         if self._rtsp.closed:
