@@ -35,7 +35,14 @@ def test_the_flags_have_names():
 
 def test_codecs_know_their_medium():
     assert [codec.name for codec in Codec if codec.is_video] == ["H264", "H265", "MPEG4", "MJPEG"]
-    assert [codec.name for codec in Codec if codec.is_audio] == ["PCMA", "PCMU", "G726", "AAC", "OPUS"]
+    assert [codec.name for codec in Codec if codec.is_audio] == [
+        "PCMA",
+        "PCMU",
+        "G726",
+        "AAC",
+        "OPUS",
+        "FLAC",
+    ]
 
 
 def test_a_frame_without_payload_is_one_message():
