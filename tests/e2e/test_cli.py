@@ -172,15 +172,15 @@ async def test_alarms_and_their_rules(suite, gate, folder):
 async def test_an_upgrade(suite, gate, folder):
     image = os.urandom(300_000)
     (folder / "next.bin").write_bytes(image)
-    await done(suite, "firmware", "put", "next.bin")
-    assert "next.bin" in (await done(suite, "firmware", "list")).out
+    await done(suite, "upgrade", "images", "add", "next.bin")
+    assert "next.bin" in (await done(suite, "upgrade", "images", "list")).out
     before = gate.firmware
     shown = (await done(suite, "upgrade", "start", "--firmware", "next.bin", GATE, "--yes", "--watch")).out
     assert "succeeded" in shown
     assert gate.firmware != before
     assert [each.size_bytes for each in gate.images] == [len(image)]
     assert gate.firmware in (await done(suite, "devices", "--json")).out
-    assert "finished" in (await done(suite, "upgrade", "status")).out
+    assert "finished" in (await done(suite, "upgrade", "list")).out
 
 
 async def test_services_and_doctor(suite):

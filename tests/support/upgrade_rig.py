@@ -10,6 +10,7 @@ from typing import Any
 from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
+from cambus.bus.firmware import FirmwareStore
 from cambus.bus.in_process import RunningService
 from cambus.bus.kv import KeyValue
 from cambus.bus.objects import ObjectStore
@@ -22,10 +23,13 @@ from cambus.schemas.errors import CambusError, Conflict
 from cambus.schemas.events import upgrade as events
 from cambus.schemas.ids import new_ulid
 from cambus.schemas.model import Done
+from cambus.schemas.state.devices import DeviceRecord
+from cambus.schemas.state.firmware import FirmwareImage
 from cambus.schemas.state.presence import Presence
 from cambus.schemas.state.upgrades import FirmwareRef, UpgradeAttempt, UpgradeCampaign
 from cambus.schemas.upgrades import UpgradeState
 from cambus.upgrade_manager.campaign import CampaignRunner
+from cambus.upgrade_manager.images import Images
 from cambus.upgrade_manager.service import UpgradeManager
 from cambus.upgrade_manager.settings import UpgradeManagerSettings
 from cambus.upgrade_manager.store import CampaignStore
@@ -51,12 +55,18 @@ class FakeDevice:
         refusal: what it answers to an order.
         holds: states in which it stays until `go_on` is called.
         told: what its connector says in the end instead of success.
+        model, hardware: what it is.
+        tags: what its record says, if there is to be one.
     """
 
     id: str
     version: str = OLD
+    model: str = ""
+    hardware: str = ""
+    tags: list[str] | None = None
     becomes: str = NEW
     refusal: CambusError | None = None
+    supported: bool = True
     holds: set[UpgradeState] = field(default_factory=set)
     told: dict[str, Any] = field(default_factory=dict)
     state: UpgradeState | None = None
@@ -89,6 +99,7 @@ class FakeConnector:
         self._settings = settings.model_copy(update={"instance": "connector-1", "nats_url": url})
         self.devices = {device.id: device for device in devices}
         self.orders: list[str] = []
+        self.requests: list[upgrade.UpgradeStartRequest] = []
         self.cancelled: list[str] = []
         self.most_at_once = 0
         self.answers = asyncio.Event()
@@ -107,6 +118,9 @@ class FakeConnector:
         self._endpoints.add(upgrade.INFO, self._info, exclusive=False)
         self._endpoints.add(upgrade.CANCEL, self._cancel, exclusive=False)
         await self._endpoints.start()
+        for device in self.devices.values():
+            if device.tags is not None:
+                await self.write_down(device.id, tags=device.tags)
         for device in self.devices if online else ():
             await self.come(device)
         return self
@@ -138,6 +152,11 @@ class FakeConnector:
         await self._endpoints.release(device)
         await self._show(device, online=False)
 
+    async def write_down(self, device: str, **fields: Any) -> None:
+        """Say that there is to be such a device."""
+        record = DeviceRecord(id=device, protocol="fake", **fields)
+        await KeyValue(self.bus, assets.KV_DEVICES, DeviceRecord).put(device, record)
+
     async def _show(self, device: str, *, online: bool) -> None:
         presence = Presence(
             device=device,
@@ -145,6 +164,7 @@ class FakeConnector:
             since=datetime.now(UTC),
             replica=self._settings.instance,
             software_version=self.devices[device].version,
+            model=self.devices[device].model,
         )
         await KeyValue(self.bus, assets.KV_PRESENCE, Presence).put(device, presence)
 
@@ -153,6 +173,7 @@ class FakeConnector:
     async def _start(self, context: Any, request: upgrade.UpgradeStartRequest) -> upgrade.UpgradeStartReply:
         device = self.devices[context.device]
         self.orders.append(device.id)
+        self.requests.append(request)
         self.ordered.set()
         if device.refusal is not None:
             raise device.refusal
@@ -169,7 +190,13 @@ class FakeConnector:
     async def _info(self, context: Any, _: Any) -> upgrade.UpgradeInfoReply:
         device = self.devices[context.device]
         state = device.state if device.job is not None else None
-        return upgrade.UpgradeInfoReply(software_version=device.version, job=device.job, state=state)
+        return upgrade.UpgradeInfoReply(
+            software_version=device.version,
+            job=device.job,
+            state=state,
+            hardware=device.hardware,
+            supported=device.supported,
+        )
 
     async def _cancel(self, context: Any, request: upgrade.UpgradeCancelRequest) -> Done:
         device = self.devices[context.device]
@@ -194,6 +221,11 @@ class FakeConnector:
             await device.enter(state)
             await self.progress(device, state, percent=100.0)
         outcome = {"state": "succeeded", "version_after": device.version, "image_sent": True} | device.told
+        await self.finish(device, **outcome)
+
+    async def break_off(self, device: FakeDevice, **outcome: Any) -> None:
+        """End what is under way, and tell how it ended."""
+        await end(self._jobs.pop(device.id))
         await self.finish(device, **outcome)
 
     async def progress(self, device: FakeDevice, state: UpgradeState, percent: float | None = None) -> None:
@@ -243,7 +275,8 @@ class Campaigns:
         """Run a campaign without a manager around it."""
         store = CampaignStore(self.bus)
         found = await store.campaign(campaign)
-        runner = CampaignRunner(found, store, self.bus, self.client, self.settings, may_act)
+        images = Images(self.bus, None)
+        runner = CampaignRunner(found, store, self.bus, self.client, images, self.settings, may_act)
         running = asyncio.create_task(runner.run())
         try:
             yield
@@ -253,6 +286,14 @@ class Campaigns:
     async def store_image(self, name: str = "image.bin", data: bytes = IMAGE) -> str:
         stored = await ObjectStore(self.bus, assets.OBJECTS_FIRMWARE).put(name, data)
         return stored.sha256
+
+    async def describe_image(self, about: FirmwareImage, name: str = "image.bin") -> None:
+        """Store the image again, with what is said about it."""
+
+        async def content() -> AsyncIterator[bytes]:
+            yield IMAGE
+
+        await FirmwareStore(self.bus).put(name, content(), about)
 
     async def start(self, *devices: str, firmware: dict | None = None, **fields: object) -> str:
         """Order a campaign; returns its id."""
@@ -283,6 +324,25 @@ class Campaigns:
         except CambusError as error:
             return error
         raise AssertionError("the campaign was taken")
+
+    async def plan(self, *devices: str, **fields: object) -> commands.PlanReply:
+        """Ask what a campaign would do."""
+        fields = {"firmware": {"object": "image.bin", "version": NEW}} | fields
+        request = commands.PlanRequest(devices=list(devices), **fields)
+        return await self.client.call(commands.UPGRADE_PLAN, request)
+
+    async def pause(self, campaign: str, note: str = "") -> None:
+        request = commands.CampaignPauseRequest(campaign=campaign, note=note)
+        await self.client.call(commands.UPGRADE_PAUSE, request)
+
+    async def resume(self, campaign: str) -> None:
+        await self.client.call(commands.UPGRADE_RESUME, commands.CampaignResumeRequest(campaign=campaign))
+
+    async def resolve(self, campaign: str, device: str, decision: str) -> None:
+        request = commands.ResolveRequest(
+            campaign=campaign, device=device, decision=decision, note="looked at it", confirm=True
+        )
+        await self.client.call(commands.UPGRADE_RESOLVE, request)
 
     async def cancel(self, campaign: str) -> None:
         await self.client.call(commands.UPGRADE_CANCEL, commands.CampaignCancelRequest(campaign=campaign))

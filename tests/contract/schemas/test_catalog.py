@@ -129,9 +129,14 @@ SERVICE = [
     "alarm-router.rules.list",
     "alarm-router.rules.delete",
     "alarm-router.alarms.list",
+    "upgrade-manager.upgrade.plan",
     "upgrade-manager.upgrade.start",
     "upgrade-manager.upgrade.status",
+    "upgrade-manager.upgrade.pause",
+    "upgrade-manager.upgrade.resume",
     "upgrade-manager.upgrade.cancel",
+    "upgrade-manager.upgrade.resolve",
+    "upgrade-manager.upgrade.history",
 ]
 
 HAPPENED = [
@@ -148,6 +153,7 @@ HAPPENED = [
     "picture.stored",
     "upgrade.progressed",
     "upgrade.finished",
+    "upgrade.campaign-changed",
     "position.reported",
     "exception.reported",
 ]

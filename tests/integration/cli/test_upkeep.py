@@ -11,9 +11,11 @@ from cambus.bus.objects import ObjectStore
 from cambus.bus.sealing import KeyRing
 from cambus.schemas.assets import KV_CREDENTIALS, OBJECTS_FIRMWARE
 from cambus.schemas.commands import upgrade_manager
+from cambus.schemas.errors import NotFound
 from cambus.schemas.model import Done
 from cambus.schemas.state.credentials import SealedCredentials
-from cambus.schemas.state.upgrades import CampaignState, UpgradeAttempt, UpgradeCampaign
+from cambus.schemas.state.firmware import FirmwareImage
+from cambus.schemas.state.upgrades import CampaignState, FirmwareRef, UpgradeAttempt, UpgradeCampaign
 from cambus.schemas.upgrades import UpgradeState
 
 CANARY = "canary-signing-key"
@@ -57,19 +59,21 @@ async def test_an_image_is_stored_listed_and_deleted(cambusctl, bus, tmp_path, u
     image = tmp_path / f"{unique} (1).bin"
     content = os.urandom(300_000)
     image.write_bytes(content)
-    put = (await cambusctl("firmware", "put", str(image), "--json")).document
+    put = (await cambusctl("upgrade", "images", "add", str(image), "--json")).document
     assert put["image"] == f"{unique}__1_.bin"
     assert put["sha256"] == hashlib.sha256(content).hexdigest()
     store = ObjectStore(bus, OBJECTS_FIRMWARE)
     assert b"".join([piece async for piece in store.get(put["image"])]) == content
-    again = await cambusctl("firmware", "put", str(image))
+    again = await cambusctl("upgrade", "images", "add", str(image))
     assert (again.code, "--overwrite" in again.err) == (2, True)
-    assert (await cambusctl("firmware", "put", str(image), "--overwrite", "--name", put["image"])).code == 0
-    assert "293 KiB" in (await cambusctl("firmware", "list")).out
-    assert (await cambusctl("firmware", "delete", put["image"], "--yes")).code == 0
-    assert (await cambusctl("firmware", "delete", put["image"], "--yes")).code == 3
-    assert (await cambusctl("firmware", "put", str(image), "--name", "../up")).code == 2
-    assert (await cambusctl("firmware", "put", str(tmp_path / "none"))).code == 2
+    assert (
+        await cambusctl("upgrade", "images", "add", str(image), "--overwrite", "--name", put["image"])
+    ).code == 0
+    assert "293 KiB" in (await cambusctl("upgrade", "images", "list")).out
+    assert (await cambusctl("upgrade", "images", "remove", put["image"], "--yes")).code == 0
+    assert (await cambusctl("upgrade", "images", "remove", put["image"], "--yes")).code == 3
+    assert (await cambusctl("upgrade", "images", "add", str(image), "--name", "../up")).code == 2
+    assert (await cambusctl("upgrade", "images", "add", str(tmp_path / "none"))).code == 2
 
 
 class Manager:
@@ -78,7 +82,25 @@ class Manager:
     def __init__(self, end):
         self.started = []
         self.cancelled = []
+        self.problems = []
         self._steps = [(UpgradeState.TRANSFERRING, 40.0), (UpgradeState.REBOOTING, None), (end, None)]
+
+    async def plan(self, context, request):
+        waves = dict.fromkeys(request.devices, 1)
+        devices = [
+            upgrade_manager.PlannedDevice(device=device, planned="ready", wave=wave)
+            for device, wave in waves.items()
+        ]
+        if request.firmware.object != "r12.bin":
+            raise NotFound(f"there is no image {request.firmware.object}", reason="no-such-image")
+        return upgrade_manager.PlanReply(
+            firmware=FirmwareRef(object="r12.bin", size_bytes=8),
+            image=FirmwareImage(),
+            counts={"ready": len(devices)},
+            waves=[len(devices)],
+            devices=devices,
+            problems=self.problems,
+        )
 
     async def start(self, context, request):
         self.started.append(request)
@@ -105,11 +127,11 @@ class Manager:
 
 @pytest.fixture
 async def manager(service, bus, monkeypatch):
-    monkeypatch.setattr("cambus.cli.commands.upgrade.LOOK_S", 0.0)
-    await ObjectStore(bus, OBJECTS_FIRMWARE).put("r12.bin", b"firmware")
+    monkeypatch.setattr("cambus.cli.commands.upgrade_reports.LOOK_S", 0.0)
 
     async def run(end=UpgradeState.SUCCEEDED):
         made = Manager(end)
+        service.add(upgrade_manager.UPGRADE_PLAN, made.plan)
         service.add(upgrade_manager.UPGRADE_START, made.start)
         service.add(upgrade_manager.UPGRADE_STATUS, made.status)
         service.add(upgrade_manager.UPGRADE_CANCEL, made.cancel)
@@ -128,11 +150,11 @@ async def test_an_upgrade_is_started_once_confirmed(cambusctl, manager):
     assert (asked.code, "Send r12.bin (8 B) to 2 devices: gate, yard?" in asked.err) == (2, True)
     assert running.started == []
     ran = await cambusctl(*START, "--concurrency", "2", "--version", "V2", "--max-failures", "1", "--yes")
-    assert ran.out.splitlines() == ["campaign c1", "  cambusctl upgrade status c1 --watch"]
+    assert ran.out.splitlines() == ["campaign c1", "  cambusctl upgrade watch c1"]
     (request,) = running.started
     assert (request.devices, request.concurrency, request.max_failures) == (["gate", "yard"], 2, 1)
     assert (request.firmware.object, request.firmware.version) == ("r12.bin", "V2")
-    assert "r12.bin" in (await cambusctl("upgrade", "status")).out
+    assert "r12.bin" in (await cambusctl("upgrade", "list")).out
     assert (await cambusctl("upgrade", "cancel", "c1", "--yes")).code == 0
     assert running.cancelled == ["c1"]
 
@@ -158,7 +180,7 @@ async def test_watching_ends_with_the_campaign(cambusctl, manager):
 async def test_a_device_without_its_firmware_makes_watching_fail(cambusctl, manager, end, code):
     await manager(end)
     await cambusctl(*START, "--yes")
-    ran = await cambusctl("upgrade", "status", "c1", "--watch", "--json")
+    ran = await cambusctl("upgrade", "watch", "c1", "--json")
     assert (ran.code, ran.records[-1]["state"]) == (code, end)
 
 
@@ -166,4 +188,12 @@ async def test_an_image_that_is_not_there_is_said_before_anybody_is_asked(cambus
     running = await manager()
     ran = await cambusctl("upgrade", "start", "--firmware", "nope.bin", "gate")
     assert (ran.code, "no image nope.bin" in ran.err) == (3, True)
+    assert running.started == []
+
+
+async def test_what_could_not_be_started_is_said_before_anybody_is_asked(cambusctl, manager):
+    running = await manager()
+    running.problems = ["gate: it is a NBD7004T"]
+    ran = await cambusctl(*START)
+    assert (ran.code, "NBD7004T" in ran.err) == (3, True)
     assert running.started == []

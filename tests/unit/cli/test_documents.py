@@ -2,9 +2,9 @@
 
 import pytest
 
-from cambus.cli.commands.policy import parse_size
 from cambus.cli.documents import read_messages
 from cambus.cli.failures import UsageError
+from cambus.cli.sizes import parse_size
 from cambus.schemas.state.recording_policy import RecordingPolicy
 
 

@@ -26,6 +26,9 @@ EXPECTED = {
     "recording.closed": "main: 5 min, 146 MiB on recorder-0",
     "picture.stored": "command: gate-1/0/20260201T121722Z.jpg",
     "upgrade.progressed": "transferring 40 %",
+    "upgrade.campaign-changed": (
+        "campaign 01KGE5C8QXG1Z5X0N3V7M4T2RB stopped: 3 of 8 devices failed: more than 25 %"
+    ),
 }
 
 

@@ -10,13 +10,19 @@ from cambus.schemas.events.upgrade import UpgradeFinished, UpgradeProgressed
 from cambus.schemas.ids import new_ulid
 from cambus.schemas.state.upgrades import UpgradeAttempt
 from cambus.schemas.upgrades import UpgradeState
+from cambus.upgrade_manager import verdict
+from cambus.upgrade_manager.jobs import job_of
 from cambus.upgrade_manager.verdict import (
+    BROKEN_OFF,
+    MAX_RESTARTS,
     ORDER,
+    SETTLING,
     WHOLLY_SENT,
+    Look,
+    Wanted,
     answered,
+    decided,
     ended,
-    finished,
-    judged,
     ordered,
     progressed,
     put_back,
@@ -46,6 +52,19 @@ def end(state: UpgradeState, **fields: object) -> UpgradeFinished:
     return UpgradeFinished(
         id=new_ulid(), device="gate-1", protocol="dvrip", at=NOW, job="c-gate-1", state=state, **fields
     )
+
+
+def finished(before: UpgradeAttempt, event: UpgradeFinished, wanted: object, now: datetime) -> UpgradeAttempt:
+    asked = wanted if isinstance(wanted, Wanted) else Wanted(wanted)
+    return verdict.finished(before, event, asked, now)
+
+
+def judged(
+    before: UpgradeAttempt, version: str, wanted: object, now: datetime, *, settled: bool, session: str = "s"
+) -> UpgradeAttempt:
+    asked = wanted if isinstance(wanted, Wanted) else Wanted(wanted)
+    seen_s = 200.0 if settled else 100.0
+    return verdict.judged(before, Look(version, session, seen_s, seen_s), asked, now, settle_s=180.0)
 
 
 def test_every_state_is_either_on_the_way_or_final() -> None:
@@ -269,3 +288,97 @@ def test_an_end_notes_when_and_why() -> None:
         "it did not finish in time",
     )
     assert (found.updated_at, found.finished_at) == (NOW, NOW)
+
+
+# --- another try --------------------------------------------------------------------------------------------
+
+RETRIES = Wanted(NEW, retries=2, retry_delay_s=60)
+
+
+@pytest.mark.parametrize("reason", sorted(BROKEN_OFF))
+def test_a_transfer_that_broke_off_is_tried_again_under_a_job_of_another_name(reason: str) -> None:
+    known = attempt(UpgradeState.TRANSFERRING, percent=40.0)
+    again = finished(known, end(UpgradeState.FAILED, reason=reason, text="lost"), RETRIES, NOW)
+    assert (again.state, again.tries, again.reason) == (UpgradeState.QUEUED, 1, reason)
+    assert (again.retry_at, again.percent, again.image_sent) == (NOW + timedelta(seconds=60), None, False)
+    assert again.job == job_of("c", "gate-1", 1)
+    assert again.job != job_of("c", "gate-1")
+    assert [(each.state, each.reason) for each in again.steps] == [(UpgradeState.QUEUED, reason)]
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        (attempt(UpgradeState.TRANSFERRING), end(UpgradeState.FAILED, reason="interrupted")),
+        (attempt(UpgradeState.TRANSFERRING), end(UpgradeState.FAILED, reason="already-upgrading")),
+        (
+            attempt(UpgradeState.TRANSFERRING),
+            end(UpgradeState.FAILED, reason="connection-lost", image_sent=True),
+        ),
+        (attempt(UpgradeState.FLASHING, image_sent=True), end(UpgradeState.FAILED, reason="connection-lost")),
+        (attempt(UpgradeState.TRANSFERRING, tries=2), end(UpgradeState.FAILED, reason="connection-lost")),
+        (attempt(UpgradeState.TRANSFERRING), end(UpgradeState.CANCELLED, reason="connection-lost")),
+    ],
+    ids=["nobody-saw-it", "by-somebody-else", "told-as-sent", "known-as-sent", "too-often", "cancelled"],
+)
+def test_whatever_may_have_got_the_image_is_never_tried_again(
+    known: UpgradeAttempt, told: UpgradeFinished
+) -> None:
+    assert finished(known, told, RETRIES, NOW).state.final
+
+
+def test_nothing_is_tried_again_unless_that_was_ordered() -> None:
+    told = end(UpgradeState.FAILED, reason="connection-lost")
+    assert finished(attempt(UpgradeState.TRANSFERRING), told, NEW, NOW).state is UpgradeState.FAILED
+
+
+# --- whether it lasts ---------------------------------------------------------------------------------------
+
+STABLE = Wanted(NEW, stable_s=150)
+
+
+def test_a_success_that_has_to_last_is_none_yet() -> None:
+    told = end(UpgradeState.SUCCEEDED, version_before=OLD, version_after=NEW)
+    found = finished(attempt(UpgradeState.VERIFYING, image_sent=True), told, STABLE, NOW)
+    assert (found.state, found.reason, found.version_after) == (UpgradeState.VERIFYING, SETTLING, NEW)
+    assert judged(found, NEW, STABLE, NOW, settled=True).state is UpgradeState.SUCCEEDED
+
+
+def test_a_device_that_comes_anew_too_often_is_in_a_boot_loop() -> None:
+    known = attempt(UpgradeState.VERIFYING, image_sent=True, reason=SETTLING, version_after=NEW)
+    for session in range(MAX_RESTARTS + 1):
+        known = judged(known, NEW, STABLE, NOW, settled=False, session=f"s{session}")
+        assert (known.state, known.restarts) == (UpgradeState.VERIFYING, session)
+        assert judged(known, NEW, STABLE, NOW, settled=False, session=f"s{session}") is known
+    known = judged(known, NEW, STABLE, NOW, settled=False, session="the last")
+    assert (known.state, known.reason) == (UpgradeState.FAILED, "boot-loop")
+
+
+def test_a_device_that_falls_back_to_its_old_version_is_not_upgraded() -> None:
+    known = attempt(UpgradeState.VERIFYING, image_sent=True, reason=SETTLING, version_after=NEW)
+    assert judged(known, OLD, STABLE, NOW, settled=False) is known
+    assert judged(known, OLD, STABLE, NOW, settled=True).state is UpgradeState.UNCHANGED
+
+
+# --- by people ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [UpgradeState.SUCCEEDED, UpgradeState.FAILED])
+def test_people_decide_where_nobody_knows_and_nowhere_else(state: UpgradeState) -> None:
+    found = decided(attempt(UpgradeState.UNKNOWN), state, "looked at it", NOW)
+    assert (found.state, found.decision) == (state, f"{state}: looked at it")
+    for other in set(UpgradeState) - {UpgradeState.UNKNOWN}:
+        before = attempt(other)
+        assert decided(before, state, "", NOW) is before
+
+
+def test_every_state_a_device_was_in_is_written_down_with_its_time() -> None:
+    known = ordered(attempt(UpgradeState.QUEUED), EARLIER, job="c-gate-1", session="s", version=OLD)
+    known = progressed(known, step(UpgradeState.TRANSFERRING, 5.0), EARLIER)
+    known = progressed(known, step(UpgradeState.TRANSFERRING, 50.0), NOW)
+    known = finished(known, end(UpgradeState.FAILED, reason="data-error"), NEW, NOW)
+    assert [(each.state, each.at, each.reason) for each in known.steps] == [
+        (UpgradeState.PREPARING, EARLIER, ""),
+        (UpgradeState.TRANSFERRING, EARLIER, ""),
+        (UpgradeState.FAILED, NOW, "data-error"),
+    ]

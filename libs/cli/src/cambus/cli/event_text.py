@@ -16,7 +16,7 @@ from cambus.schemas.events.exception import ExceptionReported
 from cambus.schemas.events.live import LiveStarted, LiveStopped
 from cambus.schemas.events.picture import PictureStored
 from cambus.schemas.events.recording import RecordingClosed
-from cambus.schemas.events.upgrade import UpgradeFinished, UpgradeProgressed
+from cambus.schemas.events.upgrade import CampaignChanged, UpgradeFinished, UpgradeProgressed
 
 NAME_WIDTH: Final = 18
 WHERE_WIDTH: Final = 14
@@ -123,6 +123,11 @@ def _(event: UpgradeProgressed) -> str:
 def _(event: UpgradeFinished) -> str:
     versions = f"{event.version_before} -> {event.version_after or '?'}"
     return _joined(event.state, event.text or versions)
+
+
+@describe.register
+def _(event: CampaignChanged) -> str:
+    return _joined(f"campaign {event.campaign} {event.change}", event.text)
 
 
 def _native(event: AlarmRaised) -> str:

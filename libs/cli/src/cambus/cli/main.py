@@ -36,7 +36,6 @@ COMMANDS: Final = (
     ("events", ALARMS, "Show what happens, and what happened."),
     ("alarms", ALARMS, "List the alarms that are raised, and say where alarms go."),
     ("secret", UPKEEP, "Store a secret, such as the key webhooks are signed with."),
-    ("firmware", UPKEEP, "Keep firmware images."),
     ("upgrade", UPKEEP, "Upgrade devices, one or a thousand."),
     ("cascade", UPKEEP, "Be a part of larger GB/T 28181 platforms, and say what they see."),
     ("nats", UPKEEP, "Make users of NATS with the least rights they need."),

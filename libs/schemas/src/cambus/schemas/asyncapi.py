@@ -70,6 +70,7 @@ KEY_VALUES: tuple[tuple[str, str, type[Message]], ...] = (
     (assets.KV_UPGRADES, f"{keys.CAMPAIGNS}<campaign>", UpgradeCampaign),
     (assets.KV_UPGRADES, f"{keys.ATTEMPTS}<campaign>.<device>", UpgradeAttempt),
     (assets.KV_UPGRADES, f"{keys.UPGRADE_JOBS}<device>", UpgradeAttempt),
+    (assets.KV_UPGRADES, f"{keys.UNRESOLVED}<device>", UpgradeAttempt),
     (assets.KV_DELIVERIES, "<event id>", DeliveryProgress),
     (assets.KV_TOKENS, "<hash of the token>", RelayToken),
     (assets.KV_PAGE_SESSIONS, "<hash of the session>", PageSession),

@@ -21,6 +21,7 @@
     cambus-upgrades   campaign.<campaign>                   UpgradeCampaign
                       attempt.<campaign>.<device>           UpgradeAttempt
                       job.<device>                          UpgradeAttempt: what a connector began last
+                      unresolved.<device>                   UpgradeAttempt: whose end nobody knows
     cambus-alarms     <device>.<hash of the alarm key>      ActiveAlarm
     cambus-registrations
                       bound.<protocol>.<identity>           Registration
@@ -58,6 +59,7 @@ KNOCKS: Final = "knock."
 CAMPAIGNS: Final = "campaign."
 ATTEMPTS: Final = "attempt."
 UPGRADE_JOBS: Final = "job."
+UNRESOLVED: Final = "unresolved."
 REGISTRATIONS: Final = "bound."
 KNOWN_DEVICES: Final = "known."
 KNOWN_CHANNELS: Final = "channels."
@@ -134,6 +136,11 @@ def attempt(campaign_id: str, device: str) -> str:
 def upgrade_job(device: str) -> str:
     """Return the key under which a connector writes down the job whose image it is about to send."""
     return UPGRADE_JOBS + _tokens(device)
+
+
+def unresolved_upgrade(device: str) -> str:
+    """Return the key under which a device stands whose upgrade ended so that an operator has to decide."""
+    return UNRESOLVED + _tokens(device)
 
 
 def replica(service: str, replica_id: str) -> str:

@@ -1,6 +1,6 @@
-"""Choosing devices by name and tag, for recording policies and alarm rules alike."""
+"""Choosing devices by name and tag, for recording policies, alarm rules and upgrades alike."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated
 
@@ -12,8 +12,16 @@ from cambus.schemas.model import Message, example
 DeviceGlob = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_*?-]{1,64}$")]
 """A device id, or a pattern: `*` stands for any characters, `?` for one."""
 
+TextGlob = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+"""What a device says of itself, or a pattern of it: `*` stands for any characters, `?` for one."""
+
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 """A tag of a device: `site:north`, `outdoor`."""
+
+
+def fits_one(text: str, patterns: Sequence[str]) -> bool:
+    """Whether one of the patterns fits, upper and lower case as they are; none fit anything."""
+    return not patterns or any(fnmatchcase(text, pattern) for pattern in patterns)
 
 
 class DeviceMatch(Message):

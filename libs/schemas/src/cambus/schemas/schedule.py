@@ -1,4 +1,4 @@
-"""Weekly schedules, for recording policies and alarm rules alike."""
+"""Weekly schedules, for recording policies, alarm rules and upgrades alike."""
 
 import itertools
 from collections.abc import Iterator

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -11,18 +10,21 @@ from typing import Any
 from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.errors import BusError
-from cambus.bus.kv import KeyValue
 from cambus.bus.tasks import end
-from cambus.schemas import assets
-from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.upgrades import CampaignState, UpgradeAttempt, UpgradeCampaign
 from cambus.schemas.upgrades import UpgradeState
 from cambus.upgrade_manager.book import AttemptBook
+from cambus.upgrade_manager.course import OVER, Course
 from cambus.upgrade_manager.device import DeviceUpgrades
+from cambus.upgrade_manager.images import ImageGone, Images
+from cambus.upgrade_manager.roster import Roster
 from cambus.upgrade_manager.settings import UpgradeManagerSettings
 from cambus.upgrade_manager.sightings import Sightings
 from cambus.upgrade_manager.store import CampaignStore
-from cambus.upgrade_manager.verdict import FAILURES, ended
+from cambus.upgrade_manager.telling import tell
+from cambus.upgrade_manager.turns import Room
+from cambus.upgrade_manager.verdict import ended
+from cambus.upgrade_manager.windows import is_open
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ class CampaignRunner:
         store: where everything is remembered.
         bus: the connection.
         client: speaks to the devices' connectors.
+        images: looks at the image before each use.
         settings: intervals and deadlines.
         may_act: whether this process still holds the campaign; asked right before anything is sent.
     """
@@ -47,21 +50,25 @@ class CampaignRunner:
         store: CampaignStore,
         bus: Bus,
         client: BusClient,
+        images: Images,
         settings: UpgradeManagerSettings,
         may_act: Callable[[], bool],
     ) -> None:
         self.id = campaign.id
         self._campaign = campaign
         self._store = store
+        self._bus = bus
         self._settings = settings
         self._may_act = may_act
         self._changed = asyncio.Event()
         self._book = AttemptBook(store, campaign, self._changed.set)
         self._sightings = Sightings(bus, campaign.devices, self._changed.set)
-        self._upgrades = DeviceUpgrades(campaign, self._book, self._sightings, client, settings, may_act)
+        self._roster = Roster(bus, campaign.devices, self._changed.set)
+        self._upgrades = DeviceUpgrades(
+            campaign, self._book, self._sightings, self._roster, images, client, settings, may_act
+        )
+        self._course = Course(campaign, store, self._book, self._sightings, bus.metrics, self._learn)
         self._watch = store.watch_campaign(campaign.id)
-        self._registry = KeyValue(bus, assets.KV_DEVICES, DeviceRecord)
-        self._registry_read_at = -math.inf
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._attended_at: dict[str, float] = {}
 
@@ -70,23 +77,35 @@ class CampaignRunner:
         async with asyncio.TaskGroup() as group:
             followers = [
                 group.create_task(follow())
-                for follow in (self._book.follow, self._sightings.follow, self._follow)
+                for follow in (
+                    self._book.follow,
+                    self._sightings.follow,
+                    self._roster.follow,
+                    self._follow,
+                )
             ]
-            await asyncio.gather(
-                self._book.synced.wait(), self._sightings.synced.wait(), self._watch.synced.wait()
-            )
+            followed = (self._book, self._sightings, self._roster, self._watch)
+            await asyncio.gather(*(each.synced.wait() for each in followed))
             while not await self._step_safely(group):
                 await self._pause()
             await end(*followers, *self._busy.values())
 
     async def _follow(self) -> None:
         async for _, entry in self._watch:
-            if entry is None:
-                self._campaign = self._campaign.model_copy(update={"finished_at": datetime.now(UTC)})
+            if entry is None:  # forgotten: there is nothing left to be done, or told
+                last = max(self._campaign.told, *(step.number for step in self._campaign.untold), 0)
+                gone = {"finished_at": datetime.now(UTC), "told": last}
+                self._learn(self._campaign.model_copy(update=gone))
             else:
-                self._campaign = entry.value
-            self._upgrades.campaign = self._campaign
-            self._changed.set()
+                self._learn(entry.value)
+
+    def _learn(self, campaign: UpgradeCampaign) -> None:
+        """Take over what is stored; what the watch brings may be older than what was written here since."""
+        if _age(campaign) < _age(self._campaign):
+            return
+        self._campaign = campaign
+        self._upgrades.campaign = campaign
+        self._changed.set()
 
     async def _pause(self) -> None:
         """Wait for news, at most for the time between two looks; many news at once are one."""
@@ -109,21 +128,24 @@ class CampaignRunner:
 
     async def _step(self, group: asyncio.TaskGroup) -> bool:
         """Look at everything once; whether the campaign is over."""
+        attempts = self._book.attempts.values()
+        await tell(self._bus, self._store, self._campaign, attempts)
         if self._campaign.finished_at is not None:
             return True
+        await self._course.go_on(self._campaign)
         open_ = [each for each in self._book.attempts.values() if not each.state.final]
         queued = [each for each in open_ if each.state is UpgradeState.QUEUED]
         active = [each for each in open_ if each.state is not UpgradeState.QUEUED]
-        if self._is_winding_up:
+        if self._campaign.state in OVER:
             await self._skip(queued)
             queued = []
         queued = await self._without_removed(queued)
         self._attend(group, active)
-        self._begin(group, queued, len(active))
-        if queued or active or self._busy:
-            return False
-        await self._finish()
-        return True
+        if self._campaign.state is CampaignState.RUNNING and is_open(self._campaign, datetime.now(UTC)):
+            self._begin(group, queued, active)
+        if not (queued or active or self._busy):
+            await self._course.finish()
+        return False
 
     def _attend(self, group: asyncio.TaskGroup, active: list[UpgradeAttempt]) -> None:
         """Attend to devices that are silent, and once to each that was under way when this process took over."""
@@ -143,17 +165,29 @@ class CampaignRunner:
             await self._upgrades.cancel(attempt)
         await self._upgrades.attend(attempt)
 
-    def _begin(self, group: asyncio.TaskGroup, queued: list[UpgradeAttempt], active: int) -> None:
-        """Begin the first queued devices that are there, as many as may be under way."""
+    def _begin(
+        self, group: asyncio.TaskGroup, queued: list[UpgradeAttempt], active: list[UpgradeAttempt]
+    ) -> None:
+        """Begin the first queued devices that are there and have their turn, as many as there is room for."""
         now = datetime.now(UTC)
-        beginning = sum(attempt.device in self._busy for attempt in queued)
-        room = self._campaign.concurrency - active - beginning
+        beginning = [attempt.device for attempt in queued if attempt.device in self._busy]
+        under_way = [*beginning, *(attempt.device for attempt in active)]
+        room = Room(self._campaign, under_way, self._roster.tags)
+        allowed = self._course.may_begin(self._campaign)
         for attempt in queued:
-            if room <= 0:
+            if room.is_full:
                 return
-            if attempt.device not in self._busy and self._upgrades.can_begin(attempt, now):
-                self._deal_with(group, attempt.device, self._upgrades.begin(attempt.device))
-                room -= 1
+            device = attempt.device
+            if device in self._busy or device not in allowed or not self._upgrades.can_begin(attempt, now):
+                continue
+            if room.take(device):
+                self._deal_with(group, device, self._begin_one(device))
+
+    async def _begin_one(self, device: str) -> None:
+        try:
+            await self._upgrades.begin(device)
+        except ImageGone as error:
+            await self._course.hold_up(str(error))
 
     def _deal_with(self, group: asyncio.TaskGroup, device: str, work: Coroutine[Any, Any, None]) -> None:
         """Do something about one device, unless something is being done already."""
@@ -176,21 +210,10 @@ class CampaignRunner:
 
     # --- the end ----------------------------------------------------------------------------------------
 
-    @property
-    def _is_winding_up(self) -> bool:
-        """Whether no more devices are to be begun."""
-        return self._campaign.state is not CampaignState.RUNNING or self._too_many_failed
-
-    @property
-    def _too_many_failed(self) -> bool:
-        most = self._campaign.max_failures
-        failures = sum(attempt.state in FAILURES for attempt in self._book.attempts.values())
-        return most is not None and failures >= most
-
     async def _skip(self, queued: list[UpgradeAttempt]) -> None:
         now = datetime.now(UTC)
         cancelled = self._campaign.state is CampaignState.CANCELLED
-        text = "the campaign was cancelled" if cancelled else "too many devices failed before"
+        text = "the campaign was cancelled" if cancelled else "the campaign was stopped before its turn"
 
         def skip(attempt: UpgradeAttempt) -> UpgradeAttempt:
             if attempt.state is not UpgradeState.QUEUED:
@@ -203,28 +226,19 @@ class CampaignRunner:
 
     async def _without_removed(self, queued: list[UpgradeAttempt]) -> list[UpgradeAttempt]:
         """Those that may have their turn one day; a device that is no more is not waited for."""
-        unseen = [attempt.device for attempt in queued if not self._sightings.knows(attempt.device)]
-        clock = time.monotonic()
-        if not unseen or clock - self._registry_read_at < self._settings.silence_s:
-            return queued
-        self._registry_read_at = clock
-        removed = set(unseen) - set(await self._registry.keys())
+        removed = {
+            attempt.device
+            for attempt in queued
+            if not self._sightings.knows(attempt.device) and self._roster.of(attempt.device) is None
+        }
         for device in removed:
             await self._book.change(device, _removed)
         return [attempt for attempt in queued if attempt.device not in removed]
 
-    async def _finish(self) -> None:
-        now, stopped = datetime.now(UTC), self._too_many_failed
 
-        def finish(campaign: UpgradeCampaign) -> UpgradeCampaign:
-            changes: dict[str, Any] = {"finished_at": campaign.finished_at or now}
-            if campaign.state is CampaignState.RUNNING:
-                changes["state"] = CampaignState.STOPPED if stopped else CampaignState.FINISHED
-                changes["note"] = "too many devices failed" if stopped else campaign.note
-            return campaign.model_copy(update=changes)
-
-        await self._store.change_campaign(self.id, finish)
-        logger.info("a campaign is over", extra={"campaign": self.id})
+def _age(campaign: UpgradeCampaign) -> tuple[int, int]:
+    """Grows with every change of a campaign: each is a step of its history, or tells of one."""
+    return (campaign.steps[-1].number if campaign.steps else 0, campaign.told)
 
 
 def _removed(attempt: UpgradeAttempt) -> UpgradeAttempt:

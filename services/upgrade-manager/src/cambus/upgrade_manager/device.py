@@ -11,10 +11,23 @@ from cambus.schemas.model import Empty
 from cambus.schemas.state.upgrades import UpgradeAttempt, UpgradeCampaign
 from cambus.schemas.upgrades import UpgradeState
 from cambus.upgrade_manager.book import AttemptBook
+from cambus.upgrade_manager.fitness import misfit
+from cambus.upgrade_manager.images import Images
 from cambus.upgrade_manager.jobs import job_of
+from cambus.upgrade_manager.planning import ask_one, facts_of
+from cambus.upgrade_manager.roster import Roster
 from cambus.upgrade_manager.settings import UpgradeManagerSettings
 from cambus.upgrade_manager.sightings import Sighting, Sightings
-from cambus.upgrade_manager.verdict import answered, ended, judged, ordered, put_back
+from cambus.upgrade_manager.verdict import (
+    SETTLING,
+    Look,
+    Wanted,
+    answered,
+    ended,
+    judged,
+    ordered,
+    put_back,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +41,8 @@ class DeviceUpgrades:
         campaign: what was ordered; replaced when it is cancelled.
         book: what is written of each device.
         sightings: what is seen of them.
+        roster: what is written of them.
+        images: looks at the image before each use.
         client: speaks to their connectors.
         settings: deadlines.
         may_act: whether this process still holds the campaign; asked right before anything is sent.
@@ -38,6 +53,8 @@ class DeviceUpgrades:
         campaign: UpgradeCampaign,
         book: AttemptBook,
         sightings: Sightings,
+        roster: Roster,
+        images: Images,
         client: BusClient,
         settings: UpgradeManagerSettings,
         may_act: Callable[[], bool],
@@ -45,6 +62,8 @@ class DeviceUpgrades:
         self.campaign = campaign
         self._book = book
         self._sightings = sightings
+        self._roster = roster
+        self._images = images
         self._client = client
         self._settings = settings
         self._may_act = may_act
@@ -52,9 +71,9 @@ class DeviceUpgrades:
     # --- its turn ---------------------------------------------------------------------------------------
 
     def can_begin(self, attempt: UpgradeAttempt, now: datetime) -> bool:
-        """Whether a queued device is there, and did not refuse just now."""
+        """Whether a queued device is there, and did not refuse or break off just now."""
         sighting = self._sightings.of(attempt.device)
-        if sighting is None:
+        if sighting is None or (attempt.retry_at is not None and now < attempt.retry_at):
             return False
         refused_now = (
             attempt.session == sighting.session and _silent_s(attempt, now) < self._settings.silence_s
@@ -65,33 +84,54 @@ class DeviceUpgrades:
         """Order the upgrade at the device's connector; the order is on record before it goes out.
 
         Raises:
+            ImageGone: the image is no longer what was ordered.
             BusError: NATS refuses or does not answer.
         """
         sighting = self._sightings.of(device)
         if sighting is None or not self._may_act():
             return
-        expected = self.campaign.firmware.version
-        now = datetime.now(UTC)
-        if expected is not None and sighting.version == expected and not self.campaign.force:
-            await self._book.change(
-                device,
-                lambda each: ended(
-                    each,
-                    now,
-                    UpgradeState.SKIPPED,
-                    reason="same-version",
-                    text="it runs that version",
-                    version_after=expected,
-                ),
-            )
+        if await self._needs_none(device, sighting):
             return
-        job = job_of(self.campaign.id, device)
         session, version = sighting.session, sighting.version
-        on_record = await self._book.change(
-            device, lambda each: ordered(each, now, job=job, session=session, version=version)
-        )
-        if on_record:
+        job, now = "", datetime.now(UTC)
+
+        def order(attempt: UpgradeAttempt) -> UpgradeAttempt:
+            nonlocal job
+            job = job_of(self.campaign.id, device, attempt.tries)
+            return ordered(attempt, now, job=job, session=session, version=version)
+
+        if await self._book.change(device, order):
             await self._order(device, job)
+
+    async def _needs_none(self, device: str, sighting: Sighting) -> bool:
+        """Whether a device whose turn it is is to be left alone: by what it is at this moment."""
+        expected = self.campaign.firmware.version
+        image = await self._images.check(self.campaign.firmware)
+        if self.campaign.force:
+            return False
+        if expected is not None and sighting.version == expected:
+            await self._skip(device, "same-version", "it runs that version", version=expected)
+            return True
+        answer = await ask_one(self._client, device)
+        if answer.reason == "unsupported":
+            await self._skip(device, "unsupported", "its connector can not upgrade it")
+            return True
+        why = misfit(facts_of(self._roster.of(device), sighting.presence, answer), image.about)
+        if why is not None:
+            await self._skip(device, why.reason, why.text)
+        return why is not None
+
+    async def _skip(self, device: str, reason: str, text: str, *, version: str | None = None) -> None:
+        """End a device's part before it was begun: well where it runs what was ordered, else without a verdict."""
+        now = datetime.now(UTC)
+        state = UpgradeState.SKIPPED if version is not None else UpgradeState.CANCELLED
+
+        def skip(attempt: UpgradeAttempt) -> UpgradeAttempt:
+            if attempt.state is not UpgradeState.QUEUED:
+                return attempt
+            return ended(attempt, now, state, reason=reason, text=text, version_after=version)
+
+        await self._book.change(device, skip)
 
     async def _order(self, device: str, job: str) -> None:
         """Send the order.
@@ -109,6 +149,7 @@ class DeviceUpgrades:
             size_bytes=firmware.size_bytes or 0,
             force=self.campaign.force,
             expected_version=firmware.version,
+            max_bytes_per_s=self.campaign.share_bytes_per_s,
             confirm=True,
         )
         facts = {"device": device, "job": job}
@@ -185,16 +226,19 @@ class DeviceUpgrades:
             await self._put_back(attempt.device, reason="order-lost", text=text)
 
     async def _judge(self, attempt: UpgradeAttempt, version: str, sighting: Sighting) -> None:
-        now, expected = datetime.now(UTC), self.campaign.firmware.version
+        now, wanted = datetime.now(UTC), Wanted.of(self.campaign, self.campaign.firmware.version)
         there_s = (now - sighting.since).total_seconds()
-        settled = min(there_s, _silent_s(attempt, now)) >= self._settings.settle_s
+        look = Look(version, sighting.session, there_s, _silent_s(attempt, now))
+        settle_s = self._settings.settle_s
         await self._book.change(
-            attempt.device, lambda each: judged(each, version, expected, now, settled=settled)
+            attempt.device, lambda each: judged(each, look, wanted, now, settle_s=settle_s)
         )
 
     async def _give_up_late(self, attempt: UpgradeAttempt, since: datetime | None, *, there: bool) -> None:
         now = datetime.now(UTC)
-        if now - (since or now) < timedelta(seconds=self._settings.device_deadline_s):
+        patience_s = self._settings.device_deadline_s
+        patience_s += self.campaign.stable_s if attempt.reason == SETTLING else 0
+        if now - (since or now) < timedelta(seconds=patience_s):
             return
         state = UpgradeState.UNKNOWN if there else UpgradeState.NOT_BACK
         await self._book.change(

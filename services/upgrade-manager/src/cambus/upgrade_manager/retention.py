@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from cambus.schemas.state.upgrades import UpgradeCampaign
 
 KEPT_CAMPAIGNS = 200
-KEPT_DEVICES = 40_000
-"""Devices of all campaigns that are over and kept; each takes less than a kilobyte."""
+KEPT_DEVICES = 20_000
+"""Devices of all campaigns that are over and kept; each takes less than two kilobytes."""
 
 CROWDED = 0.5
 """The share of the bucket from which on fewer are kept: the other half is for campaigns that run."""

@@ -8,21 +8,24 @@ from typing import ClassVar
 from cambus.bus.consumer import EventConsumer, TryLater
 from cambus.bus.errors import BusError
 from cambus.bus.leases import LeaseKeeper
-from cambus.bus.objects import ObjectStore
 from cambus.bus.received import ReceivedEvent
 from cambus.bus.service import Runtime, Service
-from cambus.schemas import assets, keys, subjects
+from cambus.schemas import keys, subjects
 from cambus.schemas.commands import upgrade_manager as commands
 from cambus.schemas.events.base import Event
 from cambus.schemas.events.upgrade import UpgradeFinished, UpgradeProgressed
-from cambus.schemas.state.upgrades import UpgradeCampaign
+from cambus.schemas.state.upgrades import UpgradeAttempt, UpgradeCampaign
 from cambus.upgrade_manager.campaign import CampaignRunner
-from cambus.upgrade_manager.handlers import UpgradeCommands
+from cambus.upgrade_manager.control import CampaignControl
+from cambus.upgrade_manager.images import Images
 from cambus.upgrade_manager.jobs import campaign_of, job_of
+from cambus.upgrade_manager.ordering import Ordering
+from cambus.upgrade_manager.planning import Planner
+from cambus.upgrade_manager.reporting import Reporting
 from cambus.upgrade_manager.retention import CROWDED, outdated
 from cambus.upgrade_manager.settings import UpgradeManagerSettings
 from cambus.upgrade_manager.store import CampaignStore
-from cambus.upgrade_manager.verdict import finished, progressed
+from cambus.upgrade_manager.verdict import Wanted, finished, progressed
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +53,11 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
         self._running = runtime.metrics.gauge("upgrade_campaigns_running", "Campaigns this replica runs")()
         self._changed = asyncio.Event()
         self._consumer = EventConsumer(bus, commands.SERVICE, WANTED, self._note, max_deliver=MAX_DELIVER)
-        firmware = ObjectStore(bus, assets.OBJECTS_FIRMWARE)
-        UpgradeCommands(bus, self._store, firmware, self._changed.set).register(runtime.endpoints)
+        self._images = Images(bus, runtime.settings.firmware_keys_file)
+        planner = Planner(bus, runtime.client, self._store)
+        Ordering(self._store, self._images, planner, self._changed.set).register(runtime.endpoints)
+        Reporting(bus, self._store).register(runtime.endpoints)
+        CampaignControl(self._store, self._changed.set).register(runtime.endpoints)
 
     async def start(self) -> None:
         """Go on with the campaigns that are not over."""
@@ -97,7 +103,8 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
 
     async def _take(self, campaign: UpgradeCampaign) -> None:
         """Run a campaign that is not over, unless another replica does."""
-        if campaign.finished_at is not None or campaign.id in self._runners or self.runtime.stopping.is_set():
+        over = campaign.finished_at is not None and not campaign.untold
+        if over or campaign.id in self._runners or self.runtime.stopping.is_set():
             return
         key = keys.campaign(campaign.id)
         if await self._leases.acquire(key) is None:
@@ -110,6 +117,7 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
             self._store,
             self.runtime.bus,
             self.runtime.client,
+            self._images,
             self.runtime.settings,
             lambda: self._leases.valid(key),
         )
@@ -150,19 +158,17 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
         if not isinstance(event, UpgradeProgressed | UpgradeFinished):
             return
         campaign_id = campaign_of(event.job)
-        if campaign_id is None or event.job != job_of(campaign_id, event.device):
-            return
-        campaign = await self._store.campaign(campaign_id)
+        campaign = None if campaign_id is None else await self._store.campaign(campaign_id)
         if campaign is None or event.device not in campaign.devices:
             return
-        now, expected = datetime.now(UTC), campaign.firmware.version
-        if isinstance(event, UpgradeProgressed):
-            step = event
-            await self._store.change_attempt(
-                campaign_id, event.device, lambda attempt: progressed(attempt, step, now)
-            )
-        else:
-            end = event
-            await self._store.change_attempt(
-                campaign_id, event.device, lambda attempt: finished(attempt, end, expected, now)
-            )
+        now, told = datetime.now(UTC), event
+        wanted = Wanted.of(campaign, campaign.firmware.version)
+
+        def learn(attempt: UpgradeAttempt) -> UpgradeAttempt:
+            if told.job != (attempt.job or job_of(campaign.id, told.device)):
+                return attempt  # an earlier try, or somebody else's job
+            if isinstance(told, UpgradeProgressed):
+                return progressed(attempt, told, now)
+            return finished(attempt, told, wanted, now)
+
+        await self._store.change_attempt(campaign.id, event.device, learn)

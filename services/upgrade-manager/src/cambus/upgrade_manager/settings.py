@@ -1,5 +1,6 @@
 """What upgrade-manager can be told from outside."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -29,4 +30,8 @@ class UpgradeManagerSettings(BusSettings):
     lease_ttl_s: Annotated[float, Field(ge=2, le=300)] = Field(
         default=25.0,
         description="Seconds after which another replica takes over the campaigns of one that died.",
+    )
+    firmware_keys_file: Path | None = Field(
+        default=None,
+        description="Public keys (Ed25519, PEM): only images one of them signed are sent. None: any image is.",
     )

@@ -19,11 +19,13 @@ class Sighting:
         since: when its present session began, by the clock of its connector.
         session: names that session: as long as it lasts, the connector is the same process. Its epoch is no part
             of that: it changes when the same process has its lease renewed.
+        presence: all that is known.
     """
 
     version: str
     since: datetime
     session: str
+    presence: Presence
 
 
 class Sightings:
@@ -65,11 +67,13 @@ class Sightings:
         seen = None
         if presence is not None and presence.online:
             session = f"{presence.replica or ''}@{presence.since.isoformat()}"
-            seen = Sighting(presence.software_version, presence.since, session)
-        if seen == self._present.get(device):
+            seen = Sighting(presence.software_version, presence.since, session, presence)
+        if seen is None and device not in self._present:
             return
+        known = self._present.get(device)
         if seen is None:
             del self._present[device]
         else:
             self._present[device] = seen
-        self._on_change()
+        if known is None or seen is None or (known.session, known.version) != (seen.session, seen.version):
+            self._on_change()

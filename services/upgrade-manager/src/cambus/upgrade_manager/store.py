@@ -86,6 +86,35 @@ class CampaignStore:
             for device in campaign.devices
         }
 
+    async def attempts_of(self, device: str) -> list[UpgradeAttempt]:
+        """A device's part in every campaign that is known, latest first."""
+        entries = await self._attempts.items(f"{keys.ATTEMPTS}*.{device}")
+        found = (entry.value for entry in entries.values())
+        return sorted(found, key=lambda each: each.campaign, reverse=True)
+
+    async def unresolved(self) -> dict[str, UpgradeAttempt]:
+        """The devices whose last upgrade ended so that nobody knows how, until an operator decides."""
+        entries = await self._attempts.items(f"{keys.UNRESOLVED}*")
+        found: dict[str, UpgradeAttempt] = {}
+        for entry in entries.values():
+            noted = entry.value
+            now = await self._attempts.get(keys.attempt(noted.campaign, noted.device))
+            if (
+                now is None or now.value.state is UpgradeState.UNKNOWN
+            ):  # else a note that was not removed in time
+                found[noted.device] = noted
+        return found
+
+    async def resolved(self, device: str, campaign_id: str) -> None:
+        """Forget that nobody knows; a note about another campaign stays."""
+        key = keys.unresolved_upgrade(device)
+        entry = await self._attempts.get(key)
+        if entry is not None and entry.value.campaign == campaign_id:
+            try:
+                await self._attempts.delete(key, entry.revision)
+            except WrongRevision:
+                return
+
     def watch_attempts(self, campaign_id: str) -> Watch[UpgradeAttempt]:
         """Follow the attempts of one campaign."""
         return self._attempts.watch(f"{keys.ATTEMPTS}{campaign_id}.*")
@@ -105,6 +134,8 @@ class CampaignStore:
             changed = change(before)
             if changed == before:
                 return before, entry.revision if entry is not None else 0, False
+            if changed.state is UpgradeState.UNKNOWN:
+                await self._attempts.put(keys.unresolved_upgrade(device), changed)  # before it is so
             try:
                 if entry is None:
                     revision = await self._attempts.create(key, changed)

@@ -1,8 +1,7 @@
 """`cambusctl recordings policy`: what is recorded, and for how long it is kept."""
 
-import re
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +13,7 @@ from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
 from cambus.cli.parameters import Yes
 from cambus.cli.requests import call, made
+from cambus.cli.sizes import parse_size
 from cambus.cli.times import parse_span
 from cambus.schemas.commands import recorder
 from cambus.schemas.matching import DeviceMatch
@@ -21,9 +21,6 @@ from cambus.schemas.model import Empty
 from cambus.schemas.state.recording_policy import AlarmRecording, RecordingPolicy, Retention
 
 app = typer.Typer(add_completion=False, cls=Group, help="What is recorded, and for how long it is kept.")
-
-_UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-_SIZE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
 
 Policy = Annotated[str, typer.Argument(metavar="POLICY", help="Its name.", show_default=False)]
 
@@ -157,18 +154,6 @@ def delete(context: typer.Context, name: Policy, *, yes: Yes = False) -> None:
             cli.out.line(f"deleted {name}")
 
     cli.run(work)
-
-
-def parse_size(text: str) -> int:
-    """Return the bytes `50G` or `1.5T` means.
-
-    Raises:
-        UsageError: it is no size.
-    """
-    found = _SIZE.fullmatch(text.strip())
-    if found is None:
-        raise UsageError(f"{text!r} is no size: wanted 500M, 50G or 1.5T")
-    return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
 def _matched(match: DeviceMatch) -> str:

@@ -31,6 +31,10 @@ class UpgradeInfoReply(Message):
     )
     job: Token | None = Field(default=None, description="The job of the present upgrade.")
     percent: float | None = Field(default=None, ge=0, le=100, description="How far it is, in percent.")
+    supported: bool = Field(
+        default=True,
+        description="False if this device can not be upgraded, though others of its protocol can.",
+    )
     native: JsonObject = Field(
         default_factory=dict, description="Further facts in the words of the protocol."
     )
@@ -47,6 +51,7 @@ class UpgradeStartRequest(Message):
         size_bytes=14680064,
         force=False,
         expected_version="V4.03.R12.C6380237.12201.140000.0000000",
+        max_bytes_per_s=262144,
         confirm=True,
     )
 
@@ -66,6 +71,9 @@ class UpgradeStartRequest(Message):
         default=None,
         max_length=200,
         description="The version the device must report afterwards; None for any other.",
+    )
+    max_bytes_per_s: int | None = Field(
+        default=None, ge=1024, description="Send it no faster; None for as fast as the device takes it."
     )
     confirm: Confirmed = Field(
         description="Must be true: the device restarts, and a wrong image may ruin it."

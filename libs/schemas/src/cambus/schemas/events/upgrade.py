@@ -1,4 +1,4 @@
-"""How the upgrade of one device goes on, and how it ended."""
+"""How the upgrade of one device goes on, and how it ended; what becomes of campaigns."""
 
 from pydantic import Field
 
@@ -6,6 +6,7 @@ from cambus.schemas.events.base import Event
 from cambus.schemas.ids import Token
 from cambus.schemas.model import example
 from cambus.schemas.spec import EventSpec
+from cambus.schemas.state.upgrades import CampaignChange, CampaignState
 from cambus.schemas.upgrades import UpgradeState
 
 
@@ -68,5 +69,33 @@ class UpgradeFinished(Event):
     )
 
 
+class CampaignChanged(Event):
+    """A campaign went on, was held up or ended; `device` is `upgrade-manager`."""
+
+    model_config = example(
+        id="01KGE5C8QXG1Z5X0N3V7M4T2RB",
+        device="upgrade-manager",
+        at="2026-02-01T12:40:00Z",
+        campaign="01KGE5C8QXG1Z5X0N3V7M4T2RB",
+        number=4,
+        change="stopped",
+        state="stopped",
+        text="3 of 8 devices failed: more than 25 %",
+        counts={"succeeded": 5, "failed": 3, "queued": 92},
+    )
+
+    campaign: Token = Field(description="The campaign.")
+    number: int = Field(ge=1, description="Counts its changes, from 1.")
+    change: CampaignChange = Field(description="What happened.")
+    state: CampaignState = Field(description="Where the campaign is.")
+    text: str = Field(default="", description="One sentence for a human.")
+    counts: dict[str, int] = Field(
+        default_factory=dict, description="How many devices were in each state when this was told."
+    )
+
+
 PROGRESSED = EventSpec("upgrade", "progressed", UpgradeProgressed, "An upgrade went on.")
 FINISHED = EventSpec("upgrade", "finished", UpgradeFinished, "An upgrade is over.")
+CAMPAIGN_CHANGED = EventSpec(
+    "upgrade", "campaign-changed", CampaignChanged, "A campaign went on, was held up or ended."
+)

@@ -1,15 +1,17 @@
 """Upgrade campaigns, and each device's part in them."""
 
-from typing import Annotated
+from typing import Final
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from cambus.schemas.ids import DeviceId, ObjectName, Sha256, Token
 from cambus.schemas.model import Instant, Message, Vocabulary, example
+from cambus.schemas.state.firmware import Version
+from cambus.schemas.state.rollout import RolloutRules
 from cambus.schemas.upgrades import UpgradeState
 
-Version = Annotated[str, StringConstraints(max_length=200)]
-"""A firmware version, as the device spells it."""
+MAX_STEPS: Final = 48
+"""Of one device, and of one campaign: the latest so many are kept."""
 
 
 class FirmwareRef(Message):
@@ -39,12 +41,49 @@ class CampaignState(Vocabulary):
     """Where a campaign is."""
 
     RUNNING = "running"
+    PAUSED = "paused"
     STOPPED = "stopped"
     CANCELLED = "cancelled"
     FINISHED = "finished"
 
 
-class UpgradeCampaign(Message):
+class CampaignChange(Vocabulary):
+    """What happened to a campaign."""
+
+    ORDERED = "ordered"
+    WAVE_BEGUN = "wave-begun"
+    SOAKING = "soaking"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+
+
+class CampaignStep(Message):
+    """One entry of the history of a campaign."""
+
+    model_config = example(
+        number=3, at="2026-02-01T12:40:00Z", change="wave-begun", text="wave 2 of 3: 10 devices"
+    )
+
+    number: int = Field(ge=1, description="Counts them, from 1.")
+    at: Instant = Field(description="When.")
+    change: CampaignChange = Field(description="What happened.")
+    text: str = Field(default="", max_length=1000, description="One sentence for a human.")
+
+
+class AttemptStep(Message):
+    """One entry of the history of a device's part."""
+
+    model_config = example(at="2026-02-01T12:03:10Z", state="flashing", reason="")
+
+    at: Instant = Field(description="When.")
+    state: UpgradeState = Field(description="Where it was from then on.")
+    reason: str = Field(default="", description="Why, as a slug, if there is more to say.")
+
+
+class UpgradeCampaign(RolloutRules):
     """The order to upgrade some devices to one image. A value of `cambus-upgrades`."""
 
     model_config = example(
@@ -59,24 +98,42 @@ class UpgradeCampaign(Message):
         concurrency=2,
         force=False,
         max_failures=1,
+        canary={"devices": 1, "soak_s": 3600, "required_percent": 100.0},
+        limits=[{"tag": "site:*", "concurrency": 1}],
         state="running",
         created_at="2026-02-01T12:00:00Z",
         finished_at=None,
         note="",
+        left_out={"wrong-model": 3},
+        wave=1,
+        soak_until=None,
+        steps=[{"number": 1, "at": "2026-02-01T12:00:00Z", "change": "ordered", "text": "2 devices"}],
+        told=1,
     )
 
     id: Token = Field(description="Its name; also in the key.")
     firmware: FirmwareRef = Field(description="The image.")
     devices: list[DeviceId] = Field(min_length=1, max_length=10000, description="The devices, in this order.")
-    concurrency: int = Field(default=1, ge=1, le=1000, description="At most so many devices at a time.")
-    force: bool = Field(default=False, description="Send the image though it names other hardware or vendor.")
-    max_failures: int | None = Field(
-        default=None, ge=1, description="Begin no more devices after so many failed."
-    )
     state: CampaignState = Field(default=CampaignState.RUNNING, description="Where it is.")
     created_at: Instant = Field(description="When it was ordered.")
     finished_at: Instant | None = Field(default=None, description="When the last device was done.")
     note: str = Field(default="", max_length=1000, description="Why it stopped, or what people wrote.")
+    left_out: dict[str, int] = Field(
+        default_factory=dict, description="How many chosen devices are no part of it, by the reason."
+    )
+    wave: int = Field(default=1, ge=1, description="The wave that is under way, counted from 1.")
+    soak_until: Instant | None = Field(
+        default=None, description="Until when the present wave is only watched; None while it is under way."
+    )
+    steps: list[CampaignStep] = Field(
+        default_factory=list, max_length=MAX_STEPS, description="What happened to it, latest last."
+    )
+    told: int = Field(default=0, ge=0, description="The number of the last step that was told as an event.")
+
+    @property
+    def untold(self) -> list[CampaignStep]:
+        """The steps no event tells of yet."""
+        return [step for step in self.steps if step.number > self.told]
 
 
 class UpgradeAttempt(Message):
@@ -95,6 +152,11 @@ class UpgradeAttempt(Message):
         reason="",
         text="",
         device_code=None,
+        tries=0,
+        retry_at=None,
+        restarts=0,
+        decision="",
+        steps=[{"at": "2026-02-01T12:01:00Z", "state": "preparing"}],
         started_at="2026-02-01T12:01:00Z",
         updated_at="2026-02-01T12:03:10Z",
         finished_at=None,
@@ -127,6 +189,20 @@ class UpgradeAttempt(Message):
     reason: str = Field(default="", description="A short slug if it failed.")
     text: str = Field(default="", description="One sentence for a human.")
     device_code: str | None = Field(default=None, description="The device's last result code.")
+    tries: int = Field(default=0, ge=0, description="How often it was tried again.")
+    retry_at: Instant | None = Field(default=None, description="Not begun again before.")
+    steady_session: str = Field(
+        default="",
+        max_length=200,
+        description="The session in which it showed the new version, while it is seen whether that lasts.",
+    )
+    restarts: int = Field(default=0, ge=0, description="How often it has come anew meanwhile.")
+    decision: str = Field(
+        default="", max_length=1000, description="What an operator decided where nobody could know, and why."
+    )
+    steps: list[AttemptStep] = Field(
+        default_factory=list, max_length=MAX_STEPS, description="The states it was in, latest last."
+    )
     started_at: Instant | None = Field(default=None, description="When it began.")
     updated_at: Instant | None = Field(default=None, description="When this value was written.")
     finished_at: Instant | None = Field(default=None, description="When it was over.")

@@ -36,6 +36,7 @@ async def info(session: GbSession, _request: Empty) -> commands.UpgradeInfoReply
         state=upgrades.state,
         job=upgrades.job,
         percent=upgrades.percent,
+        supported=session.remote.version.is_2022,
         native={} if watched is None else {"Step": watched.steps.step.value},
     )
 
