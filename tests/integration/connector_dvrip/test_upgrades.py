@@ -275,14 +275,24 @@ async def test_an_upgrade_is_cancelled_before_its_last_byte(bench, heard, order,
 
 
 async def test_after_its_last_byte_an_upgrade_is_not_cancelled(
-    bench, heard, order, simulator, device, unique
+    bench, heard, order, simulator, device, unique, eventually
 ):
     request = upgrade.UpgradeCancelRequest(job=f"job-{unique}")
+    refusals = []
+
+    async def is_refused():
+        try:
+            await bench.client.call(upgrade.CANCEL, request, device=device)
+        except Conflict as error:
+            refusals.append((error.reason, error.retryable))
+        except Offline:  # it restarts just now
+            return False
+        return True
+
     await order()
     await heard.until("upgrade.progressed", lambda event: event.state == "rebooting")
-    with pytest.raises(Conflict) as refused:
-        await bench.client.call(upgrade.CANCEL, request, device=device)
-    assert (refused.value.reason, refused.value.retryable) == ("too-late", False)
+    await eventually(is_refused)
+    assert refusals == [("too-late", False)]
     assert (await heard.until("upgrade.finished")).state == "succeeded"
     assert len(simulator.images) == 1
 
@@ -421,6 +431,31 @@ async def test_a_new_replica_does_not_take_a_device_in_the_middle(bench, heard, 
     assert (await heard.until("upgrade.finished")).state == "succeeded"
     await bench.shown(device, lambda p: p.online and p.replica == name)
     assert shard not in alone.ownership.held
+
+
+async def test_a_replica_that_lost_the_device_does_not_have_it_write(
+    bench, heard, order, simulator, device, monkeypatch
+):
+    """All of the image is out, and the packet that makes the device write it is not."""
+    simulator.quirks.delay_s = {1522: 0.05}
+    await order(package(size=200_000))
+    await heard.until("upgrade.progressed", lambda event: event.state == "transferring")
+    unit = bench.connectors["replica-1"].service.fleet.unit(device)
+    monkeypatch.setattr(unit, "owned", lambda: False)
+    finished = await heard.until("upgrade.finished")
+    assert (finished.state, finished.reason, finished.image_sent) == ("failed", "not-owner", False)
+    assert simulator.images == []
+    await simulator.wait_for(lambda: simulator.device.upgrade.state is UpgradeState.IDLE)
+
+
+async def test_an_image_is_sent_no_faster_than_ordered(heard, order, simulator):
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    image = package(size=100_000)
+    await order(image, max_bytes_per_s=65_536)
+    assert (await heard.until("upgrade.finished")).state == "succeeded"
+    assert loop.time() - began >= (len(image) - 2 * 16_384) / 65_536
+    assert [each.sha256 for each in simulator.images] == [hashlib.sha256(image).hexdigest()]
 
 
 async def test_what_fits_is_told(bench, heard, simulator, device):

@@ -307,6 +307,36 @@ async def test_a_fetch_of_what_is_withdrawn_is_cut(site):
             await writer.wait_closed()
 
 
+async def test_the_end_of_an_image_goes_out_only_as_long_as_the_device_is_ours(site, http):
+    """Its end may be fetched for itself, and only what went out is counted."""
+    told, ours = [], True
+    with ImageOf(IMAGE) as image:
+        made = Offer(image, lambda percent, whole: told.append(whole), may_end=lambda: ours)
+        async with site.firmware.offered(made, 60) as token:
+            url = site.firmware_url(token, "127.0.0.1")
+            async with http.get(url) as response:
+                assert await response.read() == IMAGE
+            assert told[-1]
+            ours = False
+            for header in ({}, {"Range": "bytes=-1"}):
+                with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ClientConnectionError)):
+                    async with http.get(url, headers=header) as response:
+                        await response.read()
+            async with http.get(url, headers={"Range": "bytes=0-9"}) as response:
+                assert await response.read() == IMAGE[:10]
+
+
+async def test_an_image_goes_out_no_faster_than_ordered(site, http):
+    loop = asyncio.get_running_loop()
+    with ImageOf(bytes(4 * web_firmware.PIECE_BYTES)) as image:
+        made = Offer(image, lambda percent, whole: None, bytes_per_s=8 * web_firmware.PIECE_BYTES)
+        async with site.firmware.offered(made, 60) as token:
+            began = loop.time()
+            async with http.get(site.firmware_url(token, "127.0.0.1")) as response:
+                assert len(await response.read()) == image.size_bytes
+            assert loop.time() - began >= 3 / 8 * 0.99
+
+
 async def test_fetches_of_one_image_at_a_time_have_a_bound(site, offer, http):
     held = [asyncio.ensure_future(asyncio.Event().wait()) for _ in range(4)]
     for each in held:

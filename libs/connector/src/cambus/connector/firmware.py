@@ -76,10 +76,10 @@ class FirmwareFile:
             raise FirmwareError("digest-mismatch", "the digest of the image is not the one ordered")
         await asyncio.to_thread(self._file.flush)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The image, piece by piece."""
+    async def chunks(self, count: int = READ_BYTES) -> AsyncIterator[bytes]:
+        """The image, so many bytes at a time."""
         start = 0
-        while chunk := await self.read(start, READ_BYTES):
+        while chunk := await self.read(start, count):
             yield chunk
             start += len(chunk)
 

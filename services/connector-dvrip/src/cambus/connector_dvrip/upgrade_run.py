@@ -6,12 +6,14 @@ the end packet on nothing is ever sent again: what the device says, and at last 
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cambus.bus.errors import BusError
 from cambus.bus.objects import ObjectStore
-from cambus.connector.firmware import FirmwareError
+from cambus.connector.firmware import READ_BYTES, FirmwareError
+from cambus.connector.outflow import Outflow
 from cambus.connector.upgrades import MarkBegun, OnState, UpgradeEnd
 from cambus.connector_dvrip.firmware import FirmwareFile
 from cambus.dvrip.errors import DvripError, Refused, RequestTimeout
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from cambus.connector_dvrip.session import DvripSession
 
 logger = logging.getLogger(__name__)
+
+PACED_BYTES: Final = 16 << 10
+"""What is sent at once where there is a pace: the device hears something every second."""
 
 _REASONS: Final = {
     UpgradeResult.ALREADY_STARTED: "already-upgrading",
@@ -65,6 +70,7 @@ class UpgradeRun:
         self._mark_begun = mark_begun
         self._session: DvripSession | None = None
         self._cancelled = False
+        self._fenced = False
         self._image_sent = False
         self._version_before = ""
         self._build_before: object = None
@@ -152,7 +158,7 @@ class UpgradeRun:
         self._check_cancelled()
         try:
             await session.client.upgrades.run(
-                image.chunks(),
+                self._outgoing(session, image),
                 kind=self._device.options.upgrade_type,
                 confirm=True,
                 on_progress=self._progressed,
@@ -163,6 +169,20 @@ class UpgradeRun:
         except DvripError as error:
             session.client.count_error(error)
             raise _Over(self._end(UpgradeState.FAILED, "refused", str(error))) from None
+
+    async def _outgoing(self, session: "DvripSession", image: FirmwareFile) -> AsyncIterator[bytes]:
+        """The image at the pace that was ordered; the end packet only goes out if the device is still ours.
+
+        Another replica may hold it by now and not know that the device is about to write.
+        """
+        outflow = Outflow(self._request.max_bytes_per_s)
+        paced = outflow.bytes_per_s is not None
+        async for chunk in image.chunks(PACED_BYTES if paced else READ_BYTES):
+            await outflow.take(len(chunk))
+            yield chunk
+        if not self._device.context.hooks.owned():
+            self._fenced = True
+            session.client.upgrades.abort()
 
     def _progressed(self, progress: UpgradeProgress) -> None:
         if progress.phase is UpgradePhase.SENDING:
@@ -179,6 +199,9 @@ class UpgradeRun:
         self._image_sent = self._image_sent or error.phase is UpgradePhase.WRITING
         if error.is_unknown:
             return
+        if self._fenced and error.phase is UpgradePhase.SENDING:
+            self._image_sent = False  # all of it, but for the packet that makes the device write it
+            raise _Over(self._end(UpgradeState.FAILED, "not-owner", "the lease on the device has run out"))
         if self._cancelled and error.phase is UpgradePhase.SENDING:
             self._image_sent = False
             raise _Over(self._end(UpgradeState.CANCELLED, "cancelled", str(error)))

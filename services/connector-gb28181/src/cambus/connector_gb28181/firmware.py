@@ -8,6 +8,7 @@ from typing import Final
 
 from cambus.connector.ending import end
 from cambus.connector.firmware import FirmwareFile
+from cambus.connector.outflow import Outflow
 from cambus.connector_gb28181.web_tokens import Tokens
 
 MAX_FETCHES: Final = 4
@@ -56,14 +57,25 @@ class Offer:
     Args:
         image: the image, checked.
         on_sent: told when some of it has gone out: percent, and whether all of it has.
+        may_end: whether its end may go out now; without it no device can install it.
+        bytes_per_s: send it no faster, all fetches together; None for as fast as it is taken.
 
     Attributes:
         image: the image.
         fetches: those under way.
     """
 
-    def __init__(self, image: FirmwareFile, on_sent: Callable[[float, bool], None]) -> None:
+    def __init__(
+        self,
+        image: FirmwareFile,
+        on_sent: Callable[[float, bool], None],
+        *,
+        may_end: Callable[[], bool] = lambda: True,
+        bytes_per_s: int | None = None,
+    ) -> None:
         self.image = image
+        self._outflow = Outflow(bytes_per_s)
+        self._may_end = may_end
         self._on_sent = on_sent
         self._coverage = Coverage(image.size_bytes)
         self.fetches: set[asyncio.Task[None]] = set()
@@ -72,6 +84,11 @@ class Offer:
     def has_room(self) -> bool:
         """Whether it may be fetched once more at this moment."""
         return len(self.fetches) < MAX_FETCHES
+
+    async def may_send(self, start: int, stop: int) -> bool:
+        """Whether these bytes may go out; returns when they may by the pace."""
+        await self._outflow.take(stop - start)
+        return stop < self.image.size_bytes or self._may_end()
 
     def sent(self, start: int, stop: int) -> None:
         """These bytes are about to go out; noted before, so that an image counts as sent rather too early."""

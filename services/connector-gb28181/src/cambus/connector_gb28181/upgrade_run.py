@@ -181,7 +181,13 @@ class UpgradeRun:
         open_until_the_end: AsyncExitStack,
     ) -> None:
         site, valid_s = self._device.hub.web, self._device.options.upgrade_timeout_s
-        offer = site.firmware.offered(Offer(image, self._sent), valid_s)
+        made = Offer(
+            image,
+            self._sent,
+            may_end=self._device.context.hooks.owned,
+            bytes_per_s=request.max_bytes_per_s,
+        )
+        offer = site.firmware.offered(made, valid_s)
         token = await open_until_the_end.enter_async_context(offer)
         try:
             order = UpgradeOrder(

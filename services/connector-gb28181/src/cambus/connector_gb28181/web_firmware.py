@@ -60,6 +60,9 @@ class FirmwareDownloads:
                 data = await offer.image.read(start, min(PIECE_BYTES, stop - start))
                 if not data:
                     return
+                if not await offer.may_send(start, start + len(data)):
+                    _cut(request)
+                    return
                 offer.sent(start, start + len(data))
                 async with asyncio.timeout(self._stall_s):
                     await response.write(data)

@@ -14,18 +14,18 @@ from cambus.schemas import keys, subjects
 from cambus.schemas.commands import upgrade_manager as commands
 from cambus.schemas.events.base import Event
 from cambus.schemas.events.upgrade import UpgradeFinished, UpgradeProgressed
-from cambus.schemas.state.upgrades import UpgradeAttempt, UpgradeCampaign
+from cambus.schemas.state.upgrades import UpgradeCampaign
 from cambus.upgrade_manager.campaign import CampaignRunner
 from cambus.upgrade_manager.control import CampaignControl
 from cambus.upgrade_manager.images import Images
-from cambus.upgrade_manager.jobs import campaign_of, job_of
+from cambus.upgrade_manager.jobs import campaign_of
 from cambus.upgrade_manager.ordering import Ordering
 from cambus.upgrade_manager.planning import Planner
 from cambus.upgrade_manager.reporting import Reporting
 from cambus.upgrade_manager.retention import CROWDED, outdated
 from cambus.upgrade_manager.settings import UpgradeManagerSettings
 from cambus.upgrade_manager.store import CampaignStore
-from cambus.upgrade_manager.verdict import Wanted, finished, progressed
+from cambus.upgrade_manager.verdict import Wanted, learned
 
 logger = logging.getLogger(__name__)
 
@@ -164,11 +164,6 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
         now, told = datetime.now(UTC), event
         wanted = Wanted.of(campaign, campaign.firmware.version)
 
-        def learn(attempt: UpgradeAttempt) -> UpgradeAttempt:
-            if told.job != (attempt.job or job_of(campaign.id, told.device)):
-                return attempt  # an earlier try, or somebody else's job
-            if isinstance(told, UpgradeProgressed):
-                return progressed(attempt, told, now)
-            return finished(attempt, told, wanted, now)
-
-        await self._store.change_attempt(campaign.id, event.device, learn)
+        await self._store.change_attempt(
+            campaign.id, event.device, lambda attempt: learned(attempt, told, wanted, now)
+        )

@@ -203,6 +203,17 @@ def finished(
     )
 
 
+def learned(
+    attempt: UpgradeAttempt, event: UpgradeProgressed | UpgradeFinished, wanted: Wanted, now: datetime
+) -> UpgradeAttempt:
+    """The attempt after whatever its connector tells, late, twice or out of order as that may come."""
+    if event.job != (attempt.job or job_of(attempt.campaign, attempt.device)):
+        return attempt  # an earlier try, or somebody else's job
+    if isinstance(event, UpgradeProgressed):
+        return progressed(attempt, event, now)
+    return finished(attempt, event, wanted, now)
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What is seen of a device that is there.
