@@ -327,6 +327,16 @@ def test_whatever_may_have_got_the_image_is_never_tried_again(
     assert finished(known, told, RETRIES, NOW).state.final
 
 
+def test_events_of_an_earlier_try_change_nothing_any_more() -> None:
+    lost = end(UpgradeState.FAILED, reason="connection-lost")
+    again = verdict.learned(attempt(UpgradeState.TRANSFERRING), lost, RETRIES, NOW)
+    assert (again.state, again.tries) == (UpgradeState.QUEUED, 1)
+    for late in (lost, step(UpgradeState.FLASHING), end(UpgradeState.SUCCEEDED, version_after=NEW)):
+        assert verdict.learned(again, late, RETRIES, NOW) is again
+    assert again.job is not None
+    assert verdict.learned(again, step(UpgradeState.TRANSFERRING, job=again.job), RETRIES, NOW) is not again
+
+
 def test_nothing_is_tried_again_unless_that_was_ordered() -> None:
     told = end(UpgradeState.FAILED, reason="connection-lost")
     assert finished(attempt(UpgradeState.TRANSFERRING), told, NEW, NOW).state is UpgradeState.FAILED
