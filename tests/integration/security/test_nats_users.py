@@ -29,7 +29,11 @@ PUBLISH = {
         "$JS.ACK.CAMBUS_EVENTS.alarm-router.1.2.3.4.5",
         "alarms.x",
     ],
-    "upgrade-manager": [f"{COMMAND}.upgrade.start", "$KV.cambus-upgrades.campaign.x"],
+    "upgrade-manager": [
+        f"{COMMAND}.upgrade.start",
+        "$KV.cambus-upgrades.campaign.x",
+        "cambus.v1.evt.upgrade-manager.upgrade.campaign-changed",
+    ],
     OPERATOR: [f"{COMMAND}.ptz.move", f"{SERVICE}.recorder.policy.set", "$KV.cambus-devices.d1"],
     VIEWER: [f"{COMMAND}.live.start", "$SRV.PING"],
 }
@@ -57,7 +61,12 @@ FORBIDDEN = {
         f"{EVENT}.alarm.raised",
         "$JS.ACK.CAMBUS_EVENTS.upgrade-manager.1.2.3",
     ],
-    "upgrade-manager": [f"{COMMAND}.ptz.move", f"{COMMAND}.native.call", "$KV.cambus-credentials.x"],
+    "upgrade-manager": [
+        f"{COMMAND}.ptz.move",
+        f"{COMMAND}.native.call",
+        "$KV.cambus-credentials.x",
+        "$O.cambus-firmware.M.x",
+    ],
     OPERATOR: [f"{EVENT}.alarm.raised", "$KV.cambus-leases.shard.dvrip.7", "$KV.cambus-presence.d1"],
     VIEWER: [f"{COMMAND}.ptz.move", f"{SERVICE}.recorder.policy.set", "$KV.cambus-devices.d1"],
 }

@@ -158,10 +158,10 @@ USERS: Final[dict[str, Permissions]] = {
         | writes(assets.KV_UPGRADES)
         | publish(f"$JS.API.STREAM.PURGE.KV_{assets.KV_UPGRADES}")
         | writes(assets.KV_LEASES, "campaign.*")
-        | writes_objects(assets.OBJECTS_FIRMWARE)
+        | reads_objects(assets.OBJECTS_FIRMWARE)
         | calls(*(spec for spec in catalog.DEVICE_COMMANDS.values() if spec.noun == "upgrade"))
         | handles_events("upgrade-manager")
-        | tells(upgrade.PROGRESSED, upgrade.FINISHED, exception.REPORTED)
+        | tells(upgrade.CAMPAIGN_CHANGED)
     ),
     ADMIN: everything(),
     OPERATOR: (
