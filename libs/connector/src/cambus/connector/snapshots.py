@@ -10,7 +10,7 @@ from cambus.connector.context import DeviceContext
 from cambus.connector.picture import Picture, PictureError
 from cambus.connector.taps import KeyframeTaps
 from cambus.media.frame import Frame
-from cambus.schemas.assets import OBJECTS_PICTURES
+from cambus.schemas.assets import OBJECTS_PICTURES, PICTURE_CAUSE
 from cambus.schemas.errors import DeadlineExceeded, DeviceProtocolError
 from cambus.schemas.events import picture as picture_events
 from cambus.schemas.ids import new_ulid
@@ -78,7 +78,8 @@ async def stored(
     """Keep a picture, and tell of it, and why it was taken. Raises BusError."""
     taken_at = datetime.now(UTC)
     name = f"{context.device}/{channel}/{taken_at:%Y%m%dT%H%M%S.%f}Z.jpg"
-    kept = await ObjectStore(context.bus, OBJECTS_PICTURES).put(name, picture.data)
+    store = ObjectStore(context.bus, OBJECTS_PICTURES)
+    kept = await store.put(name, picture.data, headers={PICTURE_CAUSE: cause})
     reference = PictureRef(
         bucket=kept.bucket,
         object=kept.name,

@@ -38,6 +38,8 @@ STREAM_DEAD_LETTERS: Final = "CAMBUS_DEAD_LETTERS"
 
 OBJECTS_FIRMWARE: Final = "cambus-firmware"
 OBJECTS_PICTURES: Final = "cambus-pictures"
+PICTURE_CAUSE: Final = "Cambus-Cause"
+"""Header of a picture that says why it was taken, as `picture.stored` does."""
 OBJECTS_FILES: Final = "cambus-files"
 
 KV_BUCKETS: Final = (

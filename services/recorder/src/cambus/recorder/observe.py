@@ -47,6 +47,11 @@ class RecorderMetrics:
             "Pictures taken by plan and with alarms",
             {"cause": ("schedule", "alarm"), "outcome": ("taken", "failed", "skipped")},
         )
+        self._pictures_deleted = metrics.counter(
+            "recorder_pictures_deleted_total",
+            "Pictures deleted as they were too old or too many",
+            {"reason": ("age", "size")},
+        )
         self._copies = metrics.counter(
             "recorder_copies_total",
             "Copies to the object storage, by outcome; `there` was there already, `lost` deleted before",
@@ -108,6 +113,10 @@ class RecorderMetrics:
     def picture(self, cause: str, outcome: str) -> None:
         """A picture was taken, could not be, or was left out as too many were being taken."""
         self._pictures(cause, outcome).inc()
+
+    def picture_deleted(self, reason: str) -> None:
+        """A picture was too old, or of too many."""
+        self._pictures_deleted(reason).inc()
 
     def free(self, size: int) -> None:
         """So much of the disk is free."""

@@ -90,8 +90,8 @@ def combine(
     standing = {policy.mode for policy in current} & STANDING_MODES
     return StreamPolicy(
         segment_s=min((policy.segment_s for policy in each), default=SEGMENT_S),
-        max_age_s=_largest([policy.retention.max_age_s for policy in each]),
-        max_bytes=_largest([policy.retention.max_bytes for policy in each]),
+        max_age_s=largest([policy.retention.max_age_s for policy in each]),
+        max_bytes=largest([policy.retention.max_bytes for policy in each]),
         stop_when_full=bool(each) and all(policy.on_disk_full == "stop" for policy in each),
         standing=RecordingTrigger(min(standing)) if standing else None,
         alarms=tuple(
@@ -116,7 +116,8 @@ def _copies(policies: list[RecordingPolicy]) -> CopyWish | None:
     return CopyWish(container, all(policy.upload_what == "alarm" for policy in policies))
 
 
-def _largest(bounds: list[int | None]) -> int | None:
+def largest(bounds: list[int | None]) -> int | None:
+    """The largest of some bounds; None, which is none at all, if one of them is."""
     known = [bound for bound in bounds if bound is not None]
     return max(known) if known and len(known) == len(bounds) else None
 
@@ -187,12 +188,18 @@ class PolicyBook:
 
     def pictured(self, now: datetime) -> dict[StreamKey, list[tuple[RecordingPolicy, PicturePlan]]]:
         """The streams of which pictures are to be taken, with the policies that say so and their plans."""
-        found: dict[StreamKey, list[tuple[RecordingPolicy, PicturePlan]]] = {}
-        for key, policies in self._matching(pictures=True).items():
-            for policy in policies:
-                if policy.pictures and (policy.schedule is None or policy.schedule.covers(now)):
-                    found.setdefault(key, []).append((policy, policy.pictures))
-        return found
+        current = {
+            key: [each for each in plans if each[0].schedule is None or each[0].schedule.covers(now)]
+            for key, plans in self.all_pictured().items()
+        }
+        return {key: plans for key, plans in current.items() if plans}
+
+    def all_pictured(self) -> dict[StreamKey, list[tuple[RecordingPolicy, PicturePlan]]]:
+        """The same at any instant."""
+        return {
+            key: [(policy, policy.pictures) for policy in policies if policy.pictures]
+            for key, policies in self._matching(pictures=True).items()
+        }
 
     def _matching(self, *, pictures: bool = False) -> dict[StreamKey, list[RecordingPolicy]]:
         """The enabled policies that match each stream, whenever they apply: those that record, or those of pictures."""

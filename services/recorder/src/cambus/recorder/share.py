@@ -23,6 +23,7 @@ from cambus.recorder.layout import StreamKey, from_us, to_us
 from cambus.recorder.marks import Marks
 from cambus.recorder.observe import RecorderMetrics
 from cambus.recorder.owed import missed, owed, resumed
+from cambus.recorder.picture_retention import PictureRetention
 from cambus.recorder.pictures import Pictures
 from cambus.recorder.policies import PolicyBook, StreamPolicy, combine
 from cambus.recorder.settings import RecorderSettings
@@ -80,6 +81,7 @@ class Share:
         self._sessions: dict[str, object] = {}
         self.policies = PolicyBook(bus, self._changed.set)
         self._pictures = Pictures(BusClient(bus), self.policies, self.mine, metrics)
+        self._picture_retention = PictureRetention(bus, self.policies, self.mine, metrics)
         self.board = AlarmBoard(self._pictures.alarm)
         self.marks = Marks(bus, settings.instance)
         self.applied: dict[StreamKey, StreamPolicy] = {}
@@ -123,6 +125,7 @@ class Share:
             group.create_task(self._handle_lost(self.assignments))
             group.create_task(self._sweep(self.assignments))
             group.create_task(self._pictures.run())
+            group.create_task(self._picture_retention.run())
             await self._reconcile(self.assignments, on_count)
 
     async def _wait_for_alarms(self) -> None:

@@ -38,20 +38,6 @@ class AlarmRecording(Message):
         )
 
 
-class PicturePlan(Message):
-    """Still pictures, by plan and with alarms; they are kept as long as any picture in the object store."""
-
-    model_config = example(every_s=600, on_alarm=True, width=640)
-
-    every_s: int | None = Field(
-        default=None, ge=5, le=86400, description="Seconds between two pictures; None for none by plan."
-    )
-    on_alarm: bool = Field(default=False, description="Whether every alarm of the policy is pictured.")
-    width: int | None = Field(
-        default=None, ge=16, le=8192, description="Width in pixels, the height follows; None for full size."
-    )
-
-
 class Retention(Message):
     """How long recordings are kept; whichever bound is reached first."""
 
@@ -62,6 +48,27 @@ class Retention(Message):
     )
     max_bytes: int | None = Field(
         default=None, gt=0, description="Bytes kept of each stream; None for no bound."
+    )
+
+
+class PicturePlan(Message):
+    """Still pictures, by plan and with alarms."""
+
+    model_config = example(
+        every_s=600, on_alarm=True, width=640, retention={"max_age_s": 259200, "max_bytes": 50_000_000}
+    )
+
+    every_s: int | None = Field(
+        default=None, ge=5, le=86400, description="Seconds between two pictures; None for none by plan."
+    )
+    on_alarm: bool = Field(default=False, description="Whether every alarm of the policy is pictured.")
+    width: int | None = Field(
+        default=None, ge=16, le=8192, description="Width in pixels, the height follows; None for full size."
+    )
+    retention: Retention = Field(
+        default_factory=Retention,
+        description="How long they are kept, and how many bytes of each channel; never longer than any picture in the "
+        "object store.",
     )
 
 
