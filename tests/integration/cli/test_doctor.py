@@ -1,11 +1,13 @@
 """What runs, what is wrong, and what happens when NATS is not there."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
+from cambus.bus.consumer import EventConsumer
 from cambus.bus.endpoints import Endpoints
 from cambus.bus.health import Health
 from cambus.bus.http import HttpServer
@@ -83,6 +85,35 @@ async def test_a_site_that_is_well_gives_no_problem(cambusctl, well):
     assert "every write is synced" in ran.out
     quiet = await cambusctl("doctor", "--quiet", "--monitor", site.server.monitor_url, nats=site.server.url)
     assert quiet.out == "\nall is well\n"
+
+
+async def test_events_that_wait_for_a_service_that_is_gone_are_a_problem(cambusctl, well):
+    async def handle(received):
+        del received
+
+    consumer = EventConsumer(well.bus, "alarm-router", ["cambus.v1.evt.>"], handle)
+    running = asyncio.ensure_future(consumer.run())
+    doctor = ("doctor", "--json", "--monitor", well.server.monitor_url)
+
+    async def served():
+        return ("events", "handled by alarm-router") in [
+            (each["subject"], each["text"])
+            for each in (await cambusctl(*doctor, nats=well.server.url)).document["findings"]
+        ]
+
+    async with asyncio.timeout(60):
+        while not await served():
+            pass
+    running.cancel()
+    await asyncio.wait({running})
+    event = device_events.DeviceOffline(
+        id=new_ulid(), device="gate", at=datetime.now(UTC), reason="keepalive-lost"
+    )
+    await well.bus.jetstream.publish(device_events.OFFLINE.subject("gate"), encode(event))
+    async with asyncio.timeout(60):
+        while not problems(ran := await cambusctl(*doctor, nats=well.server.url)):
+            pass
+    assert problems(ran) == [("events", "1 event waiting for alarm-router, and nobody takes them")]
 
 
 async def test_every_problem_says_what_to_do(cambusctl, site):

@@ -176,7 +176,7 @@ USERS: Final[dict[str, Permissions]] = {
         | reads_stream(assets.STREAM_EVENTS)
         | reads_stream(assets.STREAM_DEAD_LETTERS)
         | writes_objects(*assets.OBJECT_STORES)
-        | publish(*(f"$JS.API.STREAM.INFO.{stream}" for stream in assets.STREAMS))
+        | publish(f"$JS.API.CONSUMER.LIST.{assets.STREAM_EVENTS}")
     ),
     VIEWER: (
         asks(CLI)

@@ -16,7 +16,7 @@ from cambus.bus.event_history import stored_events
 from cambus.cli.connection import connected
 from cambus.cli.device_status import DeviceBoard, utc_now
 from cambus.cli.discovery import ping
-from cambus.cli.doctor import addresses, devices, nats, services
+from cambus.cli.doctor import addresses, consumers, devices, nats, safety, services
 from cambus.cli.doctor.addresses import addresses_of
 from cambus.cli.doctor.finding import Finding, Level, problem
 from cambus.cli.doctor.probes import probe_all
@@ -73,9 +73,11 @@ async def _examine_all(bus: Bus, monitor: str | None) -> list[Finding]:
         return findings
     running = await ping(bus)
     probes = await probe_all(running)
-    findings += nats.check_assets(await nats.read_streams(bus))
+    streams = await nats.read_streams(bus)
+    findings += [*nats.check_assets(streams), *safety.check_settings(bus, streams)]
     findings += await nats.check_sync(monitor, probes)
     findings += await nats.check_clock(bus)
+    findings += consumers.check_consumers(await consumers.read_consumers(bus))
     findings += await nats.check_dead_letters(bus)
     try:
         board = (await DeviceBoard.read(bus)).all()
