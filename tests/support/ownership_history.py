@@ -167,13 +167,12 @@ class OwnershipHistory:
 
     # --- who had what, when -----------------------------------------------------------------------------
 
-    def owner(self, key: str, at: float) -> str | None:
-        """Who had it then."""
-        return next((span.holder for span in self.spans.get(key, ()) if span.start <= at < span.end), None)
-
     def owners(self, at: float) -> dict[str, str | None]:
-        """Who had what then, of all that anybody ever had."""
-        return {key: self.owner(key, at) for key in self.spans}
+        """Who was the last to take each, of all that anybody ever had; on a busy machine it may just be unrenewed."""
+        return {
+            key: next((span.holder for span in reversed(spans) if span.start <= at), None)
+            for key, spans in self.spans.items()
+        }
 
     def unowned(self, keys: Iterable[str] | None = None, since: float = 0.0) -> list[Absence]:
         """When nobody had the lease, from the first time somebody had it; one who is frozen has nothing."""

@@ -54,6 +54,7 @@ def connector_in_process(made, kind, settings, instance, **more):
     return InProcess(lambda: RunningConnector(kind, settings(**made.environment(instance), **more)))
 
 
+@pytest.mark.timeout(400)
 async def test_every_alarm_arrives_once_and_in_order_whatever_is_killed(tmp_path):
     seed = the_seed()
     async with NatsServer() as nats, world(nats, tmp_path, seed, dvrip=2, gb28181=1, pause_s=0.05) as made:

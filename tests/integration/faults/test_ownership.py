@@ -162,8 +162,9 @@ def key_of(device: str) -> str:
 
 @pytest.mark.timeout(400)
 async def test_whatever_happens_to_replicas_and_nats_no_device_has_two_owners(tmp_path):
-    promise, ledger = Promise(ttl_s=4.0, grace_s=30.0), Ledger()
-    async with NatsServer() as nats, ownership_rig(nats, tmp_path, 12) as rig:
+    promise, ledger = Promise(ttl_s=8.0, grace_s=30.0), Ledger()
+    lease = {"CAMBUS_LEASE_TTL_S": "8", "CAMBUS_LEASE_MARGIN_S": "2"}
+    async with NatsServer() as nats, ownership_rig(nats, tmp_path, 12, **lease) as rig:
         await rig.start(*ALL)
         await rig.spread_over(*ALL)
         await a_killed_replica_is_taken_over(rig, promise, ledger)

@@ -56,6 +56,20 @@ def test_the_id_of_a_beginning_depends_on_what_the_device_said_alone():
     assert HeldAlarms("yard", HOLD_S).heard(alarm("motion:0", 7), AT, 0.0)[0].event_id not in ids
 
 
+def test_what_we_know_of_the_device_does_not_change_the_id():
+    """Heard before its channels are known, and told again to the next replica, which knows them."""
+    early = HeldAlarms("gate", HOLD_S).heard(alarm("motion:-", 7), AT, 0.0)
+    late = HeldAlarms("gate", HOLD_S).heard(alarm("motion:0", 7), AT, 0.0)
+    assert early[0].event_id == late[0].event_id
+
+
+def test_without_facts_the_key_makes_the_id():
+    ids = {
+        HeldAlarms("gate", HOLD_S).heard(alarm(key), AT, 0.0)[0].event_id for key in ("motion:0", "motion:1")
+    }
+    assert len(ids) == 2
+
+
 def test_one_that_could_not_be_published_begins_when_it_is_told_again(alarms):
     (raised,) = alarms.heard(alarm(), AT, 0.0)
     alarms.forget(raised)

@@ -150,6 +150,11 @@ def test_a_device_that_never_had_a_session_is_found():
     assert not never.ended
 
 
+@pytest.mark.parametrize(("at", "owner"), [(-1.0, None), (5.0, "a"), (7.9, "a"), (8.0, "b")])
+def test_who_was_the_last_to_take_it_is_told(at, owner):
+    assert OwnershipHistory(GOOD).owners(at) == {KEY: owner}
+
+
 def test_histories_of_two_machines_are_refused():
     with pytest.raises(ValueError, match="boot"):
         OwnershipHistory([took(A | {"boot": "x"}, 0.0, 5), took(B | {"boot": "y"}, 20.0, 6)])

@@ -28,7 +28,9 @@ class HeardAlarm:
     Attributes:
         type, severity, key, channel, input, native, text, location: as in the events.
         device_time: when it happened by the device's clock, converted; None if it did not say, or said nonsense.
-        facts: what identifies the occurrence beside key and time, such as a number of its message.
+        facts: what identifies the occurrence beside its time, in the device's own words, such as a number of its
+            message; where there are none, the key does. The key says what we know of the device, and we may know
+            more when it tells the alarm again.
     """
 
     type: AlarmType
@@ -106,7 +108,9 @@ class HeldAlarms:
         if held is not None and not over:
             held.until = now + self._hold_s
             return []
-        event_id = derived_event_id(alarm.device_time or at, self._device, alarm.key, "raised", *alarm.facts)
+        event_id = derived_event_id(
+            alarm.device_time or at, self._device, "raised", *(alarm.facts or (alarm.key,))
+        )
         self._held[alarm.key] = _Held(alarm, event_id, now, now + self._hold_s)
         fields = alarm.common() | {
             "device_time": alarm.device_time,

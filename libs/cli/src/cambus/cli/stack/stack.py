@@ -42,6 +42,8 @@ __all__ = ["SERVICES", "Change", "Stack", "StackFailedError", "StackOptions"]
 READY_S: Final = 60.0
 NATS_LOOK_S: Final = 0.5
 NATS: Final = "nats-server"
+NATS_SETTINGS: Final = {"ping_interval": "5s", "ping_max": 2}
+"""A client that stands still is to be seen: until then its subscriptions take their share of the commands."""
 MOST_STARTS: Final = 3
 USAGE: Final = 2
 _PORTS: Final = (
@@ -185,7 +187,7 @@ class Stack:
             port=free_or_any(options.nats_port),
             log=_fresh(self.log(NATS)),
             working=options.data_dir / NATS,
-            config={"authorization": users.authorization(USERS), "no_auth_user": anyone},
+            config={**NATS_SETTINGS, "authorization": users.authorization(USERS), "no_auth_user": anyone},
         )
         try:
             await nats.start()

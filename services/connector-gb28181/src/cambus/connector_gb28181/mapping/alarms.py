@@ -101,7 +101,7 @@ def heard_alarm(envelope: Envelope, channels: ChannelTable, zone: tzinfo) -> Hea
         input=alarm_input if kind is AlarmType.IO else None,
         text=text(notice.description, 500),
         location=place,
-        facts=(code, envelope.sn or 0),
+        facts=(code, envelope.sn or 0, native, notice.event_type or 0),
     )
 
 
