@@ -12,7 +12,7 @@ from fault_actors import Actor, nodes
 from gb28181_rig import SERVER, SMALL
 
 from cambus.alarm_router.settings import AlarmRouterSettings
-from cambus.bus.assets import ensure_assets
+from cambus.bus.assets import STREAMS, ensure_assets, stream_config
 from cambus.bus.connection import Bus
 from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
@@ -25,6 +25,7 @@ from cambus.simulators.gb28181.simulator import Gb28181Simulator
 
 USER, PASSWORD = "operator", "acc0unt-for-all"
 SIP_PORT = 5060
+MOMENT_NS = 200_000_000
 
 
 class World:
@@ -230,6 +231,13 @@ def record(device, protocol, credentials, options, **fields):
     return DeviceRecord(id=device, protocol=protocol, credentials=reference, options=options, **fields)
 
 
+async def forget_soon(bus, replicas):
+    """Have JetStream know ids for a moment, not for two minutes: every outage is longer than that."""
+    asset, subject = STREAMS[assets.STREAM_EVENTS]
+    config = stream_config(asset, subject, replicas) | {"duplicate_window": MOMENT_NS}
+    await bus.jetstream.call(f"STREAM.UPDATE.{assets.STREAM_EVENTS}", config)
+
+
 @contextlib.asynccontextmanager
 async def world(nats, folder, seed, *, dvrip, gb28181, pause_s, lease_ttl_s=25):
     replicas = len(nodes(nats))
@@ -237,6 +245,7 @@ async def world(nats, folder, seed, *, dvrip, gb28181, pause_s, lease_ttl_s=25):
     async with contextlib.AsyncExitStack() as stack:
         bus = await stack.enter_async_context(await Bus.connect(settings, name="accountant"))
         await ensure_assets(bus)
+        await forget_soon(bus, replicas)
         receiver = await stack.enter_async_context(Receiver().running())
         made = World(nats, bus, receiver, folder, seed, lease_ttl_s)
         await made.populate(stack, dvrip, gb28181, pause_s)
