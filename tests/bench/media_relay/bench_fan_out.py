@@ -16,6 +16,8 @@ WINDOW_S = 3.0
 SETTLE_S = 0.5
 SETTLE_PER_VIEWER_S = 0.004  # the groups of pictures all of them were sent at the start have to drain first
 RUNS = 5
+OPENING_S = 150.0  # of all viewers, on a machine that does other things as well
+LATEST_MS = 50
 # What leaves in packets has no fair reference in a stream of bytes.
 LIMITS = {"http-flv": 1.25, "rtsp": 1.25, "rtsp-udp": None}
 
@@ -35,7 +37,7 @@ class Viewers:
             limit=1 << 24,
         )
         viewers = cls(process)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(OPENING_S):
             if await process.stdout.readline() != b"ready\n":
                 raise RuntimeError("the viewers did not get a picture")
         return viewers
@@ -81,8 +83,19 @@ async def run_relay(relay, output, count):
         await viewers.close()
 
 
-def p99(values):
-    return sorted(values)[int(len(values) * 0.99)] if values else None
+def latency_row(what, latencies_ms):
+    """How late a picture is at a viewer, from the camera's publishing on, against what it may be."""
+    ordered = sorted(latencies_ms)
+    p99 = ordered[int(len(ordered) * 0.99)]
+    return {
+        "row": f"relay ingest to viewer, {what}: p99",
+        "ratio": round(p99 / LATEST_MS, 3),
+        "limit": 1.0,
+        "p50_ms": round(ordered[len(ordered) // 2], 1),
+        "p99_ms": round(p99, 1),
+        "limit_ms": LATEST_MS,
+        "pictures": len(ordered),
+    }
 
 
 async def main():
@@ -113,9 +126,9 @@ async def main():
             "reference_cpu_s_per_gigabit": round(statistics.median(run[0] for run in results["minimal"]), 4),
             "gigabit_per_s": round(statistics.median(run[2] for run in results[output]), 2),
             "core_used": round(statistics.median(run[3] for run in results[output]), 2),
-            "ingest_to_viewer_p99_ms": round(p99(latencies), 1),
         }
         print(json.dumps(row))
+        print(json.dumps(latency_row(f"{output}, {count} viewers", latencies)))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ The group of pictures under way is sent at once, so the wait does not depend on 
 
 import asyncio
 import json
+import socket
 import time
 
 import rig
@@ -18,7 +19,8 @@ TRY_S = 20.0
 def first_picture_ms(output: str, port: int) -> float:
     """One viewer: connect, ask, read until the whole keyframe is there."""
     started = time.monotonic()
-    peer = viewers.connect(output, port)
+    kept: list[socket.socket] = []
+    peer = viewers.connect(output, port, kept)
     peer.settimeout(TRY_S)
     received, stamp_at = b"", -1
     try:
@@ -26,18 +28,19 @@ def first_picture_ms(output: str, port: int) -> float:
             data = peer.recv(1 << 20)
             if not data:
                 raise RuntimeError("closed before the first picture")
-            received += data
+            received += data[viewers.RTP_HEADER_BYTES :] if output == "rtsp-udp" else data
             if stamp_at < 0:
                 stamp_at = received.find(rig.MARK)
     finally:
-        peer.close()
+        for each in (peer, *kept):
+            each.close()
     return (time.monotonic() - started) * 1000
 
 
 async def main() -> None:
     times: dict[str, list[float]] = {output: [] for output in rig.PATHS}
     async with rig.running_relay() as relay:
-        watching = await asyncio.to_thread(viewers.connect, "http-flv", relay.ports["http-flv"])
+        watching = await asyncio.to_thread(viewers.connect, "http-flv", relay.ports["http-flv"], [])
         drained = asyncio.create_task(drain(watching))
         await asyncio.to_thread(first_picture_ms, "rtsp", relay.ports["rtsp"])
         for _ in range(RUNS):

@@ -11,7 +11,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -33,9 +33,12 @@ HERE = Path(__file__).resolve().parent
 DEVICE = "camera"
 FPS = 25
 GOP = 50
+GOP_S = GOP / FPS
 KEY_BYTES, DELTA_BYTES, SOUND_BYTES = 100_000, 18_000, 320
 CORES = sorted(os.sched_getaffinity(0))
 UNDER_TEST, ELSEWHERE = {CORES[0]}, set(CORES[1:]) or {CORES[0]}
+GOP_BYTES = KEY_BYTES + (GOP - 1) * DELTA_BYTES
+STREAM_BYTES_S = GOP_BYTES / GOP_S + SOUND_BYTES * FPS
 MARK = b"CAMBUS-SENT-AT:"
 """Stands before the time a picture was sent (monotonic ns, 20 digits), near its start."""
 
@@ -66,34 +69,37 @@ class Pictures:
         return b"\0\0\0\1\x41" + stamp + self._noise[: DELTA_BYTES - len(stamp)]
 
 
-class Camera:
-    """Answers claims; publishes in real time while it is claimed."""
+class Cameras:
+    """Answer claims; each publishes in real time while it is claimed."""
 
     def __init__(self, bus: Bus, endpoints: Endpoints) -> None:
         self._bus = bus
         self._pictures = Pictures()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         endpoints.add(live.START, self._start)
         endpoints.add(live.TOUCH, self._start)
         endpoints.add(live.STOP, self._stop)
 
     async def _start(self, context, request):
-        if self._task is None:
-            self._task = asyncio.create_task(self._publish())
-        return live.LiveStartReply(subject=media_subject(DEVICE, 0, "main"), ttl_s=request.ttl_s)
+        subject = media_subject(context.device, 0, "main")
+        if context.device not in self._tasks:
+            self._tasks[context.device] = asyncio.create_task(self._publish(subject))
+        return live.LiveStartReply(subject=subject, ttl_s=request.ttl_s)
 
     async def _stop(self, context, request):
-        await self.close()
+        await self._end(self._tasks.pop(context.device, None))
         return Done()
 
     async def close(self) -> None:
-        task, self._task = self._task, None
+        while self._tasks:
+            await self._end(self._tasks.popitem()[1])
+
+    async def _end(self, task: asyncio.Task[None] | None) -> None:
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _publish(self) -> None:
-        subject = media_subject(DEVICE, 0, "main")
+    async def _publish(self, subject: str) -> None:
         config = AudioConfig(Codec.PCMA, 8000, 1).serialize()
         started, seq = time.monotonic(), 0
         for index in range(1 << 30):
@@ -125,17 +131,22 @@ class Relay:
         times = self.process.cpu_times()
         return times.user + times.system
 
+    def memory_bytes(self) -> int:
+        """What it holds for itself alone, by the OS."""
+        return self.process.memory_full_info().uss
+
 
 @asynccontextmanager
-async def running_relay() -> AsyncIterator[Relay]:
-    """NATS, a camera and the service, as in production but for the loopback."""
+async def running_relay(devices: Sequence[str] = (DEVICE,)) -> AsyncIterator[Relay]:
+    """NATS, cameras and the service, as in production but for the loopback."""
     os.sched_setaffinity(0, ELSEWHERE)
     with NatsServer(sync_interval="2m") as server, tempfile.TemporaryDirectory() as folder:
         async with await Bus.connect(BusSettings(nats_url=server.url), name="bench") as bus:
             endpoints = Endpoints(bus, "bench-camera")
-            camera = Camera(bus, endpoints)
+            cameras = Cameras(bus, endpoints)
             await endpoints.start()
-            await endpoints.hold(DEVICE)
+            for device in devices:
+                await endpoints.hold(device)
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "cambus.media_relay"),
                 env={
@@ -155,7 +166,7 @@ async def running_relay() -> AsyncIterator[Relay]:
             finally:
                 process.terminate()
                 await asyncio.gather(process.communicate(), return_exceptions=True)
-                await camera.close()
+                await cameras.close()
                 await endpoints.drain(1.0)
 
 

@@ -19,6 +19,7 @@ import rig
 CHUNK = 1 << 20
 ROUND_S = 0.004
 DATAGRAM = 2048
+RTP_HEADER_BYTES = 12
 TCP_TRACKS = [f"RTP/AVP/TCP;unicast;interleaved={first}-{first + 1}" for first in (0, 2)]
 
 
