@@ -9,6 +9,7 @@ so far and the latencies seen since the last one, as JSON.
 import contextlib
 import json
 import os
+import select
 import selectors
 import socket
 import sys
@@ -18,6 +19,7 @@ import rig
 
 CHUNK = 1 << 20
 ROUND_S = 0.004
+WHILE_CONNECTING_S = 1.0
 DATAGRAM = 2048
 RTP_HEADER_BYTES = 12
 TCP_TRACKS = [f"RTP/AVP/TCP;unicast;interleaved={first}-{first + 1}" for first in (0, 2)]
@@ -100,39 +102,57 @@ class Probe:
         self._tail = data[max(end, len(data) - len(rig.MARK) - 20) :]
 
 
+class Crowd:
+    """All viewers: what they have received, and how late the first of them."""
+
+    def __init__(self) -> None:
+        self.probe = Probe()
+        self.received = 0
+        self.heard: set[int] = set()
+        self._selector = selectors.DefaultSelector()
+        self._buffer = memoryview(bytearray(CHUNK))
+        self._kept: list[socket.socket] = []
+
+    def join(self, number: int, output: str, port: int) -> None:
+        """One viewer more."""
+        self._selector.register(connect(output, port, self._kept), selectors.EVENT_READ, number)
+
+    def read(self) -> None:
+        """Take what has come for everybody."""
+        for key, _ in self._selector.select(0):
+            size = receive(key.fileobj, self._buffer)
+            if not size:
+                raise RuntimeError(f"viewer {key.data} was closed")
+            self.received += size
+            self.heard.add(key.data)
+            if key.data == 0:
+                self.probe.look(bytes(self._buffer[:size]))
+
+
 def main() -> None:
     """Connect, read, answer."""
     output, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     os.sched_setaffinity(0, rig.ELSEWHERE)
-    selector = selectors.DefaultSelector()
-    probe, buffer, received, heard = Probe(), memoryview(bytearray(CHUNK)), 0, set()
-    kept: list[socket.socket] = []
+    crowd, read_at = Crowd(), time.monotonic()
     for number in range(count):
-        selector.register(connect(output, port, kept), selectors.EVENT_READ, number)
-    selector.register(sys.stdin, selectors.EVENT_READ, None)
+        crowd.join(number, output, port)
+        if time.monotonic() - read_at > WHILE_CONNECTING_S:  # who takes nothing for long is closed
+            crowd.read()
+            read_at = time.monotonic()
     told = False
     while True:
         # In rounds, not at once: a reader that sleeps until the next byte would have every send pay for waking
         # it, which viewers on other machines do not.
         time.sleep(ROUND_S)
-        for key, _ in selector.select(0):
-            if key.data is None:
-                if not sys.stdin.readline():
-                    return
-                print(json.dumps({"bytes": received, "latencies_ms": probe.latencies_ms}), flush=True)
-                probe.latencies_ms = []
-                continue
-            size = receive(key.fileobj, buffer)
-            if not size:
-                raise RuntimeError(f"viewer {key.data} was closed")
-            received += size
-            if not told:
-                heard.add(key.data)
-                if len(heard) == count:
-                    told = True
-                    print("ready", flush=True)
-            if key.data == 0:
-                probe.look(bytes(buffer[:size]))
+        crowd.read()
+        if not told and len(crowd.heard) == count:
+            told = True
+            print("ready", flush=True)
+        if select.select([sys.stdin], [], [], 0)[0]:
+            if not sys.stdin.readline():
+                return
+            print(json.dumps({"bytes": crowd.received, "latencies_ms": crowd.probe.latencies_ms}), flush=True)
+            crowd.probe.latencies_ms = []
 
 
 if __name__ == "__main__":
