@@ -26,6 +26,7 @@ class Cutter:
         self.gop = gop
         self.at = 0
         self.dts = 0
+        self.wall_us = None
 
     def run(self, seconds, **changes):
         for _ in range(int(seconds * self.fps)):
@@ -35,7 +36,8 @@ class Cutter:
         key = self.at % self.gop == 0 if key is None else key
         self.dts += int(skip_s * 90_000)
         payload = payload or (self._payload if key else b"\0\0\0\1\x41" + b"x" * 40)
-        self.form.pack([self._video(self.at, key=key, dts=self.dts, payload=payload, flags=flags)])
+        frame = self._video(self.at, key=key, dts=self.dts, payload=payload, flags=flags)
+        self.form.pack([frame if self.wall_us is None else frame._replace(wall_us=self.wall_us)])
         self.at += 1
         self.dts += 90_000 // self.fps
 
@@ -299,7 +301,7 @@ def test_a_new_resolution_is_a_discontinuity_with_an_initialisation_segment_of_i
     assert text.index("EXT-X-DISCONTINUITY\n") < text.index("init-1.mp4")
     assert set(cut.form.window.inits) == {0, 1}
     assert cut.form.window.inits[0] != cut.form.window.inits[1]
-    assert "RESOLUTION=96x64" in multivariant_playlist(cut.form, "s")
+    assert "RESOLUTION=96x64" in multivariant_playlist([(cut.form, "s")])
 
 
 @pytest.mark.parametrize("change", [{"skip_s": 4.0}, {"flags": Flag.DISCONTINUITY}])
@@ -349,13 +351,56 @@ def test_a_playback_shorter_than_a_group_of_pictures_has_a_playlist_too(cutter):
 def test_the_multivariant_playlist_says_what_is_in_the_stream(cutter):
     cut = cutter(gop=50)
     cut.run(9)
-    text = multivariant_playlist(cut.form, "secret")
+    text = multivariant_playlist([(cut.form, "secret")])
     assert f'CODECS="{cut.params.codec_string}"' in text
     assert "RESOLUTION=64x64" in text
     assert int(re.search(r"[:,]BANDWIDTH=(\d+)", text)[1]) >= int(
         re.search(r"AVERAGE-BANDWIDTH=(\d+)", text)[1]
     )
     assert text.endswith("\nsecret/live.m3u8\n")
+
+
+def test_variants_are_listed_the_best_first_each_as_it_is(cutter, keyframe):
+    main, small = cutter(gop=50), cutter(gop=100)
+    for cut in (main, small):
+        cut.run(9)
+    small.form.reopen(ParameterSetTracker().update(keyframe(width=96)), None)
+    text = multivariant_playlist([(main.form, "main/a"), (small.form, "sub/b")])
+    assert re.findall(r"RESOLUTION=(\d+x\d+)", text) == ["64x64", "96x64"]
+    assert re.findall(r"^[^#].*$", text, re.MULTILINE) == ["main/a/live.m3u8", "sub/b/live.m3u8"]
+    assert len(tags(text, "EXT-X-STREAM-INF")) == 2
+
+
+def test_variants_have_one_target_duration_unless_it_is_too_late(cutter):
+    cut = cutter(gop=50)
+    cut.run(5)
+    assert not cut.form.raise_target(1), "segments are longer than that"
+    assert cut.form.raise_target(4)
+    assert tags(cut.playlist, "EXT-X-TARGETDURATION") == ["4"]
+    cut.form.served = True
+    assert cut.form.raise_target(4)
+    assert not cut.form.raise_target(6)
+    cut.run(30)
+    complete = [each.seconds for each in cut.listed if each.complete]
+    assert complete == pytest.approx([2.0] * 6), "three target durations"
+
+
+def first_dts(cut):
+    part = cut.listed[0].parts[0]
+    (run,) = read_fragment(bytes_reader(bytes(part.data)), 0, len(part.data)).runs
+    return next(iter(run.samples())).dts
+
+
+@pytest.mark.parametrize(
+    ("wall_us", "seconds"), [(50_000_000, 0), (50_000_001, 0), (57_250_000, 7.25), (1_000_000, 0)]
+)
+def test_media_time_is_that_of_the_clock_so_that_variants_match(cutter, wall_us, seconds):
+    """Matching content has matching times (RFC 8216 §6.2.4), whenever a stream was begun and whatever its own times."""
+    cut = cutter(gop=50, epoch_us=50_000_000)
+    cut.dts = 987_654_321
+    cut.wall_us = wall_us
+    cut.run(4)
+    assert first_dts(cut) == round(seconds * 90_000)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Which devices there are and how they are: the registry and the presence of the bus, followed."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from cambus.bus.connection import Bus
 from cambus.bus.kv import KeyValue, Watch
@@ -56,6 +56,12 @@ class Directory:
         if presence is None or not presence.channels or presence.channels_total > len(presence.channels):
             return True
         return any(each.channel == channel for each in presence.channels)
+
+    def streams_of(self, device: str, channel: int) -> Collection[str]:
+        """The streams a device's channel is known to have; none while its presence does not name it."""
+        presence = self._presence.get(device)
+        named = presence.channels if presence is not None else ()
+        return next((each.streams for each in named if each.channel == channel), ())
 
     async def run(self) -> None:
         """Follow both buckets, until cancelled."""

@@ -28,6 +28,7 @@ _ASK_AHEAD_S: Final = 0.5
 _ROUNDS_DOWN: Final = 0.45
 """A segment may exceed the target by less than half a second: durations count rounded (RFC 8216 §4.3.3.1)."""
 
+_US_PER_S: Final = 1_000_000
 _HOLE: Final = TIMESCALE
 _TYPICAL_FRAME: Final = TIMESCALE // 25
 _SOUND_ALONE: Final = 5 * TIMESCALE
@@ -53,6 +54,7 @@ class HlsFormat:
         window: the segments.
         target_s: `EXT-X-TARGETDURATION`, whole seconds; 0 until the first group of pictures is complete.
         part_target_s: `PART-TARGET`, known at the same time.
+        served: whether a playlist may have been read: the target duration stands then.
         keyframe_due: whether the open segment should end with a keyframe that will not come in time by itself.
     """
 
@@ -62,8 +64,10 @@ class HlsFormat:
         self.window = SegmentWindow(limits)
         self.target_s = 0
         self.part_target_s = limits.part_s
+        self.served = False
         self._limits = limits
         self._base_dts = base_dts
+        self._begun = False
         self._video = video
         self._audio = audio
         self._muxer = self._begin_coding()
@@ -98,6 +102,12 @@ class HlsFormat:
     def ready(self) -> bool:
         """Whether there is a playlist: one segment is complete, and how long they become is known."""
         return self.target_s > 0
+
+    def raise_target(self, target_s: int) -> bool:
+        """Have the target duration another stream has (RFC 8216 §6.2.4); False if it is too late for that."""
+        if self.target_s < target_s and not self.served:
+            self.target_s = target_s
+        return self.target_s == target_s
 
     def opening(self) -> bytes:
         """Nothing: it stands in the initialisation segment."""
@@ -149,8 +159,17 @@ class HlsFormat:
         self._frames.append(frame)
         self._frame_bytes += len(frame.payload)
 
+    def _set_clock(self, frame: Frame) -> None:
+        """Have the first picture where it belongs on the time line that all streams share."""
+        self._begun = True
+        since_us = frame.wall_us - self._limits.epoch_us if self._limits.epoch_us is not None else 0
+        self._base_dts = frame.dts - max(0, since_us) * TIMESCALE // _US_PER_S
+        self._muxer = self._begin_coding()
+
     def _begin(self, frame: Frame) -> None:
         """Begin a segment with this picture."""
+        if not self._begun:
+            self._set_clock(frame)
         self._segment = Segment(
             self.window.next_msn, self._init, discontinuity=self._broken, wall_us=frame.wall_us
         )

@@ -4,6 +4,7 @@ Every address in them is relative to the playlist, so that the same text serves 
 """
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -23,8 +24,15 @@ _PARTS_LISTED_FOR: Final = 3
 """Target durations from the end for which parts are listed (§6.2.2)."""
 
 
-def multivariant_playlist(form: HlsFormat, session: str) -> str:
-    """The playlist a player opens: one variant, under the session that was opened for it."""
+def multivariant_playlist(variants: Sequence[tuple[HlsFormat, str]]) -> str:
+    """The playlist a player opens: its variants, the best first, each under the session that was opened for it."""
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{_VERSION}"]
+    for form, session in variants:
+        lines += [f"#EXT-X-STREAM-INF:{_variant(form)}", f"{session}/{MEDIA_PLAYLIST}"]
+    return "\n".join(lines) + "\n"
+
+
+def _variant(form: HlsFormat) -> str:
     bits = [8 * len(each.data or b"") / each.seconds for each in form.window.listed if each.complete]
     attributes = [
         f"BANDWIDTH={math.ceil(max(bits, default=1.0))}",
@@ -34,13 +42,7 @@ def multivariant_playlist(form: HlsFormat, session: str) -> str:
     ]
     if form.video.frame_rate is not None:
         attributes.append(f"FRAME-RATE={form.video.frame_rate:.3f}")
-    lines = [
-        "#EXTM3U",
-        f"#EXT-X-VERSION:{_VERSION}",
-        f"#EXT-X-STREAM-INF:{','.join(attributes)}",
-        f"{session}/{MEDIA_PLAYLIST}",
-    ]
-    return "\n".join(lines) + "\n"
+    return ",".join(attributes)
 
 
 def media_playlist(form: HlsFormat) -> str:

@@ -31,12 +31,15 @@ class HlsLimits:
         part_s: longest part, unless a single frame takes longer.
         segments: complete segments listed at the least; more where three target durations take more.
         bytes: most bytes of segments kept, listed or not.
+        epoch_us: when media time is zero, so that what happened at once has one time in all streams of a device;
+            microseconds since 1970. None, or later than what a stream shows: its time begins at zero.
     """
 
     segment_s: float = 2.0
     part_s: float = 0.4
     segments: int = 3
     bytes: int = 32 << 20
+    epoch_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ HLS has no connection that could show whether somebody watches, and players do n
 stream makes a session whose random name stands in every address behind it; each request renews it.
 """
 
+import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Final, cast
@@ -17,7 +18,7 @@ from cambus.media_relay.metrics import RelayMetrics
 from cambus.media_relay.output import Output
 from cambus.media_relay.streams import Streams
 from cambus.media_relay.viewer import Closed, Viewer, ViewerLimits
-from cambus.schemas.errors import DeadlineExceeded, NotFound, Overloaded
+from cambus.schemas.errors import CambusError, DeadlineExceeded, NotFound, Overloaded
 
 SESSION_BYTES: Final = 16
 OUTPUT_NAME: Final = "hls"
@@ -52,6 +53,7 @@ class HlsSession:
         viewer: its place among the viewers of the stream; counts its bytes.
         used_at: when it last asked for something.
         requests: how many requests are being answered.
+        siblings: the player's sessions of the same channel, which live as long as this one; itself among them.
     """
 
     def __init__(self, key: StreamKey, form: HlsFormat, viewer: Viewer, used_at: float) -> None:
@@ -61,6 +63,12 @@ class HlsSession:
         self.used_at = used_at
         self.requests = 0
         self.place = ExitStack()
+        self.siblings: list[HlsSession] = [self]
+
+    def use(self, now: float) -> None:
+        """The player has asked for something."""
+        for session in self.siblings:
+            session.used_at = now
 
 
 class HlsSessions:
@@ -101,6 +109,11 @@ class HlsSessions:
             CambusError: as `Streams.watch` and `RelayedStream.ready`; `DeadlineExceeded` when no segment is
                 complete in time.
         """
+        name, session = await self._open(key, output)
+        session.form.served = True
+        return name, session
+
+    async def _open(self, key: StreamKey, output: Output) -> tuple[str, HlsSession]:
         asked_at = self._clock()
         with ExitStack() as place:
             stream = place.enter_context(self._streams.watch(key))
@@ -121,6 +134,42 @@ class HlsSessions:
         self._metrics.start(output.name).observe(session.used_at - asked_at)
         return name, session
 
+    async def open_all(self, keys: Sequence[StreamKey], output: Output) -> dict[str, HlsSession]:
+        """Begin sessions of a channel's streams, for a player that changes between them.
+
+        What cannot be opened is left out, and so is what has another target duration than the first and can not
+        have the same (RFC 8216 §6.2.4).
+
+        Args:
+            keys: of the streams, the best first.
+            output: what they are sent as.
+
+        Returns:
+            The sessions by name, the best first.
+
+        Raises:
+            CambusError: as `open`, of the first, when none could be opened.
+        """
+        outcomes = await asyncio.gather(*(self._open(key, output) for key in keys), return_exceptions=True)
+        opened = [each for each in outcomes if not isinstance(each, BaseException)]
+        for failed in outcomes:
+            if isinstance(failed, BaseException) and not (opened and isinstance(failed, CambusError)):
+                for name, _ in opened:
+                    self._end(name)
+                raise failed
+        first = opened[0][1].form
+        target_s = first.target_s if first.served else max(each.form.target_s for _, each in opened)
+        kept = {}
+        for name, session in opened:
+            if session.form.raise_target(target_s):
+                kept[name] = session
+            else:
+                self._end(name)
+        for session in kept.values():
+            session.form.served = True
+            session.siblings = list(kept.values())
+        return kept
+
     def take(self, name: str, key: StreamKey) -> HlsSession:
         """The session of that name, for one more request; `give_back` ends it.
 
@@ -134,13 +183,13 @@ class HlsSessions:
         if session.requests >= _MOST_AT_ONCE:
             raise Overloaded("too many requests of one session at a time", reason="too-many-requests")
         session.requests += 1
-        session.used_at = self._clock()
+        session.use(self._clock())
         return session
 
     def give_back(self, session: HlsSession) -> None:
         """A request has been answered."""
         session.requests -= 1
-        session.used_at = self._clock()
+        session.use(self._clock())
 
     def check(self) -> None:
         """End who asks for nothing any more, and whose stream was closed; called about once a second."""

@@ -3,8 +3,9 @@
 RFC 8216; draft-pantos-hls-rfc8216bis §6.2.5 for what is low in latency about it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -26,26 +27,37 @@ _PATIENCE: Final = 3
 _AHEAD: Final = 2
 """Segments a playlist may be asked for in advance (§6.2.5.2)."""
 
-_STREAM: Final = "/hls/{device}/{channel}/{stream}"
+_CHANNEL: Final = "/hls/{device}/{channel}"
+_STREAM: Final = _CHANNEL + "/{stream}"
 _SESSION: Final = _STREAM + "/{session}"
 
 
+_VARIANTS: Final = ("main", "sub")
+"""The streams of a channel that show the same, the best first."""
+
+StreamsOf = Callable[[str, int], Collection[str]]
+"""Device, channel: its streams."""
+
+
 class HlsHandlers:
-    """Answers `/hls/<device>/<channel>/<stream>/index.m3u8` and what it leads to.
+    """Answers `/hls/<device>/<channel>/<stream>/index.m3u8`, the same without a stream, and what they lead to.
 
     Args:
         sessions: who watches.
         access: who may.
+        streams_of: the streams a device's channel is known to have.
     """
 
-    def __init__(self, sessions: HlsSessions, access: Access) -> None:
+    def __init__(self, sessions: HlsSessions, access: Access, streams_of: StreamsOf) -> None:
         self._sessions = sessions
+        self._streams_of = streams_of
         self._access = access
         self._playlists: WeakKeyDictionary[HlsFormat, tuple[int, bytes]] = WeakKeyDictionary()
 
     def routes(self) -> list[web.RouteDef]:
         """What to add to the application."""
         return [
+            web.get(_CHANNEL + "/index.m3u8", self._open_channel, allow_head=False),
             web.get(_STREAM + "/index.m3u8", self._open, allow_head=False),
             web.get(_SESSION + "/live.m3u8", self._playlist, allow_head=False),
             web.get(_SESSION + r"/init-{number:\d{1,9}}.mp4", self._init, allow_head=False),
@@ -58,8 +70,19 @@ class HlsHandlers:
         async with await self._access.admit(request, partial(_key, request)):
             output = hls_output(request.query.get("audio"))
             name, session = await self._sessions.open(_key(request), output)
-        text = multivariant_playlist(session.form, name)
+        text = multivariant_playlist([(session.form, name)])
         return _answer(text.encode(), CONTENT_TYPE, "no-store")
+
+    async def _open_channel(self, request: web.Request) -> web.Response:
+        """The multivariant playlist of a channel: its main stream, and its second one where it has one."""
+        key = parse_key(request.match_info["device"], request.match_info["channel"], _VARIANTS[0])
+        async with await self._access.admit(request, lambda: key):
+            output = hls_output(request.query.get("audio"))
+            has = self._streams_of(key.device, key.channel)
+            keys = [replace(key, stream=each) for each in _VARIANTS if each in has] or [key]
+            sessions = await self._sessions.open_all(keys, output)
+        variants = [(each.form, f"{each.key.stream}/{name}") for name, each in sessions.items()]
+        return _answer(multivariant_playlist(variants).encode(), CONTENT_TYPE, "no-store")
 
     async def _playlist(self, request: web.Request) -> web.Response:
         """The media playlist; with `_HLS_msn` and `_HLS_part` once it holds what they name."""

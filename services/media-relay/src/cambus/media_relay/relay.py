@@ -1,8 +1,10 @@
 """The relay put together: streams, viewers' ports and the once-a-second round."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,7 +17,7 @@ from cambus.bus.metrics import Metrics
 from cambus.media_relay.access import Access
 from cambus.media_relay.formats import make_format
 from cambus.media_relay.hls_session import HlsSessions
-from cambus.media_relay.http_hls import HlsHandlers
+from cambus.media_relay.http_hls import HlsHandlers, StreamsOf
 from cambus.media_relay.http_live import LiveHandlers
 from cambus.media_relay.http_server import ViewerServer
 from cambus.media_relay.http_snapshot import SnapshotHandlers
@@ -50,6 +52,7 @@ class Relay:
         metrics: the service's registry.
         access: who may watch.
         known: whether a device exists at all.
+        streams_of: the streams a device's channel is known to have.
         routes: further HTTP routes.
     """
 
@@ -62,6 +65,7 @@ class Relay:
         access: Access,
         *,
         known: Known,
+        streams_of: StreamsOf,
         routes: Iterable[web.AbstractRouteDef] = (),
     ) -> None:
         self._bus = bus
@@ -71,6 +75,7 @@ class Relay:
         self.metrics = RelayMetrics(metrics)
         # Of all streams: what transcodes sound lets the event loop run meanwhile.
         self._sound_threads = ThreadPoolExecutor(_SOUND_THREADS, thread_name_prefix="sound")
+        self._hls_limits = replace(settings.hls_limits, epoch_us=time.time_ns() // 1000)
         self._stalls = StallReports(bus)
         self.streams = Streams(self._make_stream, settings.stream_limits, self._stalls.report)
         live = LiveHandlers(
@@ -87,7 +92,7 @@ class Relay:
             start_timeout_s=settings.relay_start_timeout_s,
             idle_s=settings.relay_hls_session_s,
         )
-        hls = HlsHandlers(self._hls, access)
+        hls = HlsHandlers(self._hls, access, streams_of)
         self._snapshots = Snapshots(self.streams, start_timeout_s=settings.relay_start_timeout_s)
         pictures = SnapshotHandlers(self._snapshots, access, self.metrics)
         self.webrtc = RtcSessions(
@@ -181,7 +186,7 @@ class Relay:
             key,
             # A new name for every claim: the stop of an old one must not end it.
             f"relay-{new_ulid()}",
-            make_format=partial(make_format, hls=self._settings.hls_limits),
+            make_format=partial(make_format, hls=self._hls_limits),
             limits=self._settings.hub_limits,
             known=self._known,
             claim_ttl_s=self._settings.relay_claim_ttl_s,

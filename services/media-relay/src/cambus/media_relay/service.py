@@ -53,6 +53,7 @@ class MediaRelay(Service[RelaySettings]):
             runtime.metrics,
             self._access,
             known=self._directory.known,
+            streams_of=self._directory.streams_of,
             routes=[*api.routes(), *ptz.routes(), *recordings.routes(), *playbacks.routes(), *talks.routes()],
         )
         runtime.health.set(LISTENING, ok=False, detail="not listening yet")
