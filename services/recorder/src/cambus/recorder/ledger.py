@@ -101,6 +101,7 @@ class GapLedger:
                 self._covered_us = max(self._covered_us, end_us)
                 if self._covered_us >= self._owed_us:
                     self._owed_us = None
+                self._recording = True
                 return
             if not self._resting and start_us - self._covered_us >= self._least_us:
                 # What was over before anybody noticed has no reason but that the stream was not there.
@@ -110,7 +111,7 @@ class GapLedger:
                 self._put(self._covered_us, self._reason, settled=True)
             self._least_us = LEAST_GAP_US
             self._covered_us = max(self._covered_us, end_us)
-            self._recording = not self._resting
+            self._recording = True
 
     def lost(self, from_us: int, reason: GapReason) -> None:
         """What was told to be durable from an instant on is gone all the same, and recording stopped."""
