@@ -101,7 +101,7 @@ async def test_what_is_published_plays_in_order_at_the_relay(suite, by):
   - id: {device}
     protocol: rtsp
     credentials: {{username: {USER}, password_file: stage.password}}
-    options: {{publish: true}}
+    options: {{publish: true, stall_s: 60}}
 """
     )
     ran = await suite.cambusctl("apply", "-f", "stage.yaml")

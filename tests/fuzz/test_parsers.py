@@ -10,6 +10,7 @@ import fuzz_targets_bodies
 import fuzz_targets_connector
 import fuzz_targets_dvrip
 import fuzz_targets_media
+import fuzz_targets_publishers
 import fuzz_targets_rtsp_client
 import fuzz_targets_sessions
 import pytest
@@ -22,6 +23,7 @@ MODULES = (
     fuzz_targets_media,
     fuzz_targets_connector,
     fuzz_targets_rtsp_client,
+    fuzz_targets_publishers,
 )
 TARGETS = {target.name: target for module in MODULES for target in module.TARGETS}
 SEED = int(os.environ.get("FUZZ_SEED", "1"))

@@ -57,7 +57,7 @@ class RtspBench(ConnectorBench):
             id=device,
             protocol="rtsp",
             credentials=await self.credential(f"c-{device}", password, USER),
-            options={"publish": True, **(options or {})},
+            options={"publish": True, "stall_s": 60, **(options or {})},  # FFmpeg may pause on a busy machine
         )
         await self.devices.put(device, record)
         await self.shown(device, lambda presence: presence.state == "awaited")
