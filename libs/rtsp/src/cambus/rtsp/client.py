@@ -41,6 +41,7 @@ class PullSettings:
         connect_timeout_s: for a connection.
         request_timeout_s: for an answer.
         stall_s: without a picture for so long a stream has ended.
+        fingerprint: SHA-256 of the certificate that is believed, 64 hexadecimal digits; None: those the system trusts.
     """
 
     transport: Wanted = "tcp"
@@ -48,6 +49,7 @@ class PullSettings:
     connect_timeout_s: float = 5.0
     request_timeout_s: float = 10.0
     stall_s: float = 10.0
+    fingerprint: str | None = None
 
 
 NewLogin = Callable[[], Login | None]
@@ -80,11 +82,12 @@ async def open_pull(
     Raises:
         ClientError: there is nothing that can be taken apart, or the server does not send it.
     """
-    first = Lower.UDP if settings.transport == "udp" else Lower.TCP
+    udp = settings.transport == "udp" and not source.tls  # packets of UDP would go in clear
+    first = Lower.UDP if udp else Lower.TCP
     try:
         return await _opened(source, login, settings, first, clock_us)
     except TransportRefused:
-        if settings.transport != "auto":
+        if settings.transport != "auto" or source.tls:
             raise
         return await _opened(source, login, settings, Lower.UDP, clock_us)
 
@@ -117,7 +120,9 @@ async def _described(source: Source, login: NewLogin, settings: PullSettings) ->
     """A connection on which the server has said what there is; a redirection within the host is followed."""
     for _ in range(MOST_REDIRECTS + 1):
         session = PullSession(source.url, login(), timeout_s=settings.request_timeout_s)
-        link = await Link.open(source, session, timeout_s=settings.connect_timeout_s)
+        link = await Link.open(
+            source, session, timeout_s=settings.connect_timeout_s, fingerprint=settings.fingerprint
+        )
         try:
             session.begin(link.now())
             described = await link.until(Described)
@@ -139,6 +144,8 @@ def _followed(source: Source, error: Redirected) -> Source:
         raise MalformedAnswer("the server redirects to what is no address") from None
     if target.host != source.host:
         raise Refused(302, "the server redirects to another host; that is not followed")
+    if source.tls and not target.tls:
+        raise Refused(302, "the server redirects out of TLS; that is not followed")
     return target
 
 

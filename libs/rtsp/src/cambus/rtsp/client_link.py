@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections import deque
 from typing import Final, Self, TypeVar, cast
 
+from cambus.rtsp import client_tls
 from cambus.rtsp.client_errors import ClientError, ConnectionLost, Unreachable
 from cambus.rtsp.client_url import Source
 from cambus.rtsp.events import TrackData
@@ -46,16 +48,29 @@ class Link(asyncio.Protocol):
         self._gone = asyncio.Event()
 
     @classmethod
-    async def open(cls, source: Source, session: PullSession, *, timeout_s: float) -> Self:
-        """Connect. Raises Unreachable."""
+    async def open(
+        cls, source: Source, session: PullSession, *, timeout_s: float, fingerprint: str | None = None
+    ) -> Self:
+        """Connect; inside of TLS the certificate is checked. Raises Unreachable."""
         loop = asyncio.get_running_loop()
+        tls = client_tls.context(fingerprint) if source.tls else None
         try:
             async with asyncio.timeout(timeout_s):
-                _, link = await loop.create_connection(lambda: cls(session), source.host, source.port)
+                transport, link = await loop.create_connection(
+                    lambda: cls(session), source.host, source.port, ssl=tls
+                )
         except TimeoutError:
             raise Unreachable(f"no connection within {timeout_s:g} s") from None
+        except ssl.SSLCertVerificationError:
+            raise Unreachable("the server's certificate is not trusted") from None
         except OSError as error:
             raise Unreachable(f"no connection: {error.strerror or 'no address answers'}") from None
+        if tls is not None and fingerprint is not None:
+            try:
+                client_tls.check(transport, fingerprint)
+            except Unreachable:
+                transport.abort()
+                raise
         return link
 
     def now(self) -> float:

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 DEFAULT_PORT: Final = 554
+TLS_PORT: Final = 322
 MAX_CHARS: Final = 2048
 _PRINTABLE: Final = re.compile(r"[!-~]+")
 
@@ -20,18 +21,20 @@ class Source:
         host: name or address of the server.
         port: of the server.
         url: what it is asked for; without credentials of the kind that stand before the host.
+        tls: whether inside of TLS.
     """
 
     host: str
     port: int
     url: str = field(repr=False)  # a query may hold a token
+    tls: bool = False
 
 
 def parse_source(url: str) -> Source:
     """Read a URL.
 
     Raises:
-        ValueError: it is no `rtsp://` URL, or holds credentials; the text does not repeat it.
+        ValueError: it is no `rtsp://` or `rtsps://` URL, or holds credentials; the text does not repeat it.
     """
     if len(url) > MAX_CHARS or not _PRINTABLE.fullmatch(url):
         raise ValueError(f"wanted at most {MAX_CHARS} printable ASCII characters without blanks")
@@ -40,20 +43,22 @@ def parse_source(url: str) -> Source:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise ValueError("the URL cannot be read") from None
-    if parts.scheme.lower() != "rtsp" or not host:
+    tls = parts.scheme.lower() == "rtsps"
+    if parts.scheme.lower() not in {"rtsp", "rtsps"} or not host:
         raise ValueError("wanted rtsp://HOST[:PORT]/PATH")
     if "@" in parts.netloc:
         raise ValueError("the URL must not hold credentials")
     if port == 0:
         raise ValueError("port 0 is none")
-    return Source(host, DEFAULT_PORT if port is None else port, url)
+    usual = TLS_PORT if tls else DEFAULT_PORT
+    return Source(host, usual if port is None else port, url, tls)
 
 
 def joined(base: str, control: str) -> str:
     """The URL of a track: clients and cameras agree that a relative one is appended, whatever the base ends in."""
     if not control or control == "*":
         return base
-    if control.lower().startswith(("rtsp://", "rtspu://")):
+    if control.lower().startswith(("rtsp://", "rtsps://", "rtspu://")):
         return control
     return f"{base}{control}" if base.endswith("/") else f"{base}/{control}"
 

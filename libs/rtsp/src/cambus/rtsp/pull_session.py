@@ -212,7 +212,7 @@ class PullSession:
         description = parse_description(answer.body, server=answer.headers.get("server", ""))
         for name in ("content-base", "content-location"):
             base = answer.headers.get(name, "").strip()
-            if base.lower().startswith("rtsp://") and usable(base):
+            if base.lower().startswith(("rtsp://", "rtsps://")) and usable(base):
                 self._base = base
                 break
         self._aggregate = joined(self._base, description.control)

@@ -66,6 +66,7 @@ class RtspDevice:
             connect_timeout_s=settings.rtsp_connect_timeout_s,
             request_timeout_s=settings.rtsp_request_timeout_s,
             stall_s=options.stall_s,
+            fingerprint=options.fingerprint and options.fingerprint.replace(":", "").lower(),
         )
 
     def _counted(self, answered: bool) -> None:

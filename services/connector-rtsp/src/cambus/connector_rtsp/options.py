@@ -43,7 +43,8 @@ class RtspOptions(BaseModel):
     url: Place | None = Field(
         default=None,
         description="The stream of a device with one camera: a path at its address (/live/main), or a whole rtsp:// "
-        "URL. Never with credentials; {username} and {password} stand for them where a path has to hold them.",
+        "or rtsps:// URL. Never with credentials; {username} and {password} stand for them where a path has to hold "
+        "them.",
     )
     sub_url: Place | None = Field(default=None, description="Its smaller stream, likewise.")
     channels: list[ChannelOptions] = Field(
@@ -64,6 +65,13 @@ class RtspOptions(BaseModel):
     transport: Literal["tcp", "udp", "auto"] = Field(
         default="tcp",
         description="How media comes: in the RTSP connection, by UDP, or (auto) by UDP only where that is refused.",
+    )
+    fingerprint: (
+        Annotated[str, StringConstraints(pattern=r"^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$")] | None
+    ) = Field(
+        default=None,
+        description="Of rtsps:// URLs, the SHA-256 of the one certificate that is believed; unset: those the system "
+        "trusts.",
     )
     audio: bool = Field(default=True, description="Take its sound as well.")
     basic: bool = Field(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cambus.simulators.rtsp.simulator import RtspSimulator
 
 MOST_UNSENT: Final = 1 << 20
-_PATH: Final = re.compile(r"rtsp://[^/]+/ch(\d{1,3})/(main|sub)(?:/track(\d))?/?")
+_PATH: Final = re.compile(r"rtsps?://[^/]+/ch(\d{1,3})/(main|sub)(?:/track(\d))?/?")
 _STRAY_CHANNEL: Final = 200
 _PUBLIC: Final = "OPTIONS, DESCRIBE, SETUP, TEARDOWN, PLAY, GET_PARAMETER"
 _LOWERS: Final = {"any": (Lower.TCP, Lower.UDP), "tcp": (Lower.TCP,), "udp": (Lower.UDP,)}
