@@ -1,11 +1,15 @@
 """Devices that publish: FFmpeg pushes to the connector, by RTSP and RTMP; what comes out of the bus is looked at."""
 
+import asyncio
+import contextlib
+
 import av
 import pytest
 from publishers import Publisher
+from rtmp_by_hand import opening
 from rtsp_rig import USER
 
-from cambus.connector_rtsp.publish import publication
+from cambus.connector_rtsp.publish import door, guests, publication
 from cambus.media.frame import Codec, Kind
 
 KEY = "s7ream-k3y"
@@ -178,3 +182,45 @@ async def test_the_publisher_is_hung_up_on_when_its_record_goes(bench):
         await bench.shown("stage")
         await bench.devices.delete("stage")
         await publisher.ended()
+
+
+@pytest.mark.parametrize("by", ["rtsp", "rtmp"])
+async def test_guests_are_few_and_have_little_time(bench, monkeypatch, by):
+    publishing = await bench.publisher("stage", password=KEY, publish_guests_per_address=1)
+    monkeypatch.setattr(door, "GUEST_S", 600.0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", publishing.port(by))
+    other_reader, other = await asyncio.open_connection("127.0.0.1", publishing.port(by))
+    try:
+        assert await told(other_reader) == (refusal(453, "full") if by == "rtsp" else b"")
+        monkeypatch.setattr(door, "GUEST_S", 0.0)
+        assert await told(reader) == b""
+    finally:
+        for each in (writer, other):
+            each.close()
+            await each.wait_closed()
+
+
+async def test_an_address_that_tries_keys_is_held_off(bench, monkeypatch):
+    monkeypatch.setattr(guests, "FREE_FAILURES", -10)  # held off for the longest at once
+    publishing = await bench.publisher("stage", password=KEY)
+    answers = []
+    for _ in range(2):
+        reader, writer = await asyncio.open_connection("127.0.0.1", publishing.port("rtmp"))
+        writer.write(opening("wrong"))
+        answers.append(await told(reader))
+        writer.close()
+    assert b"NetStream.Publish.Denied" in answers[0]
+    assert answers[1] == b""
+
+
+async def told(reader):
+    """All that comes until the connection ends, however it does."""
+    found = b""
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(65536):
+            found += data
+    return found
+
+
+def refusal(status, reason):
+    return f"RTSP/1.0 {status} Not Enough Bandwidth\r\nX-Cambus-Reason: {reason}\r\n\r\n".encode()

@@ -36,7 +36,7 @@ class Publication:
         sets: parameter sets that were told beside the stream, with their codec.
         sound: what its sound is, once that is known.
         tracks: what it has, for people.
-        counts: what was dropped, by reason.
+        faults: what was dropped since it began, by reason.
         drift_s: seconds the publisher's clock is ahead of ours; None where it does not say.
         ended: why it is over; None while it is not.
         told: called when more is known of it.
@@ -62,7 +62,7 @@ class Publication:
         self.sets: list[tuple[bytes, Codec]] = []
         self.sound: AudioConfig | None = None
         self.tracks: list[dict[str, Any]] = []
-        self.counts: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
         self.drift_s: float | None = None
         self.ended: SessionEnd | None = None
         self.told: Callable[[], None] = lambda: None
@@ -72,6 +72,7 @@ class Publication:
         self._heard_at = self._seen_at = self._loop.time()
         self._wanted = False
         self._broken = False
+        self._faults_before: Counter[str] = Counter()
         self._waiting: deque[StreamUnit] = deque()
         self._waiting_bytes = 0
         self._news = asyncio.Event()
@@ -102,7 +103,7 @@ class Publication:
                 self._waiting.append(unit)
                 self._waiting_bytes += len(unit.payload)
         if self._waiting_bytes > MOST_WAITING_BYTES:
-            self.counts["queue"] += len(self._waiting)
+            self.faults["queue"] += len(self._waiting)
             self._drop()
             self._broken = True
         self._news.set()
@@ -121,8 +122,14 @@ class Publication:
         """Whether it has sound; None while that is not known."""
         return (self.sound is not None and self._audio) or None
 
+    @property
+    def counts(self) -> Counter[str]:
+        """What was dropped since somebody wanted it, by reason."""
+        return self.faults - self._faults_before
+
     def open(self) -> None:
         """Somebody wants it: from here on."""
+        self._faults_before = self.faults.copy()
         self._drop()
         self._wanted, self._broken = True, False
 

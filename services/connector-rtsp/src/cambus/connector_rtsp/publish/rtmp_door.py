@@ -1,5 +1,6 @@
 """A publisher that speaks RTMP: connect, publish with its key, then tags."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -117,6 +118,5 @@ class RtmpDoor(Door):
         self._count(publication)
 
     def _count(self, publication: Publication) -> None:
-        publication.counts.update(
-            {each: self._tags.counts[each] - publication.counts[each] for each in ("foreign", "malformed")}
-        )
+        faults = {each: self._tags.counts[each] for each in ("foreign", "malformed")}
+        publication.faults |= Counter(faults)

@@ -1,6 +1,7 @@
 """A publisher that speaks RTSP: ANNOUNCE, SETUP, RECORD, then packets in the connection or by UDP."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
@@ -252,6 +253,6 @@ class RtspDoor(Door):
 
     def _count(self, publication: Publication) -> None:
         counts = self._readers.counts if self._readers is not None else {}
-        publication.counts.update({each: counts[each] - publication.counts[each] for each in counts})
-        publication.counts["strays"] = self._dialog.strays
-        publication.counts["strangers"] = sum(ports.strangers for ports in self._ports.values())
+        publication.faults |= Counter(counts)
+        publication.faults["strays"] = self._dialog.strays
+        publication.faults["strangers"] = sum(ports.strangers for ports in self._ports.values())
