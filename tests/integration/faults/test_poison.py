@@ -8,6 +8,7 @@ import pytest
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
 from cambus.bus.consumer import EventConsumer
+from cambus.bus.errors import AssetNotFound
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
 from cambus.schemas import assets
@@ -52,7 +53,30 @@ async def test_poison_stays_while_there_is_no_room_for_dead_letters(bus, eventua
     await eventually(done)
     consumer.stop()
     await running
-    request = {"last_by_subj": f"cambus.v1.dead.{DURABLE}"}
-    answer = await bus.jetstream.call(f"STREAM.MSG.GET.{assets.STREAM_DEAD_LETTERS}", request)
-    letter = decode(DeadLetter, base64.b64decode(answer["message"]["data"]), MSGPACK)
+    letter = await the_letter(bus)
     assert (letter.reason, letter.body) == ("unreadable", POISON)
+
+
+async def test_poison_that_fills_a_message_is_given_up_as_well(bus, eventually):
+    body = b"{" * bus.max_payload
+    await bus.jetstream.publish(SUBJECT, body)
+    consumer = EventConsumer(bus, DURABLE, ["cambus.v1.evt.>"], handle)
+    running = asyncio.create_task(consumer.run())
+    await eventually(lambda: the_letter(bus))
+    consumer.stop()
+    await running
+    letter = await the_letter(bus)
+    assert (letter.reason, letter.body) == ("unreadable", b"")
+    assert f"{len(body)} bytes" in letter.text
+    kept = await bus.jetstream.call(f"STREAM.MSG.GET.{assets.STREAM_EVENTS}", {"seq": letter.sequence})
+    assert base64.b64decode(kept["message"]["data"]) == body
+
+
+async def the_letter(bus):
+    """The dead letter, if there is one."""
+    request = {"last_by_subj": f"cambus.v1.dead.{DURABLE}"}
+    try:
+        answer = await bus.jetstream.call(f"STREAM.MSG.GET.{assets.STREAM_DEAD_LETTERS}", request)
+    except AssetNotFound:
+        return None
+    return decode(DeadLetter, base64.b64decode(answer["message"]["data"]), MSGPACK)

@@ -27,7 +27,7 @@ from cambus.bus.trace import TRACEPARENT, valid_traceparent
 from cambus.schemas import assets, subjects
 from cambus.schemas import headers as header
 from cambus.schemas.codec import MSGPACK, encode
-from cambus.schemas.errors import CambusError
+from cambus.schemas.errors import CambusError, TooLarge
 from cambus.schemas.state.dead_letters import DeadLetter
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ EMPTY_PULLS = 3
 RETRY_S = 0.5
 FINISH_S = 10.0
 NAK_DELAY_S = 5.0
+HEADERS_BYTES = 1024
+"""Room for the headers of a dead letter: the server counts them too."""
 
 ACK, NAK, WORKING, TERM = b"+ACK", b"-NAK", b"+WPI", b"+TERM"
 
@@ -405,7 +407,7 @@ class EventConsumer:
         }
         subject = subjects.dead_letter_subject(self._durable)
         try:
-            body = encode(letter, limit=self._bus.max_payload)
+            body = _fitting(letter, self._bus.max_payload - HEADERS_BYTES)
             await self._bus.jetstream.publish(subject, body, headers=headers)
         except (BusError, CambusError) as error:
             facts = {"consumer": self._durable, "seq": position.stream_seq, "reason": str(error)}
@@ -434,3 +436,14 @@ def device_of(subject: str) -> str:
     """The device in the subject of an event: the default for what has to stay in order."""
     tokens = subject.split(".")
     return tokens[3] if len(tokens) > 3 else subject
+
+
+def _fitting(letter: DeadLetter, limit: int) -> bytes:
+    """Encode a letter; without its body where that fills a message by itself, or it could never be kept."""
+    try:
+        return encode(letter, limit=limit)
+    except TooLarge:
+        text = (
+            f"{letter.text[:900]} ({len(letter.body)} bytes, too large for a letter: kept in the stream only)"
+        )
+        return encode(letter.model_copy(update={"body": b"", "headers": {}, "text": text}), limit=limit)

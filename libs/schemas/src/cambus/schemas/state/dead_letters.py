@@ -29,4 +29,7 @@ class DeadLetter(Message):
     text: str = Field(default="", description="One sentence for a human.")
     at: Instant = Field(description="When it was given up.")
     headers: dict[str, str] = Field(default_factory=dict, description="Its headers.")
-    body: Binary = Field(description="Its body, untouched.", repr=False)
+    body: Binary = Field(
+        description="Its body, untouched; empty where it was too large for a letter: then it is only in the stream.",
+        repr=False,
+    )
