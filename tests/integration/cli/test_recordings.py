@@ -55,6 +55,7 @@ class Recorder:
         )
 
     async def begin(self, context, request):
+        self.container = request.container
         if not self.covered:
             raise NotFound("nothing of it is recorded", reason="nothing-recorded")
         return self.state("waiting")
@@ -248,7 +249,9 @@ async def test_an_export_of_what_all_recorders_hold_is_fetched_and_its_gaps_are_
     told = (await cambusctl(*arguments, "--overwrite", "--json")).document
     assert (told["replicas"], told["silent"]) == (["recorder-0", "recorder-1"], ["recorder-2"])
     assert [gap["reason"] for gap in told["gaps"]] == ["no-owner"]
-    assert preparing.cancelled == []
+    assert (preparing.cancelled, preparing.container) == ([], "mp4")
+    await cambusctl("recordings", "export", "gate", "0", *ASKED, "-o", str(tmp_path / "gate.ts"))
+    assert preparing.container == "ts"
 
 
 async def test_an_export_that_fails_says_why(cambusctl, preparing, tmp_path):

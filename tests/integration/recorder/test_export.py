@@ -86,6 +86,13 @@ async def test_what_several_recorders_hold_is_one_file_that_plays_in_ffmpeg(suit
         assert state.ref.covered[0].start == from_us(START_US)
         assert times[-1] - times[0] == pytest.approx((PICTURES - 1) / 25, abs=0.1)
         assert len(state.ref.covered) == 2
+        other = await suite.ready((await suite.begin(gaps="close", container="ts")).export)
+        stream = await fetched(other.ref.url, other.ref.bytes, pieces=3)
+        assert other.ref.url.endswith(".ts")
+        assert len(pictures_of(stream)) == PICTURES
+        await suite.client.call_holder(
+            recorder_export.EXPORT_CANCEL, recorder_export.ExportRequest(export=other.export)
+        )
         folders = [suite.settings(name).recordings / ".exports" for name in ("a", "b")]
         assert [folder.exists() for folder in folders] == [False, True]
         await suite.client.call_holder(

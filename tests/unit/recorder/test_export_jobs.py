@@ -24,7 +24,7 @@ class Exports:
         self.forgotten = []
         self.progress = None
 
-    async def create(self, key, start_us, end_us, *, close_gaps, progress, borrowed):
+    async def create(self, key, start_us, end_us, *, close_gaps, progress, borrowed, container):
         self.progress = progress
         progress.total, progress.done = 4, 1
         self.going += 1

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from recorded_frames import keyframe_first
+from recordings import pictures_of
 
 from cambus.media.frame import Codec, Flag, Frame
 from cambus.recorder.exports import Exports
@@ -236,3 +237,35 @@ async def test_a_file_that_is_gone_leaves_a_gap(
     export = await exports.create(KEY, START_US, START_US + 12 * SECOND)
     body = await (await http.get(f"/exports/{export.token}.mp4")).read()
     assert 100 < shown(body)[1] < 290
+
+
+def written(root: Path) -> list[Path]:
+    """What there is of exports on the disk."""
+    return list((root / ".exports").iterdir())
+
+
+async def test_a_transport_stream_is_served_with_ranges_and_goes_with_its_time(
+    root: Path, frames: Frames, record: Record
+) -> None:
+    record(frames(200))
+    now, room = 1000.0, 1 << 30
+    with Index(root) as index, ThreadPoolExecutor(2) as threads:
+        exports = Exports(root, index, threads, ttl_s=60, clock=lambda: now, room=lambda: room)
+        app = web.Application()
+        app.add_routes(exports.routes())
+        async with TestClient(TestServer(app)) as http:
+            export = await exports.create(KEY, START_US, START_US + 6 * SECOND, container="ts")
+            answer = await http.get(f"/exports/{export.token}.ts")
+            body = await answer.read()
+            assert (answer.status, answer.content_type) == (200, "video/mp2t")
+            assert len(pictures_of(body)) == 150
+            part = await http.get(f"/exports/{export.token}.ts", headers={"Range": "bytes=188-375"})
+            assert (part.status, await part.read()) == (206, body[188:376])
+            assert (await http.get(f"/exports/{export.token}.mp4")).status == 404
+            assert written(root)
+            now += 61
+            assert (await http.get(f"/exports/{export.token}.ts")).status == 404
+        room = 1
+        with pytest.raises(TooLarge, match="no room"):
+            await exports.create(KEY, START_US, START_US + 6 * SECOND, container="ts")
+    assert not written(root)

@@ -9,18 +9,24 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from recorded_frames import keyframe_first, write_recordings
 from sound import clicks, coded, instants
 
 from cambus.media import opus
 from cambus.media.aac import specific_config
 from cambus.media.audio import AudioConfig
+from cambus.media.errors import ContainerError
 from cambus.media.frame import Codec, Flag, Frame, Kind
+from cambus.recorder.borrowed import piece_of
+from cambus.recorder.export_movie import Progress, movie_of
 from cambus.recorder.index import Index
-from cambus.recorder.transport_stream import transport_stream
+from cambus.recorder.layout import StreamKey
+from cambus.recorder.transport_stream import segment_stream, transport_stream
 
 Frames = Callable[..., list[Frame]]
 Record = Callable[..., Any]
 START_US = 1_770_000_000_000_000
+KEY = StreamKey("gate-1", 0, "main")
 CLICKS = (1.0, 2.2, 3.1)
 SOUNDS = [
     AudioConfig(Codec.PCMA, 8000, 1),
@@ -44,7 +50,7 @@ def with_sound(pictures: list[Frame], config: AudioConfig) -> list[Frame]:
 def recorded(root: Path) -> bytes:
     with Index(root) as index:
         (segment,) = index.all_segments()
-    return b"".join(transport_stream(root, segment))
+    return b"".join(segment_stream(root, segment))
 
 
 def read(data: bytes) -> tuple[list[float], np.ndarray, int]:
@@ -62,7 +68,7 @@ def read(data: bytes) -> tuple[list[float], np.ndarray, int]:
                     pieces.append((frame.time, np.abs(frame.to_ndarray()).max(axis=0) * 32768))
         rate = opened.streams.audio[0].rate
     assert all(before < after for before, after in pairwise(time for time, _ in pieces))
-    pcm = np.zeros(6 * rate)
+    pcm = np.zeros(round((pictures[-1] - pictures[0] + 2) * rate))
     for time, piece in pieces:
         at = round((time - pictures[0]) * rate)
         if at >= 0:
@@ -113,3 +119,35 @@ def test_pictures_are_recorded_whatever_their_sound_is(
     with av.open(io.BytesIO(recorded(root)), format="mpegts") as opened:
         assert [stream.type for stream in opened.streams] == ["video"]
         assert sum(len(packet.decode()) for packet in opened.demux()) == 100
+
+
+def test_files_laid_end_to_end_are_one_stream_with_each_picture_once(frames: Frames, tmp_path: Path) -> None:
+    """Of two recorders that hold some of the same time, and a gap."""
+    write_recordings(tmp_path / "a", KEY, frames(150))
+    write_recordings(tmp_path / "b", KEY, keyframe_first(frames(100, first=100)))
+    write_recordings(tmp_path / "c", KEY, keyframe_first(frames(50, first=200, pause=100)))
+    pieces = []
+    for name in "abc":
+        with Index(tmp_path / name) as index:
+            pieces += [piece_of(tmp_path / name, each) for each in index.all_segments()]
+    for close_gaps, length in ((False, 14), (True, 10)):
+        laid = movie_of(pieces, START_US, START_US + 100_000_000, close_gaps=close_gaps)
+        data = b"".join(transport_stream(laid.files, Progress()))
+        pictures, _, _ = read(data)
+        assert len(pictures) == 250
+        assert pictures == sorted(set(pictures))
+        assert pictures[-1] - pictures[0] == pytest.approx(length - 0.04, abs=0.05)
+    laid = movie_of(pieces, START_US + 4_000_000, START_US + 6_000_000)
+    assert len(read(b"".join(transport_stream(laid.files, Progress())))[0]) == 50
+
+
+def test_pictures_of_two_codecs_have_no_place_in_one_stream(frames: Frames, tmp_path: Path) -> None:
+    write_recordings(tmp_path / "a", KEY, frames(50))
+    write_recordings(tmp_path / "b", KEY, frames(50, first=50, codec=Codec.H265))
+    pieces = []
+    for name in "ab":
+        with Index(tmp_path / name) as index:
+            pieces += [piece_of(tmp_path / name, each) for each in index.all_segments()]
+    laid = movie_of(pieces, START_US, START_US + 100_000_000)
+    with pytest.raises(ContainerError, match="export an MP4"):
+        b"".join(transport_stream(laid.files, Progress()))

@@ -56,6 +56,7 @@ class Question:
             "channel": asked.channel,
             "stream": asked.stream,
             "gaps": asked.gaps,
+            "container": asked.container,
             "from": self.start,
             "to": self.end,
         }

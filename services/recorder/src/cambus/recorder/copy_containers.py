@@ -17,7 +17,7 @@ from cambus.recorder.export_movie import movie_of
 from cambus.recorder.extent import extent_of, scan_file
 from cambus.recorder.index import Segment
 from cambus.recorder.layout import SegmentName
-from cambus.recorder.transport_stream import transport_stream
+from cambus.recorder.transport_stream import segment_stream
 
 EXTENSIONS: Final[dict[Container, str]] = {"mp4": "mp4", "faststart": "mp4", "ts": "ts"}
 CONTENT_TYPES: Final[dict[Container, str]] = {
@@ -63,7 +63,7 @@ def blocks(root: Path, segment: Segment, container: Container) -> Iterator[bytes
             else:
                 yield from _ranges(Path(piece.path), piece.offset, piece.length)
     else:
-        yield from transport_stream(root, segment)
+        yield from segment_stream(root, segment)
 
 
 def weigh(root: Path, segment: Segment, container: Container) -> Weight:

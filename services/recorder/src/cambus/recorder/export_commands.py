@@ -72,7 +72,11 @@ class ExportCommands:
         start_us, end_us = span_of(request.start, request.end)
         key = StreamKey(request.device, request.channel, request.stream)
         close_gaps = request.gaps == "close"
-        return self._ref(await self._exports.create(key, start_us, end_us, close_gaps=close_gaps))
+        return self._ref(
+            await self._exports.create(
+                key, start_us, end_us, close_gaps=close_gaps, container=request.container
+            )
+        )
 
     async def begin(
         self, _: CallContext, request: recorder.RecordingExportRequest
@@ -115,7 +119,14 @@ class ExportCommands:
             raise NotFound("another replica is to prepare it", reason="not-this-replica")
         start_us, end_us = span_of(request.start, request.end)
         key = StreamKey(request.device, request.channel, request.stream)
-        job = self._jobs.begin(request.export, key, start_us, end_us, close_gaps=request.gaps == "close")
+        job = self._jobs.begin(
+            request.export,
+            key,
+            start_us,
+            end_us,
+            close_gaps=request.gaps == "close",
+            container=request.container,
+        )
         return self._state(job)
 
     async def lend(
@@ -147,7 +158,7 @@ class ExportCommands:
 
     def _ref(self, export: Export) -> recorder.ExportRef:
         return recorder.ExportRef(
-            url=f"{self._base_url()}/exports/{export.token}.mp4",
+            url=f"{self._base_url()}/exports/{export.token}.{export.container}",
             start=from_us(export.start_us),
             end=from_us(export.end_us),
             bytes=export.movie.total_bytes,

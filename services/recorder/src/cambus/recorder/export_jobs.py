@@ -11,7 +11,7 @@ from typing import Literal
 from cambus.bus.tasks import TaskSet
 from cambus.recorder.borrowed import NOTHING_BORROWED, Borrowed
 from cambus.recorder.export_movie import CancelledError, Progress
-from cambus.recorder.exports import Export, Exports
+from cambus.recorder.exports import Container, Export, Exports
 from cambus.recorder.layout import StreamKey
 from cambus.schemas.errors import CambusError, ErrorReply, Internal, NotFound, Overloaded
 
@@ -73,7 +73,16 @@ class ExportJobs:
         self._turn = asyncio.Semaphore(AT_A_TIME)
         self._tasks = TaskSet(AT_A_TIME + MAX_WAITING)
 
-    def begin(self, id_: str, key: StreamKey, start_us: int, end_us: int, *, close_gaps: bool) -> Job:
+    def begin(
+        self,
+        id_: str,
+        key: StreamKey,
+        start_us: int,
+        end_us: int,
+        *,
+        close_gaps: bool,
+        container: Container = "mp4",
+    ) -> Job:
         """Have an export prepared; the same once more is the one there is.
 
         Raises:
@@ -86,7 +95,7 @@ class ExportJobs:
         job = Job(id_, self._clock() + self._ttl_s)
         if len(self._jobs) >= MAX_KNOWN:
             raise Overloaded(f"{MAX_KNOWN} exports were begun in a while", reason="too-many-exports")
-        if not self._tasks.spawn(self._prepare(job, key, start_us, end_us, close_gaps)):
+        if not self._tasks.spawn(self._prepare(job, key, start_us, end_us, close_gaps, container)):
             raise Overloaded(f"{MAX_WAITING} exports wait already", reason="too-many-exports")
         self._jobs[id_] = job
         return job
@@ -120,14 +129,16 @@ class ExportJobs:
         self._tasks.cancel()
         await self._tasks.wait(5.0)
 
-    async def _prepare(self, job: Job, key: StreamKey, start_us: int, end_us: int, close_gaps: bool) -> None:
+    async def _prepare(
+        self, job: Job, key: StreamKey, start_us: int, end_us: int, close_gaps: bool, container: Container
+    ) -> None:
         async with self._turn:
             if job.progress.cancelled:
                 return
             job.state = "preparing"
             try:
                 with contextlib.suppress(CancelledError):
-                    self._finish(job, await self._made(job, key, start_us, end_us, close_gaps))
+                    self._finish(job, await self._made(job, key, start_us, end_us, close_gaps, container))
             except OSError as error:
                 logger.warning("an export fails", extra={"device": key.device, "reason": str(error)})
                 job.state = "failed"
@@ -138,12 +149,20 @@ class ExportJobs:
                 job.state, job.error = "failed", Internal().reply()
                 raise
 
-    async def _made(self, job: Job, key: StreamKey, start_us: int, end_us: int, close_gaps: bool) -> Export:
+    async def _made(
+        self, job: Job, key: StreamKey, start_us: int, end_us: int, close_gaps: bool, container: Container
+    ) -> Export:
         borrowed = NOTHING_BORROWED
         if self._gather is not None:
             borrowed = await self._gather(job.id, key, start_us, end_us, job.progress)
         return await self._exports.create(
-            key, start_us, end_us, close_gaps=close_gaps, progress=job.progress, borrowed=borrowed
+            key,
+            start_us,
+            end_us,
+            close_gaps=close_gaps,
+            container=container,
+            progress=job.progress,
+            borrowed=borrowed,
         )
 
     def _finish(self, job: Job, export: Export) -> None:

@@ -23,12 +23,17 @@ FETCHING = 0.9
 """How much of the work it is to have parts sent by other recorders, where that has to be done."""
 
 
+class CancelledError(Exception):
+    """Nobody wants the export any more."""
+
+
 class Progress:
     """How far an export has come; asked and told by different threads.
 
     Attributes:
         done: files gone through.
         total: files there are.
+        passes: how often all files are gone through.
         fetched: bytes other recorders have sent.
         to_fetch: bytes they are to send.
         cancelled: nobody wants it any more.
@@ -37,9 +42,15 @@ class Progress:
     def __init__(self) -> None:
         self.done = 0
         self.total = 0
+        self.passes = 1
         self.fetched = 0
         self.to_fetch = 0
         self.cancelled = False
+
+    def check(self) -> None:
+        """Raise CancelledError if nobody wants it any more."""
+        if self.cancelled:
+            raise CancelledError
 
     @property
     def part(self) -> float:
@@ -48,10 +59,6 @@ class Progress:
         if not self.to_fetch:
             return scanned
         return FETCHING * min(self.fetched / self.to_fetch, 1.0) + (1 - FETCHING) * scanned
-
-
-class CancelledError(Exception):
-    """Nobody wants the export any more."""
 
 
 class Piece(NamedTuple):
@@ -68,6 +75,26 @@ class Piece(NamedTuple):
     bytes: int
 
 
+class LaidFile(NamedTuple):
+    """What of a file is used: its pictures from one instant to another, in ticks since 1970.
+
+    Attributes:
+        path: where it is.
+        origin_us: the instant its times count from.
+        bytes: how much of it may be read.
+        begin: its first picture, a keyframe.
+        end: the first instant that is not used.
+        place: where it begins on the time line of all files.
+    """
+
+    path: Path
+    origin_us: int
+    bytes: int
+    begin: int
+    end: int
+    place: int
+
+
 @dataclass(frozen=True, slots=True)
 class Laid:
     """What became of the files.
@@ -77,12 +104,14 @@ class Laid:
         start_us: first instant in it.
         end_us: first instant no longer in it.
         spans: what of that time is in it, in microseconds.
+        files: what it is made of.
     """
 
     movie: FaststartMp4
     start_us: int
     end_us: int
     spans: list[tuple[int, int]]
+    files: list[LaidFile]
 
 
 @dataclass(slots=True)
@@ -93,6 +122,7 @@ class _Found:
     init: InitSegment
     fragments: list[Fragment]
     origin_us: int
+    bytes: int
     begin: int
     end: int
     until: int | None = None
@@ -134,6 +164,8 @@ def movie_of(
     if not found:
         raise ContainerError("nothing is recorded in that time")
     parts: list[RecordedPart] = []
+    files: list[LaidFile] = []
+    last = _ticks(end_us)
     base = found[0].begin
     reached = shift = 0
     for each in found:
@@ -145,6 +177,8 @@ def movie_of(
         if parts and abs(missing) < JOIN_TICKS:
             shift = reached - (each.begin - each.offset)
         parts.append(RecordedPart(each.path, each.init, each.fragments, shift, each.until))
+        place = shift + each.begin - each.offset
+        files.append(LaidFile(each.path, each.origin_us, each.bytes, each.begin, min(each.end, last), place))
         reached = shift + each.end - each.offset
     begin = max(_ticks(start_us) - found[0].begin, 0)
     movie = FaststartMp4(parts, start=begin, end=_ticks(end_us) - base)
@@ -153,6 +187,7 @@ def movie_of(
         max(start_us, found[0].begin_us),
         min(end_us, found[-1].end_us),
         _spans(found, start_us, end_us),
+        files,
     )
 
 
@@ -174,11 +209,10 @@ def wanted_fragments(
 
 def _find(pieces: Sequence[Piece], start: int, end: int, progress: Progress) -> list[_Found]:
     """What of the files is wanted."""
-    progress.total = len(pieces)
+    progress.total = len(pieces) * progress.passes
     found: list[_Found] = []
     for path, origin_us, size in pieces:
-        if progress.cancelled:
-            raise CancelledError
+        progress.check()
         progress.done += 1
         offset = _ticks(origin_us)
         try:
@@ -189,7 +223,7 @@ def _find(pieces: Sequence[Piece], start: int, end: int, progress: Progress) -> 
         if wanted:
             last = offset + video_end_ticks(scanned.init, wanted[-1][1])
             fragments = [fragment for _, fragment in wanted]
-            found.append(_Found(path, scanned.init, fragments, origin_us, offset + wanted[0][0], last))
+            found.append(_Found(path, scanned.init, fragments, origin_us, size, offset + wanted[0][0], last))
     return found
 
 

@@ -17,16 +17,19 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final, Literal
 
 from aiohttp import web
 
 from cambus.media.errors import ContainerError
 from cambus.media.mp4 import FaststartMp4, FileRange
-from cambus.recorder.borrowed import NOTHING_BORROWED, Borrowed, piece_of
-from cambus.recorder.export_movie import Progress, movie_of
+from cambus.recorder.borrowed import FOLDER, NOTHING_BORROWED, Borrowed, piece_of
+from cambus.recorder.export_movie import Laid, Progress, movie_of
 from cambus.recorder.index import Index
 from cambus.recorder.layout import StreamKey, from_us
-from cambus.schemas.errors import Internal, NotFound, Overloaded, TooLarge
+from cambus.recorder.transport_stream import transport_stream
+from cambus.schemas.errors import BadRequest, Internal, NotFound, Overloaded, TooLarge
+from cambus.schemas.ids import new_ulid
 from cambus.schemas.spans import TimeRange
 
 logger = logging.getLogger(__name__)
@@ -35,6 +38,23 @@ CHUNK_BYTES = 256 * 1024
 MAX_EXPORTS = 1000
 MAX_HEAD_BYTES = 256 << 20
 """The heads of all exports together: about 20 MB for a day of a stream."""
+
+
+Container = Literal["mp4", "ts"]
+CONTENT_TYPES: Final[dict[Container, str]] = {"mp4": "video/mp4", "ts": "video/mp2t"}
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A file that is served as it is."""
+
+    path: Path
+    total_bytes: int
+    head_bytes: int = 0
+
+    def read_range(self, start: int, end: int) -> Iterator[FileRange]:
+        """The bytes `start` up to and without `end`."""
+        yield FileRange(self.path, start, end - start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +70,20 @@ class Export:
         segments: ids of what it reads.
         expires_at: on the clock of `time.monotonic`.
         borrowed: what other recorders lent for it.
+        container: what it is.
+        written: the folder of what was written for it; None for nothing.
     """
 
     token: str
-    movie: FaststartMp4
+    movie: FaststartMp4 | WrittenFile
     start_us: int
     end_us: int
     covered: tuple[TimeRange, ...]
     segments: frozenset[str]
     expires_at: float
     borrowed: Borrowed = NOTHING_BORROWED
+    container: Container = "mp4"
+    written: Path | None = None
 
 
 class Exports:
@@ -72,6 +96,7 @@ class Exports:
         preparing: where exports are prepared; None: there too.
         ttl_s: how long an export can be fetched.
         longest_s: how much one export may hold.
+        room: bytes that may be written.
         clock: seconds that never go back.
     """
 
@@ -84,6 +109,7 @@ class Exports:
         *,
         ttl_s: float,
         longest_s: float = 24 * 3600.0,
+        room: Callable[[], int] = lambda: 1 << 62,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._root = root
@@ -92,6 +118,7 @@ class Exports:
         self._preparing = preparing or threads
         self._ttl_s = ttl_s
         self._longest_us = int(longest_s * 1_000_000)
+        self._room = room
         self._clock = clock
         self._exports: dict[str, Export] = {}
         self._being_read: list[frozenset[str]] = []
@@ -112,6 +139,7 @@ class Exports:
         close_gaps: bool = False,
         progress: Progress | None = None,
         borrowed: Borrowed = NOTHING_BORROWED,
+        container: Container = "mp4",
     ) -> Export:
         """Prepare an export of what is recorded here and of what was borrowed; that goes with the export.
 
@@ -119,6 +147,7 @@ class Exports:
             NotFound: Nothing is recorded of that stream in that time.
             TooLarge: More is recorded in it than one export may hold.
             Overloaded: Too many exports can be fetched already.
+            BadRequest: The recordings have no place in one transport stream.
             Internal: A recording cannot be read.
             CancelledError: `progress` said so.
         """
@@ -127,11 +156,19 @@ class Exports:
         try:
             self._check_number()
             return await asyncio.get_running_loop().run_in_executor(
-                self._preparing, self._create, key, start_us, end_us, close_gaps, progress, borrowed
+                self._preparing,
+                self._create,
+                key,
+                start_us,
+                end_us,
+                close_gaps,
+                progress,
+                borrowed,
+                container,
             )
         except BaseException:
             progress.cancelled = True  # the thread is to go no further
-            self._give_back(borrowed)
+            self._give_back(borrowed.folder)
             raise
 
     def _create(
@@ -142,23 +179,30 @@ class Exports:
         close_gaps: bool,
         progress: Progress,
         borrowed: Borrowed,
+        container: Container,
     ) -> Export:
         segments = self._index.find(key.device, start_us, end_us, channel=key.channel, stream=key.stream)
         self.check_length(sum(min(each.end_us, end_us) - max(each.start_us, start_us) for each in segments))
         kept = frozenset(segment.id for segment in segments)
         self._being_read.append(kept)
         try:
+            progress.passes = 1 if container == "mp4" else 2
             pieces = [*(piece_of(self._root, each) for each in segments), *borrowed.pieces]
             laid = movie_of(pieces, start_us, end_us, close_gaps=close_gaps, progress=progress)
+            token = secrets.token_urlsafe(16)
+            written = None if container == "mp4" else self._root / FOLDER / f"ts-{new_ulid()}"
+            movie = laid.movie if written is None else self._write(laid, written, progress)
             export = Export(
-                token=secrets.token_urlsafe(16),
-                movie=laid.movie,
+                token=token,
+                movie=movie,
                 start_us=laid.start_us,
                 end_us=laid.end_us,
                 covered=tuple(TimeRange(start=from_us(start), end=from_us(end)) for start, end in laid.spans),
                 segments=kept,
                 expires_at=self._clock() + self._ttl_s,
                 borrowed=borrowed,
+                container=container,
+                written=written,
             )
             self._exports[export.token] = export
         except ContainerError as error:
@@ -169,6 +213,25 @@ class Exports:
         finally:
             self._being_read.remove(kept)
         return export
+
+    def _write(self, laid: Laid, folder: Path, progress: Progress) -> WrittenFile:
+        """Write a transport stream: nobody could tell before how long it is."""
+        if (size := sum(file.bytes for file in laid.files)) > self._room():
+            raise TooLarge(f"the disk has no room for {size >> 20} MiB", reason="no-room")
+        try:
+            folder.mkdir(parents=True)
+            with (folder / "export.ts").open("xb") as out:
+                for block in transport_stream(laid.files, progress):
+                    progress.check()
+                    out.write(block)
+                return WrittenFile(folder / "export.ts", out.tell())
+        except BaseException as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, ContainerError):
+                raise BadRequest(
+                    f"no transport stream of this: {error}", reason="no-such-container"
+                ) from error
+            raise
 
     def _check_number(self) -> None:
         if len(self._exports) >= MAX_EXPORTS or self.head_bytes >= MAX_HEAD_BYTES:
@@ -186,12 +249,13 @@ class Exports:
     def forget(self, export: Export) -> None:
         """No longer hand it out; who is fetching it gets the rest."""
         if self._exports.pop(export.token, None) is not None and not self._fetching[export.token]:
-            self._give_back(export.borrowed)
+            self._give_back(export.borrowed.folder, export.written)
 
-    def _give_back(self, borrowed: Borrowed) -> None:
-        if borrowed.folder is not None:
-            with contextlib.suppress(RuntimeError):  # at the end: the next start does it
-                self._threads.submit(shutil.rmtree, borrowed.folder, ignore_errors=True)
+    def _give_back(self, *folders: Path | None) -> None:
+        for folder in folders:
+            if folder is not None:
+                with contextlib.suppress(RuntimeError):  # at the end: the next start does it
+                    self._threads.submit(shutil.rmtree, folder, ignore_errors=True)
 
     @property
     def head_bytes(self) -> int:
@@ -212,18 +276,18 @@ class Exports:
 
     def routes(self) -> list[web.RouteDef]:
         """The routes exports are fetched by."""
-        return [web.get("/exports/{token}.mp4", self.serve)]
+        return [web.get("/exports/{token}.{container:mp4|ts}", self.serve)]
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer a GET or HEAD, whole or one range (RFC 9110 §14)."""
         self._expire()
         export = self._exports.get(request.match_info["token"])
-        if export is None:
+        if export is None or request.match_info["container"] != export.container:
             raise web.HTTPNotFound(text="there is no such export, or its time is over\n")
         total = export.movie.total_bytes
         start, stop, status = _range_of(request, total)
         answer = web.StreamResponse(status=status)
-        answer.content_type = "video/mp4"
+        answer.content_type = CONTENT_TYPES[export.container]
         answer.content_length = stop - start
         answer.headers["Accept-Ranges"] = "bytes"
         answer.headers["Cache-Control"] = "private, no-store"
@@ -240,10 +304,12 @@ class Exports:
             if not self._fetching[export.token]:
                 del self._fetching[export.token]
                 if export.token not in self._exports:
-                    self._give_back(export.borrowed)
+                    self._give_back(export.borrowed.folder, export.written)
         return answer
 
-    async def _send(self, answer: web.StreamResponse, movie: FaststartMp4, start: int, stop: int) -> None:
+    async def _send(
+        self, answer: web.StreamResponse, movie: FaststartMp4 | WrittenFile, start: int, stop: int
+    ) -> None:
         loop = asyncio.get_running_loop()
         for piece in movie.read_range(start, stop):
             if isinstance(piece, bytes):

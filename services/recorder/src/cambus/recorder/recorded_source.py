@@ -66,7 +66,7 @@ class RecordedSource:
 
     def _of_file(self, segment: Segment, way: Way, at: int, *, again: bool) -> Iterator[list[Unit]]:
         try:
-            with SegmentReader(self._root, segment) as reader:
+            with SegmentReader.of(self._root, segment) as reader:
                 if way is Way.ALL:
                     yield from reader.behind(at) if again else reader.forward(at)
                 else:
@@ -89,7 +89,7 @@ class RecordedSource:
 
     def _of_file_backwards(self, segment: Segment, at: int) -> Iterator[list[Unit]]:
         try:
-            with SegmentReader(self._root, segment) as reader:
+            with SegmentReader.of(self._root, segment) as reader:
                 yield from reader.backwards(at)
         except (MediaError, OSError):
             return

@@ -61,15 +61,20 @@ class SegmentReader:
         OSError: it cannot be read; it may have been deleted meanwhile.
     """
 
-    def __init__(self, root: Path, segment: Segment) -> None:
-        self.start = -(-segment.start_us * 9 // 100)  # never before its row says
-        self._descriptor = os.open(root / segment.name.path(), os.O_RDONLY | os.O_CLOEXEC)
+    def __init__(self, path: Path, origin_us: int, size: int) -> None:
+        self.start = -(-origin_us * 9 // 100)  # never before its row says
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self._end = min(os.fstat(self._descriptor).st_size, segment.extent.bytes)
+            self._end = min(os.fstat(self._descriptor).st_size, size)
             self._read_heads()
         except BaseException:
             os.close(self._descriptor)
             raise
+
+    @classmethod
+    def of(cls, root: Path, segment: Segment) -> Self:
+        """The file of a segment."""
+        return cls(root / segment.name.path(), segment.start_us, segment.extent.bytes)
 
     def _read_heads(self) -> None:
         found = scan(self._read, self._end)

@@ -76,6 +76,7 @@ class Recorder(Service[RecorderSettings]):
             self._preparers,
             ttl_s=settings.export_ttl_s,
             longest_s=settings.export_max_hours * 3600.0,
+            room=lambda: self._retention.room,
         )
         self._lending = Lending(settings.instance, runtime.bus, self._root, self._index, self._readers)
         self._retention = Retention(

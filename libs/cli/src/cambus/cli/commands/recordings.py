@@ -179,7 +179,7 @@ def export(
     start: From = "-5m",
     end: To = "now",
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The MP4 to write.", show_default=False)
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.", show_default=False)
     ],
     stream: Stream = "main",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
@@ -187,7 +187,7 @@ def export(
         bool, typer.Option("--close-gaps", help="Leave times without recordings out.")
     ] = False,
 ) -> None:
-    """Fetch a span of time as one MP4.
+    """Fetch a span of time as one MP4, or as MPEG-TS if the name of the file ends in .ts.
 
     It begins at the key frame before --from. An interrupted download goes on where it was when the same
     command is run again. The file gets its name once all of it is there.
@@ -205,6 +205,7 @@ def export(
         start=begin,
         end=finish,
         gaps="close" if close_gaps else "keep",
+        container="ts" if output.suffix.lower() == ".ts" else "mp4",
     )
     cli.run(lambda bus: Export(cli, bus, Question(request, start, end), output).run())
 

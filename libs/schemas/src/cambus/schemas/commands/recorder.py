@@ -221,6 +221,9 @@ class RecordingExportRequest(Message):
         description="What becomes of times without recordings: the picture stands still for as long, or they are left "
         "out. Six hours and more are always left out.",
     )
+    container: Literal["mp4", "ts"] = Field(
+        default="mp4", description="MP4 with its index in front, or MPEG-TS with its sound as AAC."
+    )
 
 
 class ExportRef(Message):
