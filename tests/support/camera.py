@@ -22,6 +22,12 @@ from cambus.simulators.video_loop import LoopStore, VideoSpec
 
 H264 = VideoSpec(width=320, height=240, fps=25, bitrate=300_000)
 H265 = VideoSpec(codec=Codec.H265, width=320, height=240, fps=25, bitrate=300_000)
+CALM = {
+    "spec": VideoSpec(width=320, height=240, fps=5, bitrate=100_000),
+    "sound": False,
+    "pace": 1.0,
+}
+"""A camera that costs whoever shows its pictures little."""
 CONFIG = AudioConfig(Codec.PCMA, 8000, 1)
 
 
@@ -45,6 +51,7 @@ class Camera:
         self.moves: list[object] = []
         self.presets: dict[int, str] = {}
         self.gone_to: list[int] = []
+        self.late_s = 0.0
         self.changed = asyncio.Event()
         self._endpoints = Endpoints(bus, "camera")
         self._publishing: asyncio.Task[None] | None = None
@@ -60,6 +67,7 @@ class Camera:
         self._endpoints.add(ptz.PRESET_LIST, self._list_presets)
         self._endpoints.add(ptz.PRESET_SET, self._set_preset)
         self._endpoints.add(ptz.PRESET_GOTO, self._go_to_preset)
+        self._endpoints.add(ptz.PRESET_CLEAR, self._clear_preset)
         await self._endpoints.start()
         await self.go_online()
         return self
@@ -99,7 +107,11 @@ class Camera:
     def frame(self, kind: Kind, codec: Codec, pts: int, payload: bytes, flags: Flag = Flag.NONE) -> Frame:
         """The next frame of the main stream."""
         self._seq += 1
-        return Frame(kind, codec, flags, self._seq, pts, pts, time.time_ns() // 1000, payload)
+        return Frame(kind, codec, flags, self._seq, pts, pts, self._wall_us(), payload)
+
+    def _wall_us(self) -> int:
+        """When a frame came from the device: now, unless it is told otherwise."""
+        return time.time_ns() // 1000 - round(self.late_s * 1_000_000)
 
     def picture(self, index: int) -> list[Frame]:
         """Frame `index` of the loop, with the sound that goes with it."""
@@ -171,6 +183,11 @@ class Camera:
 
     async def _set_preset(self, context: object, request: ptz.PtzPresetSetRequest) -> Done:
         self.presets[request.preset] = request.name or ""
+        self.changed.set()
+        return Done()
+
+    async def _clear_preset(self, context: object, request: ptz.PtzPresetRequest) -> Done:
+        del self.presets[request.preset]
         self.changed.set()
         return Done()
 

@@ -1,10 +1,16 @@
-"""Chromium for tests of the player page."""
+"""Chromium for tests of pages: one process for all tests of a worker, and a fresh profile in it for each.
+
+Starting Chromium costs more than most tests do in it.
+"""
 
 import shutil
+import subprocess
+import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from playwright.async_api import Locator, Page, async_playwright
 
@@ -15,26 +21,78 @@ ARGUMENTS = [
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
+    "--no-default-browser-check",
     "--disable-background-networking",
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-breakpad",
     "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--disable-extensions",
+    "--disable-features=Translate,OptimizationHints,MediaRouter",
+    "--disable-renderer-backgrounding",
     "--disable-sync",
+    "--hide-scrollbars",
+    "--mute-audio",
     "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    # A mouse: without one nothing is hovered over.
+    "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",
 ]
+START_S: Final = 60.0
+
+
+class SharedChromium:
+    """A Chromium that is started by the first who asks for it, and again if it has died."""
+
+    def __init__(self) -> None:
+        self._profile: tempfile.TemporaryDirectory[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def address(self) -> str:
+        """Where it is spoken to."""
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            self._start()
+        assert self._profile is not None
+        port, _ = (Path(self._profile.name) / "DevToolsActivePort").read_text().splitlines()
+        return f"http://127.0.0.1:{port}"
+
+    def _start(self) -> None:
+        assert CHROMIUM is not None
+        self._profile = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
+        told = Path(self._profile.name) / "DevToolsActivePort"
+        self._process = subprocess.Popen(
+            [CHROMIUM, *ARGUMENTS, "--remote-debugging-port=0", f"--user-data-dir={self._profile.name}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + START_S
+        while not (told.exists() and told.read_text().count("\n")):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("chromium did not start")
+            time.sleep(0.02)  # a foreign process: it tells by a file alone
+
+    def close(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        if self._profile is not None:
+            self._profile.cleanup()
+            self._profile = None
 
 
 @asynccontextmanager
-async def opened_page(
-    profile: Path, *arguments: str, **options: Any
-) -> AsyncIterator[tuple[Page, list[str]]]:
-    """A page, and what went wrong in it; `arguments` are for Chromium."""
+async def opened_page(chromium: SharedChromium, **options: Any) -> AsyncIterator[tuple[Page, list[str]]]:
+    """A page with a profile of its own, and what went wrong in it; `options` are of the profile."""
     async with async_playwright() as playwright:
-        context = await playwright.chromium.launch_persistent_context(
-            profile,
-            executable_path=CHROMIUM,
-            args=[*ARGUMENTS, *arguments],
-            **{"viewport": {"width": 1300, "height": 860}, **options},
-        )
-        page = context.pages[0]
+        browser = await playwright.chromium.connect_over_cdp(chromium.address())
+        context = await browser.new_context(**{"viewport": {"width": 1300, "height": 860}, **options})
+        page = await context.new_page()
         troubles: list[str] = []
         page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
@@ -42,6 +100,7 @@ async def opened_page(
             yield page, troubles
         finally:
             await context.close()
+            await browser.close()  # the connection alone
 
 
 async def plays(video: Locator) -> None:
@@ -50,7 +109,7 @@ async def plays(video: Locator) -> None:
         """video => new Promise((done, fail) => {
             setTimeout(() => fail(new Error(`stands at ${video.currentTime}`)), 30000);
             const from = video.currentTime;
-            const look = () => video.currentTime > from + 1 && video.videoWidth ? done() : requestAnimationFrame(look);
+            const look = () => video.currentTime > from + 1 && video.videoWidth ? done() : setTimeout(look, 50);
             look();
         })"""
     )

@@ -1,7 +1,7 @@
 """A relay in this process, a camera that answers claims and publishes real pictures, and readers by FFmpeg."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -11,6 +11,8 @@ import aiohttp
 import av
 import pytest
 from camera import H264, H265, Camera
+from page_browser import SharedChromium, opened_page
+from playwright.async_api import Page
 from whep_player import Player, playing
 
 from cambus.bus.assets import ensure_assets
@@ -179,3 +181,18 @@ def player(
     """Makes WHEP players that have this machine's loopback address and no other."""
     monkeypatch.setattr("aioice.ice.get_host_addresses", lambda **_: ["127.0.0.1"])
     return partial(playing, http)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[SharedChromium]:
+    shared = SharedChromium()
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+async def page(chromium: SharedChromium) -> AsyncIterator[Page]:
+    """A page of a browser; `troubles` is what went wrong in it."""
+    async with opened_page(chromium) as (opened, troubles):
+        opened.troubles = troubles  # type: ignore[attr-defined]
+        yield opened

@@ -8,7 +8,8 @@ import aiohttp
 import av
 import pytest
 from aiohttp import web
-from page_browser import CHROMIUM, opened_page, plays
+from camera import CALM
+from page_browser import CHROMIUM, plays
 from recorded_frames import real_frames, write_recordings
 
 from cambus.bus.endpoints import Endpoints
@@ -24,14 +25,6 @@ from cambus.schemas.ids import new_ulid
 from cambus.schemas.spans import TimeRange
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the player page is not tried")
-
-
-@pytest.fixture
-async def page(tmp_path):
-    """A page that remembers what went wrong in it."""
-    async with opened_page(tmp_path / "profile") as (page, troubles):
-        page.troubles = troubles
-        yield page
 
 
 async def test_a_live_picture_plays_without_complaint(relay, make_camera, device, page):
@@ -55,7 +48,7 @@ async def test_a_live_picture_plays_without_complaint(relay, make_camera, device
 
 
 async def test_holding_a_button_moves_the_camera_and_letting_go_stops_it(relay, make_camera, device, page):
-    camera = await make_camera()
+    camera = await make_camera(**CALM)
     await page.goto(f"{relay.http}/#{device}/0/main")  # opens the picture by itself
     await plays(page.locator(".tile video"))
     right = page.get_by_role("button", name="right", exact=True)
@@ -75,7 +68,7 @@ async def test_holding_a_button_moves_the_camera_and_letting_go_stops_it(relay, 
 
 
 async def test_the_page_comes_back_by_itself_after_the_device_does(relay, make_camera, device, page):
-    camera = await make_camera()
+    camera = await make_camera(**CALM)
     await page.goto(f"{relay.http}/#{device}/0/main")
     tile = page.locator(".tile")
     await plays(tile.locator("video"))
@@ -125,7 +118,7 @@ def write_clip(path: Path) -> None:
 async def test_a_recording_plays_from_the_recorders_own_address(
     relay, make_camera, device, bus, page, tmp_path
 ):
-    await make_camera()
+    await make_camera(**CALM)
     await asyncio.to_thread(write_clip, tmp_path / "clip.mp4")
     runner, url = await serve_file(tmp_path / "clip.mp4")
     end = datetime.now(UTC).replace(microsecond=0)
@@ -168,7 +161,7 @@ async def test_a_recording_plays_from_the_recorders_own_address(
 async def test_what_a_recorder_holds_is_played_sought_and_ended(
     relay, make_camera, device, nats_server, page, tmp_path, eventually
 ):
-    await make_camera()
+    await make_camera(**CALM)
     start = datetime.now(UTC) - timedelta(hours=1)
     settings = RecorderSettings(
         nats_url=nats_server.url,
@@ -199,7 +192,7 @@ async def test_what_a_recorder_holds_is_played_sought_and_ended(
 
 
 async def test_alarms_pass_by(relay, make_camera, device, bus, page):
-    await make_camera()
+    await make_camera(**CALM)
     alarm = AlarmRaised(
         id=new_ulid(),
         device=device,
@@ -219,7 +212,7 @@ async def test_alarms_pass_by(relay, make_camera, device, bus, page):
 async def test_the_page_asks_for_the_token_and_keeps_it_out_of_the_address(
     relay_settings, run_relay, make_camera, device, page, tmp_path
 ):
-    await make_camera()
+    await make_camera(**CALM)
     token_file = tmp_path / "token"
     token_file.write_text("a-token-of-sufficient-length")
     async with run_relay(relay_settings(relay_access="shared-token", relay_token_file=token_file)) as relay:
@@ -279,15 +272,25 @@ async def comes_by_webrtc(video, wanted):
     )
 
 
+async def latency(page):
+    """What the page says of its one picture, in seconds."""
+    said = page.locator(".facts", has_text="latency")
+    await said.wait_for()
+    return float((await said.inner_text()).split(" s latency")[0])
+
+
 async def test_low_latency_plays_by_webrtc_and_back(relay, make_camera, device, page, eventually):
-    await make_camera(pace=1.0)
+    camera = await make_camera(pace=1.0)
+    camera.late_s = 40.0  # on the way from the device
     await page.goto(f"{relay.http}/#{device}/0/main")
     tile = page.locator(".tile")
     video = tile.locator("video")
     await plays(video)
+    assert await latency(page) >= 40
     await page.get_by_role("button", name="Low latency on").click()
     await comes_by_webrtc(video, True)
     await plays(video)
+    assert await latency(page) >= 40
     assert await video.evaluate("video => [video.videoWidth, video.videoHeight]") == [320, 240]
     assert await video.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames") > 10
     facts = tile.locator(".facts")

@@ -6,14 +6,15 @@ from array import array
 
 import aiohttp
 import pytest
-from camera import H264, Camera
-from page_browser import CHROMIUM, opened_page, plays
+from camera import CALM, Camera
+from page_browser import CHROMIUM, plays
 
 from cambus.bus.assets import ensure_assets
 from cambus.media.frame import Codec, FrameAssembler, Kind
 from cambus.media.g711 import decode_alaw
 from cambus.media_relay.key import StreamKey
 from cambus.schemas.commands import talk
+from cambus.schemas.commands.device import CAPABILITIES, CapabilitiesReply
 from cambus.schemas.errors import Conflict, Unsupported
 from cambus.schemas.model import Done
 from cambus.schemas.subjects import media_subject
@@ -24,12 +25,14 @@ class Speaker(Camera):
     """A camera with a loudspeaker: one for the whole device."""
 
     def __init__(self, bus, device):
-        super().__init__(bus, device, H264, sound=False, pace=1.0)
+        super().__init__(bus, device, **CALM)
         self.talker = None
         self.busy = False
+        self.loudspeaker = True
         self.heard = []
         self._endpoints.add(talk.START, self._start_talk)
         self._endpoints.add(talk.STOP, self._stop_talk)
+        self._endpoints.add(CAPABILITIES, self._capabilities)
 
     async def listen(self):
         assembler = FrameAssembler()
@@ -53,6 +56,11 @@ class Speaker(Camera):
             session="tk-01", subject=subject, codec="pcma", sample_rate_hz=8000, idle_s=20.0
         )
 
+    async def _capabilities(self, context, request):
+        return CapabilitiesReply(
+            commands=["live.start", "talk.start"], talk_codecs=["pcma"] if self.loudspeaker else []
+        )
+
     async def _stop_talk(self, context, request):
         assert request.session == "tk-01"
         self.talker = None
@@ -63,7 +71,7 @@ class Speaker(Camera):
 @pytest.fixture
 async def speaker(bus, device):
     await ensure_assets(bus)
-    await asyncio.to_thread(LoopStore.shared.get, H264)
+    await asyncio.to_thread(LoopStore.shared.get, CALM["spec"])
     async with Speaker(bus, device) as camera:
         subscription = await camera.listen()
         yield camera
@@ -76,32 +84,41 @@ def loudest(frames):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the player page is not tried")
-async def test_the_microphone_is_heard_at_the_device_until_the_button_is_pressed_again(
-    relay, speaker, tmp_path
-):
-    fakes = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-    async with opened_page(tmp_path / "profile", *fakes) as (page, troubles):
-        await page.goto(f"{relay.http}/#{speaker.device}/0/main")
-        await plays(page.locator(".tile video"))
-        button = page.get_by_role("button", name="Talk")
-        await button.click()
-        await speaker.until(lambda: loudest(speaker.heard) > 1000)  # the beep of Chromium's own microphone
-        assert {(frame.kind, frame.codec, len(frame.payload)) for frame in speaker.heard} == {
-            (Kind.AUDIO, Codec.PCMA, 320)
-        }
-        assert speaker.talker == "player-page"
-        times = [frame.pts for frame in speaker.heard]
-        assert times == sorted(times)
-        assert await button.get_attribute("aria-pressed") == "true"
-        await button.click()
-        await speaker.until(lambda: speaker.talker is None)
-        await page.locator(".tile [aria-label=Talk][aria-pressed=false]").wait_for()
-        speaker.busy = True
-        await page.locator(".tile").focus()
-        await page.keyboard.press("t")
-        await page.locator("#said").get_by_text("somebody else speaks").wait_for()
-        await page.locator(".tile [aria-label=Talk][aria-pressed=false]").wait_for()
-        assert troubles == []
+async def test_the_microphone_is_heard_at_the_device_until_the_button_is_pressed_again(relay, speaker, page):
+    await page.goto(f"{relay.http}/#{speaker.device}/0/main")
+    await plays(page.locator(".tile video"))
+    button = page.get_by_role("button", name="Talk")
+    await button.click()
+    await speaker.until(lambda: loudest(speaker.heard) > 1000)  # the beep of Chromium's own microphone
+    assert {(frame.kind, frame.codec, len(frame.payload)) for frame in speaker.heard} == {
+        (Kind.AUDIO, Codec.PCMA, 320)
+    }
+    assert speaker.talker == "player-page"
+    times = [frame.pts for frame in speaker.heard]
+    assert times == sorted(times)
+    assert await button.get_attribute("aria-pressed") == "true"
+    await button.click()
+    await speaker.until(lambda: speaker.talker is None)
+    await page.locator(".tile [aria-label=Talk][aria-pressed=false]").wait_for()
+    speaker.busy = True
+    await page.locator(".tile").focus()
+    await page.keyboard.press("t")
+    await page.locator("#said").get_by_text("somebody else speaks").wait_for()
+    await page.locator(".tile [aria-label=Talk][aria-pressed=false]").wait_for()
+    assert page.troubles == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the player page is not tried")
+async def test_where_there_is_no_loudspeaker_the_button_says_so(relay, speaker, page):
+    speaker.loudspeaker = False
+    await page.goto(f"{relay.http}/#{speaker.device}/0/main")
+    button = page.get_by_role("button", name="Talk", disabled=True)
+    await button.wait_for()
+    assert await button.get_attribute("title") == "Talk: the device names no loudspeaker"
+    await button.click(force=True)
+    await page.locator("#said").get_by_text("the device names no loudspeaker").wait_for()
+    assert speaker.talker is None
+    assert page.troubles == []
 
 
 async def test_a_speaker_who_vanishes_gives_the_loudspeaker_back(relay, speaker):

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
-from page_browser import CHROMIUM, opened_page, plays
+from camera import CALM
+from page_browser import CHROMIUM, plays
 from playwright.async_api import expect
 from recorded_frames import real_frames, write_recordings
 
@@ -25,17 +26,9 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-async def page(tmp_path):
-    """A page that remembers what went wrong in it."""
-    async with opened_page(tmp_path / "profile") as (page, troubles):
-        page.troubles = troubles
-        yield page
-
-
-@pytest.fixture
 async def recorded(make_camera, device, nats_server, tmp_path):
     """A recorder with a minute of the camera from half an hour ago; its service, and when that minute began."""
-    await make_camera()
+    await make_camera(**CALM)
     start = (datetime.now(UTC) - 30 * MINUTE).replace(microsecond=0)
     settings = RecorderSettings(
         nats_url=nats_server.url,
@@ -75,7 +68,7 @@ async def at_instant(canvas, at):
 
 
 async def test_it_says_what_is_recorded_what_is_missing_and_why(relay, make_camera, device, bus, page):
-    await make_camera()
+    await make_camera(**CALM)
     end = datetime.now(UTC).replace(microsecond=0)
     asked = []
 
@@ -233,7 +226,7 @@ async def test_an_alarm_is_found_by_the_filter_and_played(relay, recorded, devic
 
 
 async def test_what_makes_no_sense_is_refused(relay, make_camera, device):
-    await make_camera()
+    await make_camera(**CALM)
     camera = {"device": device, "channel": 0}
     async with aiohttp.ClientSession() as session:
         for start, end in (("", "2026-02-01T00:00:00Z"), ("2026-02-01T00:00:00Z", "2026-02-01T00:00:00Z")):

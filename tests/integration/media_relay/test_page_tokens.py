@@ -4,7 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from page_browser import CHROMIUM, opened_page, plays
+from camera import CALM
+from page_browser import CHROMIUM, plays
 
 from cambus.bus.assets import ensure_assets
 from cambus.bus.kv import read_raw
@@ -58,7 +59,7 @@ async def sign_in(http, relay, token):
 async def test_a_token_of_the_page_is_exchanged_for_a_session_once(
     relay, make_camera, device, page_address, http
 ):
-    await make_camera()
+    await make_camera(**CALM)
     address = await page_address()
     assert address == f"{relay.http}/?token={token_of(address)}#{device}/0/main"
     code, session = await sign_in(http, relay, token_of(address))
@@ -81,7 +82,7 @@ async def test_a_token_of_the_page_is_exchanged_for_a_session_once(
 
 
 async def test_other_tokens_open_no_page(relay, make_camera, device, http):
-    await make_camera()
+    await make_camera(**CALM)
     tokens = relay.service._access.tokens
     live = (await tokens.issue(StreamKey(device, 0, "main"), "live")).token.get_secret_value()
     for shown in (live, "", "wrong", "A" * 22, "A" * 5000):
@@ -111,7 +112,7 @@ async def test_a_session_is_known_to_every_relay_for_half_a_day(bus, device):
 async def test_the_page_gets_its_tokens_for_the_shared_one(
     relay_settings, run_relay, make_camera, device, tmp_path, http
 ):
-    await make_camera()
+    await make_camera(**CALM)
     file = tmp_path / "token"
     file.write_text(SHARED)
     async with run_relay(relay_settings(relay_access="token", relay_token_file=file)) as relay:
@@ -130,24 +131,23 @@ async def test_the_page_gets_its_tokens_for_the_shared_one(
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the player page is not tried")
 async def test_an_address_opens_the_page_and_a_second_time_says_why_not(
-    relay, make_camera, device, page_address, tmp_path
+    relay, make_camera, device, page_address, page
 ):
-    await make_camera()
+    await make_camera(**CALM)
     address = await page_address()
-    async with opened_page(tmp_path / "profile") as (page, troubles):
-        await page.goto(address)
-        await plays(page.locator(".tile video"))
-        assert "token" not in page.url
-        await page.reload()  # the session is kept as long as the tab
-        await plays(page.locator(".tile video"))
-        assert troubles == []
-        await page.evaluate("sessionStorage.clear()")
-        await page.goto("about:blank")
-        await page.goto(address)
-        await page.get_by_role("alert").get_by_text("opens once").wait_for()
-        await page.locator("#login-token").fill("not-a-token")
-        await page.keyboard.press("Enter")
-        await page.get_by_role("alert").get_by_text("opens nothing here").wait_for()
-        await page.locator("#login-token").fill(token_of(await page_address()))
-        await page.keyboard.press("Enter")
-        await plays(page.locator(".tile video"))
+    await page.goto(address)
+    await plays(page.locator(".tile video"))
+    assert "token" not in page.url
+    await page.reload()  # the session is kept as long as the tab
+    await plays(page.locator(".tile video"))
+    assert page.troubles == []
+    await page.evaluate("sessionStorage.clear()")
+    await page.goto("about:blank")
+    await page.goto(address)
+    await page.get_by_role("alert").get_by_text("opens once").wait_for()
+    await page.locator("#login-token").fill("not-a-token")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("alert").get_by_text("opens nothing here").wait_for()
+    await page.locator("#login-token").fill(token_of(await page_address()))
+    await page.keyboard.press("Enter")
+    await plays(page.locator(".tile video"))

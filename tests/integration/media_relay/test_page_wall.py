@@ -4,34 +4,27 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
-from camera import H264, Camera
-from page_browser import CHROMIUM, opened_page, plays
+from camera import CALM, Camera
+from page_browser import CHROMIUM, plays
+from playwright.async_api import expect
 
 from cambus.bus.assets import ensure_assets
+from cambus.bus.kv import KeyValue
+from cambus.schemas.assets import KV_DEVICES
+from cambus.schemas.state.devices import DeviceRecord
 from cambus.simulators.video_loop import LoopStore
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the player page is not tried")
 
 
 @pytest.fixture
-async def page(tmp_path):
-    """A page that remembers what went wrong in it."""
-    async with opened_page(tmp_path / "profile") as (page, troubles):
-        page.troubles = troubles
-        yield page
-
-
-@pytest.fixture
 async def cameras(bus, device):
     """Five cameras on the bus, by name."""
     await ensure_assets(bus)
-    await asyncio.to_thread(LoopStore.shared.get, H264)
+    await asyncio.to_thread(LoopStore.shared.get, CALM["spec"])
     names = [f"{device}-{letter}" for letter in "abcde"]
     async with AsyncExitStack() as stack:
-        yield {
-            name: await stack.enter_async_context(Camera(bus, name, H264, sound=False, pace=1.0))
-            for name in names
-        }
+        yield {name: await stack.enter_async_context(Camera(bus, name, **CALM)) for name in names}
 
 
 def wish(names):
@@ -155,7 +148,7 @@ async def test_held_arrow_keys_move_the_chosen_camera_and_nobody_elses(relay, ca
     assert page.troubles == []
 
 
-async def test_presets_are_listed_gone_to_and_kept(relay, cameras, page):
+async def test_presets_are_listed_gone_to_kept_and_cleared(relay, cameras, page):
     name, camera = next(iter(cameras.items()))
     camera.presets = {1: "Barrier", 3: "<b>Yard</b>"}
     await page.goto(f"{relay.http}/{wish([name])}")
@@ -170,6 +163,9 @@ async def test_presets_are_listed_gone_to_and_kept(relay, cameras, page):
     await page.get_by_role("button", name="Keep the view as Barrier").click()
     await page.get_by_text("Barrier is the view of now").wait_for()
     assert camera.presets[1] == "Barrier"
+    await page.get_by_role("button", name="Clear Barrier").click()
+    await page.get_by_text("Barrier is cleared").wait_for()
+    assert sorted(camera.presets) == [2, 3]
     assert page.troubles == []
 
 
@@ -202,3 +198,51 @@ async def test_help_names_the_keys_and_the_page_follows_the_wish_for_light(relay
     await page.locator("#help").wait_for(state="hidden")
     assert "grid" not in page.url
     assert page.troubles == []
+
+
+async def test_a_hundred_devices_that_do_not_answer_stand_in_the_way_of_none(
+    relay, cameras, bus, device, page
+):
+    records = KeyValue(bus, KV_DEVICES, DeviceRecord)
+    names = [f"{device}-n{number:03}" for number in range(100)]
+    await asyncio.gather(
+        *(
+            records.put(name, DeviceRecord(id=name, protocol="dvrip", name=f"Shop {name[-3:]}"))
+            for name in names
+        )
+    )
+    camera = next(iter(cameras))
+    await page.goto(f"{relay.http}/{wish([names[7], camera])}")
+    await plays(page.locator(f'.tile[data-key="{camera}/0"] video'))
+    message = page.locator(f'.tile[data-key="{names[7]}/0"] .message')
+    await message.get_by_text("Shop 007 is offline").wait_for()
+    await page.get_by_label("Filter devices").fill(f"{device}-n")
+    await expect(page.locator("#devices > li")).to_have_count(100)
+    await page.get_by_label("Filter devices").fill("shop 042")
+    await expect(page.locator("#devices > li:visible")).to_have_count(1)
+    await page.set_viewport_size({"width": 400, "height": 800})
+    await expect(page.locator("#side")).not_to_be_visible()
+    await page.get_by_role("button", name="Cameras").click()
+    await expect(page.get_by_label("Filter devices")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#side")).not_to_be_visible()
+    for name in names:
+        await records.delete(name)
+
+
+async def test_a_page_nobody_sees_asks_for_no_pictures_after_a_while(relay, cameras, page, eventually):
+    await page.clock.install()
+    await page.goto(f"{relay.http}/{wish(list(cameras)[:2])}")
+    await shown(page, 2)
+    viewers = 'cambus_relay_viewers{output="ws-fmp4"}'
+    await eventually(lambda: relay.metric(viewers) == 2)
+    see = """seen => {
+        Object.defineProperty(document, "hidden", { value: !seen, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    await page.locator(".tile").first.get_by_role("button", name="Sound on").click()
+    await page.evaluate(see, False)
+    await page.clock.run_for(61_000)
+    await eventually(lambda: relay.metric(viewers) == 1)  # the one that is listened to
+    await page.evaluate(see, True)
+    await eventually(lambda: relay.metric(viewers) == 2)

@@ -55,9 +55,17 @@ const on = {
   },
   choose: (tile) => wall.choose(tile),
   changed: () => remember(),
+  explain,
   say,
   trouble,
 };
+
+// Why a tile shows no picture, as people say it: of a device that is away nobody on the bus says more than that.
+function explain({ device }, { reason, text }) {
+  if (reason !== "offline") return text;
+  const known = devices.find((each) => each.id === device);
+  return `${known?.name ?? device} is offline${known?.last_error ? `: ${known.last_error}` : ""}`;
+}
 
 async function refreshDevices() {
   await signInByAddress();

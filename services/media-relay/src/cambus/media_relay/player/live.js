@@ -15,11 +15,13 @@ export class LivePicture {
   // `show(state)` gets {state: "connecting" | "playing" | "waiting" | "failed" | "ended", text, facts};
   // facts.undecodable: it failed because this browser can not decode it.
   // `address()` promises where to connect to, anew for each attempt: it may hold a token that opens once.
+  // `explain({code, reason, text})` says in words what the relay said of a failure.
   // While `patient` is true, silence is no fault: the picture is held.
-  constructor(video, address, show) {
+  constructor(video, address, show, explain = ({ text }) => text) {
     this.video = video;
     this.address = address;
     this.show = show;
+    this.explain = explain;
     this.tries = 0;
     this.facts = {};
     this.patient = false;
@@ -104,8 +106,8 @@ export class LivePicture {
     else if (message.type === "clock") this.#clock(message);
     else if (message.type === "end") this.#end();
     else if (message.type === "error") {
-      if (message.retryable) this.reason = `${message.text}\ntrying again…`;
-      else this.#fail(message.text);
+      if (message.retryable) this.reason = `${this.explain(message)}\ntrying again…`;
+      else this.#fail(this.explain(message));
     }
   }
 

@@ -153,7 +153,7 @@ export class Tile {
     const show = (state, text, facts) => this.#show(state, text, facts);
     const place = [this.device, this.channel, this.stream];
     if (this.quick) this.picture = new WhepPicture(this.video, () => whepEndpoint(...place), show);
-    else this.picture = new LivePicture(this.video, () => liveAddress(...place), show);
+    else this.picture = new LivePicture(this.video, () => liveAddress(...place), show, (error) => this.on.explain(this, error));
   }
 
   // WebRTC or media source extensions.
