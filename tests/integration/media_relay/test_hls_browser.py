@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from camera import H264
+from playwright.async_api import async_playwright
 
 from cambus.schemas.errors import Unsupported
 from cambus.simulators.video_loop import VideoSpec
@@ -80,6 +81,20 @@ async (base) => {
   };
 }
 """
+
+
+@pytest.fixture
+async def page(tmp_path):
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            tmp_path / "profile",
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
+        )
+        try:
+            yield context.pages[0]
+        finally:
+            await context.close()
 
 
 LONG = VideoSpec(width=320, height=240, fps=25, bitrate=300_000, gop_s=8, loop_s=8)
