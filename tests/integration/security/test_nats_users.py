@@ -22,7 +22,12 @@ PUBLISH = {
     ],
     "connector-gb28181": [f"{COMMAND}.ptz.move", "$KV.cambus-registrations.bound.gb28181.x"],
     "connector-rtsp": [f"{EVENT}.device.online", "$KV.cambus-presence.d1", "$O.cambus-pictures.C.x"],
-    "media-relay": [f"{COMMAND}.live.start", f"{COMMAND}.ptz.move", "$KV.cambus-tokens.x"],
+    "media-relay": [
+        f"{COMMAND}.live.start",
+        f"{COMMAND}.ptz.move",
+        "$KV.cambus-tokens.x",
+        "$KV.cambus-page-sessions.x",
+    ],
     "recorder": [f"{COMMAND}.live.touch", f"{EVENT}.recording.closed", "$KV.cambus-leases.stream.d1.0.main"],
     "alarm-router": [
         "$KV.cambus-policies.alarm.x",
@@ -51,6 +56,7 @@ FORBIDDEN = {
         "$KV.cambus-leases.shard.gb28181.7",
         "$KV.cambus-policies.alarm.x",
         "$KV.cambus-tokens.x",
+        "$KV.cambus-page-sessions.x",
     ],
     "connector-gb28181": ["$KV.cambus-leases.inbound.dvrip.d1", "$KV.cambus-policies.recording.x"],
     "connector-rtsp": [f"{COMMAND}.device.reboot", "$KV.cambus-devices.d1", "$KV.cambus-upgrades.campaign.x"],

@@ -31,6 +31,7 @@ from cambus.bus.permissions import (
     writes_objects,
 )
 from cambus.schemas import assets, catalog, subjects
+from cambus.schemas.commands import device as device_commands
 from cambus.schemas.commands import live, ptz, recording, snapshot, talk
 from cambus.schemas.events import alarm, channel, device, exception, picture, position, upgrade
 from cambus.schemas.events import live as live_events
@@ -119,7 +120,9 @@ USERS: Final[dict[str, Permissions]] = {
         | sends_media()  # what is said to a loudspeaker
         | reads(assets.KV_DEVICES, assets.KV_PRESENCE)
         | writes(assets.KV_TOKENS)
-        | calls(*_VIEWS, *_PLAYS, *_MOVES, snapshot.TAKE, talk.START, talk.STOP)
+        | writes(assets.KV_PAGE_SESSIONS)
+        | calls(*_VIEWS, *_PLAYS, *_MOVES, snapshot.TAKE)
+        | calls(device_commands.CAPABILITIES, talk.START, talk.STOP)
         | calls_service("recorder")
         | subscribe(subjects.events(noun="alarm"))
         | tells(exception.REPORTED)
