@@ -40,7 +40,9 @@ ARGUMENTS = [
     # A mouse: without one nothing is hovered over.
     "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",
 ]
-START_S: Final = 60.0
+START_S: Final = 180.0
+PATIENCE_MS: Final = 90_000
+"""How long a page may take on a busy machine; what is waited for comes at once on an idle one."""
 
 
 class SharedChromium:
@@ -90,8 +92,9 @@ class SharedChromium:
 async def opened_page(chromium: SharedChromium, **options: Any) -> AsyncIterator[tuple[Page, list[str]]]:
     """A page with a profile of its own, and what went wrong in it; `options` are of the profile."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.connect_over_cdp(chromium.address())
+        browser = await playwright.chromium.connect_over_cdp(chromium.address(), timeout=START_S * 1000)
         context = await browser.new_context(**{"viewport": {"width": 1300, "height": 860}, **options})
+        context.set_default_timeout(PATIENCE_MS)
         page = await context.new_page()
         troubles: list[str] = []
         page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
@@ -107,7 +110,7 @@ async def plays(video: Locator) -> None:
     """Wait until the time of a video has moved on by a second."""
     await video.evaluate(
         """video => new Promise((done, fail) => {
-            setTimeout(() => fail(new Error(`stands at ${video.currentTime}`)), 30000);
+            setTimeout(() => fail(new Error(`stands at ${video.currentTime}`)), 90000);
             const from = video.currentTime;
             const look = () => video.currentTime > from + 1 && video.videoWidth ? done() : setTimeout(look, 50);
             look();
