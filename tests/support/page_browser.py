@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.async_api import Locator, Page, async_playwright
+from playwright.async_api import Locator, Page, async_playwright, expect
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [
@@ -43,6 +43,7 @@ ARGUMENTS = [
 START_S: Final = 180.0
 PATIENCE_MS: Final = 90_000
 """How long a page may take on a busy machine; what is waited for comes at once on an idle one."""
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class SharedChromium:
