@@ -1,6 +1,7 @@
 """Fan-out: CPU per delivered gigabit against the minimal loop, and how late a picture is at a viewer.
 
-One stream, N viewers (500; `--viewers 100` for a quick look), HTTP-FLV, RTSP over TCP, over UDP; five interleaved runs.
+One stream, N viewers (500), HTTP-FLV, RTSP over TCP, over UDP; five interleaved runs. `--viewers 100 --runs 2` for a
+quick look.
 """
 
 import argparse
@@ -101,12 +102,14 @@ def latency_row(what, latencies_ms):
 async def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--viewers", type=int, default=500)
-    count = parser.parse_args().viewers
+    parser.add_argument("--runs", type=int, default=RUNS)
+    options = parser.parse_args()
+    count = options.viewers
     results = {"minimal": [], **{output: [] for output in LIMITS}}
     async with rig.running_relay() as relay:
         # One viewer of a third output all the time: camera, bus and relay are as busy beside the reference as else.
         background = await Viewers.of("http-fmp4", relay.ports["http-fmp4"], 1)
-        for _ in range(RUNS):
+        for _ in range(options.runs):
             results["minimal"].append(await run_minimal(count))
             for output in LIMITS:
                 results[output].append(await run_relay(relay, output, count))

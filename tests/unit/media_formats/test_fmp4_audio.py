@@ -114,6 +114,18 @@ def test_before_sound_that_comes_late_there_is_silence_from_the_first_picture_on
     assert spans(track.take(audio(21_600))) == [(3600, 18_000), (21_600, 1800)]
 
 
+def test_sound_that_is_always_late_is_heard_in_the_end(pcma, audio):
+    """A machine under load transcodes late, here 0.7 s, and after half a second silence is put there instead."""
+    track = AudioTrack(pcma, fill_silence=True)
+    taken = []
+    for video_dts in range(0, 20 * 90_000, 1800):
+        track.fill(video_dts)
+        if video_dts >= 63_000:
+            taken += track.take(audio(video_dts - 63_000))
+    assert 0 < track.dropped < 50
+    assert len(taken) > 900
+
+
 def test_after_a_very_long_gap_silence_is_not_made_up(pcma, audio):
     track = AudioTrack(pcma, fill_silence=True)
     track.take(audio(0))

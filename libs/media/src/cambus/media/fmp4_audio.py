@@ -20,6 +20,7 @@ LASTING = TIMESCALE // 25
 _SMOOTHING = 16
 _ROUNDING = TIMESCALE // 100
 _SILENT_AFTER = TIMESCALE // 2
+_SILENT_AT_LAST = 4 * TIMESCALE
 _LONGEST_FILL = 10 * TIMESCALE
 _G711_SILENCE = {Codec.PCMA: b"\xd5", Codec.PCMU: b"\xff"}
 _DECODERS = {Codec.PCMA: decode_alaw, Codec.PCMU: decode_ulaw}
@@ -61,6 +62,8 @@ class AudioTrack:
         self._anchor = 0
         self._samples = 0
         self._drift = 0.0
+        self._silent_after = _SILENT_AFTER
+        self._filled = False
         self.dropped = 0
 
     @property
@@ -76,6 +79,10 @@ class AudioTrack:
         pts = frame.pts - self._base_pts
         if self.end - pts > (TOLERANCE if self._started else _ROUNDING) or self._runs_ahead(pts):
             self.dropped += 1
+            if (
+                self._filled
+            ):  # it was only late: were there always silence in its place, it would never be heard
+                self._filled, self._silent_after = False, min(2 * self._silent_after, _SILENT_AT_LAST)
             return []
         silence = []
         if not self._started:
@@ -94,12 +101,13 @@ class AudioTrack:
         if not self._started:
             if self._video_from is None:
                 self._video_from = video_dts
-            if video_dts - self._video_from <= _SILENT_AFTER:
+            if video_dts - self._video_from <= self._silent_after:
                 return []  # where the sound begins is for its first packet to say
             self._restart(self._video_from)
-        if video_dts - self.end <= _SILENT_AFTER:
+        if video_dts - self.end <= self._silent_after:
             return []
-        return self._silence_until(video_dts - _SILENT_AFTER // 2)
+        self._filled = True
+        return self._silence_until(video_dts - self._silent_after // 2)
 
     def _begin(self, pts: int) -> list[AudioSample]:
         """The first packet begins at its own time; the silence before it is filled in from the first picture on."""
