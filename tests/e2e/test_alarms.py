@@ -11,7 +11,8 @@ from webhook import WebhookReceiver
 from cambus.schemas.assets import STREAM_EVENTS
 from cambus.schemas.commands import alarm_router
 from cambus.schemas.events import alarm as alarm_events
-from cambus.schemas.state.alarm_rule import AlarmMatch, AlarmRule, WebhookSink
+from cambus.schemas.state.alarm_rule import AlarmMatch, AlarmRule
+from cambus.schemas.state.alarm_sinks import WebhookSink
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -158,7 +158,7 @@ async def test_alarms_and_their_rules(suite, gate, folder):
         (folder / "rules.yaml").write_text(
             f"- {{id: typed, match: {{devices: [{GATE}]}}, sinks: [{{kind: webhook, url: '{receiver.url}'}}]}}\n"
         )
-        await done(suite, "alarms", "rules", "put", "-f", "rules.yaml")
+        await done(suite, "alarms", "rules", "apply", "-f", "rules.yaml")
         gate.raise_alarm("tamper", channel=1)
         await receiver.until(lambda receiver: receiver.bodies)
         shown = (await done(suite, "alarms")).out

@@ -15,7 +15,8 @@ from cambus.cli.stack.options import SERVICES
 from cambus.schemas.commands import alarm_router, media_relay, ptz
 from cambus.schemas.errors import CambusError
 from cambus.schemas.spans import RecordedSpan, TimeRange
-from cambus.schemas.state.alarm_rule import AlarmMatch, AlarmRule, WebhookSink
+from cambus.schemas.state.alarm_rule import AlarmMatch, AlarmRule
+from cambus.schemas.state.alarm_sinks import WebhookSink
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

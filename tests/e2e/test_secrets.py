@@ -18,7 +18,8 @@ from cambus.schemas.commands import alarm_router, config, device, native, snapsh
 from cambus.schemas.errors import CambusError
 from cambus.schemas.events import device as device_events
 from cambus.schemas.model import Empty
-from cambus.schemas.state.alarm_rule import AlarmMatch, AlarmRule, WebhookSink
+from cambus.schemas.state.alarm_rule import AlarmMatch, AlarmRule
+from cambus.schemas.state.alarm_sinks import WebhookSink
 from cambus.schemas.state.presence import DeviceState
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

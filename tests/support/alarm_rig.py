@@ -31,7 +31,7 @@ from cambus.schemas.model import Empty
 from cambus.schemas.state.alarm_rule import AlarmRule
 from cambus.schemas.state.credentials import Credentials, SealedCredentials
 from cambus.schemas.state.dead_letters import DeadLetter
-from cambus.schemas.state.deliveries import DeliveryProgress
+from cambus.schemas.state.deliveries import DeliveryProgress, OpenEscalation
 
 
 class Receiver:
@@ -229,3 +229,15 @@ class AlarmBus:
         """The routes that are to get an event still, as it is written down."""
         entry = await KeyValue(self.bus, assets.KV_DELIVERIES, DeliveryProgress).get(event)
         return None if entry is None else list(entry.value.routes)
+
+    async def open_escalations(self) -> list[tuple[str, int]]:
+        """What is written down of escalations, as (alarm, next step)."""
+        stored = KeyValue(self.bus, assets.KV_DELIVERIES, OpenEscalation)
+        entries = await stored.items(f"{keys.ESCALATIONS}>")
+        return sorted((entry.value.alarm.id, entry.value.step) for entry in entries.values())
+
+    async def make_due(self) -> None:
+        """Have every escalation be due, as if the time had gone by."""
+        stored = KeyValue(self.bus, assets.KV_DELIVERIES, OpenEscalation)
+        for key, entry in (await stored.items(f"{keys.ESCALATIONS}>")).items():
+            await stored.put(key, entry.value.model_copy(update={"due_at": datetime.now(UTC)}))

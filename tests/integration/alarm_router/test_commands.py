@@ -12,6 +12,8 @@ Hook = Callable[..., dict]
 Eventually = Callable[..., Awaitable[None]]
 
 SINK = {"kind": "bus", "subject": "ops.alarms"}
+MAIL = {"kind": "email", "host": "mail.example.org", "sender": "a@example.org", "to": ["b@example.org"]}
+GATEWAY = {"kind": "http", "url": "https://sms.example.org/send"}
 
 
 async def test_rules_are_put_replaced_listed_and_deleted(router: AlarmBus) -> None:
@@ -67,6 +69,41 @@ async def test_rules_survive_the_router(router: AlarmBus) -> None:
         ([SINK, SINK], {}, "unusable-rule", "sinks[1]"),
         ([SINK], {"match": {"types": ["motion", "moton"]}}, "unusable-rule", "match.types[1]"),
         ([SINK], {"match": {"schedule": {"spans": []}}}, "unusable-rule", "match.schedule"),
+        ([], {}, "unusable-rule", "sinks"),
+        ([MAIL | {"security": "none", "secret": "x"}], {}, "unusable-rule", "sinks[0].security"),
+        ([MAIL | {"subject": "{secret}"}], {}, "unusable-rule", "{secret}"),
+        ([GATEWAY | {"secret": "x"}], {}, "unusable-rule", "sinks[0].secret"),
+        ([GATEWAY | {"method": "GET", "fields": {"a": "b"}}], {}, "unusable-rule", "sinks[0].fields"),
+        ([{"kind": "mqtt", "host": "h", "topic": "a/#"}], {}, "unusable-rule", "sinks[0].topic"),
+        ([], {"actions": [{"kind": "call", "command": "ptz.fly"}]}, "unusable-rule", "actions[0].command"),
+        (
+            [],
+            {
+                "actions": [
+                    {"kind": "call", "command": "ptz.move", "args": {"channel": "{channel}", "pam": 1}}
+                ]
+            },
+            "unusable-rule",
+            "actions[0].args",
+        ),
+        (
+            [],
+            {"escalation": [{"after_s": 9, "sinks": [SINK]}, {"after_s": 1, "sinks": [SINK]}]},
+            "unusable-rule",
+            "escalation[1].after_s",
+        ),
+        (
+            [],
+            {"escalation": [{"after_s": 9, "sinks": [MAIL | {"secret": "nobody"}]}]},
+            "unknown-secret",
+            "escalation[0].sinks[0].secret",
+        ),
+        (
+            [SINK],
+            {"actions": [{"kind": "snapshot"}], "match": {"phases": ["cleared"]}},
+            "unusable-rule",
+            "actions",
+        ),
     ],
 )
 async def test_a_rule_that_cannot_work_is_refused_with_the_field(

@@ -164,7 +164,7 @@ async def test_a_flood_is_kept_back_and_counted(
 ) -> None:
     async with router.in_process() as running:
         now = 1000.0
-        running.service._router._clock = lambda: now
+        running.service.clock = lambda: now
         await router.put("calm", hook(), min_interval_s=60.0)
         for _ in range(4):
             await router.raise_alarm("gate-1")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from alarm_rig import AlarmBus, Receiver
 
-from cambus.alarm_router.sinks import SigningKeys
+from cambus.alarm_router.sink_secrets import SinkSecrets
 from cambus.bus.errors import BusUnavailable
 from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
@@ -103,7 +103,7 @@ async def test_no_secret_is_told_in_logs_metrics_and_dead_letters(
 
 async def test_a_secret_that_is_replaced_counts_within_its_time(router: AlarmBus, tmp_path: Path) -> None:
     now = 0.0
-    signing = SigningKeys(router.bus, KeyRing.load(tmp_path / "key"), clock=lambda: now)
+    signing = SinkSecrets(router.bus, KeyRing.load(tmp_path / "key"), clock=lambda: now)
     await router.store_secret("ops", token="old key")
     assert await signing.key("ops") == b"old key"
     await router.store_secret("ops", token="new key")
@@ -119,7 +119,7 @@ async def test_while_nats_is_away_the_secret_is_the_one_it_was(
         raise BusUnavailable("no answer")
 
     now = 0.0
-    signing = SigningKeys(router.bus, KeyRing.load(tmp_path / "key"), clock=lambda: now)
+    signing = SinkSecrets(router.bus, KeyRing.load(tmp_path / "key"), clock=lambda: now)
     await router.store_secret("ops", token="the key")
     assert await signing.key("ops") == b"the key"
     now = 31.0

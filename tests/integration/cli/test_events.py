@@ -133,7 +133,7 @@ async def test_raised_alarms_are_listed(cambusctl, router):
     event = raised("gate", text="Motion", native=native, at=datetime.now(UTC) - timedelta(minutes=2))
     router[1].append(ActiveAlarm(raised=event, last_at=event.at, count=3))
     row = (await cambusctl("alarms")).out.splitlines()[1].split()
-    assert row == ["major", "gate", "0", "motion", "2", "min", "ago", "3", "Motion"]
+    assert row == ["major", "gate", "0", "motion", "2", "min", "ago", "3", "Motion", event.id]
     assert (await cambusctl("alarms", "--json")).document["total"] == 1
     assert (await cambusctl("alarms", "--severity", "awful")).code == 2
 
@@ -152,7 +152,7 @@ rules:
 async def test_rules_are_put_listed_and_deleted(cambusctl, router, tmp_path):
     file = tmp_path / "rules.yaml"
     file.write_text(RULES)
-    assert (await cambusctl("alarms", "rules", "put", "-f", str(file))).out == "put night, all\n"
+    assert (await cambusctl("alarms", "rules", "apply", "-f", str(file))).out == "night: new\nall: new\n"
     assert router[0]["night"].match.phases == ["raised"]
     shown = (await cambusctl("alarms", "rules", "list")).out
     assert "motion of gate-*, only raised" in shown
@@ -166,9 +166,9 @@ async def test_rules_are_put_listed_and_deleted(cambusctl, router, tmp_path):
 async def test_a_rule_with_a_mistake_is_not_put(cambusctl, router, tmp_path):
     file = tmp_path / "rules.yaml"
     file.write_text(RULES.replace("kind: bus, subject: ops.alarms", "kind: fax"))
-    ran = await cambusctl("alarms", "rules", "put", "-f", str(file))
+    ran = await cambusctl("alarms", "rules", "apply", "-f", str(file))
     assert (ran.code, "number 2: sinks.0" in ran.err) == (2, True)
     file.write_text("{id: x, sink: []}")
-    ran = await cambusctl("alarms", "rules", "put", "-f", str(file))
+    ran = await cambusctl("alarms", "rules", "apply", "-f", str(file))
     assert (ran.code, "no field sink" in ran.err) == (2, True)
     assert router[0] == {}

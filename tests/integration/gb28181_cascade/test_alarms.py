@@ -5,11 +5,16 @@ from datetime import UTC, datetime
 import pytest
 from cascade_rig import OURS
 
+from cambus.bus.client import BusClient
+from cambus.bus.endpoints import Endpoints
 from cambus.gb28181.manscdp.alarms import AlarmNotice, AlarmQuery
 from cambus.gb28181.manscdp.positions import positions
 from cambus.gb28181.subscriptions import Topic
 from cambus.schemas import headers
 from cambus.schemas.codec import MSGPACK, encode
+from cambus.schemas.commands import cascade
+from cambus.schemas.commands.cascade import CascadeAlarmRequest
+from cambus.schemas.errors import BadRequest, NotFound
 from cambus.schemas.events import alarm, position
 from cambus.schemas.events.alarm import AlarmRaised
 from cambus.schemas.events.position import PositionReported
@@ -232,3 +237,24 @@ async def test_where_a_device_is(rig, linked, version):
         180.0,
     )
     assert (notice.element.find("DeviceList") is not None) is (version == "3.0")
+
+
+async def test_an_alarm_is_told_because_somebody_says_so_whatever_the_link_does_by_itself(rig, linked):
+    upper, camera, link, code = await linked(alarms="never")
+    event = AlarmRaised(
+        id=new_ulid(), device=camera.device, at=AT, channel=0, type="tamper", severity="major", key="tamper:0"
+    )
+    client, endpoints = BusClient(rig.bus), Endpoints(rig.bus, "cascade-test", "0.1.0")
+    rig.replicas[0].register(endpoints)
+    await endpoints.start()
+    request = CascadeAlarmRequest(link=link.id, alarm=event)
+    for _ in range(2):  # whoever is not sure says so again
+        await client.call_holder(cascade.ALARM, request)
+    await upper.wait_for(lambda: upper.alarms)
+    assert [each[0] for each in told(upper)] == [code]
+    with pytest.raises(NotFound):
+        await client.call_holder(cascade.ALARM, request.model_copy(update={"link": "another"}))
+    elsewhere = event.model_copy(update={"device": "elsewhere"})
+    with pytest.raises(BadRequest):
+        await client.call_holder(cascade.ALARM, request.model_copy(update={"alarm": elsewhere}))
+    await endpoints.drain(timeout_s=0)

@@ -5,14 +5,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from cambus.alarm_router.notice import Notice
 from cambus.alarm_router.observe import RouterMetrics
 from cambus.alarm_router.outlet import Outlet, Pace
 from cambus.alarm_router.rules import Route
 from cambus.alarm_router.shipment import Parcel, Shipment
-from cambus.alarm_router.webhook import DeliveryFailedError, Envelope
+from cambus.alarm_router.webhook import DeliveryFailedError
 from cambus.bus.metrics import Metrics
 from cambus.bus.tasks import end
-from cambus.schemas.state.alarm_rule import AlarmSink, BusSink
+from cambus.schemas.events.alarm import AlarmRaised
+from cambus.schemas.state.alarm_sinks import AlarmSink, BusSink
 
 LONG_S = 3600.0
 ROUTE = Route("rule", 0)
@@ -29,17 +31,17 @@ class Sink:
         self.under_way = self.most = 0
         self.attempted = asyncio.Condition()
 
-    async def deliver(self, sink: AlarmSink, envelope: Envelope) -> None:
+    async def deliver(self, sink: AlarmSink, notice: Notice) -> None:
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         try:
             async with self.attempted:
-                self.attempts.append(envelope.id)
+                self.attempts.append(notice.alarm.id)
                 self.attempted.notify_all()
-            if envelope.id in self.held:
-                await self.held[envelope.id].wait()
-            if self.failures.get(envelope.id):
-                raise self.failures[envelope.id].pop(0)
+            if notice.alarm.id in self.held:
+                await self.held[notice.alarm.id].wait()
+            if self.failures.get(notice.alarm.id):
+                raise self.failures[notice.alarm.id].pop(0)
         finally:
             self.under_way -= 1
 
@@ -58,7 +60,9 @@ class Rig:
         self.outlet = Outlet(ROUTE, lambda _: self.sink.present, self.sink.deliver, pace, metrics)
 
     def put(self, event: str, device: str = "gate-1") -> Parcel:
-        parcel = Shipment(event, device, 1, give_up_at=100.0).add(ROUTE, b"{}")
+        parcel = Shipment(event, device, 1, give_up_at=100.0).add(
+            ROUTE, Notice(AlarmRaised.model_construct(id=event), "rule")
+        )
         lane = self.outlet.put(parcel)
         if lane is not None:
             self.lanes.append(asyncio.create_task(self.outlet.run(lane)))

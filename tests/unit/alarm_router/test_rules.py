@@ -7,7 +7,8 @@ from cambus.bus.connection import Bus
 from cambus.bus.settings import BusSettings
 from cambus.schemas.events.alarm import AlarmCleared, AlarmRaised
 from cambus.schemas.ids import new_ulid
-from cambus.schemas.state.alarm_rule import AlarmRule, BusSink
+from cambus.schemas.state.alarm_rule import AlarmRule
+from cambus.schemas.state.alarm_sinks import BusSink
 
 AT = datetime(2026, 2, 2, 12, 0, tzinfo=UTC)  # a Monday
 SINK = {"kind": "bus", "subject": "ops.alarms"}
@@ -33,7 +34,7 @@ def rule(rule_id: str = "all", **fields: object) -> AlarmRule:
 
 
 def ids(book: RuleBook, alarm: AlarmRaised | AlarmCleared, began: AlarmRaised | None = None) -> list[str]:
-    return [each.id for each in book.matching(alarm, began or alarm)]
+    return [each.id for each in book.matching(began or alarm, phase_of(alarm))]
 
 
 def test_every_rule_that_fits_applies(book: RuleBook) -> None:

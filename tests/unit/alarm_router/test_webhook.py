@@ -7,9 +7,9 @@ import pytest
 from cambus.alarm_router.webhook import (
     LONGEST_RETRY_AFTER_S,
     Envelope,
-    _retry_after,
     address,
     headers,
+    retry_after,
     signature,
     signing_key,
 )
@@ -53,7 +53,7 @@ def test_a_secret_is_its_text_or_the_bytes_behind_the_mark() -> None:
     ],
 )
 def test_retry_after_is_read_in_seconds_and_bounded(text: str | None, seconds: float | None) -> None:
-    assert _retry_after(text) == seconds
+    assert retry_after(text) == seconds
 
 
 def test_an_address_is_used_as_it_was_written() -> None:

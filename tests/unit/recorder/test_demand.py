@@ -133,6 +133,13 @@ def test_the_same_alarm_twice_is_one_and_a_flood_is_bounded() -> None:
     assert len(list(board.of("gate-1"))) == MAX_PER_DEVICE
 
 
+def test_an_order_may_reach_back_and_what_is_missing_before_it_is_no_gap() -> None:
+    order = Order("rule", us(10), us(30), pre_roll_us=us(5) - us(0))
+    policy = StreamPolicy(300, None, None, False, standing=None, orders=(order,))
+    want = Demand(KEY, AlarmBoard(), policy).at(us(10))
+    assert (want.trigger, want.from_us, want.since_us) == (RecordingTrigger.MANUAL, us(5), us(10))
+
+
 def test_orders_are_wanted_for_their_time_and_alarms_count_more() -> None:
     order = Order("guard", us(0), us(30))
     board = AlarmBoard()

@@ -10,7 +10,8 @@ from cambus.schemas.alarms import AlarmType, Severity
 from cambus.schemas.events.alarm import AlarmRaised
 from cambus.schemas.ids import new_ulid
 from cambus.schemas.schedule import TimeSpan, WeekSchedule
-from cambus.schemas.state.alarm_rule import AlarmMatch, AlarmRule, BusSink, WebhookSink
+from cambus.schemas.state.alarm_rule import AlarmMatch, AlarmRule
+from cambus.schemas.state.alarm_sinks import BusSink, WebhookSink
 
 
 def alarm(**fields: Any) -> AlarmRaised:

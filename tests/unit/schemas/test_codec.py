@@ -11,7 +11,7 @@ from cambus.schemas.commands.ptz import PtzMoveRequest, PtzTourSetRequest
 from cambus.schemas.commands.users import UsersAddRequest
 from cambus.schemas.errors import BadRequest, TooLarge
 from cambus.schemas.model import Empty
-from cambus.schemas.state.alarm_rule import WebhookSink
+from cambus.schemas.state.alarm_sinks import WebhookSink
 
 MOVE = PtzMoveRequest(channel=3, pan=0.5)
 CANARY = "canary-5f1e0c77"

@@ -313,7 +313,11 @@ class EventConsumer:
     async def _handle_safely(self, item: _InFlight) -> bool:
         """Handle one message; False if it, and all behind it, are to be handed back."""
         try:
-            return await self._handle(item)
+            wanted_by = (item.message.headers or {}).get(header.RETRY_FOR)
+            if wanted_by is None or wanted_by == self._durable:
+                return await self._handle(item)
+            await self._answer(item, ACK)  # we have had it; another consumer is to try again
+            return True
         except BusError as error:
             facts = {"consumer": self._durable, "seq": item.position.stream_seq, "reason": str(error)}
             logger.warning("an event comes again", extra=facts)

@@ -7,6 +7,7 @@ from cambus.bus.connection import Bus
 from cambus.bus.ordered import OrderedReader
 from cambus.bus.received import ReceivedEvent, read_event
 from cambus.schemas import assets
+from cambus.schemas import headers as header
 from cambus.schemas.errors import CambusError
 
 
@@ -42,6 +43,8 @@ async def stored_events(
             left, read = stored.pending, read + 1
             if until is not None and stored.timestamp_ns > until.timestamp() * 1e9:
                 return
+            if header.RETRY_FOR in stored.headers:
+                continue  # told before
             try:
                 yield read_event(
                     stored.subject,

@@ -10,6 +10,7 @@ from cambus.bus.errors import BusUnavailable
 from cambus.bus.ordered import NEW, OrderedReader, ReaderInterrupted, from_instant, from_sequence
 from cambus.bus.received import ReceivedEvent, read_event
 from cambus.schemas import assets, subjects
+from cambus.schemas import headers as header
 from cambus.schemas.errors import CambusError
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ async def follow(
                 last = reader.starts_after if last is None else last
                 async for message in reader:
                     last = message.seq
+                    if header.RETRY_FOR in message.headers:
+                        continue  # told before
                     try:
                         received = read_event(
                             message.subject,

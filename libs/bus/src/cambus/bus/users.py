@@ -31,9 +31,10 @@ from cambus.bus.permissions import (
     writes_objects,
 )
 from cambus.schemas import assets, catalog, subjects
+from cambus.schemas.commands import cascade, live, ptz, recording, snapshot, talk
 from cambus.schemas.commands import device as device_commands
-from cambus.schemas.commands import live, ptz, recording, snapshot, talk
 from cambus.schemas.events import alarm, channel, device, exception, picture, position, upgrade
+from cambus.schemas.events import alarm_handling as handled
 from cambus.schemas.events import live as live_events
 from cambus.schemas.events import recording as recording_events
 
@@ -59,7 +60,7 @@ def _connector(protocol: str) -> Permissions:
         | sends_media()
         | receives_media()
         | sends_transfers()
-        | reads(assets.KV_DEVICES)
+        | reads(assets.KV_DEVICES, assets.KV_ALARMS)
         | writes(assets.KV_CREDENTIALS)
         | writes(assets.KV_PRESENCE)
         | writes(assets.KV_LEASES, *leases)
@@ -151,6 +152,8 @@ USERS: Final[dict[str, Permissions]] = {
         | reads_objects(assets.OBJECTS_PICTURES)
         | calls_devices()  # rules may have a device do something
         | calls_service("recorder")
+        | calls(cascade.ALARM)
+        | tells(handled.ACKNOWLEDGED, handled.ESCALATED, handled.SUPPRESSED, handled.ACTED)
         | handles_events("alarm-router")
         | reads_stream(assets.STREAM_EVENTS)
         | publish("alarms.>")  # where rules may hand alarms on; more: `cambusctl nats users --allow`
@@ -178,6 +181,7 @@ USERS: Final[dict[str, Permissions]] = {
         | reads(*assets.KV_BUCKETS)
         | reads_stream(assets.STREAM_EVENTS)
         | reads_stream(assets.STREAM_DEAD_LETTERS)
+        | publish(*(f"$JS.API.STREAM.MSG.{what}.{assets.STREAM_DEAD_LETTERS}" for what in ("GET", "DELETE")))
         | writes_objects(*assets.OBJECT_STORES)
         | publish(f"$JS.API.CONSUMER.LIST.{assets.STREAM_EVENTS}")
     ),

@@ -9,6 +9,12 @@ from cambus.bus.received import ReceivedEvent
 from cambus.cli.formatting import clean, duration, local, plural, size
 from cambus.schemas.alarms import Severity
 from cambus.schemas.events.alarm import AlarmCleared, AlarmEvent, AlarmRaised
+from cambus.schemas.events.alarm_handling import (
+    AlarmAcknowledged,
+    AlarmActed,
+    AlarmEscalated,
+    AlarmSuppressed,
+)
 from cambus.schemas.events.base import Event
 from cambus.schemas.events.channel import ChannelChanged
 from cambus.schemas.events.device import DeviceAuthFailed, DeviceChanged, DeviceOffline, DeviceOnline
@@ -63,6 +69,26 @@ def _(event: AlarmRaised) -> str:
 def _(event: AlarmCleared) -> str:
     lasted = "" if event.duration_s is None else f"lasted {duration(event.duration_s)}"
     return _joined(str(event.type), lasted or event.cause)
+
+
+@describe.register
+def _(event: AlarmAcknowledged) -> str:
+    return _joined(f"{event.type}, {event.by}", event.note)
+
+
+@describe.register
+def _(event: AlarmEscalated) -> str:
+    return f"{event.type}, {event.reason}: rule {event.rule}, step {event.step + 1}"
+
+
+@describe.register
+def _(event: AlarmSuppressed) -> str:
+    return f"{plural(event.count, 'alarm')} like {event.type} kept back by rule {event.rule}"
+
+
+@describe.register
+def _(event: AlarmActed) -> str:
+    return _joined(f"{event.action} by rule {event.rule}, {event.outcome}", event.error)
 
 
 @describe.register

@@ -19,6 +19,7 @@ from cambus.connector.fleet import Fleet
 from cambus.connector.holds import Holds
 from cambus.connector.inbound import Inbound
 from cambus.connector.knocks import Knocks
+from cambus.connector.left_behind import LeftBehind
 from cambus.connector.media_metrics import MediaMetrics
 from cambus.connector.metrics import SessionMetrics
 from cambus.connector.ownership import Ownership
@@ -59,6 +60,9 @@ class ConnectorService(Service[SettingsT]):
             ),
             on_overflow=self._event_dropped,
         )
+        self.left_behind = LeftBehind(
+            bus, protocol, self.events.publish, self._holder_of, settings.alarm_left_behind_s
+        )
         self.credentials = CredentialStore(bus, self._load_keys(), self._credentials_changed)
         self.board = PresenceBoard(bus)
         self.leases = LeaseKeeper(
@@ -71,7 +75,7 @@ class ConnectorService(Service[SettingsT]):
             endpoints=runtime.endpoints,
             credentials=self.credentials,
             board=self.board,
-            publish=self.events.publish,
+            publish=self.left_behind.publish,
             metrics=metrics,
             sessions=SessionMetrics(metrics, protocol),
             media=MediaMetrics(metrics, protocol),
@@ -114,6 +118,7 @@ class ConnectorService(Service[SettingsT]):
             (self.holds.run(), "holds"),
             (self.inbound.run(), "inbound"),
             (self.knocks.run(), "knocks"),
+            (self.left_behind.run(), "alarms left behind"),
         ):
             runtime.spawn(work, name=name)
         with runtime.health.pending(SYNCED, "reading device records and credentials"):
@@ -146,6 +151,10 @@ class ConnectorService(Service[SettingsT]):
             return KeyRing.load_or_create(path) if settings.create_credentials_key else KeyRing.load(path)
         except SealError as error:
             raise ValueError(str(error)) from None
+
+    def _holder_of(self, device: str) -> object | None:
+        unit = self.fleet.unit(device)
+        return unit if unit is not None and unit.owned() else None
 
     def _credentials_changed(self, name: str) -> None:
         self.fleet.credentials_changed(name)

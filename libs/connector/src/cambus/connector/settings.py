@@ -39,6 +39,11 @@ class ConnectorSettings(BusSettings):
     reconnect_most_s: Annotated[float, Field(gt=0, le=3600)] = Field(
         default=60.0, description="Seconds between attempts at most."
     )
+    alarm_left_behind_s: Annotated[float, Field(ge=1, le=86_400)] = Field(
+        default=300.0,
+        description="Seconds after which an alarm is over that another replica had begun before it was killed, unless "
+        "the device tells it again.",
+    )
     outbox_max_events: Annotated[int, Field(ge=100)] = Field(
         default=100_000, description="Events kept on disk while NATS is away; more are counted and dropped."
     )

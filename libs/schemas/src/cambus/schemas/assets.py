@@ -10,7 +10,7 @@
 | `cambus-upgrades` | `UpgradeCampaign`, `UpgradeAttempt` | `cambus.schemas.keys` |
 | `cambus-alarms` | `ActiveAlarm`: alarms that are raised and not cleared | `cambus.schemas.keys` |
 | `cambus-registrations` | `Registration`, `KnownDevice`, `KnownChannels`, `OpenDialog` | `cambus.schemas.keys` |
-| `cambus-deliveries` | `DeliveryProgress`: alarms that a sink did not take at once | event id |
+| `cambus-deliveries` | `DeliveryProgress`, `OpenEscalation`, `ActionRecord` | `cambus.schemas.keys` |
 | `cambus-tokens` | `RelayToken`: tokens of viewers that are not used yet | hash of the token |
 | `CAMBUS_EVENTS` | every event | subject `cambus.v1.evt.>` |
 | `CAMBUS_DEAD_LETTERS` | what a consumer gave up on | subject `cambus.v1.dead.>` |

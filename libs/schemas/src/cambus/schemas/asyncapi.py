@@ -22,12 +22,13 @@ from cambus.schemas.catalog import DEVICE_COMMANDS, EVENTS, SERVICE_COMMANDS, Co
 from cambus.schemas.codec import MSGPACK
 from cambus.schemas.errors import ErrorReply
 from cambus.schemas.model import Message
+from cambus.schemas.state.alarm_actions import ActionRecord
 from cambus.schemas.state.alarm_rule import AlarmRule
 from cambus.schemas.state.alarms import ActiveAlarm
 from cambus.schemas.state.cascade import CascadeLink, CascadeNumbers, CascadeStatus
 from cambus.schemas.state.credentials import SealedCredentials
 from cambus.schemas.state.dead_letters import DeadLetter
-from cambus.schemas.state.deliveries import DeliveryProgress
+from cambus.schemas.state.deliveries import DeliveryProgress, OpenEscalation
 from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.inbound import InboundHold, Knock
 from cambus.schemas.state.leases import Lease, Replica
@@ -72,6 +73,8 @@ KEY_VALUES: tuple[tuple[str, str, type[Message]], ...] = (
     (assets.KV_UPGRADES, f"{keys.UPGRADE_JOBS}<device>", UpgradeAttempt),
     (assets.KV_UPGRADES, f"{keys.UNRESOLVED}<device>", UpgradeAttempt),
     (assets.KV_DELIVERIES, "<event id>", DeliveryProgress),
+    (assets.KV_DELIVERIES, f"{keys.ESCALATIONS}<event id>.<rule>", OpenEscalation),
+    (assets.KV_DELIVERIES, f"{keys.ACTIONS}<event id>.<rule>.<index>", ActionRecord),
     (assets.KV_TOKENS, "<hash of the token>", RelayToken),
     (assets.KV_PAGE_SESSIONS, "<hash of the session>", PageSession),
     (assets.KV_ALARMS, "<device>.<hash of the alarm key>", ActiveAlarm),

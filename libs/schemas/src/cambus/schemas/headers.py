@@ -29,6 +29,9 @@ OWNER: Final = "Cambus-Owner"
 EPOCH: Final = "Cambus-Epoch"
 """On a reply: the lease revision under which that replica holds the device; it rises with every new owner."""
 
+RETRY_FOR: Final = "Cambus-Retry-For"
+"""On an event that is in the stream again: the one durable consumer it is for; the others have had it."""
+
 SERVICE_ERROR: Final = "Nats-Service-Error"
 """The text of a failed reply, by the NATS service convention (ADR-32)."""
 

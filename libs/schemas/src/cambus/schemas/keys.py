@@ -23,6 +23,9 @@
                       job.<device>                          UpgradeAttempt: what a connector began last
                       unresolved.<device>                   UpgradeAttempt: whose end nobody knows
     cambus-alarms     <device>.<hash of the alarm key>      ActiveAlarm
+    cambus-deliveries <event>                               DeliveryProgress
+                      escalation.<event>.<rule>             OpenEscalation
+                      action.<event>.<rule>.<index>         ActionRecord
     cambus-registrations
                       bound.<protocol>.<identity>           Registration
                       known.<protocol>.<device>             KnownDevice
@@ -60,6 +63,8 @@ CAMPAIGNS: Final = "campaign."
 ATTEMPTS: Final = "attempt."
 UPGRADE_JOBS: Final = "job."
 UNRESOLVED: Final = "unresolved."
+ESCALATIONS: Final = "escalation."
+ACTIONS: Final = "action."
 REGISTRATIONS: Final = "bound."
 KNOWN_DEVICES: Final = "known."
 KNOWN_CHANNELS: Final = "channels."
@@ -187,6 +192,16 @@ def open_dialog(protocol: str, identity: str, call_id: str) -> str:
 def active_alarm(device: str, alarm_key: str) -> str:
     """Return the key of an alarm that is raised; alarm keys may hold what keys of a bucket may not."""
     return f"{_tokens(device)}.{hashlib.blake2b(alarm_key.encode(), digest_size=16).hexdigest()}"
+
+
+def escalation(event: str, rule: str) -> str:
+    """Return the key of what is still to be told of an alarm under a rule."""
+    return ESCALATIONS + _tokens(event, rule)
+
+
+def action(event: str, rule: str, index: int) -> str:
+    """Return the key of how far an action of a rule is for an alarm."""
+    return ACTIONS + _tokens(event, rule, str(index))
 
 
 def shard_of(device: str) -> int:

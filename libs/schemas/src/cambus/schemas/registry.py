@@ -16,8 +16,9 @@ import cambus.schemas
 from cambus.schemas.events.alarm import AlarmEvent
 from cambus.schemas.events.base import Event
 from cambus.schemas.model import Message
+from cambus.schemas.state.alarm_actions import Action, ChannelAction
 
-_BASES = (Message, Event, AlarmEvent)
+_BASES = (Message, Event, AlarmEvent, Action, ChannelAction)
 
 
 @cache

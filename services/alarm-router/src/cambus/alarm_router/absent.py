@@ -20,6 +20,9 @@ class Absent:
         self._clock = clock
         self._away: dict[str, dict[int, tuple[float, frozenset[str]]]] = {}
 
+    def __len__(self) -> int:
+        return sum(len(away) for away in self._away.values())
+
     def gone(self, device: str, seq: int, routes: Iterable[str]) -> None:
         """An alarm was given back while it was owed on these routes."""
         until = self._clock() + self._patience_s

@@ -9,6 +9,7 @@ from cambus.bus.kv import KeyValue
 from cambus.schemas import assets, keys
 from cambus.schemas.errors import BadRequest
 from cambus.schemas.events.alarm import AlarmCleared, AlarmRaised
+from cambus.schemas.events.alarm_handling import AlarmAcknowledged
 from cambus.schemas.state.alarms import ActiveAlarm
 
 MAX_KNOWN = 20_000
@@ -35,26 +36,46 @@ class ActiveAlarms:
         self._ending: dict[str, str] = {}  # key -> id of the end that is being delivered
         self._ended: OrderedDict[str, None] = OrderedDict()  # ids of beginnings that are over
 
-    async def raised(self, alarm: AlarmRaised) -> None:
-        """Note a beginning; one that is raised already is counted.
+    async def raised(self, alarm: AlarmRaised) -> bool:
+        """Note a beginning; one that is raised already is counted. Whether it is not one of those.
 
         Raises:
             BusError: NATS refuses or does not answer.
         """
         if alarm.momentary or alarm.id in self._ended:  # after a crash NATS may give its end out before it
-            return
+            return alarm.momentary
         key = keys.active_alarm(alarm.device, alarm.key)
         while True:
             known = self._known.get(key)
             present = known.alarm if known is not None else None
             if present is not None and (alarm.id == present.raised.id or alarm.at <= present.last_at):
-                return
+                return alarm.id == present.raised.id
             changed = self._after(key, present, alarm)
             try:
                 if known is None:
                     revision = await self.stored.create(key, changed)
                 else:
                     revision = await self.stored.update(key, changed, known.revision)
+            except WrongRevision:
+                await self._read(key)
+            else:
+                self._remember(key, Known(changed, revision))
+                return changed.raised.id == alarm.id
+
+    async def acknowledged(self, event: AlarmAcknowledged) -> None:
+        """Note that somebody looks after an alarm; nothing if it is over.
+
+        Raises:
+            BusError: NATS refuses or does not answer.
+        """
+        key = keys.active_alarm(event.device, event.key)
+        while True:
+            present = await self._present(key)
+            if present is None or present.raised.id != event.alarm.id or present.acknowledged is not None:
+                return
+            changed = present.model_copy(update={"acknowledged": event.acknowledgement})
+            try:
+                revision = await self.stored.update(key, changed, self._known[key].revision)
             except WrongRevision:
                 await self._read(key)
             else:

@@ -26,8 +26,12 @@ class Duty:
         leases: takes and keeps the lease.
         lease: its key.
         learn: finds out what others left; raises BusError.
+        meanwhile: what else is to be done for the length of one term.
         consumer: makes the consumer of one term.
         router: delivers.
+
+    Attributes:
+        on: whether this replica delivers now.
     """
 
     def __init__(
@@ -35,15 +39,18 @@ class Duty:
         leases: LeaseKeeper,
         lease: str,
         learn: Callable[[], Awaitable[None]],
+        meanwhile: Callable[[], Awaitable[None]],
         consumer: Callable[[], EventConsumer],
         router: Router,
     ) -> None:
         self._leases = leases
         self._lease = lease
         self._learn = learn
+        self._meanwhile = meanwhile
         self._consumer = consumer
         self._router = router
         self._stopping = asyncio.Event()
+        self.on = False
 
     def stop(self) -> None:
         """Take no more events, give back what waits, then give back the lease; `run` returns when it is done."""
@@ -83,14 +90,19 @@ class Duty:
         consumer = self._consumer()
         self._router.take_on()
         consuming = asyncio.create_task(consumer.run(), name="alarms")
+        beside = asyncio.ensure_future(self._meanwhile())
         waits = [asyncio.create_task(event.wait()) for event in (lease.lost, self._stopping)]
+        self.on = True
         try:
-            await asyncio.wait({consuming, *waits}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({consuming, beside, *waits}, return_when=asyncio.FIRST_COMPLETED)
             consumer.stop()
             self._router.hand_over()
             await consuming
+            if beside.done():
+                beside.result()
         finally:
-            await end(consuming, *waits)
+            self.on = False
+            await end(consuming, beside, *waits)
 
     async def _pause(self, seconds: float) -> None:
         try:

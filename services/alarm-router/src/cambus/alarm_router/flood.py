@@ -9,6 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 MAX_KEYS = 100_000
+NEVER = float("-inf")
 
 AlarmOfRule = tuple[str, str, str]
 """Rule, device and pairing key."""
@@ -47,11 +48,24 @@ class FloodGate:
             known.suppressed += 1
             self._known.move_to_end(alarm)
             return None
-        self._known[alarm] = _History(now)
+        self._remember(alarm, _History(now))
+        return known.suppressed if known is not None else 0
+
+    def _remember(self, alarm: AlarmOfRule, history: _History) -> None:
+        self._known[alarm] = history
         self._known.move_to_end(alarm)
         if len(self._known) > MAX_KEYS:
             self._known.popitem(last=False)
-        return known.suppressed if known is not None else 0
+
+    def passed_at(self, alarm: AlarmOfRule) -> float | None:
+        """When the rule last let the alarm through; None if that is not known."""
+        known = self._known.get(alarm)
+        return known.passed_at if known is not None and known.passed_at > NEVER else None
+
+    def kept_back(self, alarm: AlarmOfRule) -> None:
+        """A beginning was kept back for another reason: its end is, unless it belongs to one that passed."""
+        if alarm not in self._known:
+            self._remember(alarm, _History(NEVER, told=False))
 
     def end(self, alarm: AlarmOfRule) -> bool:
         """Whether to let an end through: unless it belongs to a beginning that was kept back."""

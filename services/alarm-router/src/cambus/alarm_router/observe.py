@@ -1,9 +1,10 @@
 """The metrics of alarm-router."""
 
+from cambus.alarm_router.rules import PHASES
 from cambus.bus.metrics import Metrics
+from cambus.schemas.state.alarm_actions import ACTION_KINDS, ActionOutcome
+from cambus.schemas.state.alarm_sinks import SINK_KINDS
 
-PHASES = ("raised", "cleared")
-SINKS = ("webhook", "bus")
 OUTCOMES = ("delivered", "failed")
 
 
@@ -15,14 +16,22 @@ class RouterMetrics:
             "alarms_unmatched_total", "Alarms that no rule sends anywhere", {"phase": PHASES}
         )
         self._deliveries = metrics.counter(
-            "alarms_deliveries_total", "Attempts to deliver an alarm", {"sink": SINKS, "outcome": OUTCOMES}
+            "alarms_deliveries_total",
+            "Attempts to deliver an alarm",
+            {"sink": SINK_KINDS, "outcome": OUTCOMES},
         )
         self._seconds = metrics.histogram(
-            "alarms_delivery_seconds", "How long a sink took to accept an alarm", {"sink": SINKS}
+            "alarms_delivery_seconds", "How long a sink took to accept an alarm", {"sink": SINK_KINDS}
         )
         self._suppressed = metrics.counter(
             "alarms_suppressed_total", "Beginnings kept back by a rule's interval"
         )
+        self._acted = metrics.counter(
+            "alarms_actions_total",
+            "Actions of rules",
+            {"action": ACTION_KINDS, "outcome": tuple(each.value for each in ActionOutcome)},
+        )
+        self._escalated = metrics.counter("alarms_escalated_total", "Steps of escalations that were done")
         self._given_back = metrics.counter(
             "alarms_given_back_total", "Alarms given back to NATS because too many wait for sinks"
         )
@@ -54,3 +63,11 @@ class RouterMetrics:
     def suppressed(self) -> None:
         """A beginning was kept back."""
         self._suppressed().inc()
+
+    def acted(self, action: str, outcome: str) -> None:
+        """An action came out like this."""
+        self._acted(action, outcome).inc()
+
+    def escalated(self) -> None:
+        """Others are told of an alarm."""
+        self._escalated().inc()

@@ -14,16 +14,18 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from cambus.alarm_router.notice import Notice
 from cambus.alarm_router.observe import RouterMetrics
 from cambus.alarm_router.rules import Route
 from cambus.alarm_router.shipment import Parcel
-from cambus.alarm_router.webhook import DeliveryFailedError, Envelope
-from cambus.schemas.state.alarm_rule import AlarmSink
+from cambus.alarm_router.webhook import DeliveryFailedError
+from cambus.schemas.state.alarm_sinks import AlarmSink
 
 logger = logging.getLogger(__name__)
 
-Deliver = Callable[[AlarmSink, Envelope], Awaitable[None]]
+Deliver = Callable[[AlarmSink, Notice], Awaitable[None]]
 SinkOf = Callable[[Route], AlarmSink | None]
 Lane = deque[Parcel]
 
@@ -50,6 +52,25 @@ class Pace:
         return delay_s * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
 
 
+@dataclass(slots=True)
+class Record:
+    """How a sink has been.
+
+    Attributes:
+        delivered: what it took.
+        failed: attempts that failed.
+        last_error: why the last of them did.
+        last_error_at: when.
+        last_delivered_at: when it took something last.
+    """
+
+    delivered: int = 0
+    failed: int = 0
+    last_error: str = ""
+    last_error_at: datetime | None = None
+    last_delivered_at: datetime | None = None
+
+
 class Outlet:
     """The way to one sink.
 
@@ -65,6 +86,7 @@ class Outlet:
         self, route: Route, sink_of: SinkOf, deliver: Deliver, pace: Pace, metrics: RouterMetrics
     ) -> None:
         self.route = route
+        self.record = Record()
         self._sink_of = sink_of
         self._deliver = deliver
         self._pace = pace
@@ -82,6 +104,17 @@ class Outlet:
     def idle(self) -> bool:
         """Whether nothing waits."""
         return not self._lanes
+
+    @property
+    def away(self) -> bool:
+        """Whether the sink takes nothing at present."""
+        return self._away
+
+    def waiting(self) -> tuple[int, float | None]:
+        """How many wait, and for how many seconds the oldest does."""
+        count = sum(len(lane) for lane in self._lanes.values())
+        since = min((lane[0].shipment.begun for lane in self._lanes.values()), default=None)
+        return count, None if since is None else max(0.0, self._pace.clock() - since)
 
     def put(self, parcel: Parcel) -> Lane | None:
         """Queue a parcel; returns the lane `run` is to be called for, None if that was done before."""
@@ -148,18 +181,25 @@ class Outlet:
         started = self._pace.clock()
         parcel.busy = True
         try:
-            await self._deliver(sink, parcel.envelope)
+            await self._deliver(sink, parcel.notice)
         except DeliveryFailedError as error:
-            self._metrics.failed(sink.kind)
-            return error
+            return self._failed(sink, error)
         except Exception:  # a defect of ours must not end the queue
             logger.exception("an attempt failed", extra={"route": self.route.id})
-            self._metrics.failed(sink.kind)
-            return DeliveryFailedError("internal error")
+            return self._failed(sink, DeliveryFailedError("internal error"))
         finally:
             parcel.busy = False
         self._metrics.delivered(sink.kind, self._pace.clock() - started)
+        self.record.delivered += 1
+        self.record.last_delivered_at = datetime.now(UTC)
         return None
+
+    def _failed(self, sink: AlarmSink, error: DeliveryFailedError) -> DeliveryFailedError:
+        self._metrics.failed(sink.kind)
+        self.record.failed += 1
+        self.record.last_error = str(error)
+        self.record.last_error_at = datetime.now(UTC)
+        return error
 
     def _delay(self, error: DeliveryFailedError, lane: Lane, *, first: bool) -> None:
         """Tell everyone who has to wait now."""

@@ -60,3 +60,7 @@ class Outlets:
             if outlet.idle and self._rules.sink(route) is None:
                 del self._outlets[route]
             outlet.rule_changed()
+
+    def of(self, route: Route) -> Outlet | None:
+        """The way to a sink; None before it was first needed."""
+        return self._outlets.get(route)

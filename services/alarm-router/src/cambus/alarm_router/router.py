@@ -11,24 +11,25 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TypeVar
 
 from cambus.alarm_router.absent import Absent
+from cambus.alarm_router.actions import Actions
 from cambus.alarm_router.active import ActiveAlarms
 from cambus.alarm_router.backlog import Backlog
-from cambus.alarm_router.flood import FloodGate
+from cambus.alarm_router.escalation import Escalations
 from cambus.alarm_router.observe import RouterMetrics
 from cambus.alarm_router.order import Order
 from cambus.alarm_router.outlets import Outlets
 from cambus.alarm_router.progress import Progress
-from cambus.alarm_router.rules import Alarm, Route, RuleBook, phase_of, routes_of
+from cambus.alarm_router.routing import Addressed, Routing
+from cambus.alarm_router.rules import Told, phase_of
 from cambus.alarm_router.shipment import Shipment
-from cambus.alarm_router.sinks import body_of
 from cambus.bus.consumer import DeadLetterError, TryLater
 from cambus.bus.errors import BusError, BusUnavailable
+from cambus.bus.tasks import end
 from cambus.schemas.events.alarm import AlarmCleared, AlarmRaised
-from cambus.schemas.state.alarm_rule import AlarmRule
+from cambus.schemas.events.alarm_handling import AlarmAcknowledged
 
 logger = logging.getLogger(__name__)
 
@@ -54,29 +55,46 @@ class Patience:
     later_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """What an alarm goes through beside its delivery.
+
+    Attributes:
+        routing: says where it goes.
+        active: knows what is raised.
+        actions: carries out what rules want done.
+        escalations: tells others if nothing happens.
+    """
+
+    routing: Routing
+    active: ActiveAlarms
+    actions: Actions
+    escalations: Escalations
+
+
 class Router:
     """Delivers alarms. Those of one device go along a route in the order of the stream."""
 
     def __init__(
         self,
-        rules: RuleBook,
+        handling: Handling,
         outlets: Outlets,
-        active: ActiveAlarms,
         progress: Progress,
         metrics: RouterMetrics,
         patience: Patience,
         backlog: Backlog,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._rules = rules
+        self._routing = handling.routing
+        self._active = handling.active
+        self._actions = handling.actions
+        self._escalations = handling.escalations
         self._outlets = outlets
-        self._active = active
         self._progress = progress
         self._metrics = metrics
         self._patience = patience
         self._backlog = backlog
         self._clock = clock
-        self._flood = FloodGate()
         self._order = Order(backlog)
         self._absent = Absent(3 * patience.later_s, clock)
         self._under_way: dict[str, Shipment] = {}
@@ -84,11 +102,16 @@ class Router:
         self._waiting = 0
         self._leaving = False
 
-    async def handle(self, alarm: Alarm, seq: int, *, again: bool) -> None:
+    @property
+    def given_back(self) -> int:
+        """How many wait in NATS because too many wait here."""
+        return len(self._absent)
+
+    async def handle(self, alarm: Told, seq: int, *, again: bool) -> None:
         """Deliver an alarm to everyone who is to have it; returns when they do.
 
         Args:
-            alarm: its beginning or its end.
+            alarm: its beginning, its end, or what is done about it.
             seq: its place in the stream.
             again: whether it was given out before, to whomever.
 
@@ -104,15 +127,19 @@ class Router:
             return  # stored twice, or our acknowledgement was lost
         if alarm.id in self._under_way or self._leaving:
             raise self._later("not now")
-        shipment = Shipment(alarm.id, alarm.device, seq, self._clock() + self._patience.give_up_s)
+        now = self._clock()
+        shipment = Shipment(alarm.id, alarm.device, seq, now + self._patience.give_up_s, now)
         self._under_way[alarm.id] = shipment
         try:
             async with self._order.turn(alarm.device, seq, again=again):
                 if self._leaving:
                     raise self._later("not now")
-                await self._begin(alarm, shipment, again=again)
+                acting = await self._begin(alarm, shipment, again=again)
                 self._backlog.settled(alarm.device, seq)
-            await self._see_through(alarm, shipment)
+            if acting is None:
+                await self._see_through(alarm, shipment)
+            else:
+                await self._act(acting, alarm, shipment)
         finally:
             shipment.abandon()
             del self._under_way[alarm.id]
@@ -124,6 +151,7 @@ class Router:
     def hand_over(self) -> None:
         """Take nothing more on, and give back what waits for a sink, for other replicas to try."""
         self._leaving = True
+        self._actions.hand_over()
         self._backlog.forget()
         for shipment in self._under_way.values():
             shipment.delay()
@@ -131,63 +159,83 @@ class Router:
     def take_on(self) -> None:
         """Take alarms on (again)."""
         self._absent.forget()
+        self._actions.take_on()
         self._leaving = False
 
     # --- the beginning ----------------------------------------------------------------------------------
 
-    async def _begin(self, alarm: Alarm, shipment: Shipment, *, again: bool) -> None:
-        """Do what has to be done in the order of the stream: bookkeeping, and queueing on every route."""
+    async def _begin(self, alarm: Told, shipment: Shipment, *, again: bool) -> "asyncio.Task[None] | None":
+        """Do what has to be done in the order of the stream: bookkeeping, and queueing on every route.
+
+        Returns:
+            What is to be done beside the delivery, if anything.
+        """
         owed = await self._progress.owed(alarm.id) if again else None
         self._absent.back(alarm.device, shipment.seq)
-        if isinstance(alarm, AlarmCleared):
-            began = await self._note(lambda: self._active.beginning(alarm))
-            self._send(alarm, self._routes_of_end(alarm, began) if owed is None else _routes(owed), shipment)
-        elif owed is not None:  # noted before; it may have ended since
-            self._send(alarm, _routes(owed), shipment)
-        else:
-            self._send(alarm, self._routes_of_beginning(alarm, again=again), shipment)
-            await self._note(lambda: self._active.raised(alarm))
+        noted = None if owed is None else self._routing.owed(alarm, owed)
+        match alarm:
+            case AlarmRaised():
+                return await self._begin_raised(alarm, shipment, noted, again=again)
+            case AlarmCleared():
+                began = await self._note(lambda: self._active.beginning(alarm))
+                self._send(alarm, self._routing.end(alarm, began) if noted is None else noted, shipment)
+                over = alarm.raised or (began.id if began is not None else None)
+                if over is not None and len(self._escalations):
+                    await self._note(lambda: self._escalations.ended(over))
+            case AlarmAcknowledged():
+                self._send(alarm, self._routing.of_our_own(alarm) if noted is None else noted, shipment)
+                await self._note(lambda: self._active.acknowledged(alarm))
+                await self._note(lambda: self._escalations.acknowledged(alarm.alarm.id))
+            case _:
+                self._send(alarm, self._routing.of_our_own(alarm) if noted is None else noted, shipment)
+        return None
 
-    def _routes_of_beginning(self, alarm: AlarmRaised, *, again: bool) -> Iterator[tuple[Route, int]]:
-        """Where a beginning goes, and how many were kept back before it."""
-        for rule in self._rules.matching(alarm, alarm):
-            suppressed = 0 if again else self._suppressed(rule, alarm)
-            if suppressed is None:
-                self._metrics.suppressed()
-                continue
-            yield from ((route, suppressed) for route in routes_of(rule))
+    async def _begin_raised(
+        self, alarm: AlarmRaised, shipment: Shipment, noted: list[Addressed] | None, *, again: bool
+    ) -> "asyncio.Task[None] | None":
+        """The same for a beginning; what was noted before may have ended since."""
+        addressed = self._routing.beginning(alarm, again=again) if noted is None else noted
+        acting = addressed if noted is None else self._routing.acting(alarm)
+        acting = [each for each in acting if each.rule is not None and each.rule.actions]
+        for each in acting:
+            self._actions.expect(each)
+        self._send(alarm, addressed, shipment)
+        if noted is None and await self._note(lambda: self._active.raised(alarm)):
+            for each in addressed:
+                if each.rule is not None and each.rule.escalation:
+                    rule = each.rule
+                    await self._note(lambda rule=rule: self._escalations.begin(rule, alarm))  # type: ignore[misc]
+        if not acting:
+            return None
+        work = self._actions.carry_out(acting, alarm, only_begun=noted is not None)
+        return asyncio.create_task(work, name="actions")
 
-    def _suppressed(self, rule: AlarmRule, alarm: AlarmRaised) -> int | None:
-        """How many beginnings were kept back before this one; None if it is kept back too."""
-        if rule.min_interval_s <= 0:
-            return 0
-        key = (rule.id, alarm.device, alarm.key)
-        return self._flood.beginning(key, interval_s=rule.min_interval_s, now=self._clock())
-
-    def _routes_of_end(self, alarm: AlarmCleared, began: AlarmRaised | None) -> Iterator[tuple[Route, int]]:
-        """Where an end goes: to whoever was told of its beginning."""
-        for rule in self._rules.matching(alarm, began or _as_it_began(alarm)):
-            if rule.min_interval_s <= 0 or self._flood.end((rule.id, alarm.device, alarm.key)):
-                yield from ((route, 0) for route in routes_of(rule))
-
-    def _send(self, alarm: Alarm, routes: Iterator[tuple[Route, int]], shipment: Shipment) -> None:
-        bodies: dict[str, bytes] = {}
+    def _send(self, alarm: Told, addressed: list[Addressed], shipment: Shipment) -> None:
         barred = self._absent.before(shipment.device, shipment.seq)
-        for route, suppressed in routes:
-            if route.rule not in bodies:
-                bodies[route.rule] = body_of(alarm, route.rule, suppressed)
-            parcel = shipment.add(route, bodies[route.rule])
-            if route.id in barred:
-                parcel.bar()
-            else:
-                self._outlets.send(parcel)
+        for each in addressed:
+            for route in each.routes:
+                parcel = shipment.add(route, each.notice)
+                if route.id in barred:
+                    parcel.bar()
+                else:
+                    self._outlets.send(parcel)
         self._not_to_be_overtaken(shipment)
-        if not bodies:
+        if not addressed:
             self._metrics.unmatched(phase_of(alarm))
+
+    async def _act(self, acting: "asyncio.Task[None]", alarm: Told, shipment: Shipment) -> None:
+        """See the delivery through, and the actions; what of them is left when the delivery fails goes on first."""
+        try:
+            await self._see_through(alarm, shipment)
+        finally:
+            try:
+                await acting
+            finally:
+                await end(acting)
 
     # --- the end ----------------------------------------------------------------------------------------
 
-    async def _see_through(self, alarm: Alarm, shipment: Shipment) -> None:
+    async def _see_through(self, alarm: Told, shipment: Shipment) -> None:
         """Wait for every route; write down what is owed as soon as one of them has to wait."""
         while shipment.owed and not shipment.delayed:
             await shipment.changed()
@@ -197,10 +245,11 @@ class Router:
         elif isinstance(alarm, AlarmCleared):
             await self._note(lambda: self._active.ended(alarm))
         if shipment.failures:
+            await self._remember(shipment.event, sorted(shipment.failures))  # a retry is for those
             reasons = "; ".join(f"{route}: {why}" for route, why in shipment.failures.items())
             raise DeadLetterError(reasons)
 
-    async def _wait_for_sinks(self, alarm: Alarm, shipment: Shipment) -> None:
+    async def _wait_for_sinks(self, alarm: Told, shipment: Shipment) -> None:
         known: list[str] | None = None  # what is written down
         while owed := sorted(shipment.owed):
             self._not_to_be_overtaken(shipment)
@@ -263,15 +312,3 @@ class Router:
             except BusError as error:
                 logger.error("the list of raised alarms is not complete", extra={"reason": str(error)})
                 return None
-
-
-def _routes(owed: list[str]) -> Iterator[tuple[Route, int]]:
-    """The routes that are written down; what was kept back before is not."""
-    return ((Route.parse(route), 0) for route in owed)
-
-
-def _as_it_began(alarm: AlarmCleared) -> AlarmCleared:
-    """The end, put at the time of its beginning, where the device says how long the alarm lasted."""
-    if alarm.duration_s is None:
-        return alarm
-    return alarm.model_copy(update={"at": alarm.at - timedelta(seconds=alarm.duration_s)})

@@ -2,16 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from cambus.alarm_router.rule_check import problems
 from cambus.bus.connection import Bus
 from cambus.bus.kv import KeyValue
 from cambus.schemas import assets, keys
 from cambus.schemas.events.alarm import AlarmCleared, AlarmRaised
-from cambus.schemas.state.alarm_rule import AlarmRule, AlarmSink
+from cambus.schemas.events.alarm_handling import AlarmAcknowledged, AlarmEscalated, AlarmSuppressed
+from cambus.schemas.state.alarm_rule import AlarmRule, Phase
+from cambus.schemas.state.alarm_sinks import AlarmSink
 from cambus.schemas.state.devices import DeviceRecord
 
 logger = logging.getLogger(__name__)
@@ -19,12 +20,22 @@ logger = logging.getLogger(__name__)
 Alarm = AlarmRaised | AlarmCleared
 """The beginning of an alarm, or its end."""
 
-Phase = Literal["raised", "cleared"]
+Told = AlarmRaised | AlarmCleared | AlarmAcknowledged | AlarmEscalated | AlarmSuppressed
+"""What sinks are told."""
+
+_PHASES: dict[type[Told], str] = {
+    AlarmRaised: "raised",
+    AlarmCleared: "cleared",
+    AlarmAcknowledged: "acknowledged",
+    AlarmEscalated: "escalated",
+    AlarmSuppressed: "suppressed",
+}
+PHASES = tuple(_PHASES.values())
 
 
-def phase_of(alarm: Alarm) -> Phase:
-    """Which of the two it is."""
-    return "raised" if isinstance(alarm, AlarmRaised) else "cleared"
+def phase_of(event: Told) -> str:
+    """Which of them it is: the second half of the event's name."""
+    return _PHASES[type(event)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +44,18 @@ class Route:
 
     Attributes:
         rule: the rule's id.
-        index: the place of the sink in the rule's list.
+        index: the place of the sink in the rule's list, or in that of the step.
+        step: the step of the rule's escalation, from 0; None: the sink is the rule's own.
     """
 
     rule: str
     index: int
+    step: int | None = None
 
     @property
     def id(self) -> str:
-        """`<rule>.<index>`: stable while the rule's list of sinks keeps its order."""
-        return f"{self.rule}.{self.index}"
+        """`<rule>.<index>`, `<rule>.e<step>.<index>`: stable while the lists keep their order."""
+        return f"{self.rule}.{self.index}" if self.step is None else f"{self.rule}.e{self.step}.{self.index}"
 
     @classmethod
     def parse(cls, text: str) -> "Route":
@@ -51,13 +64,19 @@ class Route:
         Raises:
             ValueError: it is none.
         """
-        rule, _, index = text.partition(".")
-        return cls(rule, int(index))
+        rule, *step, index = text.split(".")
+        return cls(rule, int(index), int(step[0].removeprefix("e")) if step else None)
 
 
-def routes_of(rule: AlarmRule) -> list[Route]:
-    """The routes of a rule, one for each of its sinks."""
-    return [Route(rule.id, index) for index in range(len(rule.sinks))]
+def routes_of(rule: AlarmRule, step: int | None = None) -> list[Route]:
+    """The routes of a rule, or of a step of its escalation: one for each sink."""
+    return [Route(rule.id, index, step) for index in range(len(_sinks_of(rule, step)))]
+
+
+def _sinks_of(rule: AlarmRule, step: int | None) -> list[AlarmSink]:
+    if step is None:
+        return rule.sinks
+    return rule.escalation[step].sinks if step < len(rule.escalation) else []
 
 
 class RuleBook:
@@ -73,7 +92,8 @@ class RuleBook:
         self.on_change: Callable[[], None] = lambda: None
         self._devices: KeyValue[DeviceRecord] = KeyValue(bus, assets.KV_DEVICES, DeviceRecord)
         self._rules: dict[str, tuple[int, AlarmRule]] = {}
-        self._tags: dict[str, list[str]] = {}
+        self._in_order: list[AlarmRule] | None = None
+        self._devices_known: dict[str, DeviceRecord] = {}
         self._watching_rules = self.stored.watch(f"{keys.ALARM_RULES}>")
         self._watching_devices = self._devices.watch()
 
@@ -92,12 +112,12 @@ class RuleBook:
                 self.learn(entry.value, entry.revision)
 
     async def follow_devices(self) -> None:
-        """Keep the tags current; runs until it is cancelled."""
+        """Keep names and tags current; runs until it is cancelled."""
         async for device, entry in self._watching_devices:
             if entry is None:
-                self._tags.pop(device, None)
+                self._devices_known.pop(device, None)
             else:
-                self._tags[device] = entry.value.tags
+                self._devices_known[device] = entry.value
 
     def learn(self, rule: AlarmRule, revision: int) -> None:
         """Take a rule as it was written under this revision, unless a later one is known."""
@@ -109,6 +129,7 @@ class RuleBook:
             logger.error("a rule is ignored", extra={"rule": rule.id, "reason": unusable[0]})
             rule = rule.model_copy(update={"enabled": False})
         self._rules[rule.id] = (revision, rule)
+        self._in_order = None
         self.on_change()
 
     def forget(self, rule_id: str, before: int | None = None) -> None:
@@ -116,6 +137,7 @@ class RuleBook:
         known = self._rules.get(rule_id)
         if known is not None and (before is None or known[0] <= before):
             del self._rules[rule_id]
+            self._in_order = None
             self.on_change()
 
     # --- asking -----------------------------------------------------------------------------------------
@@ -131,17 +153,45 @@ class RuleBook:
     def sink(self, route: Route) -> AlarmSink | None:
         """Where a route leads at present; None if it leads nowhere any more."""
         rule = self.rule(route.rule)
-        return rule.sinks[route.index] if rule is not None and route.index < len(rule.sinks) else None
+        sinks = _sinks_of(rule, route.step) if rule is not None else []
+        return sinks[route.index] if route.index < len(sinks) else None
 
-    def matching(self, alarm: Alarm, began: Alarm) -> Iterator[AlarmRule]:
-        """The rules that apply to an alarm.
+    @property
+    def in_order(self) -> list[AlarmRule]:
+        """All rules, as they are looked at."""
+        if self._in_order is None:
+            self._in_order = ordered(rule for _, rule in self._rules.values())
+        return self._in_order
+
+    def tags(self, device: str) -> list[str]:
+        """The tags of a device; none of one nobody configured."""
+        known = self._devices_known.get(device)
+        return known.tags if known is not None else []
+
+    def name(self, device: str) -> str:
+        """What people call a device; empty if they have no name for it."""
+        known = self._devices_known.get(device)
+        return known.name or "" if known is not None else ""
+
+    def matching(self, began: Alarm, phase: Phase) -> Iterator[AlarmRule]:
+        """The rules that apply to an alarm, in their order, up to one that stops.
 
         Args:
-            alarm: its beginning or its end.
-            began: the beginning, where it is known: an end belongs to the rules that fit the beginning, so
-                that a schedule cannot separate the two.
+            began: its beginning, or its end where that is not known: an end belongs to the rules that fit the
+                beginning, so that a schedule cannot separate the two.
+            phase: what of it.
         """
-        tags, phase = self._tags.get(alarm.device, []), phase_of(alarm)
-        for _, rule in self._rules.values():
-            if rule.enabled and rule.match.covers_alarm(began, phase=phase, tags=tags):
+        tags = self.tags(began.device)
+        for rule in self.in_order:
+            if not rule.enabled:
+                continue
+            misfit = rule.match.misfit(began, phase=phase, tags=tags)
+            if misfit is None:
                 yield rule
+            if rule.stop and misfit in {None, "phases"}:
+                return
+
+
+def ordered(rules: Iterable[AlarmRule]) -> list[AlarmRule]:
+    """Rules as they are looked at: by their number, then by id."""
+    return sorted(rules, key=lambda rule: (rule.order, rule.id))

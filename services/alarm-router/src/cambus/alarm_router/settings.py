@@ -13,7 +13,11 @@ class AlarmRouterSettings(BusSettings):
 
     credentials_key_file: Path | None = Field(
         default=None,
-        description="File with the key that opens `cambus-credentials`; needed for signed webhooks.",
+        description="File with the key that opens `cambus-credentials`; needed for sinks with secrets.",
+    )
+    sinks_ca_file: Path | None = Field(
+        default=None,
+        description="File with certificates (PEM) of authorities that sinks are trusted by, beside the system's.",
     )
     delivery_give_up_s: Annotated[float, Field(gt=0, le=7 * 86400)] = Field(
         default=4 * 3600.0,

@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from cambus.alarm_router.notice import Notice
 from cambus.alarm_router.rules import Route
-from cambus.alarm_router.webhook import Envelope
 
 
 @dataclass(eq=False, slots=True)
@@ -13,7 +13,7 @@ class Parcel:
 
     Attributes:
         route: where it goes.
-        envelope: what is sent.
+        notice: what is told.
         shipment: what it is a part of.
         busy: an attempt is under way.
         delayed: its sink does not take it at present.
@@ -22,7 +22,7 @@ class Parcel:
     """
 
     route: Route
-    envelope: Envelope
+    notice: Notice
     shipment: "Shipment"
     busy: bool = False
     delayed: bool = False
@@ -53,6 +53,7 @@ class Shipment:
         device: its device: what stays in order along a route.
         seq: its place in the stream.
         give_up_at: when a failed attempt becomes the last, on the router's clock.
+        begun: when it was taken on, on the same clock.
         owed: the parcels that are not finished, by route.
         failures: the routes that were given up, and why.
         delayed: one of them has to wait.
@@ -63,6 +64,7 @@ class Shipment:
     device: str
     seq: int
     give_up_at: float
+    begun: float = 0.0
     owed: dict[str, Parcel] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     delayed: bool = False
@@ -74,9 +76,9 @@ class Shipment:
         """Whether nothing can be done for what is left but to wait for alarms that are not here."""
         return all(parcel.barred for parcel in self.owed.values())
 
-    def add(self, route: Route, body: bytes) -> Parcel:
+    def add(self, route: Route, notice: Notice) -> Parcel:
         """A parcel more."""
-        parcel = Parcel(route, Envelope(self.event, body), self)
+        parcel = Parcel(route, notice, self)
         self.owed[route.id] = parcel
         return parcel
 

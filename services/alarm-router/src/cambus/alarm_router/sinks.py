@@ -1,144 +1,141 @@
-"""Delivering one alarm to one sink: what is sent, signed with what, and how."""
+"""Delivering one event to one sink: the one place that knows every kind of them."""
 
-import asyncio
+import ssl
 import time
-from collections.abc import Callable
+from pathlib import Path
 
 import aiohttp
 
-from cambus.alarm_router.rules import Alarm, phase_of
-from cambus.alarm_router.webhook import DeliveryFailedError, Envelope, headers, post, signing_key
+from cambus.alarm_router import gateway, mail
+from cambus.alarm_router.mqtt import Brokers
+from cambus.alarm_router.notice import Notice
+from cambus.alarm_router.pictures import Pictures
+from cambus.alarm_router.sink_secrets import SinkSecrets, UnusableSecret
+from cambus.alarm_router.webhook import DeliveryFailedError, Envelope, headers, post
+from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.errors import BusError
-from cambus.bus.kv import KeyValue
-from cambus.bus.sealing import KeyRing, SealError
-from cambus.schemas import assets
 from cambus.schemas import headers as header
-from cambus.schemas.codec import JSON, encode
-from cambus.schemas.errors import BadRequest
-from cambus.schemas.model import Message
-from cambus.schemas.state.alarm_rule import AlarmSink, BusSink, WebhookSink
-from cambus.schemas.state.credentials import SealedCredentials
+from cambus.schemas.codec import JSON
+from cambus.schemas.commands import cascade
+from cambus.schemas.errors import CambusError, ErrorCode
+from cambus.schemas.events.alarm import AlarmRaised
+from cambus.schemas.state.alarm_sinks import (
+    AlarmSink,
+    BusSink,
+    CascadeSink,
+    EmailSink,
+    HttpSink,
+    MqttSink,
+    WebhookSink,
+)
 
-SECRET_FRESH_S = 30.0
-MAX_BODY_BYTES = 16 * 1024 * 1024
-
-
-class RoutedAlarm(Message):
-    """What a sink receives, as JSON."""
-
-    type: str
-    rule: str
-    suppressed: int
-    alarm: Alarm
-
-
-def body_of(alarm: Alarm, rule: str, suppressed: int) -> bytes:
-    """The JSON a sink receives: `{"type": "alarm.raised", "rule": …, "suppressed": n, "alarm": {…}}`."""
-    kind = f"alarm.{phase_of(alarm)}"
-    routed = RoutedAlarm.model_construct(type=kind, rule=rule, suppressed=suppressed, alarm=alarm)
-    return encode(routed, JSON, limit=MAX_BODY_BYTES)
-
-
-class UnusableSecret(Exception):
-    """A signing key cannot be had; `reason` is a slug for programs."""
-
-    def __init__(self, reason: str, text: str) -> None:
-        super().__init__(text)
-        self.reason = reason
-
-
-class SigningKeys:
-    """The keys webhooks are signed with, opened from `cambus-credentials` and kept for half a minute.
-
-    Args:
-        bus: the connection.
-        ring: what opens them; None if the service was given no key file.
-        clock: seconds that never go back.
-    """
-
-    def __init__(self, bus: Bus, ring: KeyRing | None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stored: KeyValue[SealedCredentials] = KeyValue(bus, assets.KV_CREDENTIALS, SealedCredentials)
-        self._ring = ring
-        self._clock = clock
-        self._known: dict[str, tuple[float, bytes]] = {}
-        self._asking = asyncio.Lock()
-
-    async def key(self, name: str) -> bytes:
-        """The signing key stored under `name`; while NATS does not answer, the one it was before.
-
-        Raises:
-            UnusableSecret: there is none, or it cannot be opened with our key file.
-            BusError: NATS does not answer, and it was never asked before.
-        """
-        known = self._fresh(name)
-        if known is not None:
-            return known
-        async with self._asking:
-            known = self._fresh(name)
-            if known is not None:
-                return known
-            try:
-                key = await self.read(name)
-            except BusError:
-                if name not in self._known:
-                    raise
-                key = self._known[name][1]
-            self._known[name] = (self._clock(), key)
-            return key
-
-    def _fresh(self, name: str) -> bytes | None:
-        known = self._known.get(name)
-        return known[1] if known is not None and self._clock() - known[0] < SECRET_FRESH_S else None
-
-    async def read(self, name: str) -> bytes:
-        """The key stored under `name` at this moment: its token, or else its password.
-
-        Raises:
-            UnusableSecret: there is none, or it cannot be opened with our key file.
-            BusError: NATS does not answer.
-        """
-        if self._ring is None:
-            raise UnusableSecret("no-key-file", "the router has no key file to open secrets with")
-        try:
-            entry = await self._stored.get(name)
-            opened = self._ring.open(entry.value, name) if entry is not None else None
-        except (SealError, BadRequest) as error:
-            raise UnusableSecret("sealed-otherwise", str(error)) from None
-        secret = opened and (opened.token or opened.password)
-        if not secret:
-            raise UnusableSecret("unknown-secret", f"{assets.KV_CREDENTIALS} holds no secret {name!r}")
-        try:
-            return signing_key(secret.get_secret_value())
-        except ValueError as error:
-            raise UnusableSecret("malformed-secret", f"secret {name!r}: {error}") from None
+AWAY = frozenset({ErrorCode.OFFLINE, ErrorCode.DEADLINE, ErrorCode.OVERLOADED, ErrorCode.NOT_FOUND})
+"""Refusals that tell of the way to the platform, not of the alarm."""
 
 
 class Sinks:
-    """All ways out of the router."""
+    """All ways out of the router.
 
-    def __init__(self, bus: Bus, session: aiohttp.ClientSession, keys: SigningKeys) -> None:
+    Args:
+        bus: the connection.
+        session: for what goes over HTTP.
+        secrets: opens those that sinks name.
+        pictures: finds what e-mails attach.
+        trusted: whom TLS trusts.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        session: aiohttp.ClientSession,
+        secrets: SinkSecrets,
+        pictures: Pictures,
+        trusted: ssl.SSLContext,
+    ) -> None:
         self._bus = bus
         self._session = session
-        self._keys = keys
+        self._secrets = secrets
+        self._pictures = pictures
+        self._trusted = trusted
+        self._client = BusClient(bus)
+        self.brokers = Brokers(trusted, bus.settings.instance)
 
-    async def deliver(self, sink: AlarmSink, envelope: Envelope) -> None:
+    async def deliver(self, sink: AlarmSink, notice: Notice) -> None:
         """Make one attempt.
 
         Raises:
             DeliveryFailedError: The sink did not take it; says why.
         """
         try:
-            match sink:
-                case WebhookSink():
-                    key = await self._keys.key(sink.secret) if sink.secret else None
-                    fields = headers(envelope, int(time.time()), key, sink.headers)
-                    await post(self._session, sink.url, envelope, fields, sink.timeout_s)
-                case BusSink():
-                    fields = {header.MESSAGE_ID: envelope.id, header.CONTENT_TYPE: JSON}
-                    await self._bus.publish(sink.subject, envelope.body, headers=fields)
-                    await self._bus.flush()
+            await self._deliver(sink, notice)
         except UnusableSecret as error:
             raise DeliveryFailedError(str(error), away=True) from None
         except BusError as error:
             raise DeliveryFailedError(f"bus: {error}", away=True) from None
+
+    async def _deliver(self, sink: AlarmSink, notice: Notice) -> None:
+        match sink:
+            case WebhookSink():
+                await self._post(sink, notice)
+            case BusSink():
+                fields = {header.MESSAGE_ID: notice.alarm.id, header.CONTENT_TYPE: JSON}
+                await self._bus.publish(sink.subject, notice.body, headers=fields)
+                await self._bus.flush()
+            case EmailSink():
+                login = await self._secrets.credentials(sink.secret) if sink.secret else None
+                pictures = await self._pictures.of(notice) if sink.pictures else []
+                await mail.send(sink, notice, pictures, login, self._trusted)
+            case MqttSink():
+                login = await self._secrets.credentials(sink.secret) if sink.secret else None
+                await self.brokers.publish(sink, notice, login)
+            case HttpSink():
+                secret = await self._secrets.text(sink.secret) if sink.secret else ""
+                await gateway.send(self._session, sink, notice, secret)
+            case CascadeSink():
+                await self._tell_platform(sink, notice)
+
+    async def _post(self, sink: WebhookSink, notice: Notice) -> None:
+        key = await self._secrets.key(sink.secret) if sink.secret else None
+        wrapped = sink.format == "cloudevents"
+        envelope = Envelope(notice.alarm.id, notice.cloud_event if wrapped else notice.body)
+        fields = headers(envelope, int(time.time()), key, sink.headers)
+        if wrapped:
+            fields["content-type"] = "application/cloudevents+json; charset=utf-8"
+        await post(self._session, sink.url, envelope, fields, sink.timeout_s)
+
+    async def _tell_platform(self, sink: CascadeSink, notice: Notice) -> None:
+        if not isinstance(notice.alarm, AlarmRaised):
+            return  # the standard has no word for ends
+        request = cascade.CascadeAlarmRequest(link=sink.link, alarm=notice.alarm)
+        try:
+            await self._client.call_holder(cascade.ALARM, request)
+        except CambusError as error:
+            raise DeliveryFailedError(error.text, away=error.code in AWAY) from None
+
+
+def trusted_by(ca_file: Path | None) -> ssl.SSLContext:
+    """Whom TLS to sinks trusts: the system's authorities, and those in the file.
+
+    Raises:
+        OSError: the file cannot be read, or holds no certificates.
+    """
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context
+
+
+def target_of(sink: AlarmSink) -> str:
+    """Where a sink is, for people: nothing in it is secret."""
+    match sink:
+        case WebhookSink() | HttpSink():
+            return sink.url.partition("?")[0].partition("{")[0]
+        case BusSink():
+            return sink.subject
+        case EmailSink():
+            return f"{', '.join(sink.to)} by {sink.host}"
+        case MqttSink():
+            return f"{sink.topic} at {sink.host}:{sink.port}"
+        case CascadeSink():
+            return f"platform {sink.link}"

@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -88,14 +89,14 @@ def address(url: str) -> URL:
     return URL(url, encoded=url.isascii())
 
 
-def open_session() -> aiohttp.ClientSession:
+def open_session(trusted: ssl.SSLContext) -> aiohttp.ClientSession:
     """A session for all webhooks: it keeps no cookies, unpacks nothing and waits for no free connection.
 
     How many requests are under way to one receiver is the outlet's concern; a bound shared by all of them
     would let a receiver that hangs hold up the others. Connections are closed before receivers usually do.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_S),
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_S, ssl=trusted),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
     )
@@ -123,7 +124,7 @@ async def post(
             raise DeliveryFailedError(
                 f"HTTP {answer.status}",
                 away=answer.status in AWAY,
-                retry_after_s=_retry_after(answer.headers.get("retry-after")),
+                retry_after_s=retry_after(answer.headers.get("retry-after")),
             )
     except TimeoutError:
         raise DeliveryFailedError(f"no answer in {timeout_s:g} s", away=True) from None
@@ -142,7 +143,7 @@ async def _skip_body(answer: aiohttp.ClientResponse) -> None:
         answer.close()
 
 
-def _retry_after(value: str | None) -> float | None:
+def retry_after(value: str | None) -> float | None:
     """Seconds asked for by `Retry-After` (RFC 9110 §10.2.3); dates are ignored."""
     if value is None or not (value.isascii() and value.isdecimal()):
         return None

@@ -96,7 +96,8 @@ class Demand:
         for alarm in self._board.of(self._key.device):
             yield from _around(alarm, self._policy, self._key)
         for order in self._policy.orders:
-            yield Window(RecordingTrigger.MANUAL, order.since_us, order.since_us, order.until_us)
+            from_us = order.since_us - order.pre_roll_us
+            yield Window(RecordingTrigger.MANUAL, from_us, order.since_us, order.until_us)
 
 
 def _around(alarm: SeenAlarm, policy: StreamPolicy, key: StreamKey) -> Iterator[Window]:

@@ -35,11 +35,19 @@ class AlarmWish:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A recording by hand, from one instant to another, in microseconds since 1970."""
+    """A recording by hand, from one instant to another, in microseconds since 1970.
+
+    Attributes:
+        claimant: who wants it.
+        since_us: from when on.
+        until_us: until when.
+        pre_roll_us: how much from before, as far as it is kept.
+    """
 
     claimant: str
     since_us: int
     until_us: int
+    pre_roll_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,12 @@ def combine(
             if policy.mode == "alarm"
         ),
         orders=tuple(
-            Order(order.claimant, to_us(order.since), to_us(order.until))
+            Order(
+                order.claimant,
+                to_us(order.since),
+                to_us(order.until),
+                int(order.pre_roll_s * 1_000_000),
+            )
             for order in orders
             if to_us(order.until) > now_us
         ),

@@ -78,6 +78,7 @@ class StreamCommands:
             claimant=request.claimant,
             since=before.since if before is not None and before.until > now else now,
             until=now + timedelta(seconds=request.duration_s),
+            pre_roll_s=request.pre_roll_s,
         )
         await policies.ordered.put(key, order)
         return order

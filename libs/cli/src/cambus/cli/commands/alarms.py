@@ -1,54 +1,97 @@
-"""`cambusctl alarms`: which alarms are raised, and where alarms go."""
+"""`cambusctl alarms`: which alarms are raised, which were, who looks after them, and how the sinks are."""
 
-from pathlib import Path
+import getpass
+from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.cli.documents import read_messages
-from cambus.cli.failures import UsageError
-from cambus.cli.formatting import ago, clean, plural
+from cambus.bus.follow import follow as follow_events
+from cambus.cli.commands import alarm_rules
+from cambus.cli.event_text import event_line
+from cambus.cli.formatting import ago, clean, duration, local, plural
 from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
-from cambus.cli.parameters import Yes
 from cambus.cli.requests import call, made
+from cambus.cli.times import parse_range
+from cambus.cli.wanted_events import last_sequence
+from cambus.schemas import subjects
 from cambus.schemas.alarms import Severity
-from cambus.schemas.commands import alarm_router
-from cambus.schemas.model import Empty
-from cambus.schemas.state.alarm_rule import AlarmMatch, AlarmRule, AlarmSink, WebhookSink
+from cambus.schemas.commands import alarm_cases, alarm_router
+from cambus.schemas.commands.alarm_cases import AlarmCase, SinkStatus
+from cambus.schemas.events.alarm import AlarmEvent
+from cambus.schemas.state.alarms import ActiveAlarm
 
 app = typer.Typer(add_completion=False, cls=Group, invoke_without_command=True)
-rules = typer.Typer(add_completion=False, cls=Group, help="Which alarms go where.")
-app.add_typer(rules, name="rules")
+app.add_typer(alarm_rules.app, name="rules")
 
 STYLES = {Severity.MINOR: "", Severity.MAJOR: "yellow", Severity.CRITICAL: "bold red"}
+
+Devices = Annotated[
+    list[str] | None,
+    typer.Option("--device", "-d", metavar="GLOB", help="Only of these; may be repeated."),
+]
+Types = Annotated[
+    list[str] | None,
+    typer.Option("--type", "-t", metavar="GLOB", help="Only motion, storage-* …; may be repeated."),
+]
+LeastSeverity = Annotated[Severity, typer.Option("--severity", help="At least so bad.")]
+Acknowledged = Annotated[
+    bool | None,
+    typer.Option(
+        "--acknowledged/--open", help="Only those somebody looks after, or nobody.", show_default="both"
+    ),
+]
 
 
 @app.callback()
 def alarms(
     context: typer.Context,
     *,
-    device: Annotated[
-        list[str] | None,
-        typer.Option("--device", "-d", metavar="GLOB", help="Only of these; may be repeated."),
-    ] = None,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option("--type", "-t", metavar="GLOB", help="Only motion, storage-* …; may be repeated."),
-    ] = None,
-    severity: Annotated[Severity, typer.Option(help="At least so bad.")] = Severity.INFO,
+    device: Devices = None,
+    kind: Types = None,
+    severity: LeastSeverity = Severity.INFO,
+    acknowledged: Acknowledged = None,
 ) -> None:
     """List the alarms that are raised now, newest first.
 
-    `cambusctl events --type alarm` tells of those that are over; `cambusctl alarms rules` says where alarms go.
+    `cambusctl alarms history` tells of those that were; `cambusctl alarms rules` says where alarms go.
     """
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        _list(context, device, kind, severity, acknowledged)
+
+
+@app.command("list")
+def list_alarms(
+    context: typer.Context,
+    *,
+    device: Devices = None,
+    kind: Types = None,
+    severity: LeastSeverity = Severity.INFO,
+    acknowledged: Acknowledged = None,
+) -> None:
+    """List the alarms that are raised now, newest first."""
+    _list(context, device, kind, severity, acknowledged)
+
+
+def _list(
+    context: typer.Context,
+    device: list[str] | None,
+    kind: list[str] | None,
+    severity: Severity,
+    acknowledged: bool | None,
+) -> None:
     cli = Cli.of(context)
     request = made(
-        alarm_router.AlarmsListRequest, devices=device or ["*"], types=kind or ["*"], min_severity=severity
+        alarm_router.AlarmsListRequest,
+        devices=device or ["*"],
+        types=kind or ["*"],
+        min_severity=severity,
+        acknowledged=acknowledged,
     )
 
     async def work(bus: Bus) -> None:
@@ -57,19 +100,8 @@ def alarms(
             cli.out.document(reply)
             return
         cli.out.table(
-            ("severity", "device", "channel", "type", "raised", "times", "text"),
-            (
-                (
-                    Text(each.raised.severity, STYLES.get(each.raised.severity, "dim")),
-                    each.raised.device,
-                    each.raised.channel,
-                    each.raised.type,
-                    f"{ago(each.raised.at)} ago",
-                    each.count,
-                    clean(each.raised.text),
-                )
-                for each in reply.alarms
-            ),
+            ("severity", "device", "channel", "type", "raised", "times", "looks after", "text", "id"),
+            map(_raised, reply.alarms),
             empty="no alarm is raised",
         )
         if reply.total > len(reply.alarms):
@@ -78,93 +110,251 @@ def alarms(
     cli.run(work)
 
 
-@rules.command("put")
-def put_rules(
+@app.command()
+def ack(
     context: typer.Context,
-    file: Annotated[
-        Path, typer.Option("--file", "-f", metavar="FILE", help="One rule or several, as YAML or JSON.")
+    alarm: Annotated[
+        str, typer.Argument(metavar="ID", help="The alarm, as `list` shows it.", show_default=False)
     ],
+    *,
+    note: Annotated[str, typer.Option("--note", "-n", metavar="TEXT", help="What others are to know.")] = "",
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="NAME", help="Who.", show_default="your login")
+    ] = None,
 ) -> None:
-    """Write alarm rules; each replaces the one of the same id.
-
-    A rule says which alarms (`match`: devices, tags, types, min_severity, schedule) go where (`sinks`: a
-    webhook, or a subject of the bus):
-
-    {id: night, match: {types: [motion], devices: ["gate-*"]}, sinks: [{kind: webhook, url: "https://…"}]}
-    """
+    """Say that you look after an alarm; the first who says so stays."""
     cli = Cli.of(context)
-    wanted = read_messages(file, AlarmRule, "rules")
-    if not wanted:
-        raise UsageError(f"{file} holds no rule")
+    request = made(alarm_cases.AlarmsAcknowledgeRequest, id=alarm, by=by or getpass.getuser(), note=note)
 
     async def work(bus: Bus) -> None:
-        for rule in wanted:
-            await call(cli, bus, alarm_router.RULES_PUT, alarm_router.RulesPutRequest(rule=rule))
+        reply = await call(cli, bus, alarm_cases.ALARMS_ACKNOWLEDGE, request)
         if cli.json:
-            cli.out.document({"put": [rule.id for rule in wanted]})
+            cli.out.document(reply)
+            return
+        who = reply.acknowledged
+        said = f": {clean(who.note)}" if who.note else ""
+        if reply.already:
+            cli.out.line(f"{clean(who.by)} looks after it since {local(who.at)}{said}")
         else:
-            cli.out.line(f"put {', '.join(rule.id for rule in wanted)}")
+            cli.out.line(f"acknowledged by {clean(who.by)}{said}")
 
     cli.run(work)
 
 
-@rules.command("list")
-def list_rules(context: typer.Context) -> None:
-    """List the alarm rules."""
+@app.command()
+def show(
+    context: typer.Context,
+    alarm: Annotated[str, typer.Argument(metavar="ID", help="The alarm.", show_default=False)],
+) -> None:
+    """Show one alarm and all that became of it."""
     cli = Cli.of(context)
+    request = made(alarm_cases.AlarmsShowRequest, id=alarm)
 
     async def work(bus: Bus) -> None:
-        found = (await call(cli, bus, alarm_router.RULES_LIST, Empty())).rules
+        case = await call(cli, bus, alarm_cases.ALARMS_SHOW, request)
         if cli.json:
-            cli.out.document(found)
+            cli.out.document(case)
+            return
+        for line in _story(case):
+            cli.out.line(line)
+
+    cli.run(work)
+
+
+@app.command()
+def history(
+    context: typer.Context,
+    *,
+    device: Devices = None,
+    kind: Types = None,
+    severity: LeastSeverity = Severity.INFO,
+    acknowledged: Acknowledged = None,
+    since: Annotated[str, typer.Option("--from", metavar="TIME", help="Begun from when on.")] = "-1d",
+    until: Annotated[str, typer.Option("--to", metavar="TIME", help="Begun until when.")] = "now",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 200,
+) -> None:
+    """Search the alarms that were, oldest first; they are kept for a week."""
+    cli = Cli.of(context)
+    start, end = parse_range(since, until)
+    request = made(
+        alarm_cases.AlarmsHistoryRequest,
+        devices=device or ["*"],
+        types=kind or ["*"],
+        min_severity=severity,
+        acknowledged=acknowledged,
+        since=start,
+        until=end,
+        limit=limit,
+    )
+
+    async def work(bus: Bus) -> None:
+        reply = await call(cli, bus, alarm_cases.ALARMS_HISTORY, request)
+        if cli.json:
+            cli.out.document(reply)
             return
         cli.out.table(
-            ("rule", "name", "alarms", "go to"),
-            (
-                (_id(rule), rule.name, _matched(rule.match), "; ".join(map(_sink, rule.sinks)))
-                for rule in found
-            ),
-            empty="alarms go nowhere but into the stream of events: cambusctl alarms rules put -f FILE",
+            ("raised", "severity", "device", "channel", "type", "lasted", "looks after", "done", "id"),
+            map(_case, reply.alarms),
+            empty="there was no such alarm in that time",
         )
+        if reply.complete_until is not None:
+            cli.out.note(f"there are more from {local(reply.complete_until)} on: --from, or a larger --limit")
 
     cli.run(work)
 
 
-@rules.command()
-def delete(
+@app.command()
+def watch(
     context: typer.Context,
-    rule: Annotated[str, typer.Argument(metavar="RULE", help="Its id.", show_default=False)],
     *,
-    yes: Yes = False,
+    device: Devices = None,
+    kind: Types = None,
+    severity: LeastSeverity = Severity.INFO,
 ) -> None:
-    """Forget a rule."""
+    """Show alarms, and what is done about them, as it happens."""
+    cli = Cli.of(context)
+    request = made(
+        alarm_router.AlarmsListRequest, devices=device or ["*"], types=kind or ["*"], min_severity=severity
+    )
+
+    async def work(bus: Bus) -> None:
+        after = await last_sequence(bus)
+        async for received in follow_events(bus, [subjects.events(noun="alarm")], after_seq=after):
+            event = received.event
+            if not isinstance(event, AlarmEvent) or not _wanted(event, request):
+                continue
+            if cli.json:
+                cli.out.record({"name": received.name, "stored": received.stored, "event": event})
+            else:
+                cli.out.text(event_line(received))
+
+    cli.run(work)
+
+
+@app.command()
+def sinks(context: typer.Context) -> None:
+    """Show which sinks take alarms, what waits for them, and why."""
     cli = Cli.of(context)
 
     async def work(bus: Bus) -> None:
-        cli.confirm(f"Forget the rule {rule}? Its alarms go nowhere any more.", yes=yes)
-        await call(cli, bus, alarm_router.RULES_DELETE, made(alarm_router.RulesDeleteRequest, id=rule))
+        replies = await BusClient(bus).broadcast(
+            alarm_cases.SINKS_LIST,
+            alarm_cases.SinksListRequest(),
+            quiet_s=0.5,
+            timeout_s=cli.options.timeout_s,
+        )
+        on_duty = [reply for reply in replies if reply.on_duty]
         if cli.json:
-            cli.out.document({"deleted": rule})
-        else:
-            cli.out.line(f"deleted {rule}")
+            cli.out.document(replies)
+            return
+        if not on_duty:
+            cli.out.note("no replica is on duty: nothing is delivered; cambusctl doctor")
+            return
+        cli.out.table(
+            ("sink", "where", "state", "waiting", "oldest", "taken", "failed", "last error"),
+            map(_sink, on_duty[0].sinks),
+            empty="there are no rules with sinks: cambusctl alarms rules apply -f FILE",
+        )
+        if on_duty[0].given_back:
+            cli.out.note(f"{plural(on_duty[0].given_back, 'more alarm')} wait in NATS")
 
     cli.run(work)
 
 
-def _id(rule: AlarmRule) -> str:
-    return rule.id if rule.enabled else f"{rule.id} (disabled)"
+def _wanted(event: AlarmEvent, request: alarm_router.AlarmsListRequest) -> bool:
+    return (
+        any(fnmatchcase(event.device, pattern) for pattern in request.devices)
+        and any(fnmatchcase(event.type.value, pattern) for pattern in request.types)
+        and event.severity.rank >= request.min_severity.rank
+    )
 
 
-def _matched(match: AlarmMatch) -> str:
-    parts = [f"{' '.join(match.types)} of {' '.join(match.devices)}"]
-    parts += [f"tagged {', '.join(match.tags)}"] if match.tags else []
-    parts += [f"at least {match.min_severity}"] if match.min_severity is not Severity.INFO else []
-    parts += ["on schedule"] if match.schedule is not None else []
-    parts += [f"only {match.phases[0]}"] if len(match.phases) == 1 else []
-    return ", ".join(parts)
+def _styled(severity: Severity) -> Text:
+    return Text(severity, STYLES.get(severity, "dim"))
 
 
-def _sink(sink: AlarmSink) -> str:
-    if isinstance(sink, WebhookSink):
-        return f"{sink.url.partition('?')[0]}{f', signed with {sink.secret}' if sink.secret else ''}"
-    return f"subject {sink.subject}"
+def _raised(active: ActiveAlarm) -> tuple[object, ...]:
+    alarm = active.raised
+    return (
+        _styled(alarm.severity),
+        alarm.device,
+        alarm.channel,
+        alarm.type,
+        f"{ago(alarm.at)} ago",
+        active.count,
+        clean(active.acknowledged.by) if active.acknowledged is not None else "",
+        clean(alarm.text),
+        alarm.id,
+    )
+
+
+def _case(case: AlarmCase) -> tuple[object, ...]:
+    event = case.raised or case.cleared
+    if event is None:
+        return ()
+    done = [f"{each.action} {each.outcome}" for each in case.actions]
+    done += [f"escalated {plural(len(case.escalated), 'time')}"] if case.escalated else []
+    return (
+        local(event.at) if case.raised is not None else f"before {local(event.at)}",
+        _styled(event.severity),
+        event.device,
+        event.channel,
+        event.type,
+        _lasted(case),
+        clean(case.acknowledged.by) if case.acknowledged is not None else "",
+        ", ".join(done),
+        event.id,
+    )
+
+
+def _lasted(case: AlarmCase) -> str:
+    if case.raised is not None and case.raised.momentary:
+        return ""
+    if case.cleared is None:
+        return "goes on"
+    return duration(case.duration_s) if case.duration_s is not None else "start unknown"
+
+
+def _story(case: AlarmCase) -> list[str]:
+    """What happened to an alarm, a line each, in the order of time."""
+    lines: list[tuple[datetime, str]] = []
+    if case.raised is not None:
+        raised = case.raised
+        where = raised.device if raised.channel is None else f"{raised.device}/{raised.channel}"
+        lines.append(
+            (
+                raised.at,
+                f"raised: {raised.type}, {raised.severity} on {where}: {clean(raised.text)}".rstrip(": "),
+            )
+        )
+    for done in case.actions:
+        why = f": {clean(done.error)}" if done.error else ""
+        picture = f": {done.picture.object}" if done.picture is not None else ""
+        lines.append((done.at, f"{done.action} by rule {done.rule}: {done.outcome}{why}{picture}"))
+    lines += [
+        (told.at, f"escalated by rule {told.rule}, step {told.step + 1}: {told.reason}")
+        for told in case.escalated
+    ]
+    if case.acknowledged is not None:
+        who = case.acknowledged
+        lines.append((who.at, f"acknowledged by {clean(who.by)}: {clean(who.note)}".rstrip(": ")))
+    if case.cleared is not None:
+        lines.append((case.cleared.at, f"over: {case.cleared.cause}, lasted {_lasted(case)}"))
+    return [f"{local(at)}  {text}" for at, text in sorted(lines)]
+
+
+def _sink(status: SinkStatus) -> tuple[object, ...]:
+    state = Text("away", "bold red") if status.away else Text("takes alarms", "green")
+    if not status.away and not status.delivered:
+        state = Text("not used yet", "dim")
+    error = f"{clean(status.last_error)}, {ago(status.last_error_at)} ago" if status.last_error else ""
+    return (
+        status.route,
+        f"{status.kind} {clean(status.target)}",
+        state,
+        status.waiting or "",
+        duration(status.oldest_s) if status.oldest_s is not None else "",
+        status.delivered,
+        status.failed or "",
+        error,
+    )

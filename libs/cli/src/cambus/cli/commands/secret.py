@@ -18,6 +18,7 @@ from cambus.cli.invocation import Cli
 from cambus.cli.keyfile import CredentialsKey, key_ring
 from cambus.cli.parameters import Yes
 from cambus.cli.questions import ask_secret
+from cambus.cli.requests import made
 from cambus.schemas.assets import KV_CREDENTIALS
 from cambus.schemas.ids import is_token
 from cambus.schemas.state.credentials import Credentials, SealedCredentials
@@ -42,18 +43,27 @@ def set_secret(
         Path | None,
         typer.Option("--file", "-f", metavar="FILE", help="Read it from a file, not standard input."),
     ] = None,
+    user: Annotated[
+        str,
+        typer.Option(
+            "--user", "-u", metavar="NAME", help="The secret is this user's password.", show_default=False
+        ),
+    ] = "",
     credentials_key: CredentialsKey = None,
     yes: Yes = False,
 ) -> None:
     """Seal a secret and store it; it is read from standard input, or asked for.
 
     openssl rand -hex 32 | cambusctl secret set ops-webhook
+
+    cambusctl secret set ops-mail --user cambus@example.org < password
     """
     cli = Cli.of(context)
     if not is_token(name):
         raise UsageError("NAME: wanted 1 to 64 of A-Z a-z 0-9 _ -")
     keys = key_ring(credentials_key)
-    secret = _read(name, file)
+    secret = SecretStr(_read(name, file))
+    credentials = made(Credentials, username=user, password=secret) if user else Credentials(token=secret)
 
     async def work(bus: Bus) -> None:
         records, _ = device_buckets(bus)
@@ -61,7 +71,7 @@ def set_secret(
         if record is not None and record.value.credentials is not None:
             cli.confirm(f"{name} is a device: replace how we log in there?", yes=yes)
         bucket = KeyValue(bus, KV_CREDENTIALS, SealedCredentials)
-        await bucket.put(name, keys.seal(Credentials(token=SecretStr(secret)), name))
+        await bucket.put(name, keys.seal(credentials, name))
         if cli.json:
             cli.out.document({"stored": name})
         else:

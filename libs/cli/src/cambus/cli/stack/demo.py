@@ -33,7 +33,8 @@ from cambus.cli.stack.terminal import command_prefix
 from cambus.cli.stack.up import Up
 from cambus.schemas.assets import KV_CREDENTIALS
 from cambus.schemas.commands import alarm_router
-from cambus.schemas.state.alarm_rule import AlarmRule, BusSink, WebhookSink
+from cambus.schemas.state.alarm_rule import AlarmRule
+from cambus.schemas.state.alarm_sinks import BusSink, WebhookSink
 from cambus.schemas.state.credentials import Credentials, SealedCredentials
 
 USER: Final = "demo"

@@ -3,11 +3,12 @@
 from pydantic import Field
 
 from cambus.schemas.alarms import AlarmTypePattern, Severity
+from cambus.schemas.events.alarm import AlarmRaised
 from cambus.schemas.ids import Token
 from cambus.schemas.matching import DeviceGlob
 from cambus.schemas.model import Done, Empty, Message, example
 from cambus.schemas.spec import CommandSpec
-from cambus.schemas.state.alarm_rule import AlarmRule
+from cambus.schemas.state.alarm_rule import AlarmRule, Phase
 from cambus.schemas.state.alarms import ActiveAlarm
 
 SERVICE = "alarm-router"
@@ -53,6 +54,56 @@ class RulesDeleteRequest(Message):
     id: Token = Field(description="The rule.")
 
 
+class RulesTestRequest(Message):
+    """Ask which rules an alarm would meet, and where it would go; nothing is sent."""
+
+    model_config = example(
+        alarm={
+            "id": "01KGE5C8QXG1Z5X0N3V7M4T2RB",
+            "device": "gate-1",
+            "at": "2026-02-01T12:17:22.100Z",
+            "channel": 0,
+            "type": "motion",
+            "severity": "info",
+            "key": "motion:0",
+        },
+        rules=None,
+    )
+
+    alarm: AlarmRaised = Field(description="The alarm; one that was, or one made up.")
+    phase: Phase = Field(default="raised", description="What of it.")
+    rules: list[AlarmRule] | None = Field(
+        default=None, max_length=1000, description="Try these instead of those that are written; None: those."
+    )
+
+
+class RuleVerdict(Message):
+    """What one rule does with an alarm."""
+
+    model_config = example(
+        rule="north-night", applies=True, sinks=["webhook https://ops.example.org/hooks/alarms"]
+    )
+
+    rule: Token = Field(description="The rule.")
+    applies: bool = Field(description="Whether it fits, and no rule before it stops.")
+    why_not: str = Field(
+        default="",
+        description="The field of `match` that does not fit; `disabled`; `stopped` by a rule before it; `unusable: …`.",
+    )
+    stops: bool = Field(default=False, description="Whether rules behind it are not looked at.")
+    sinks: list[str] = Field(default_factory=list, description="Where the alarm goes, without secrets.")
+    actions: list[str] = Field(default_factory=list, description="What is done.")
+    escalation: list[str] = Field(default_factory=list, description="Who is told later, and when.")
+
+
+class RulesTestReply(Message):
+    """What the rules do with an alarm."""
+
+    model_config = example(verdicts=[{"rule": "north-night", "applies": True}])
+
+    verdicts: list[RuleVerdict] = Field(description="Rule by rule, in their order.")
+
+
 class AlarmsListRequest(Message):
     """Ask which alarms are raised now."""
 
@@ -69,6 +120,9 @@ class AlarmsListRequest(Message):
         description="The alarms, as types or patterns; one must fit.",
     )
     min_severity: Severity = Field(default=Severity.INFO, description="The least severity.")
+    acknowledged: bool | None = Field(
+        default=None, description="Only those that somebody looks after, or nobody; None for both."
+    )
     limit: int = Field(default=500, ge=1, le=2000, description="At most this many alarms.")
 
 
@@ -107,6 +161,15 @@ RULES_LIST = CommandSpec(
 )
 RULES_DELETE = CommandSpec(
     "rules", "delete", RulesDeleteRequest, Done, "Forget an alarm rule.", service=SERVICE, idempotent=True
+)
+RULES_TEST = CommandSpec(
+    "rules",
+    "test",
+    RulesTestRequest,
+    RulesTestReply,
+    "Find out where an alarm would go.",
+    service=SERVICE,
+    idempotent=True,
 )
 ALARMS_LIST = CommandSpec(
     "alarms",

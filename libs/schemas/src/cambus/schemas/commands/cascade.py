@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from cambus.schemas.events.alarm import AlarmRaised
 from cambus.schemas.ids import ChannelNo, DeviceId, Token
 from cambus.schemas.model import Done, Empty, Message, example
 from cambus.schemas.spec import CommandSpec
@@ -48,6 +49,27 @@ class CascadeRequest(Message):
     model_config = example(id="city")
 
     id: Token = Field(description="The link.")
+
+
+class CascadeAlarmRequest(Message):
+    """Tell the upper platform of a link an alarm."""
+
+    model_config = example(
+        link="city",
+        alarm={
+            "id": "01KGE5C8QXG1Z5X0N3V7M4T2RB",
+            "device": "gate-1",
+            "protocol": "dvrip",
+            "at": "2026-02-01T12:17:22.100Z",
+            "channel": 0,
+            "type": "motion",
+            "severity": "info",
+            "key": "motion:0",
+        },
+    )
+
+    link: Token = Field(description="The link.")
+    alarm: AlarmRaised = Field(description="The alarm; the platform must see its device.")
 
 
 class CascadeNode(Message):
@@ -116,5 +138,16 @@ DELETE = CommandSpec(
     Done,
     "Forget a link to an upper platform.",
     service=SERVICE,
+    idempotent=True,
+)
+ALARM = CommandSpec(
+    "cascade",
+    "alarm",
+    CascadeAlarmRequest,
+    Done,
+    "Tell an upper platform an alarm, whatever its link does with alarms by itself.",
+    service=SERVICE,
+    broadcast=True,
+    timeout_s=15.0,
     idempotent=True,
 )

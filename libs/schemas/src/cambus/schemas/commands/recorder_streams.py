@@ -20,6 +20,12 @@ class RecordingStartRequest(Message):
     stream: StreamName = Field(default="main", description="Which stream.")
     claimant: Token = Field(description="Who wants it; the same name again sets a new end.")
     duration_s: float = Field(default=600.0, gt=0, le=86400, description="For how many seconds from now.")
+    pre_roll_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=60,
+        description="And so many seconds from before, as far as a policy with a pre-roll has the recorder keep them.",
+    )
 
 
 class RecordingStopRequest(Message):

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from cambus.schemas.events.alarm import AlarmRaised
+from cambus.schemas.events.alarm_handling import Acknowledgement
 from cambus.schemas.model import Instant, Message, example
 
 
@@ -27,3 +28,6 @@ class ActiveAlarm(Message):
     raised: AlarmRaised = Field(description="The event that began it.")
     last_at: Instant = Field(description="When it was last raised again.")
     count: int = Field(default=1, ge=1, description="How often it was raised since it began.")
+    acknowledged: Acknowledgement | None = Field(
+        default=None, description="Who looks after it; None while nobody does."
+    )

@@ -48,4 +48,7 @@ class ManualRecording(Message):
     stream: StreamName = Field(default="main", description="Which stream.")
     claimant: Token = Field(description="Who wants it.")
     since: Instant = Field(description="From when on.")
+    pre_roll_s: float = Field(
+        default=0.0, ge=0, le=60, description="Seconds from before, as far as they are kept."
+    )
     until: Instant = Field(description="Until when.")

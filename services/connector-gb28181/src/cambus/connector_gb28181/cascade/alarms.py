@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -28,6 +29,7 @@ from cambus.gb28181.values import read_int, read_time, write_time
 from cambus.schemas import subjects
 from cambus.schemas.alarms import AlarmType, Severity
 from cambus.schemas.assets import STREAM_EVENTS
+from cambus.schemas.errors import BadRequest, Offline
 from cambus.schemas.events.alarm import AlarmRaised
 from cambus.schemas.events.position import PositionReported
 from cambus.sip.errors import SipError
@@ -35,6 +37,7 @@ from cambus.sip.errors import SipError
 logger = logging.getLogger(__name__)
 
 RETRY_S: Final = 5.0
+MAX_TOLD: Final = 10_000
 STALE_POSITION_S: Final = 30.0
 MAX_TEXT: Final = 500
 _OTHER: Final = 7
@@ -65,6 +68,7 @@ class Alarms:
         self._context = context
         self._watchers = watchers
         self._durable = durable_of(context.link.id)
+        self._told: OrderedDict[str, None] = OrderedDict()
 
     async def run(self) -> None:
         """Forward until cancelled."""
@@ -99,10 +103,33 @@ class Alarms:
 
     # --- alarms -----------------------------------------------------------------------------------------
 
-    async def _tell_alarm(self, node: Node, event: AlarmRaised) -> None:
-        context, count = self._context, self._context.metrics.alarms
-        if context.link.alarms == "never":
+    async def tell(self, event: AlarmRaised) -> None:
+        """Tell the platform an alarm because somebody says so; once, however often they do.
+
+        Raises:
+            BadRequest: the platform does not see the device.
+            Offline: it is away.
+        """
+        node = self._context.shared.at(event.device, event.channel)
+        if node is None:
+            raise BadRequest(f"the platform does not see {event.device}", reason="not-shared")
+        if event.id in self._told:
             return
+        try:
+            await self._tell_node(node, event, unasked=True)
+        except (Unreachable, SipError) as error:
+            raise Offline(str(error), reason="platform-away") from None
+        self._told[event.id] = None
+        if len(self._told) > MAX_TOLD:
+            self._told.popitem(last=False)
+
+    async def _tell_alarm(self, node: Node, event: AlarmRaised) -> None:
+        if self._context.link.alarms != "never":
+            await self._tell_node(node, event, unasked=self._context.link.alarms == "always")
+
+    async def _tell_node(self, node: Node, event: AlarmRaised, *, unasked: bool) -> None:
+        """Tell who subscribed; where nobody has, and it is wanted, by a message of its own."""
+        context, count = self._context, self._context.metrics.alarms
         if not context.agent.registered.is_set():
             raise Unreachable("not registered at the platform")
         notice = notice_of(event)
@@ -111,7 +138,7 @@ class Alarms:
             if wants(watcher, notice):
                 await self._watchers.tell(watcher, context.body(notice, None, node.code))
                 count("notified").inc()
-        if watchers or context.link.alarms == "subscribed":
+        if watchers or not unasked:
             return
         sn = context.agent.next_sn()
         body = context.body(notice, sn, node.code)

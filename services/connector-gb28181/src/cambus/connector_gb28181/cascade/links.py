@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from cambus.bus.calls import CallContext
 from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
@@ -27,6 +28,9 @@ from cambus.connector_gb28181.cascade.settings import CascadeSettings
 from cambus.connector_gb28181.cascade.upper import UpperLink, is_for
 from cambus.schemas import keys
 from cambus.schemas.assets import KV_POLICIES
+from cambus.schemas.commands import cascade as commands
+from cambus.schemas.errors import NotFound
+from cambus.schemas.model import Done
 from cambus.schemas.state.cascade import CascadeLink, CascadeNumbers, CascadeStatus
 from cambus.schemas.state.credentials import Credentials
 
@@ -95,6 +99,21 @@ class CascadeLinks:
     def register(self, endpoints: Endpoints) -> None:
         """Answer the commands about links, whoever serves them."""
         CascadeCommands(self._bus).register(endpoints)
+        endpoints.add(commands.ALARM, self.tell_alarm)
+
+    async def tell_alarm(self, _: CallContext, request: commands.CascadeAlarmRequest) -> Done:
+        """Tell the platform of a link an alarm, if we serve it.
+
+        Raises:
+            NotFound: we do not.
+            BadRequest: the platform does not see the device.
+            Offline: the platform is away.
+        """
+        upper = self.held.get(request.link)
+        if upper is None:
+            raise NotFound(f"no replica serves a link {request.link}", reason="no-such-link")
+        await upper.tell_alarm(request.alarm)
+        return Done()
 
     async def run(self) -> None:
         """Serve the links until cancelled; then leave the platforms."""

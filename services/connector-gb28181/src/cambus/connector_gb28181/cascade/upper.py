@@ -22,6 +22,7 @@ from cambus.gb28181.agent import Agent
 from cambus.gb28181.agent_settings import AgentSettings
 from cambus.gb28181.manscdp.envelope import Envelope, Root
 from cambus.gb28181.versions import Version
+from cambus.schemas.events.alarm import AlarmRaised
 from cambus.schemas.state.cascade import CascadeLink, CascadeStatus
 from cambus.schemas.state.credentials import Credentials
 from cambus.sip.digest import Algorithm
@@ -140,6 +141,10 @@ class UpperLink:
             self.sessions.end_all("upper-offline")
             self.watchers.forget_all()
         self._on_change()
+
+    async def tell_alarm(self, event: AlarmRaised) -> None:
+        """Tell the platform an alarm because somebody says so. Raises BadRequest, Offline."""
+        await self._alarms.tell(event)
 
     # --- being asked: what the agent calls --------------------------------------------------------------
 
