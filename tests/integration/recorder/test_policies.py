@@ -39,6 +39,8 @@ from cambus.schemas.state.recording_policy import AlarmRecording, RecordingPolic
 Eventually = Callable[..., Awaitable[None]]
 GOP = timedelta(seconds=2)
 TTL_S = 3
+HAND_OVER = timedelta(seconds=6)
+"""Time enough for a machine with much else to do."""
 
 
 class Site:
@@ -61,7 +63,7 @@ class Site:
             data_dir=self.folder / name,
             sync_interval_s=0.4,
             disk_reserve_mib=0,
-            hand_over_s=3,
+            hand_over_s=HAND_OVER.total_seconds(),
             lease_ttl_s=TTL_S,
             lease_margin_s=1,
         )
@@ -319,7 +321,7 @@ async def test_a_stream_handed_over_at_the_end_of_a_recorder_is_not_missing_anyw
     last = max((span for span in found[first].spans if span.start < end), key=lambda span: span.start)
     overlap = [last.end - span.start for span in found[second].spans if span.start <= last.end < span.end]
     assert len(overlap) == 1
-    assert overlap[0] <= timedelta(seconds=5)  # a group of pictures twice, and none missing
+    assert overlap[0] <= HAND_OVER + GOP  # a few groups of pictures twice, and none missing
     assert found[second].gaps == []
 
 
@@ -330,11 +332,12 @@ async def test_a_killed_recorders_stream_goes_on_elsewhere_and_the_gap_says_why(
 
     async def enough() -> bool:
         spans = (await site.found())[first].spans
-        return bool(spans) and (spans[-1].end - spans[0].start).total_seconds() > 6
+        return bool(spans) and (spans[-1].end - spans[0].start).total_seconds() > 10
 
     await eventually(enough, within_s=60)  # long enough for its mark to have been told
-    await services[first].crash()
+    before = (await site.found())[first].spans[0]
     killed = datetime.now(UTC)
+    await services[first].crash()
 
     async def taken() -> bool:
         return await site.states() == {second: "recording"}
@@ -343,8 +346,7 @@ async def test_a_killed_recorders_stream_goes_on_elsewhere_and_the_gap_says_why(
     reply = (await site.found())[second]
     (gap,) = reply.gaps
     assert gap.reason is GapReason.NO_OWNER
-    assert gap.end - killed < timedelta(seconds=TTL_S + 10)
-    assert killed - gap.start < timedelta(seconds=7)
+    assert before.start < gap.start < killed < gap.end  # from the last mark on, not from the beginning
     resumed = max(span.start for span in reply.spans)
     assert abs((resumed - gap.end).total_seconds()) < 0.1
 
