@@ -3,10 +3,11 @@
 import hashlib
 import itertools
 import os
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 import pytest_asyncio
+from documented import ROOT, mentioned
 from suite import recorder_device, running_suite, until
 
 from cambus.bus.objects import ObjectStore
@@ -39,10 +40,12 @@ async def suite(folder):
 
 
 @asynccontextmanager
-async def recorder(suite, name, **quirks):
+async def recorder(suite, name, *, identity=None, tags=(), **quirks):
     """A recorder on the bus that behaves like that."""
     async with recorder_device(channels=1, quirks=Quirks(**quirks)) as simulator:
-        await suite.add(name, simulator.port)
+        for what, said in (identity or {}).items():
+            setattr(simulator.device.identity, what, said)
+        await suite.add(name, simulator.port, tags=list(tags))
         await suite.online(name)
         yield simulator
         await suite.remove(name)
@@ -193,3 +196,58 @@ async def test_a_connector_killed_while_the_device_writes_leaves_the_verdict_to_
         assert (attempt.version_before, attempt.version_after) == (before, simulator.firmware)
         assert attempt.image_sent
         assert sent(simulator) == (1, [(SHA256, len(IMAGE))])
+
+
+GUIDE = ROOT / "docs" / "how-to" / "upgrade-a-fleet.md"
+
+
+async def test_every_command_of_the_guide(suite, folder):
+    """Typed in an order in which each has something to do."""
+    (folder / "NBD8016-R12.bin").write_bytes(IMAGE)
+    lines = {
+        tuple(words[1:3] if words[1] == "images" else words[1:2]): words for words in commands_of_the_guide()
+    }
+    names = ("gate-1", "gate-2", "gate-3")
+
+    async def typed(*name, code=0, campaign=""):
+        words = [campaign if word == "CAMPAIGN" else word for word in lines.pop(name)]
+        ran = await suite.cambusctl(*words)
+        assert ran.code == code, (words, ran)
+        return ran
+
+    async with AsyncExitStack() as stack:
+
+        async def there_is(name):
+            old = {"software": "V4.02.R11", "hardware": "NBD8016RA"}
+            await stack.enter_async_context(recorder(suite, name, identity=old, tags=["site:north"]))
+
+        await there_is("gate-1")
+        await there_is("gate-2")
+        await suite.add("gate-3", None, tags=["site:north"])  # it comes later: so long the campaign goes on
+        await typed("images", "add")
+        assert "NBD80*" in (await typed("images", "show")).out
+        shown = (await typed("plan")).out
+        assert all(name in shown for name in names)
+        assert "2 ready, 1 waits" in shown
+        campaign = (await typed("start")).out.split()[1]
+        assert campaign in (await typed("list")).out
+        await typed("pause", campaign=campaign)
+        await typed("resume", campaign=campaign)
+        await there_is("gate-3")
+        watched = (await typed("watch", campaign=campaign)).out
+        assert watched.splitlines()[-1].split()[:2] == ["gate-3", "succeeded"]
+        report = (await typed("report", campaign=campaign)).out
+        assert all(word in report for word in ("the line is down", "wave 2 of 2", "V4.02.R12", "finished"))
+        assert "V4.02.R11" in (await typed("history")).out
+        assert "nothing to decide" in (await typed("resolve", code=3, campaign=campaign)).err
+        table = await suite.cambusctl("upgrade", "report", campaign, "--csv")
+        assert [line.split(",")[1:3] for line in table.out.splitlines()[1:]] == [
+            [name, "succeeded"] for name in names
+        ]
+    assert set(lines) <= {("cancel",)}
+
+
+def commands_of_the_guide() -> list[list[str]]:
+    """The commands of its blocks; of each the first."""
+    found = [words for words in mentioned(GUIDE, "cambusctl") if words[0] == "upgrade"]
+    return [words for words in reversed(found) if words[-1] != "--csv"]

@@ -1,6 +1,7 @@
 """Who would be upgraded, who not, and why; nothing is sent to anybody."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,11 @@ from cryptography.hazmat.primitives.serialization import (
 from upgrade_rig import NEW, Campaigns, FakeDevice
 
 from cambus.bus.firmware import FirmwareStore, signed
+from cambus.bus.kv import KeyValue
+from cambus.schemas import assets
 from cambus.schemas.errors import BadRequest
 from cambus.schemas.state.firmware import FirmwareImage
+from cambus.schemas.state.presence import Presence
 from cambus.schemas.upgrades import UpgradeState
 
 Connect = Callable[..., Awaitable]
@@ -41,6 +45,10 @@ async def test_a_plan_says_of_every_device_what_would_become_of_it_and_why(
     connector = await connect(*fleet())
     await connector.go("cam-6")
     await connector.write_down("cam-7", tags=NORTH)
+    awaited = Presence(
+        device="cam-10", protocol="fake", online=False, since=datetime.now(UTC), state="awaited"
+    )
+    await KeyValue(connector.bus, assets.KV_PRESENCE, Presence).put("cam-10", awaited)
     await connector.write_down("cam-8", enabled=False)
     await connector.write_down("cam-9")
     await campaigns.describe_image(FirmwareImage(version=NEW, models=["NBD80"], hardware=["HI3531"]))
@@ -48,6 +56,7 @@ async def test_a_plan_says_of_every_device_what_would_become_of_it_and_why(
         plan = await campaigns.plan(firmware={"object": "image.bin"}, selection={"without": ["cam-9"]})
         assert {each.device: (each.planned.value, each.reason, each.wave) for each in plan.devices} == {
             "cam-1": ("ready", "", 1),
+            "cam-10": ("waits", "never-seen", 1),
             "cam-2": ("out", "wrong-hardware", None),
             "cam-3": ("out", "wrong-model", None),
             "cam-4": ("done", "same-version", None),
@@ -58,8 +67,8 @@ async def test_a_plan_says_of_every_device_what_would_become_of_it_and_why(
         }
         assert (plan.firmware.version, plan.image.models) == (NEW, ["NBD80"])
         assert (plan.counts, plan.waves, plan.problems) == (
-            {"ready": 1, "waits": 2, "done": 1, "out": 4},
-            [3],
+            {"ready": 1, "waits": 3, "done": 1, "out": 4},
+            [4],
             [],
         )
     assert connector.orders == []

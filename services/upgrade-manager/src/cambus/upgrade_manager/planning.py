@@ -189,7 +189,7 @@ class _View:
     def _verdict(self, name: str, facts: DeviceFacts) -> tuple[Planned, str, str]:
         if (barred := self._barred(name)) is not None:
             return Planned.OUT, *barred
-        presence = self.present.get(name)
+        presence = _described(self.present.get(name))
         if presence is not None and not self.order.force:
             if facts.version and facts.version == self.firmware.version:
                 return Planned.DONE, "same-version", "it runs that version"
@@ -230,6 +230,13 @@ class _View:
         """Why there is no answer of its connector, if there is none."""
         answer = self.answers.get(name)
         return "" if answer is None else answer.reason
+
+
+def _described(presence: Presence | None) -> Presence | None:
+    """What is known of a device, unless that is only that it is awaited."""
+    if presence is None or presence.online:
+        return presence
+    return presence if presence.model or presence.vendor or presence.software_version else None
 
 
 def facts_of(record: DeviceRecord | None, presence: Presence | None, answer: Answer | None) -> DeviceFacts:

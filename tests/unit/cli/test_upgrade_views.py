@@ -1,0 +1,87 @@
+"""How upgrades are shown, and written down for other programs."""
+
+import csv
+import io
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from cambus.cli.upgrade_views import plan_picture, report_csv, report_picture
+from cambus.schemas.commands.upgrade_manager import CampaignStatus, PlannedDevice, PlanReply
+from cambus.schemas.state.firmware import FirmwareImage
+from cambus.schemas.state.upgrades import CampaignStep, FirmwareRef, UpgradeAttempt, UpgradeCampaign
+
+NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
+
+
+def shown(picture: object) -> str:
+    console = Console(width=200, file=io.StringIO(), record=True)
+    console.print(picture)
+    return console.export_text()
+
+
+def status(*attempts: UpgradeAttempt, **fields: object) -> CampaignStatus:
+    campaign = UpgradeCampaign(
+        id="c1",
+        firmware=FirmwareRef(object="r12.bin", version="V2"),
+        devices=[each.device for each in attempts] or ["gate-1"],
+        created_at=NOW,
+        steps=[CampaignStep(number=1, at=NOW, change="ordered", text="r12.bin to 2 devices in 1 waves")],
+        **fields,
+    )
+    return CampaignStatus(campaign=campaign, counts={"failed": 1}, attempts=list(attempts))
+
+
+def test_a_plan_tells_of_each_device_and_why_it_is_out() -> None:
+    plan = PlanReply(
+        firmware=FirmwareRef(object="r12.bin", size_bytes=2048, version="V2"),
+        image=FirmwareImage(),
+        counts={"ready": 1, "waits": 0, "out": 1},
+        waves=[1, 4],
+        devices=[
+            PlannedDevice(device="gate-1", planned="ready", wave=1, model="NBD80"),
+            PlannedDevice(
+                device="gate-2", planned="out", reason="wrong-model", text="its model is\x1b[31m X"
+            ),
+        ],
+        problems=["gate-2: its model is X"],
+    )
+    text = shown(plan_picture(plan))
+    for part in (
+        "r12.bin",
+        "2.0 KiB",
+        "version V2",
+        "1 ready, 1 out; waves of 1, 4",
+        "gate-1",
+        "could not be started",
+    ):
+        assert part in text
+    assert "waits" not in text
+    assert "\x1b" not in text
+
+
+def test_a_report_tells_what_happened_and_what_to_do_about_it() -> None:
+    unknown = UpgradeAttempt(
+        campaign="c1", device="gate-1", state="unknown", text="its version tells nothing"
+    )
+    text = shown(report_picture(status(unknown, left_out={"wrong-model": 3}, state="paused")))
+    for part in ("3 wrong-model", "ordered", "r12.bin to 2 devices", "its version tells nothing"):
+        assert part in text
+    assert "cambusctl upgrade resolve c1 gate-1 --as failed" in text
+    assert "cambusctl upgrade resume c1" in text
+
+
+def test_a_report_in_csv_holds_no_formula_a_device_could_have_written() -> None:
+    attempts = [
+        UpgradeAttempt(campaign="c1", device="gate-1", state="failed", text='=HYPERLINK("x"), and "more"'),
+        UpgradeAttempt(
+            campaign="c1", device="gate-2", state="succeeded", version_after="-1", finished_at=NOW
+        ),
+    ]
+    first, second = csv.DictReader(io.StringIO(report_csv(status(*attempts))))
+    assert (first["device"], first["state"], first["text"]) == (
+        "gate-1",
+        "failed",
+        '\'=HYPERLINK("x"), and "more"',
+    )
+    assert (second["version_after"], second["finished_at"]) == ("'-1", "2026-02-01T12:00:00Z")
