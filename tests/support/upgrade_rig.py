@@ -250,6 +250,17 @@ class FakeConnector:
         await self.bus.jetstream.publish(spec.subject(device), encode(event, MSGPACK), headers=headers)
 
 
+@asynccontextmanager
+async def running_manager(url: str, **given: float) -> AsyncIterator[RunningService[UpgradeManagerSettings]]:
+    """An upgrade manager beside real connectors: it looks often, and leaves the verdict to their events."""
+    patience: dict[str, Any] = {"silence_s": 20.0, "settle_s": 20.0, **given}
+    settings = UpgradeManagerSettings(
+        nats_url=url, instance="manager-1", look_interval_s=0.05, lease_ttl_s=5.0, **patience
+    )
+    async with RunningService(UpgradeManager, settings) as running:
+        yield running
+
+
 class Campaigns:
     """Orders campaigns and looks at them; runs managers."""
 

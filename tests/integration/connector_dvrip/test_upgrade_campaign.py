@@ -4,16 +4,14 @@ import hashlib
 from contextlib import AsyncExitStack
 
 import pytest
+from upgrade_rig import running_manager
 
-from cambus.bus.in_process import RunningService
 from cambus.bus.objects import ObjectStore
 from cambus.dvrip.ids import MessageId
 from cambus.schemas.assets import OBJECTS_FIRMWARE
 from cambus.schemas.commands import upgrade_manager as commands
 from cambus.schemas.state.upgrades import FirmwareRef
 from cambus.simulators.dvrip import DvripSimulator
-from cambus.upgrade_manager.service import UpgradeManager
-from cambus.upgrade_manager.settings import UpgradeManagerSettings
 
 IMAGE = bytes(range(256)) * 300
 SLOW = {int(MessageId.UPGRADE_DATA): 0.05}
@@ -28,22 +26,6 @@ FATES = [
     ({"upgrade_close_after_end": True}, "succeeded", "", 1, 1),
 ]
 """What a recorder does, what is to be told of it, how often it is to be begun, and images it is to get."""
-
-
-@pytest.fixture
-async def manager(bench):
-    settings = UpgradeManagerSettings(
-        nats_url=bench.nats.url,
-        instance="manager-1",
-        look_interval_s=0.1,
-        silence_s=0.5,
-        settle_s=1.0,
-        lease_ttl_s=5.0,
-    )
-    running = RunningService(UpgradeManager, settings)
-    await running.start()
-    yield running
-    await running.stop()
 
 
 @pytest.fixture
@@ -101,12 +83,13 @@ def over(bench, eventually):
 
 @pytest.mark.parametrize("times", [1, pytest.param(13, marks=pytest.mark.slow)], ids=["a-few", "a-hundred"])
 async def test_every_device_of_a_fleet_in_which_much_goes_wrong_is_accounted_for(
-    bench, manager, recorders, order, over, unique, times
+    bench, recorders, order, over, unique, times
 ):
     fates = FATES * times
-    fleet = await recorders(f"cam-{unique}", [fate[0] for fate in fates], upgrade_return_s=3.0)
+    fleet = await recorders(f"cam-{unique}", [fate[0] for fate in fates], upgrade_return_s=10.0)
     versions = {name: simulator.firmware for name, simulator in fleet.items()}
-    attempts = await over(await order(fleet, concurrency=8, retries=1, retry_delay_s=0))
+    async with running_manager(bench.nats.url):
+        attempts = await over(await order(fleet, concurrency=8, retries=1, retry_delay_s=0))
     for (name, simulator), (_, state, reason, starts, images) in zip(fleet.items(), fates, strict=True):
         attempt = attempts[name]
         assert (attempt.state, attempt.reason) == (state, reason), name
@@ -118,21 +101,22 @@ async def test_every_device_of_a_fleet_in_which_much_goes_wrong_is_accounted_for
 
 
 async def test_a_replica_killed_in_a_transfer_leaves_the_device_to_another_that_sends_nothing(
-    bench, manager, recorders, order, over, unique
+    bench, recorders, order, over, unique
 ):
     """Whether the image was written only its version could tell; so nobody sends it again, not even where allowed."""
     await bench.connector("replica-1", lease_ttl_s=3.0, lease_margin_s=0.5)
     fleet = await recorders(f"cam-{unique}", [{"delay_s": SLOW}])
     ((name, simulator),) = fleet.items()
     await bench.connector("replica-2", lease_ttl_s=3.0, lease_margin_s=0.5)
-    campaign = await order(fleet, retries=3, retry_delay_s=0)
-    await simulator.wait_for(lambda: simulator.device.upgrade.received_bytes > 0)
-    before = await bench.shown(name)
-    holder = before.replica
-    await bench.connectors[holder].crash()
-    simulator.drop()  # a process that is killed takes its connections with it
-    after = await bench.shown(name, lambda presence: presence.online and presence.replica != holder)
-    assert after.epoch > before.epoch
-    attempt = (await over(campaign))[name]
+    async with running_manager(bench.nats.url, silence_s=0.5, settle_s=1.0):
+        campaign = await order(fleet, retries=3, retry_delay_s=0)
+        await simulator.wait_for(lambda: simulator.device.upgrade.received_bytes > 0)
+        before = await bench.shown(name)
+        holder = before.replica
+        await bench.connectors[holder].crash()
+        simulator.drop()  # a process that is killed takes its connections with it
+        after = await bench.shown(name, lambda presence: presence.online and presence.replica != holder)
+        assert after.epoch > before.epoch
+        attempt = (await over(campaign))[name]
     assert (attempt.state, attempt.reason, attempt.tries) == ("failed", "interrupted", 0)
     assert (simulator.device.upgrade.starts, simulator.images) == (1, [])

@@ -4,16 +4,14 @@ import hashlib
 import os
 
 import pytest
+from upgrade_rig import running_manager
 
-from cambus.bus.in_process import RunningService
 from cambus.bus.objects import ObjectStore
 from cambus.connector_gb28181 import upgrade_run
 from cambus.schemas.assets import OBJECTS_FIRMWARE
 from cambus.schemas.commands import upgrade_manager as commands
 from cambus.schemas.state.upgrades import CampaignState, FirmwareRef
 from cambus.simulators.gb28181.quirks import Quirks
-from cambus.upgrade_manager.service import UpgradeManager
-from cambus.upgrade_manager.settings import UpgradeManagerSettings
 
 IMAGE = os.urandom(500_003)
 NEW = "V9.9"
@@ -22,18 +20,8 @@ CODES = tuple(f"3402000000132000000{number}" for number in range(1, 4))
 
 @pytest.fixture
 async def manager(bench):
-    settings = UpgradeManagerSettings(
-        nats_url=bench.nats.url,
-        instance="manager-1",
-        look_interval_s=0.05,
-        silence_s=0.5,
-        settle_s=1.0,
-        lease_ttl_s=5.0,
-    )
-    running = RunningService(UpgradeManager, settings)
-    await running.start()
-    yield running
-    await running.stop()
+    async with running_manager(bench.nats.url) as running:
+        yield running
 
 
 async def campaign(bench, heard, gates):
