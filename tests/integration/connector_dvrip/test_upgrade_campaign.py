@@ -29,6 +29,11 @@ FATES = [
 
 
 @pytest.fixture
+def patience_s():
+    return 1200
+
+
+@pytest.fixture
 async def recorders(bench):
     """Starts recorders; the function returns them by name."""
     async with AsyncExitStack() as stack:
@@ -66,7 +71,7 @@ async def order(bench, unique):
 def over(bench, eventually):
     """Waits for the end of a campaign; each device's part."""
 
-    async def wait(campaign):
+    async def wait(campaign, within_s=80):
         request = commands.CampaignStatusRequest(campaign=campaign)
         status = None
 
@@ -75,7 +80,7 @@ def over(bench, eventually):
             (status,) = (await bench.client.call(commands.UPGRADE_STATUS, request)).campaigns
             return status.campaign.finished_at is not None
 
-        await eventually(is_over, within_s=80)
+        await eventually(is_over, within_s=within_s)
         return {attempt.device: attempt for attempt in status.attempts}
 
     return wait
@@ -89,7 +94,8 @@ async def test_every_device_of_a_fleet_in_which_much_goes_wrong_is_accounted_for
     fleet = await recorders(f"cam-{unique}", [fate[0] for fate in fates], upgrade_return_s=10.0)
     versions = {name: simulator.firmware for name, simulator in fleet.items()}
     async with running_manager(bench.nats.url):
-        attempts = await over(await order(fleet, concurrency=8, retries=1, retry_delay_s=0))
+        campaign = await order(fleet, concurrency=8, retries=1, retry_delay_s=0)
+        attempts = await over(campaign, within_s=80 * times)
     for (name, simulator), (_, state, reason, starts, images) in zip(fleet.items(), fates, strict=True):
         attempt = attempts[name]
         assert (attempt.state, attempt.reason) == (state, reason), name
