@@ -62,7 +62,9 @@ async def test_hls_is_played_by_ffmpeg(codec, relay, make_camera, specs, device,
     watched = await watch(f"{relay.http}/hls/{device}/0/main/index.m3u8", pictures=150)
     assert watched.codecs == {"video": codec, "audio": "aac"}
     assert watched.loudest > 1000
-    assert abs(watched.pictures[-1] - watched.sounds[-1]) < 1
+    assert (
+        abs(watched.pictures[-1] - watched.sounds[-1]) < 4
+    )  # sound that is transcoded late is in a later part
     assert watched.size == (320, 240)
     assert watched.keyframe_first
     assert len(watched.pictures) >= 150
