@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import logging
+import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
@@ -13,8 +14,9 @@ from cambus.bus.connection import Bus
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
 
-settings.register_profile("suite", deadline=None)  # a busy machine is no failure
-settings.load_profile("suite")
+settings.register_profile("suite", deadline=None, max_examples=30)  # a busy machine is no failure
+settings.register_profile("thorough", deadline=None, max_examples=200)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 @pytest.fixture(autouse=True)
@@ -70,13 +72,13 @@ async def bus(bus_settings: BusSettings) -> AsyncIterator[Bus]:
 
 @pytest.fixture
 def eventually() -> Callable[..., Awaitable[None]]:
-    """Waits until a condition holds: for what a foreign process does and tells nobody. Fails after 20 s."""
+    """Waits until a condition holds: for what a foreign process does and tells nobody. Fails after 60 s."""
 
     async def holds(condition: Callable[[], object]) -> bool:
         outcome = condition()
         return bool(await outcome if inspect.isawaitable(outcome) else outcome)
 
-    async def wait(condition: Callable[[], object], within_s: float = 20.0) -> None:
+    async def wait(condition: Callable[[], object], within_s: float = 60.0) -> None:
         async with asyncio.timeout(within_s):
             while not await holds(condition):  # noqa: ASYNC110 - nobody sets an event
                 await asyncio.sleep(0.01)

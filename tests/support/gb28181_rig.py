@@ -104,7 +104,7 @@ class Rig:
         """The device as the platform has it."""
         return self.platform.device(sim.code)
 
-    async def until(self, predicate, timeout_s=30.0):
+    async def until(self, predicate, timeout_s=60.0):
         """Wait for a fact."""
         await self._watch.until(predicate, timeout_s, look_s=LOOK_S)
 
@@ -148,5 +148,5 @@ class Units:
     def sound(self):
         return [each for each in self.all if each.codec.is_audio]
 
-    async def until(self, predicate, timeout_s=30.0):
+    async def until(self, predicate, timeout_s=60.0):
         await self._watch.until(predicate, timeout_s, look_s=LOOK_S)

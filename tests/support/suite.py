@@ -56,7 +56,7 @@ QUICK = {
 Condition = Callable[[], object]
 
 
-async def until(condition: Condition, within_s: float = 30.0, what: str = "") -> None:
+async def until(condition: Condition, within_s: float = 90.0, what: str = "") -> None:
     """Wait for what a foreign process does and tells nobody; `condition` may be asynchronous."""
     try:
         async with asyncio.timeout(within_s):

@@ -1,6 +1,7 @@
 """The catalog against the list of what every connector and service answers, written out here by hand."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -211,6 +212,20 @@ BROADCAST = [
 COMMANDS = {**DEVICE_COMMANDS, **SERVICE_COMMANDS}
 
 
+def every_command(check: Callable[[CommandSpec], None]) -> Callable[[], None]:
+    """A test that holds for every command; a failure says for which it does not."""
+
+    def test() -> None:
+        for name, spec in COMMANDS.items():
+            try:
+                check(spec)
+            except BaseException as failure:
+                failure.add_note(f"the command is {name}")
+                raise
+
+    return test
+
+
 @pytest.mark.parametrize("name", DEVICE)
 def test_the_device_command_exists(name: str) -> None:
     spec = DEVICE_COMMANDS[name]
@@ -244,7 +259,7 @@ def test_an_unknown_name_is_no_command_and_no_event() -> None:
             find("ptz.fly")
 
 
-@pytest.mark.parametrize("spec", COMMANDS.values(), ids=COMMANDS)
+@every_command
 def test_the_subject_of_a_command_parses_back(spec: CommandSpec) -> None:
     if spec.service is None:
         parsed = subjects.parse_command(spec.subject("gate-1"))
@@ -272,14 +287,14 @@ def test_a_destructive_command_wants_confirmation(name: str) -> None:
     assert DEVICE_COMMANDS[name].confirm
 
 
-@pytest.mark.parametrize("spec", COMMANDS.values(), ids=COMMANDS)
+@every_command
 def test_confirmation_is_declared_exactly_where_the_request_demands_it(spec: CommandSpec) -> None:
     field = spec.request.model_fields.get("confirm")
     demanded = field is not None and field.is_required() and field.annotation == Confirmed.__origin__
     assert demanded is spec.confirm
 
 
-@pytest.mark.parametrize("spec", COMMANDS.values(), ids=COMMANDS)
+@every_command
 def test_a_command_is_described_and_bounded_in_time(spec: CommandSpec) -> None:
     assert re.match(r"[A-Z].*\.$", spec.summary)
     assert 0 < spec.timeout_s <= 120

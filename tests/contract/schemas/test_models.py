@@ -1,6 +1,8 @@
 """Every model of the bus: its example, both encodings, its JSON Schema, and what it refuses."""
 
+import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,19 @@ STRANGE: tuple[Any, ...] = (
     -7,
 )
 
-every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+
+def every_model(check: Callable[[type[Message]], None]) -> Callable[[], None]:
+    """A test that holds for every model; a failure says for which it does not."""
+
+    def test() -> None:
+        for name, model in MODELS.items():
+            try:
+                check(model)
+            except BaseException as failure:
+                failure.add_note(f"the model is {name}")
+                raise
+
+    return test
 
 
 def published_schema(model: type[Message]) -> dict[str, Any]:
@@ -121,6 +135,7 @@ def test_each_required_field_is_missed_by_name(model: type[Message]) -> None:
         assert f"{name}: Field required" in caught.value.text
 
 
+@functools.cache
 def secret_fields() -> list[tuple[type[Message], str]]:
     return [
         (model, name)

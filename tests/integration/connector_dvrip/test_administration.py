@@ -3,10 +3,10 @@
 import asyncio
 import io
 import json
-import socket
 import zipfile
 
 import pytest
+from ports import free_port
 
 from cambus.bus.objects import ObjectStore
 from cambus.schemas.assets import OBJECTS_FILES
@@ -265,12 +265,6 @@ async def test_a_change_the_device_refuses_leaves_everything_as_it_was(
 
 
 # --- another address ----------------------------------------------------------------------------------------
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def hang_up_soon(simulator):

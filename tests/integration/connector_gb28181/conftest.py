@@ -2,13 +2,13 @@
 
 import asyncio
 import secrets
-import socket
 from types import MappingProxyType
 
 import pytest
 from connector_bench import ConnectorBench, running_bench
 from connector_process import launcher
 from gb28181_rig import SMALL
+from ports import free_port
 
 from cambus.bus.kv import KeyValue
 from cambus.bus.testing import NatsServer
@@ -106,9 +106,7 @@ async def start(bench, tmp_path):
 @pytest.fixture
 def port():
     """A port of SIP for a process, which takes it soon."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture

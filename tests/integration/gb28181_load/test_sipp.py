@@ -6,10 +6,10 @@ SIPp is in the package `sip-tester` of Debian and Ubuntu; without it these tests
 import asyncio
 import contextlib
 import shutil
-import socket
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 from cambus.gb28181.accounts import Account
 from cambus.gb28181.admission import AdmissionSettings
@@ -85,9 +85,7 @@ async def test_two_thousand_devices_of_another_make_register_and_say_that_they_a
 
 
 async def test_calls_are_answered_by_another_make_and_ended(tmp_path):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     async with platform([]) as made:
         peer = Peer("udp", "127.0.0.1", port)
 

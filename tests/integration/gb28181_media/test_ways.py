@@ -2,11 +2,11 @@
 
 import asyncio
 import itertools
-import socket
 import struct
 
 import pytest
 from gb28181_rig import MEDIA, TIMES, Rig
+from ports import free_port
 
 from cambus.gb28181.errors import MediaError
 from cambus.gb28181.media_settings import MediaSettings, may_connect
@@ -54,9 +54,7 @@ async def test_a_device_that_does_not_listen_yet_is_tried_again(rig, refusals):
     """The port is opened only after so many tries were refused."""
     tries, times = [], []
     loop = asyncio.get_running_loop()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     connect = loop.create_connection
     server = None
 
@@ -163,12 +161,6 @@ def test_an_address_that_was_allowed_is_connected_to_and_others_are_refused():
 
 
 # --- one port for all -----------------------------------------------------------------------------------
-
-
-def free_port():
-    with socket.socket() as tcp:
-        tcp.bind(("127.0.0.1", 0))
-        return tcp.getsockname()[1]
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp-passive", "tcp-active"])

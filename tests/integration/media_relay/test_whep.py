@@ -6,6 +6,7 @@ import socket
 from dataclasses import replace
 
 from aiortc import RTCSessionDescription
+from ports import free_port
 from whep_player import SDP, sessions
 
 from cambus.media.frame import Flag, Kind
@@ -215,7 +216,7 @@ async def test_h265_plays_where_the_player_offers_it(
     await make_camera(specs["h265"])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as forwarder:
         forwarder.bind(("127.0.0.1", 0))
-        port = even_port()
+        port = free_port()
 
         async def forward(transport: object, data: bytes, arrival_time_ms: int) -> None:
             forwarder.sendto(data, ("127.0.0.1", port))
@@ -240,20 +241,3 @@ async def test_h265_plays_where_the_player_offers_it(
     assert watched.codecs == {"video": "hevc"}
     assert watched.size == (320, 240)
     assert watched.keyframe_first
-
-
-def even_port() -> int:
-    """A free pair of UDP ports for FFmpeg, which is told of it beforehand."""
-    while True:
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second,
-        ):
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            if port % 2 == 0:
-                return port

@@ -56,24 +56,21 @@ def test_a_transaction_begins_where_its_machine_does(machine: str) -> None:
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-@pytest.mark.parametrize(
-    ("machine", "state", "event"), list(itertools.product(MACHINES, State, Input)), ids=str
-)
-def test_every_pair_does_what_its_table_says_and_all_others_nothing(
-    machine: str, state: State, event: Input, transport: str
-) -> None:
-    made = transaction(machine, transport)
-    made.state = state
-    expected = MACHINES[machine][0].get((state, event))
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_pair_does_what_its_table_says_and_all_others_nothing(machine: str, transport: str) -> None:
+    for state, event in itertools.product(State, Input):
+        made = transaction(machine, transport)
+        made.state = state
+        expected = MACHINES[machine][0].get((state, event))
 
-    effects = made.take(event, 1.0)
+        effects = made.take(event, 1.0)
 
-    assert (made.state, effects) == (expected or (state, ()))
-    assert made.deadline is None or made.deadline >= 0.0
-    if made.state is State.TERMINATED:
-        assert made.deadline is None
-    if Effect.LINGER in effects:
-        assert made.deadline is not None
+        assert (made.state, effects) == (expected or (state, ())), (state, event)
+        assert made.deadline is None or made.deadline >= 0.0, (state, event)
+        if made.state is State.TERMINATED:
+            assert made.deadline is None, (state, event)
+        if Effect.LINGER in effects:
+            assert made.deadline is not None, (state, event)
 
 
 @pytest.mark.parametrize("machine", MACHINES)

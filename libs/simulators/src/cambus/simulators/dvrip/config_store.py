@@ -26,8 +26,9 @@ class ConfigStore:
         self, defaults: Mapping[str, Any], changed: Callable[[str], None] = lambda _name: None
     ) -> None:
         # Through JSON, which also undoes the sharing of equal parts: each must be writable on its own.
-        self._defaults: dict[str, Any] = json.loads(json.dumps(defaults))
-        self._values = copy.deepcopy(self._defaults)
+        text = json.dumps(defaults)
+        self._defaults: dict[str, Any] = json.loads(text)
+        self._values: dict[str, Any] = json.loads(text)
         self._changed = changed
 
     @property

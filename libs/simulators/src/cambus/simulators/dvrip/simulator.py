@@ -243,7 +243,7 @@ class DvripSimulator:
         """Where a head points now."""
         return self.device.heads[channel].position(self._server.now())
 
-    async def wait_for(self, predicate: Callable[[], bool], timeout_s: float = 10.0, what: str = "") -> None:
+    async def wait_for(self, predicate: Callable[[], bool], timeout_s: float = 60.0, what: str = "") -> None:
         """Return as soon as ``predicate()`` is true.
 
         Raises:

@@ -288,7 +288,7 @@ class Gb28181Simulator:
         """Something may have become true that somebody waits for."""
         self._watch.changed()
 
-    async def wait_for(self, predicate: Callable[[], bool], timeout_s: float = 20.0, what: str = "") -> None:
+    async def wait_for(self, predicate: Callable[[], bool], timeout_s: float = 60.0, what: str = "") -> None:
         """Return as soon as `predicate()` is true. Raises TimeoutError."""
         await self._watch.until(predicate, timeout_s, what, look_s=_LOOK_S)
 

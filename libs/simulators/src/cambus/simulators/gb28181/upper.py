@@ -157,7 +157,7 @@ class UpperPlatform:
             and (subscribed is None or each.subscribed is subscribed)
         ]
 
-    async def wait_for(self, predicate: Callable[[], bool], timeout_s: float = 30.0, what: str = "") -> None:
+    async def wait_for(self, predicate: Callable[[], bool], timeout_s: float = 60.0, what: str = "") -> None:
         """Return as soon as `predicate()` is true. Raises TimeoutError."""
         await self._watch.until(predicate, timeout_s, what, look_s=_LOOK_S)
 

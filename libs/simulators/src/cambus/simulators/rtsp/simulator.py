@@ -121,7 +121,7 @@ class RtspSimulator:
         """The requests of all connections, those of past ones first."""
         return [method for each in (*self.past, *self.connections) for method in each.methods]
 
-    async def wait_for(self, predicate: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    async def wait_for(self, predicate: Callable[[], bool], timeout_s: float = 60.0) -> None:
         """Wait until something holds; it is looked at whenever a client comes, goes or asks. Raises TimeoutError."""
         await self._watch.until(predicate, timeout_s, look_s=LOOK_S)
 
