@@ -1,10 +1,10 @@
 """What the README promises is what there is."""
 
-import json
 import re
 from pathlib import Path
 
 import pytest
+from readme_tables import row, rows
 
 import cambus.connector_dvrip
 from cambus.bus.metrics import Metrics
@@ -19,26 +19,18 @@ from cambus.schemas.catalog import DEVICE_COMMANDS
 README = (Path(cambus.connector_dvrip.__file__).parents[3] / "README.md").read_text()
 
 
-def rows(heading):
-    """The first column of the table under a heading."""
-    section = README.partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    return re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
-
-
 def test_every_option_is_described_and_no_other():
-    assert rows("Options of a device") == list(DvripOptions.model_fields)
+    assert rows(README, "Options of a device") == list(DvripOptions.model_fields)
 
 
 @pytest.mark.parametrize(("name", "field"), list(DvripOptions.model_fields.items()))
 def test_each_option_stands_there_with_its_default_and_its_meaning(name, field):
-    default = field.get_default(call_default_factory=True)
-    shown = "—" if default is None else f"`{json.dumps(default)}`".replace('"', "")
-    assert f"| `{name}` | {shown} | {field.description} |" in README
+    assert row(name, field) in README
 
 
 def test_every_setting_is_described_and_no_other():
     own = [name for name in DvripSettings.model_fields if name not in BusSettings.model_fields]
-    assert rows("Settings") == [f"CAMBUS_{name.upper()}" for name in own]
+    assert rows(README, "Settings") == [f"CAMBUS_{name.upper()}" for name in own]
 
 
 def test_every_command_is_listed_and_no_other():

@@ -1,10 +1,10 @@
 """What the README promises is what there is."""
 
-import json
 import re
 from pathlib import Path
 
 import pytest
+from readme_tables import row, rows
 
 import cambus.connector_gb28181
 from cambus.bus.metrics import Metrics
@@ -25,21 +25,9 @@ SETTINGS = {
 }
 
 
-def rows(heading):
-    """The first column of the table under a heading."""
-    section = README.partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    return re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
-
-
-def row(name, field):
-    default = field.get_default(call_default_factory=True)
-    shown = "—" if default in (None, "") else f"`{json.dumps(default)}`".replace('"', "")
-    return f"| `{name}` | {shown} | {field.description} |"
-
-
 def test_every_option_and_setting_is_described_and_no_other():
-    assert rows("Options of a device") == list(Gb28181Options.model_fields)
-    assert rows("Settings") == [f"CAMBUS_{name.upper()}" for name in SETTINGS]
+    assert rows(README, "Options of a device") == list(Gb28181Options.model_fields)
+    assert rows(README, "Settings") == [f"CAMBUS_{name.upper()}" for name in SETTINGS]
 
 
 @pytest.mark.parametrize(("name", "field"), list(Gb28181Options.model_fields.items()))

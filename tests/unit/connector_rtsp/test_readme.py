@@ -1,12 +1,12 @@
 """What the README and the page for integrators promise is what there is."""
 
-import json
 import re
 import textwrap
 from pathlib import Path
 
 import pytest
 import yaml
+from readme_tables import row, rows
 
 import cambus.connector_rtsp
 from cambus.bus.metrics import Metrics
@@ -26,21 +26,9 @@ SETTINGS = {
 }
 
 
-def rows(heading):
-    """The first column of the table under a heading."""
-    section = README.partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    return re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
-
-
-def row(name, field):
-    default = field.get_default(call_default_factory=True)
-    shown = "—" if default in (None, "") else f"`{json.dumps(default)}`".replace('"', "")
-    return f"| `{name}` | {shown} | {field.description} |"
-
-
 def test_every_option_and_setting_is_described_and_no_other():
-    assert rows("Options of a device") == list(RtspOptions.model_fields)
-    assert rows("Settings") == [f"CAMBUS_{name.upper()}" for name in SETTINGS]
+    assert rows(README, "Options of a device") == list(RtspOptions.model_fields)
+    assert rows(README, "Settings") == [f"CAMBUS_{name.upper()}" for name in SETTINGS]
 
 
 @pytest.mark.parametrize(("name", "field"), list(RtspOptions.model_fields.items()))

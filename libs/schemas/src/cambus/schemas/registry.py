@@ -13,12 +13,13 @@ from types import MappingProxyType
 from typing import Any
 
 import cambus.schemas
+from cambus.schemas.commands.recorded_time import RecordedTimeRequest
 from cambus.schemas.events.alarm import AlarmEvent
 from cambus.schemas.events.base import Event
 from cambus.schemas.model import Message
 from cambus.schemas.state.alarm_actions import Action, ChannelAction
 
-_BASES = (Message, Event, AlarmEvent, Action, ChannelAction)
+_BASES = (Message, Event, AlarmEvent, Action, ChannelAction, RecordedTimeRequest)
 
 
 @cache

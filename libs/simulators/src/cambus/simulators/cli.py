@@ -1,8 +1,6 @@
 """``cambus-sim``: simulated devices from the command line."""
 
 import asyncio
-import signal
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -17,9 +15,10 @@ from cambus.simulators.dvrip.discovery import DiscoveryResponder
 from cambus.simulators.dvrip.media_plan import MediaPlan
 from cambus.simulators.dvrip.quirks import Quirks
 from cambus.simulators.dvrip.simulator import DvripSimulator
-from cambus.simulators.gb28181.command import gb28181, read_password
+from cambus.simulators.gb28181.command import gb28181
 from cambus.simulators.gb28181.upper_command import gb28181_upper
 from cambus.simulators.rtsp.command import rtsp
+from cambus.simulators.running import open_control, read_password, read_quirks, switched, until_stopped
 from cambus.simulators.video_file import load_video
 from cambus.simulators.video_loop import VideoSpec
 
@@ -76,7 +75,7 @@ def dvrip(
 ) -> None:
     """Run simulated Xiongmai DVRIP recorders until SIGTERM or SIGINT."""
     secret = read_password(password, password_file)
-    values = _quirk_values(quirk or [])
+    values = read_quirks(quirk, Quirks)
     plan = _plan(main_size, main_bitrate, fps, codec, video or [])
     centre = _address(alarm_centre) if alarm_centre else None
     platform = _address(register) if register else None
@@ -90,7 +89,7 @@ def dvrip(
             host=host,
             port=port + index if port else 0,
             index=first + index,
-            quirks=_quirks(values),
+            quirks=switched(Quirks, values),
             media=plan,
             archive=ArchivePlan(recordings, recording_seconds),
             seed=seed + index if seed is not None else None,
@@ -128,20 +127,12 @@ class _Surroundings:
 
 
 async def _run(sims: list[DvripSimulator], around: _Surroundings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop.set)
-    async with AsyncExitStack() as stack:
+    async with until_stopped() as stack:
         for sim in sims:
             await stack.enter_async_context(sim)
             if around.centre is not None:
                 sim.report_to(*around.centre)
-        if around.control_port is not None:
-            control = ControlServer(sims)
-            await control.start(around.control_port)
-            stack.push_async_callback(control.close)
-            typer.echo(f"control on http://127.0.0.1:{control.port}")
+        await open_control(stack, ControlServer(sims), around.control_port)
         if around.discovery_port is not None:
             responder = DiscoveryResponder(sims)
             await responder.start(sims[0].host, around.discovery_port)
@@ -153,28 +144,6 @@ async def _run(sims: list[DvripSimulator], around: _Surroundings) -> None:
         if around.platform is not None:
             for sim in sims:
                 sim.register(*around.platform, device_id=around.register_as)
-        typer.echo("ready")
-        await stop.wait()
-
-
-def _quirk_values(pairs: list[str]) -> dict[str, str]:
-    values = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"--quirk {pair}: want name=value")
-        values[name] = value
-    _quirks(values)
-    return values
-
-
-def _quirks(values: dict[str, str]) -> Quirks:
-    quirks = Quirks()
-    try:
-        quirks.update(values)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-    return quirks
 
 
 def _plan(size: str, kbit: int, fps: int, codec: str, videos: list[Path]) -> MediaPlan:

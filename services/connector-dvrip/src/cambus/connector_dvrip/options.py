@@ -6,20 +6,16 @@ says which one and why.
 
 from dataclasses import replace
 from datetime import tzinfo
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     field_validator,
 )
 
-from cambus.connector.errors import InvalidRecord
-from cambus.connector.record_options import explain
+from cambus.connector.record_options import RecordOptions
 from cambus.dvrip.profile import Profile, Topology
 from cambus.dvrip.registration import MAX_DEVICE_ID
 from cambus.dvrip.timeouts import Timeouts
@@ -39,10 +35,8 @@ Seconds = Annotated[float, Field(gt=0, le=86400)]
 UndocumentedBodies = dict[Literal["key_frame", "serial_open", "serial_close"], JsonObject | None]
 
 
-class DvripOptions(BaseModel):
+class DvripOptions(RecordOptions):
     """The options of a DVRIP device; the defaults fit most."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
     device_id: Identity | None = Field(
         default=None,
@@ -173,18 +167,6 @@ class DvripOptions(BaseModel):
         if any(body is None and what != "key_frame" for what, body in bodies.items()):
             raise ValueError("only key_frame can be null, which is never to be asked for")
         return bodies
-
-    @classmethod
-    def of(cls, options: JsonObject) -> Self:
-        """Read the options of a record.
-
-        Raises:
-            InvalidRecord: one is unknown or out of range; the text names it and what was wanted.
-        """
-        try:
-            return cls.model_validate(options)
-        except ValidationError as error:
-            raise InvalidRecord(explain(error)) from None
 
     @property
     def zone(self) -> tzinfo | None:

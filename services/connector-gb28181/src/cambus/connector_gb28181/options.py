@@ -3,10 +3,10 @@
 from datetime import tzinfo
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from cambus.connector.errors import InvalidRecord
-from cambus.connector.record_options import explain
+from cambus.connector.record_options import RecordOptions
 from cambus.connector_gb28181.settings import MediaTransport
 from cambus.gb28181.codes import is_code
 from cambus.gb28181.media_session import StreamDialect
@@ -26,10 +26,8 @@ Dialect = Literal["auto", "stream-number", "stream-profile", "stream", "stream-m
 Subscribed = Literal["catalog", "alarms", "positions", "ptz-position"]
 
 
-class Gb28181Options(BaseModel):
+class Gb28181Options(RecordOptions):
     """The options of a GB/T 28181 device; the defaults fit most."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
     code: str | None = Field(
         default=None, description="Its code of 20 digits; by default the id of its record, if that is one."
@@ -177,15 +175,8 @@ class Gb28181Options(BaseModel):
 
     @classmethod
     def of(cls, options: JsonObject) -> Self:
-        """Read the options of a record.
-
-        Raises:
-            InvalidRecord: one is unknown or out of range; the text names it and what was wanted.
-        """
-        try:
-            made = cls.model_validate(options)
-        except ValidationError as error:
-            raise InvalidRecord(explain(error)) from None
+        """As every record's; what needs a password, or an OpenSSL that has it, is refused without."""
+        made = super().of(options)
         if made.signing is not None and made.open:
             raise InvalidRecord("options.signing: wanted a device with a password, not one that is open")
         if made.signature is not None and not made.signature.available:

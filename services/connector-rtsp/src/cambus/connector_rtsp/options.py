@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from cambus.connector.errors import InvalidRecord
-from cambus.connector.record_options import explain
+from cambus.connector.record_options import RecordOptions
 from cambus.schemas.ids import StreamName
-from cambus.schemas.model import JsonObject
 
 MAX_CHANNELS: Final = 64
 Place = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
@@ -35,10 +33,8 @@ class ChannelOptions(BaseModel):
         return MappingProxyType(found)
 
 
-class RtspOptions(BaseModel):
+class RtspOptions(RecordOptions):
     """The options of an RTSP device."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
     url: Place | None = Field(
         default=None,
@@ -110,15 +106,3 @@ class RtspOptions(BaseModel):
     def publish_names(self) -> tuple[str, ...]:
         """The names of the channels of a device that publishes, counted from 0."""
         return tuple(self.publish_channels) or ("",)
-
-    @classmethod
-    def of(cls, options: JsonObject) -> Self:
-        """Read the options of a record.
-
-        Raises:
-            InvalidRecord: one is unknown or out of range; the text names it and what was wanted.
-        """
-        try:
-            return cls.model_validate(options)
-        except ValidationError as error:
-            raise InvalidRecord(explain(error)) from None

@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from cambus.schemas.alarms import AlarmType, Severity
-from cambus.schemas.ids import ChannelNo, DeviceId, EventId, MediaStream, ReplicaId, StreamName, Token
+from cambus.schemas.commands.recorded_time import RecordedTimeRequest
+from cambus.schemas.ids import ChannelNo, DeviceId, EventId, ReplicaId, StreamName, Token
 from cambus.schemas.model import Done, Empty, Instant, Message, example
 from cambus.schemas.spans import RecordedSpan, RecordingGap, TimeRange
 from cambus.schemas.spec import CommandSpec
@@ -14,20 +15,13 @@ from cambus.schemas.state.recording_policy import RecordingPolicy
 SERVICE = "recorder"
 
 
-class RecordedFindRequest(Message):
+class RecordedFindRequest(RecordedTimeRequest):
     """Ask what is recorded of a device."""
 
     model_config = example(
         device="gate-1", channel=0, stream=None, start="2026-02-01T00:00:00Z", end="2026-02-02T00:00:00Z"
     )
 
-    device: DeviceId = Field(description="The device.")
-    channel: ChannelNo | None = Field(
-        default=None, description="The channel, counted from 0; None for every channel."
-    )
-    stream: MediaStream | None = Field(default=None, description="Which stream; None for any.")
-    start: Instant = Field(description="First instant of interest.")
-    end: Instant = Field(description="First instant no longer of interest.")
     limit: int = Field(
         default=5000, ge=1, le=5000, description="At most about so many spans, and so many gaps."
     )
@@ -117,7 +111,7 @@ class FoundAlarm(Message):
     text: str = Field(default="", description="One sentence; may hold untrusted text of the device.")
 
 
-class RecordingSearchRequest(Message):
+class RecordingSearchRequest(RecordedTimeRequest):
     """Search what all recorders hold of a device, and its alarms."""
 
     model_config = example(
@@ -131,13 +125,6 @@ class RecordingSearchRequest(Message):
         cursor=None,
     )
 
-    device: DeviceId = Field(description="The device.")
-    channel: ChannelNo | None = Field(
-        default=None, description="The channel, counted from 0; None for every channel."
-    )
-    stream: MediaStream | None = Field(default=None, description="Which stream; None for any.")
-    start: Instant = Field(description="First instant of interest.")
-    end: Instant = Field(description="First instant no longer of interest.")
     alarms: bool = Field(default=True, description="Whether the alarms in that time are wanted too.")
     limit: int = Field(
         default=500,

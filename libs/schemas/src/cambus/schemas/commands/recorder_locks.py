@@ -2,13 +2,14 @@
 
 from pydantic import Field
 
+from cambus.schemas.commands.recorded_time import RecordedTimeRequest
 from cambus.schemas.commands.recorder import SERVICE
-from cambus.schemas.ids import ChannelNo, DeviceId, MediaStream, ReplicaId, Token
-from cambus.schemas.model import Instant, Message, example
+from cambus.schemas.ids import ReplicaId, Token
+from cambus.schemas.model import Message, example
 from cambus.schemas.spec import CommandSpec
 
 
-class RecordedLockRequest(Message):
+class RecordedLockRequest(RecordedTimeRequest):
     """Name recordings of a device by the time they are of, or one by its id; whole files are meant always."""
 
     model_config = example(
@@ -20,13 +21,6 @@ class RecordedLockRequest(Message):
         segment=None,
     )
 
-    device: DeviceId = Field(description="The device.")
-    channel: ChannelNo | None = Field(
-        default=None, description="The channel, counted from 0; None for every channel."
-    )
-    stream: MediaStream | None = Field(default=None, description="Which stream; None for any.")
-    start: Instant = Field(description="First instant of interest.")
-    end: Instant = Field(description="First instant no longer of interest.")
     segment: Token | None = Field(
         default=None, description="Only this segment, as `recording.closed` names it."
     )

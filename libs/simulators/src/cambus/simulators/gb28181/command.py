@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -21,6 +19,7 @@ from cambus.simulators.gb28181.shared import SharedEndpoint
 from cambus.simulators.gb28181.simulator import Gb28181Simulator
 from cambus.simulators.gb28181.source import MediaPlan
 from cambus.simulators.gb28181.storm import Storm, numbered
+from cambus.simulators.running import open_control, read_password, read_quirks, until_stopped
 from cambus.sip.errors import TransportError
 
 _CODECS: Final = {"h264": Codec.H264, "h265": Codec.H265}
@@ -155,7 +154,7 @@ def gb28181(
         tcp=tcp,
         keepalive_s=keepalive,
         expires_s=expires,
-        quirks=read_quirks(quirk or []),
+        quirks=read_quirks(quirk, Quirks),
         media=MediaPlan().coded(_CODECS[codec]),
         archive=ArchivePlan(recordings, recording_seconds),
         seed=seed,
@@ -170,26 +169,16 @@ def gb28181(
 
 
 async def _run(row: Row, count: int, rate: float, control_port: int | None) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop.set)
-    async with AsyncExitStack() as stack:
+    async with until_stopped() as stack:
         if count >= _MANY:
             storm = await stack.enter_async_context(Storm(row.device, count, rate=rate, host=row.host))
             devices = storm.devices
         else:
             devices = [await stack.enter_async_context(row.device(number)) for number in range(count)]
-        if control_port is not None:
-            control = ControlServer(devices)
-            await control.start(control_port)
-            stack.push_async_callback(control.close)
-            typer.echo(f"control on http://127.0.0.1:{control.port}")
+        await open_control(stack, ControlServer(devices), control_port)
         shown = devices[:_MANY]
         for number, sim in enumerate(shown):
             typer.echo(f"gb28181 device {number} is {sim.code}, channels from {sim.channels[0]}")
-        typer.echo("ready")
-        await stop.wait()
 
 
 def read_address(text: str) -> tuple[str, int]:
@@ -198,30 +187,3 @@ def read_address(text: str) -> tuple[str, int]:
     if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 0x10000):
         raise typer.BadParameter(f"--server {text}: want HOST:PORT")
     return host.strip("[]"), int(port)
-
-
-def read_password(password: str, path: Path | None) -> str:
-    """The password, from wherever it is given."""
-    if path is not None:
-        try:
-            password = path.read_text(encoding="utf-8").rstrip("\r\n")
-        except OSError as error:
-            raise typer.BadParameter(f"cannot read {path}: {error.strerror}") from None
-    if not password:
-        raise typer.BadParameter("give --password or --password-file; there is no default")
-    return password
-
-
-def read_quirks(pairs: list[str]) -> dict[str, str]:
-    """`name=value` pairs, checked."""
-    values = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"--quirk {pair}: want name=value")
-        values[name] = value
-    try:
-        Quirks().update(values)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-    return values

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cambus.gb28181.codes import is_code
-from cambus.simulators.gb28181.command import read_password
 from cambus.simulators.gb28181.upper import UpperPlatform
 from cambus.simulators.gb28181.upper_control import UpperControl
+from cambus.simulators.running import open_control, read_password, until_stopped
 from cambus.sip.errors import TransportError
 
 
@@ -54,17 +52,7 @@ def gb28181_upper(
 
 
 async def _run(upper: UpperPlatform, control_port: int | None) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop.set)
-    async with AsyncExitStack() as stack:
+    async with until_stopped() as stack:
         await stack.enter_async_context(upper)
-        if control_port is not None:
-            control = UpperControl(upper)
-            await control.start(control_port)
-            stack.push_async_callback(control.close)
-            typer.echo(f"control on http://127.0.0.1:{control.port}")
+        await open_control(stack, UpperControl(upper), control_port)
         typer.echo(f"gb28181 platform {upper.platform.settings.code} on {upper.platform.address}")
-        typer.echo("ready")
-        await stop.wait()

@@ -1,21 +1,19 @@
 """`cambus-sim rtsp`: simulated RTSP cameras from the command line."""
 
 import asyncio
-import signal
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 from aiohttp import web
 
 from cambus.media.frame import Codec
 from cambus.simulators.control_port import ControlPort, bad_request, read_json, reboot, set_quirks
-from cambus.simulators.gb28181.command import read_password
 from cambus.simulators.rtsp.quirks import Quirks
 from cambus.simulators.rtsp.simulator import RtspSimulator
 from cambus.simulators.rtsp.source import MediaPlan
+from cambus.simulators.running import open_control, read_password, read_quirks, switched, until_stopped
 
 _CODECS: Final = {"h264": Codec.H264, "h265": Codec.H265}
 
@@ -80,7 +78,7 @@ def rtsp(
         port=port,
         channels=channels,
         media=MediaPlan(replace(plan.main, fps=fps), replace(plan.sub, fps=fps)),
-        quirks=_quirks(quirk or []),
+        quirks=switched(Quirks, read_quirks(quirk, Quirks)),
     )
     try:
         asyncio.run(_run(camera, control_port))
@@ -89,34 +87,9 @@ def rtsp(
         raise typer.Exit(1) from None
 
 
-def _quirks(pairs: list[str]) -> Quirks:
-    quirks = Quirks()
-    values: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"--quirk {pair}: want name=value")
-        values[name] = value
-    try:
-        quirks.update(values)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-    return quirks
-
-
 async def _run(camera: RtspSimulator, control_port: int | None) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop.set)
-    async with AsyncExitStack() as stack:
+    async with until_stopped() as stack:
         await stack.enter_async_context(camera)
-        if control_port is not None:
-            control = ControlServer(camera)
-            await control.start(control_port)
-            stack.push_async_callback(control.close)
-            typer.echo(f"control on http://127.0.0.1:{control.port}")
+        await open_control(stack, ControlServer(camera), control_port)
         typer.echo(f"rtsp device on {camera.host}:{camera.port}")
         await camera.prepare()
-        typer.echo("ready")
-        await stop.wait()
