@@ -59,11 +59,12 @@ async def test_whoever_is_killed_every_device_is_accounted_for_and_none_ordered_
     assert (
         twice & took == set()
     )  # who refuses has done nothing, and is asked again if nobody was left to hear it
-    assert set(connector.orders) == set(connector.devices)
+    lost = {each.device for each in status.attempts if each.reason == "interrupted"}  # with the connector
+    assert set(connector.orders) | lost == set(connector.devices)
     assert connector.most_at_once <= 6
     versions = {device.id: device.version for device in connector.devices.values()}
     for attempt in status.attempts:
         assert (attempt.state == "succeeded") == (versions[attempt.device] == NEW), attempt
         assert attempt.steps[-1].state is attempt.state
     refused = {each.device for each in status.attempts if each.reason == "wrong-hardware"}
-    assert refused == {f"cam-{number}" for number in range(count) if number % 7 == 5}
+    assert refused == {f"cam-{number}" for number in range(count) if number % 7 == 5} - lost
