@@ -4,7 +4,8 @@ import asyncio
 import json
 import re
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import aiomqtt
@@ -57,10 +58,29 @@ def certificate(tmp_path_factory):
 
 
 async def status_of(router: AlarmBus, route: str) -> alarm_cases.SinkStatus:
-    replies = await router.client.broadcast(
-        alarm_cases.SINKS_LIST, alarm_cases.SinksListRequest(), expected=1, timeout_s=20
-    )
-    return next(sink for sink in replies[0].sinks if sink.route == route)
+    """How a sink is, once the router is on duty."""
+    async with asyncio.timeout(60):
+        while True:
+            replies = await router.client.broadcast(
+                alarm_cases.SINKS_LIST, alarm_cases.SinksListRequest(), expected=1, timeout_s=20
+            )
+            for sink in replies[0].sinks:
+                if sink.route == route:
+                    return sink
+
+
+@asynccontextmanager
+async def gateway(take: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[str]:
+    """An HTTP gateway for text messages; its address."""
+    app = web.Application()
+    app.router.add_post("/send/{device}", take)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/send/{{device}}"
+    finally:
+        await runner.cleanup()
 
 
 def mail_sink(server: MailServer, **fields: object) -> dict:
@@ -166,14 +186,8 @@ async def test_a_gateway_is_sent_what_the_template_says(router: AlarmBus, receiv
         forms.append(dict(await request.post()))
         return web.Response(text="QUEUED" if len(forms) > 1 else "QUOTA EXCEEDED")
 
-    app = web.Application()
-    app.router.add_post("/send/{device}", take)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/send/{{device}}"
     fields = {"to": "+4915112345678", "key": "{secret}", "text": "{severity} {type}: {text}"}
-    async with router.in_process():
+    async with gateway(take) as url, router.in_process():
         sink = {"kind": "http", "url": url, "secret": "sms", "fields": fields, "accepted": "QUEUED"}
         await router.put("sms", sink)
         await router.raise_alarm("gate-1", text="a&b=c {secret}")
@@ -181,7 +195,6 @@ async def test_a_gateway_is_sent_what_the_template_says(router: AlarmBus, receiv
             while (await status_of(router, "sms.0")).delivered == 0:
                 continue
         status = await status_of(router, "sms.0")
-    await runner.cleanup()
     assert forms == [{"to": "+4915112345678", "key": PASSWORD, "text": "info motion: a&b=c {secret}"}] * 2
     assert PASSWORD not in repr(status)
     assert status.last_error == "the answer does not hold what it does when it was taken"
