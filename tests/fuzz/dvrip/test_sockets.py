@@ -339,7 +339,7 @@ async def run(kind: type, count: int, seed: int) -> float:
 
 @pytest.mark.parametrize("kind", SOCKETS)
 async def test_some_thousand_packets_nobody_means(kind):
-    await run(kind, 2_000, seed=1)
+    await run(kind, 5_000 if kind is DatagramSocket else 2_000, seed=1)  # few datagrams are answers
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from cambus.bus.errors import AssetNotFound, BusUnavailable, WrongRevision
 from cambus.bus.jetstream import PubAck
 from cambus.bus.leases import LeaseKeeper
 from cambus.bus.metrics import Metrics
+from cambus.bus.settings import BusSettings
 
 KEY = "shard.dvrip.1"
 TTL_S = 25.0
@@ -66,6 +67,7 @@ class FakeBus:
     def __init__(self, bucket):
         self.jetstream = bucket
         self.metrics = Metrics()
+        self.settings = BusSettings()
 
 
 class Leases(RuleBasedStateMachine):

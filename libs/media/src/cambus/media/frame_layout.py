@@ -23,7 +23,20 @@ HEADER: Final = Struct(
     "version" / Const(1, Int8ub),
     "kind" / Enum(Int8ub, video=1, audio=2, audio_config=3, data=4),
     "codec"
-    / Enum(Int8ub, h264=1, h265=2, mpeg4=3, mjpeg=4, pcma=16, pcmu=17, g726=18, aac=19, opus=20, opaque=255),
+    / Enum(
+        Int8ub,
+        h264=1,
+        h265=2,
+        mpeg4=3,
+        mjpeg=4,
+        pcma=16,
+        pcmu=17,
+        g726=18,
+        aac=19,
+        opus=20,
+        flac=21,
+        opaque=255,
+    ),
     # Bits without a name are reserved: written as 0, ignored when read.
     "flags" / FlagsEnum(Int8ub, keyframe=1, config=2, discontinuity=4, end=8),
     # The parts of one frame have the same header but for this number.
