@@ -11,11 +11,12 @@ from cambus.bus.connection import Bus
 from cambus.bus.errors import AssetNotFound, BusUnavailable, PayloadTooLarge
 from cambus.bus.events import EventPublisher
 from cambus.bus.follow import follow
-from cambus.bus.outbox import Outbox, OutboxFull
+from cambus.bus.outbox import Letter, Outbox, OutboxFull
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
 from cambus.bus.trace import TRACEPARENT
 from cambus.schemas.catalog import EVENTS
+from cambus.schemas.codec import MSGPACK, encode
 from cambus.schemas.events.base import Event
 from cambus.schemas.ids import new_ulid
 
@@ -213,6 +214,42 @@ async def test_a_frozen_nats_loses_nothing(tmp_path, device, eventually):
             server.resume()
             assert await publisher.flush(30)
         assert len(await stored(bus, device)) == 10
+
+
+async def test_what_was_taken_before_can_be_waited_for_however_much_comes_after(tmp_path, device):
+    async with NatsServer() as server, await Bus.connect(BusSettings(nats_url=server.url)) as bus:
+        await ensure_assets(bus)
+        async with EventPublisher(bus, Outbox(tmp_path / "o.db")) as publisher:
+            assert await publisher.settled(0.0)
+            server.suspend()
+            for number in range(10):
+                await publisher.publish(OFFLINE, offline(device, str(number)))
+            assert not await publisher.settled(0.05)
+
+            async def go_on():
+                while True:
+                    await publisher.publish(OFFLINE, offline(device, "more"))
+
+            more = asyncio.ensure_future(go_on())
+            server.resume()
+            assert await publisher.settled(30)
+            assert len(await stored(bus, device)) >= 10
+            more.cancel()
+            await asyncio.wait({more})
+
+
+async def test_what_the_run_before_has_left_is_waited_for_too(tmp_path, device):
+    async with NatsServer() as server, await Bus.connect(BusSettings(nats_url=server.url)) as bus:
+        await ensure_assets(bus)
+        async with Outbox(tmp_path / "o.db") as left:
+            event = offline(device)
+            await left.put(Letter(event.id, OFFLINE.subject(device), {}, encode(event, MSGPACK)))
+        server.suspend()
+        async with EventPublisher(bus, Outbox(tmp_path / "o.db")) as publisher:
+            assert not await publisher.settled(0.05)
+            server.resume()
+            assert await publisher.settled(30)
+        assert len(await stored(bus, device)) == 1
 
 
 class TestFollow:

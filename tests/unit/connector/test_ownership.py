@@ -108,11 +108,11 @@ class World:
         self.log = []
         self.tasks = []
 
-    def add(self, name):
+    def add(self, name, **more):
         self.alive.add(name)
         holder = FakeHolder(self.log, name, self.used)
         ownership = Ownership(
-            self.leases.keeper(name), FakeMembers(name, self.alive), "dvrip", holder, ttl_s=TTL_S
+            self.leases.keeper(name), FakeMembers(name, self.alive), "dvrip", holder, ttl_s=TTL_S, **more
         )
         task = asyncio.create_task(ownership.run())
         self.tasks.append(task)
@@ -141,6 +141,21 @@ async def test_three_replicas_hold_their_shares(world):
     await asyncio.sleep(5)
     for name, (ownership, holder) in replicas.items():
         assert set(ownership.held) == set(holder.running) == share_of(name, "abc")
+
+
+async def test_what_the_devices_have_told_is_known_before_another_may_have_them(world):
+    async def settled():
+        assert 7 not in holder.running
+        assert ownership.held
+        world.log.append(("a", "settled", 7))
+
+    world.used.clear()
+    world.used.add(7)
+    ownership, holder = world.add("a", settled=settled)
+    await asyncio.sleep(1)
+    await ownership.stop()
+    assert world.log == [("a", "gained", 7), ("a", "handed-over", 7), ("a", "settled", 7)]
+    assert world.leases.table == {}
 
 
 async def test_a_newcomer_gets_its_share_after_the_sessions_were_closed(world):

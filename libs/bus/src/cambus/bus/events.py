@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -26,6 +27,7 @@ BATCH = 256
 MAX_FRESH = 4096
 RETRY_FIRST_S, RETRY_MOST_S = 0.25, 5.0
 FLUSH_S = 2.0
+LOOK_S = 0.02
 MESSAGE_TOO_LARGE = 10054  # JSStreamMessageExceedsMaximumErr of nats-server
 
 OnOverflow = Callable[[EventSpec[Event], Event], None]
@@ -58,6 +60,8 @@ class EventPublisher:
         self._forget_reconnects: Callable[[], None] = lambda: None
         self._acked: defaultdict[str, list[asyncio.Future[None]]] = defaultdict(list)
         self._sender: asyncio.Task[None] | None = None
+        self._taken_to = 0
+        self._sent_to = 0
         metrics = bus.metrics
         self._published = metrics.counter("events_published_total", "Events stored", {"event": EVENTS})
         self._overflowed = metrics.counter("events_overflow_total", "Events that did not fit the outbox")
@@ -135,10 +139,25 @@ class EventPublisher:
             return False
         return True
 
+    async def settled(self, timeout_s: float) -> bool:
+        """Wait until JetStream has what was taken so far; False if it has not after `timeout_s` seconds.
+
+        What somebody else publishes from then on comes after it.
+        """
+        mark = self._taken_to or sys.maxsize  # what the run before has left
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._outbox.rows and self._sent_to < mark:  # noqa: ASYNC110 - either may come first
+                    await asyncio.sleep(LOOK_S)
+        except TimeoutError:
+            return False
+        return True
+
     # --- sending ----------------------------------------------------------------------------------------
 
     def _offer(self, letter: Letter) -> None:
         """Hand a fresh letter to the sender, or leave it to be read from disk if too many wait."""
+        self._taken_to = letter.seq
         if not self._on_disk_only and len(self._fresh) < MAX_FRESH:
             self._fresh.append(letter)
         else:
@@ -219,7 +238,7 @@ class EventPublisher:
         if failure is not None:
             self._last_sent = 0
             raise failure
-        self._last_sent = letters[-1].seq
+        self._last_sent = self._sent_to = letters[-1].seq
 
     async def _send_one(self, letter: Letter) -> None:
         try:

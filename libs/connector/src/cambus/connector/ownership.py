@@ -11,7 +11,7 @@ alarms go on into the outbox: until another owner is seen, or three times to liv
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Final, Protocol
 
 from cambus.bus.errors import BusError
@@ -27,6 +27,10 @@ STEP_S: Final = 0.5
 UNUSED_S: Final = 5.0
 OUTAGE_TTLS: Final = 2.0
 """How many times to live a fenced shard keeps its sessions; with the one that ran out it makes three."""
+
+
+async def _at_once() -> None:
+    """Nothing is to be waited for."""
 
 
 class ShardHolder(Protocol):
@@ -57,16 +61,25 @@ class Ownership:
         protocol: whose devices.
         holder: runs the devices.
         ttl_s: time to live of the leases.
+        settled: returns once others may have a shard whose sessions are closed: what its devices have told is known.
     """
 
     def __init__(
-        self, leases: LeaseKeeper, members: Members, protocol: str, holder: ShardHolder, *, ttl_s: float
+        self,
+        leases: LeaseKeeper,
+        members: Members,
+        protocol: str,
+        holder: ShardHolder,
+        *,
+        ttl_s: float,
+        settled: Callable[[], Awaitable[object]] = _at_once,
     ) -> None:
         self._leases = leases
         self._members = members
         self._protocol = protocol
         self._holder = holder
         self._ttl_s = ttl_s
+        self._settled = settled
         self._epochs: dict[int, int] = {}
         self._fenced_at: dict[int, float] = {}
         self._unused_since: dict[int, float] = {}
@@ -154,6 +167,7 @@ class Ownership:
 
     async def _hand_over(self, shard: int) -> None:
         await self._holder.lost(shard, EndReason.HANDED_OVER)
+        await self._settled()
         self._epochs.pop(shard, None)
         self._unused_since.pop(shard, None)
         await self._leases.release(self._key(shard))

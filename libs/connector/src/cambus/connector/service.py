@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 SettingsT = TypeVar("SettingsT", bound=ConnectorSettings)
 
 FLUSH_S: Final = 1.0
+SETTLED_S: Final = 1.0
+"""How long a hand-over waits for what its devices have told to be in JetStream, so that it comes before what they tell
+their next owner."""
 SYNCED: Final = "device records"
 
 
@@ -95,7 +98,12 @@ class ConnectorService(Service[SettingsT]):
         self.inbound = Inbound(self.fleet, self.holds, self.around, patient=self.patient)
         self.knocks = Knocks(bus, protocol, settings.instance, metrics)
         self.ownership = Ownership(
-            self.leases, self.members, protocol, self.fleet, ttl_s=settings.lease_ttl_s
+            self.leases,
+            self.members,
+            protocol,
+            self.fleet,
+            ttl_s=settings.lease_ttl_s,
+            settled=lambda: self.events.settled(SETTLED_S),
         )
         self.registry = Registry(bus, protocol, self.fleet.record_changed)
 
