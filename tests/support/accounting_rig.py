@@ -216,8 +216,9 @@ class World:
         """Stop to report, and have everything that is under way arrive."""
         enough.set()
         await asyncio.gather(*floods)
-        while self.ledger.missing:  # as much as has piled up on a busy machine, as long as it becomes less
-            await self.more(1)
+        while self.count() and self.ledger.missing:  # as long as it becomes less on a busy machine
+            before = self.count()
+            await self.until(lambda before=before: self.count() > before or not self.ledger.missing)
         for name, actor in self.actors.items():
             if name.startswith("connector"):
                 await actor.stop()
