@@ -286,7 +286,7 @@ async def test_pause_seek_and_speed_are_seen_by_the_viewer(suite, nvr):
 
 
 async def test_a_playback_that_nobody_watches_lapses(suite, nvr):
-    urls = await play(suite, *span(files(nvr)), "--ttl", "5")
+    urls = await play(suite, *span(files(nvr)))
     viewer = Viewer(nvr, urls["flv"])
     viewer.start()
     await viewer.have(5)
@@ -295,7 +295,7 @@ async def test_a_playback_that_nobody_watches_lapses(suite, nvr):
     await suite.client.call(recording.STOP, request, device=NVR)
     await viewer.ended()
     await until(lambda: not nvr.streams, what="the device is left alone")
-    urls = await play(suite, *span(files(nvr)), "--ttl", "5")
+    urls = await play(suite, *span(files(nvr)), "--ttl", "15")
     await until(lambda: nvr.streams, what="the device plays")
     await until(lambda: not nvr.streams, what="the device is left alone again")
 
