@@ -12,5 +12,5 @@ async def test_it_is_refused_or_challenged_as_the_record_says(bench, gate, chall
     )
     simulator.quirks.keepalive_from = "port"
     simulator.beat()
-    await simulator.wait_for(lambda: bool(simulator.elsewhere))
-    assert simulator.elsewhere[0].startswith(status)
+    await simulator.wait_for(lambda: simulator.elsewhere.heard)
+    assert simulator.elsewhere.heard[0].startswith(status)

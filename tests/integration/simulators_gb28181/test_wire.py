@@ -59,8 +59,8 @@ async def test_a_device_from_elsewhere_is_not_believed(rig, how):
     sim = await rig.device(quirks=Quirks(keepalive_from=how))
     before = rig.platform.registrar.binding(sim.code).peer
     sim.beat()
-    await sim.wait_for(lambda: sim.elsewhere)
-    assert sim.elsewhere[0].startswith(b"SIP/2.0 403")
+    await sim.wait_for(lambda: sim.elsewhere.heard)
+    assert sim.elsewhere.heard[0].startswith(b"SIP/2.0 403")
     assert rig.platform.registrar.binding(sim.code).peer == before
 
 

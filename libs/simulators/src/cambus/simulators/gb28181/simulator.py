@@ -27,9 +27,7 @@ from cambus.gb28181.manscdp.alarms import AlarmDetails, AlarmNotice, AlarmParame
 from cambus.gb28181.manscdp.catalog import CatalogChange, CatalogEvent
 from cambus.gb28181.manscdp.envelope import Envelope, Root
 from cambus.gb28181.manscdp.layout import Body
-from cambus.gb28181.manscdp.notices import (
-    VideoUploadNotice,
-)
+from cambus.gb28181.manscdp.notices import VideoUploadNotice
 from cambus.gb28181.manscdp.positions import FlatPositionNotice, Position, PositionNotice
 from cambus.gb28181.manscdp.presence import Keepalive
 from cambus.gb28181.manscdp.ptz_state import PtzPositionNotice
@@ -37,6 +35,7 @@ from cambus.gb28181.values import write_time
 from cambus.simulators.gb28181.acting import Acting
 from cambus.simulators.gb28181.archive import ArchivePlan
 from cambus.simulators.gb28181.device import SimulatedDevice
+from cambus.simulators.gb28181.elsewhere import Elsewhere
 from cambus.simulators.gb28181.head import Head
 from cambus.simulators.gb28181.listening import Listening, Loudspeakers
 from cambus.simulators.gb28181.orders import Orders
@@ -62,7 +61,6 @@ logger = logging.getLogger(__name__)
 _LOOK_S: Final = 0.02
 _PLUG: Final = 2
 """AlarmMethod of an input."""
-_ALIEN_HOST: Final = "127.0.0.9"
 
 
 class Gb28181Simulator:
@@ -123,14 +121,13 @@ class Gb28181Simulator:
         self.refusals = 0
         self.position = (116.397, 39.908)
         self.uploaded: list[str] = []
-        self.elsewhere: list[bytes] = []
+        self.elsewhere = Elsewhere(host)
         self.fetched: list[tuple[int, str]] = []
         self._random = Random(seed)  # noqa: S311 - reproducible faults, no secrets
         self._watch = Watch()
         self._timers = timers
         self._shared = shared
         self._tasks: set[asyncio.Task[None]] = set()
-        self._aliens: list[asyncio.DatagramTransport] = []
         many = channels if isinstance(channels, int) else tuple(channels)
         self.device = SimulatedDevice(code, self.profile, many, archive or ArchivePlan(), time.monotonic)
         self.wire = SimulatedWire(
@@ -209,8 +206,7 @@ class Gb28181Simulator:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.agent.close(unregister=unregister)
-        for transport in self._aliens:
-            transport.close()
+        self.elsewhere.close()
         if self._shared is not None:
             self._shared.leave(self.device.codes)
 
@@ -479,25 +475,7 @@ class Gb28181Simulator:
 
     def _from_elsewhere(self, peer: Peer, data: bytes, how: str) -> None:
         """Send a datagram from another port, or another address."""
-        self.own(self._send_from_elsewhere(peer, data, how))
-
-    async def _send_from_elsewhere(self, peer: Peer, data: bytes, how: str) -> None:
-        host = _ALIEN_HOST if how == "host" else self._settings.host
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Elsewhere(self.elsewhere), local_addr=(host, 0)
-        )
-        self._aliens.append(transport)
-        transport.sendto(data, (peer.host, peer.port))
-
-
-class _Elsewhere(asyncio.DatagramProtocol):
-    """A socket that is not where the device registered from."""
-
-    def __init__(self, heard: list[bytes]) -> None:
-        self._heard = heard
-
-    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:  # noqa: ARG002 - the platform
-        self._heard.append(data)
+        self.own(self.elsewhere.send(peer, data, how))
 
 
 def _local_time() -> str:
