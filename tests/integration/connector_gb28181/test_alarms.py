@@ -227,7 +227,7 @@ async def test_an_alarm_from_where_no_device_is_registered_is_no_event(bench, ga
     body = simulator.body(AlarmNotice(method=5, type=2), simulator.channels[0])
     via = "SIP/2.0/UDP 127.0.0.1:5060;rport;branch=z9hG4bKforged"
     forged = request_text(via=[via], from_=f"<sip:{simulator.code}@3402000000>;tag=x", body=body)
-    await simulator._send_from_elsewhere(Peer("udp", "127.0.0.1", platform.port), forged, "port")
+    await simulator.elsewhere.send(Peer("udp", "127.0.0.1", platform.port), forged, "port")
     await simulator.wait_for(lambda: simulator.elsewhere.heard)
     assert simulator.elsewhere.heard[0].startswith(b"SIP/2.0 403")
     simulator.raise_alarm(type_=5)
