@@ -119,8 +119,8 @@ class RtspStream:
         self._loop = asyncio.get_running_loop()
         self._heard_at = self._loop.time()
         self._maker = FrameMaker(LiveStamps(), described=feed.sound)
-        for sets, codec in feed.sets:
-            self._maker.know_sets(sets, codec)
+        self._sets: list[tuple[bytes, Codec]] = []
+        self._learn_sets()
 
     @property
     def flowing(self) -> bool:
@@ -163,10 +163,19 @@ class RtspStream:
         self._heard_at = self._loop.time()
         if unit.codec.is_audio:
             self._maker.know_sound(self._feed.sound)
+        else:
+            self._learn_sets()
         for frame in self._maker.frames(unit, self._clock.now_us()):
             await self._sink(frame)
             if frame.kind is Kind.VIDEO and frame.keyframe:
                 self._at_keyframe(frame)
+
+    def _learn_sets(self) -> None:
+        """Take parameter sets that are told beside the stream; publishers tell them with the first picture, or anew."""
+        if self._feed.sets != self._sets:
+            self._sets = list(self._feed.sets)
+            for sets, codec in self._sets:
+                self._maker.know_sets(sets, codec)
 
     def _at_keyframe(self, frame: Frame) -> None:
         """What is looked at once in a group of pictures."""
