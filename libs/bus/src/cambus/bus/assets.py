@@ -4,12 +4,13 @@ Every asset has `max_bytes`: JetStream stays broken after its disk was full, unt
 disk must never get there. The sum is what a server needs at least.
 """
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from typing import Any, Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import AssetNotFound, JetStreamError
+from cambus.bus.errors import AssetNotFound, BusUnavailable, JetStreamError
 from cambus.schemas import assets, subjects
 
 logger = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ DAY_S: Final = 86400
 NS: Final = 1_000_000_000
 DUPLICATE_WINDOW_S: Final = 120
 STREAM_NAME_IN_USE: Final = 10058
+RETRY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,22 @@ async def ensure_assets(bus: Bus) -> None:
     budget = None if budget_mib is None else budget_mib * MIB
     for config in configurations(bus.settings.jetstream_replicas, budget):
         await ensure_stream(bus, config)
+
+
+async def wait_for_assets(bus: Bus) -> None:
+    """Create what is missing; a cluster without a leader, and a disk that is slow, are waited for.
+
+    Raises:
+        JetStreamError: NATS refuses.
+    """
+    while True:
+        try:
+            await ensure_assets(bus)
+        except BusUnavailable as error:
+            logger.warning("JetStream is not ready", extra={"reason": str(error)})
+            await asyncio.sleep(RETRY_S)
+        else:
+            return
 
 
 async def ensure_stream(bus: Bus, config: dict[str, Any]) -> None:

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 128 * 1024
 READ_AHEAD = 16
+WRITE_S = 15.0
+"""How long NATS may take to have a piece of an object on its disk."""
 WRITE_AHEAD = 8
 PURGE_TIMEOUT_S = 10.0
 ORPHAN_AGE = timedelta(hours=1)
@@ -138,7 +140,9 @@ class ObjectStore:
                     chunks += 1
                     if len(under_way) >= WRITE_AHEAD:
                         await under_way.popleft()
-                    under_way.append(group.create_task(self._bus.jetstream.publish(subject, chunk)))
+                    under_way.append(
+                        group.create_task(self._bus.jetstream.publish(subject, chunk, timeout_s=WRITE_S))
+                    )
         except BaseExceptionGroup as group_error:
             raise group_error.exceptions[0] from None
         return size, chunks, digest.digest()
@@ -157,7 +161,10 @@ class ObjectStore:
             "options": {"max_chunk_size": CHUNK_BYTES},
         }
         await self._bus.jetstream.publish(
-            self._meta_subject(stored.name), json.dumps(meta).encode(), headers={ROLLUP: "sub"}
+            self._meta_subject(stored.name),
+            json.dumps(meta).encode(),
+            headers={ROLLUP: "sub"},
+            timeout_s=WRITE_S,
         )
 
     async def delete(self, name: str) -> bool:

@@ -18,10 +18,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cambus.bus.assets import ensure_assets
-from cambus.bus.connection import Bus
+from cambus.bus.assets import wait_for_assets
 from cambus.bus.describe import describe_settings, effective_settings, explain_invalid
-from cambus.bus.errors import BusUnavailable
 from cambus.bus.logging import configure_logging
 from cambus.bus.monitor import watch_loop, watch_nats_sync
 from cambus.bus.outbox import OutboxFailed
@@ -37,7 +35,6 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 ABORT_S = 5.0
 DRAIN_SHARE = 0.7  # of the time a stop may take; the rest is for flushing and closing
 CALLS_SHARE = 0.5
-ASSETS_RETRY_S = 1.0
 STARTED = "started"
 HTTP = "http"
 """In the metadata of discovery: the address of the HTTP port."""
@@ -198,24 +195,12 @@ async def _start(runtime: Runtime[Any], service: Service[Any]) -> None:
     await bus.open()
     runtime.spawn(bus.wait_closed(), name="nats closed")
     if runtime.settings.create_assets:
-        await _create_assets(bus)
+        await wait_for_assets(bus)
     runtime.begun = True
     await service.start()
     await runtime.endpoints.start()
     runtime.health.set(STARTED, ok=True)
     logger.info("started")
-
-
-async def _create_assets(bus: Bus) -> None:
-    """Create what is missing in JetStream; a cluster that has no leader yet is waited for."""
-    while True:
-        try:
-            await ensure_assets(bus)
-        except BusUnavailable as error:
-            logger.warning("JetStream is not ready", extra={"reason": str(error)})
-            await asyncio.sleep(ASSETS_RETRY_S)
-        else:
-            return
 
 
 async def _drain(runtime: Runtime[Any], service: Service[Any]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from cambus.bus.assets import ensure_assets
+from cambus.bus.assets import wait_for_assets
 from cambus.bus.connection import Bus
 from cambus.bus.sealing import KeyRing
 from cambus.bus.settings import BusSettings
@@ -168,7 +168,11 @@ class Stack:
         users = UserFolder(options.data_dir / "nats-users")
         users.ensure(USERS)
         await self._start_nats(users)
-        await ensure_assets(self.bus)
+        try:
+            async with asyncio.timeout(READY_S):
+                await wait_for_assets(self.bus)
+        except TimeoutError:
+            raise StackFailedError(f"{NATS} does not keep anything; its log is {self.log(NATS)}") from None
         for name, command in commands.items():
             environment = {
                 **environment_of(name, options, self.nats_url, self.nats.monitor_url),
