@@ -3,6 +3,7 @@
 Starting Chromium costs more than most tests do in it.
 """
 
+import asyncio
 import shutil
 import subprocess
 import tempfile
@@ -12,7 +13,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.async_api import Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Playwright, async_playwright, expect
+from playwright.async_api import Error as PlaywrightError
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [
@@ -41,6 +43,7 @@ ARGUMENTS = [
     "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",
 ]
 START_S: Final = 180.0
+OPEN_S: Final = 75.0
 PATIENCE_MS: Final = 90_000
 """How long a page may take on a busy machine; what is waited for comes at once on an idle one."""
 expect.set_options(timeout=PATIENCE_MS)
@@ -89,14 +92,25 @@ class SharedChromium:
             self._profile = None
 
 
+async def _open(
+    playwright: Playwright, chromium: SharedChromium, options: dict[str, Any]
+) -> tuple[Browser, BrowserContext, Page]:
+    async with asyncio.timeout(OPEN_S):
+        browser = await playwright.chromium.connect_over_cdp(chromium.address(), timeout=OPEN_S * 1000)
+        context = await browser.new_context(**{"viewport": {"width": 1300, "height": 860}, **options})
+        context.set_default_timeout(PATIENCE_MS)
+        return browser, context, await context.new_page()
+
+
 @asynccontextmanager
 async def opened_page(chromium: SharedChromium, **options: Any) -> AsyncIterator[tuple[Page, list[str]]]:
     """A page with a profile of its own, and what went wrong in it; `options` are of the profile."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.connect_over_cdp(chromium.address(), timeout=START_S * 1000)
-        context = await browser.new_context(**{"viewport": {"width": 1300, "height": 860}, **options})
-        context.set_default_timeout(PATIENCE_MS)
-        page = await context.new_page()
+        try:
+            browser, context, page = await _open(playwright, chromium, options)
+        except (PlaywrightError, TimeoutError):
+            chromium.close()  # now and then one no longer answers: another does
+            browser, context, page = await _open(playwright, chromium, options)
         troubles: list[str] = []
         page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
