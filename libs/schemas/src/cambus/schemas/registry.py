@@ -13,13 +13,14 @@ from types import MappingProxyType
 from typing import Any
 
 import cambus.schemas
+from cambus.schemas.commands.alarm_router import AlarmFilter
 from cambus.schemas.commands.recorded_time import RecordedTimeRequest
 from cambus.schemas.events.alarm import AlarmEvent
 from cambus.schemas.events.base import Event
 from cambus.schemas.model import Message
 from cambus.schemas.state.alarm_actions import Action, ChannelAction
 
-_BASES = (Message, Event, AlarmEvent, Action, ChannelAction, RecordedTimeRequest)
+_BASES = (Message, Event, AlarmEvent, Action, ChannelAction, AlarmFilter, RecordedTimeRequest)
 
 
 @cache

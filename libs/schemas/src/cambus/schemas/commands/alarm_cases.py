@@ -2,8 +2,7 @@
 
 from pydantic import Field
 
-from cambus.schemas.alarms import AlarmTypePattern, Severity
-from cambus.schemas.commands.alarm_router import SERVICE
+from cambus.schemas.commands.alarm_router import SERVICE, AlarmFilter
 from cambus.schemas.events.alarm import AlarmCleared, AlarmRaised
 from cambus.schemas.events.alarm_handling import (
     Acknowledgement,
@@ -13,7 +12,6 @@ from cambus.schemas.events.alarm_handling import (
     Person,
 )
 from cambus.schemas.ids import EventId, ReplicaId
-from cambus.schemas.matching import DeviceGlob
 from cambus.schemas.model import Instant, Message, example
 from cambus.schemas.spec import CommandSpec
 from cambus.schemas.state.deliveries import RouteId
@@ -53,25 +51,11 @@ class AlarmsAcknowledgeReply(Message):
     )
 
 
-class AlarmsHistoryRequest(Message):
+class AlarmsHistoryRequest(AlarmFilter):
     """Search the alarms that were, as far back as events are kept."""
 
     model_config = example(devices=["gate-*"], since="2026-02-01T00:00:00Z", until="2026-02-02T00:00:00Z")
 
-    devices: list[DeviceGlob] = Field(
-        default_factory=lambda: ["*"],
-        max_length=1000,
-        description="Device ids or patterns; one of them must fit.",
-    )
-    types: list[AlarmTypePattern] = Field(
-        default_factory=lambda: ["*"],
-        max_length=100,
-        description="The alarms, as types or patterns; one must fit.",
-    )
-    min_severity: Severity = Field(default=Severity.INFO, description="The least severity.")
-    acknowledged: bool | None = Field(
-        default=None, description="Only those that somebody looks after, or nobody; None for both."
-    )
     since: Instant = Field(description="First instant at which they began.")
     until: Instant = Field(description="First instant no longer of interest.")
     limit: int = Field(default=200, ge=1, le=1000, description="At most so many.")

@@ -104,10 +104,8 @@ class RulesTestReply(Message):
     verdicts: list[RuleVerdict] = Field(description="Rule by rule, in their order.")
 
 
-class AlarmsListRequest(Message):
-    """Ask which alarms are raised now."""
-
-    model_config = example(devices=["gate-*"], types=["*"], min_severity="minor", limit=100)
+class AlarmFilter(Message):
+    """Which alarms are meant."""
 
     devices: list[DeviceGlob] = Field(
         default_factory=lambda: ["*"],
@@ -123,6 +121,13 @@ class AlarmsListRequest(Message):
     acknowledged: bool | None = Field(
         default=None, description="Only those that somebody looks after, or nobody; None for both."
     )
+
+
+class AlarmsListRequest(AlarmFilter):
+    """Ask which alarms are raised now."""
+
+    model_config = example(devices=["gate-*"], types=["*"], min_severity="minor", limit=100)
+
     limit: int = Field(default=500, ge=1, le=2000, description="At most this many alarms.")
 
 
