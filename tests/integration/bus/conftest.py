@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from cambus.bus.calls import CallContext, CallHandler
 from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
@@ -93,3 +94,13 @@ async def new_bus(bus_settings: BusSettings) -> AsyncIterator[Callable[[str], ob
     yield connect
     for connection in opened:
         await connection.close()
+
+
+@pytest.fixture
+def echo(specs: Specs) -> CallHandler[Say, Said]:
+    """Answers what it was asked, and for which device."""
+
+    async def answer(context: CallContext, request: Say) -> Said:
+        return Said(text=f"{context.device}:{request.text}")
+
+    return answer

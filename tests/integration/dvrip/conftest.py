@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from dialling_device import Platform
+from recorder_tour import SMALL, Opened, Registrar
+from scripted_settings import MOTION, Settings
 
 from cambus.dvrip.client import DvripClient
 from cambus.dvrip.frames import AudioFrame, VideoFrame
@@ -15,6 +18,8 @@ from cambus.dvrip.profile import Credentials, Profile
 from cambus.dvrip.timeouts import Timeouts
 from cambus.dvrip.wire import Packet, PacketReader, serialize
 from cambus.media.frame import Codec
+from cambus.simulators.dvrip import DvripSimulator
+from cambus.simulators.dvrip.archive import ArchivePlan
 
 SID = 0x57
 PATIENT_S = 10.0  # how long a test waits for what must happen
@@ -246,3 +251,64 @@ def frames() -> Any:
 def deadline() -> Callable[[], Any]:
     """Bounds how long a test waits for what must happen: ``async with deadline(): ...``."""
     return lambda: asyncio.timeout(PATIENT_S)
+
+
+@pytest.fixture
+def settings(scripted):
+    return Settings(
+        scripted,
+        {
+            "NetWork": {"NetCommon": {"HostName": "cam", "HttpPort": 80}},
+            "NetWork.NetCommon": {"HostName": "cam", "HttpPort": 80},
+            "NetWork.NetCommon.HostName": "cam",
+            "Detect": {"MotionDetect": MOTION},
+            "Detect.MotionDetect": MOTION,
+            "Detect.MotionDetect.[0]": MOTION[0],
+            "Detect.MotionDetect.[1]": MOTION[1],
+        },
+    )
+
+
+@pytest.fixture
+async def platform() -> AsyncIterator[Platform]:
+    platform = Platform()
+    yield platform
+    for dialler in platform.dialled:
+        dialler.close()
+    if platform.listener is not None:
+        await platform.listener.close()
+    for dialler in platform.dialled:
+        with contextlib.suppress(OSError):
+            await dialler.writer.wait_closed()
+
+
+@pytest.fixture
+async def recorder() -> AsyncIterator[DvripSimulator]:
+    simulator = DvripSimulator(
+        user="admin",
+        password="admin",
+        channels=2,
+        media=SMALL,
+        archive=ArchivePlan(files=3, file_s=4),
+        seed=1,
+    )
+    async with simulator:
+        simulator.quirks.lock_after = 0
+        yield simulator
+
+
+@pytest.fixture
+async def opened(recorder: DvripSimulator) -> AsyncIterator[Opened]:
+    opened = Opened(recorder)
+    yield opened
+    async with asyncio.timeout(PATIENT_S):
+        await asyncio.gather(*(client.close() for client in opened.clients), return_exceptions=True)
+
+
+@pytest.fixture
+async def registrar() -> AsyncIterator[Registrar]:
+    registrar = Registrar()
+    await registrar.listener.start()
+    yield registrar
+    async with asyncio.timeout(PATIENT_S):
+        await registrar.listener.close()
