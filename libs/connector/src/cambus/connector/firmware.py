@@ -29,17 +29,17 @@ class FirmwareError(Exception):
 
 
 class FirmwareFile:
-    """An image in a temporary file; use it as a context manager, so that the file goes with it.
+    """An image in a file without a name, which is gone with the process, however that ends; a context manager.
 
     Args:
-        folder: where to keep it; None for the system's place.
+        folder: on whose disk; None for the system's place.
 
     Attributes:
         size_bytes: how long it is.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._file = tempfile.NamedTemporaryFile(prefix="cambus-firmware-", dir=folder)  # noqa: SIM115  # closed in __exit__
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # closed in __exit__
         self.size_bytes = 0
 
     def __enter__(self) -> Self:
