@@ -2,13 +2,18 @@
 
 import asyncio
 import contextlib
+import json
 import random
 import secrets
+import sys
+from pathlib import Path
 
 from alarm_flood import FIRST_TYPE, DvripFlood, Gb28181Flood
 from alarm_ledger import AlarmLedger, alarm_of
 from alarm_rig import AlarmBus, Receiver
-from fault_actors import Actor, nodes
+from connector_process import Process
+from device_book import Reader
+from fault_actors import Actor, InItsOwn, nodes
 from gb28181_rig import SERVER, SMALL
 
 from cambus.alarm_router.settings import AlarmRouterSettings
@@ -25,6 +30,7 @@ from cambus.simulators.gb28181.simulator import Gb28181Simulator
 
 USER, PASSWORD = "operator", "acc0unt-for-all"
 SIP_PORT = 5060
+DVRIP_PORT = 7777  # the kernel gives it to nobody, and each device has an address of its own
 MOMENT_NS = 200_000_000
 
 
@@ -42,9 +48,9 @@ class World:
         self.actors: dict[str, Actor] = {}
         self.dvrip: list[DvripFlood] = []
         self.gb28181: list[Gb28181Flood] = []
-        self.sip_host = (
-            f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"
-        )
+        self.devices: dict[str, InItsOwn] = {}
+        self.books: dict[str, Reader] = {}
+        self.sip_host = own_address()
         self.replicas = len(nodes(nats))
         self.key = KeyRing.load_or_create(folder / "key")
         settings = AlarmRouterSettings(
@@ -75,28 +81,63 @@ class World:
                 user=USER, password=PASSWORD, channels=1, index=number, utc_now=flood.clock
             )
             await stack.enter_async_context(flood.simulator)
-            options = {"time_zone": "UTC", "alarm_hold_s": 3600, "clock_drift_s": 80000}
             address = f"127.0.0.1:{flood.simulator.port}"
             await records.put(
-                flood.device, record(flood.device, "dvrip", "recorders", options, address=address)
+                flood.device, record(flood.device, "dvrip", "recorders", RECORDER, address=address)
             )
             self.dvrip.append(flood)
         for number in range(gb28181):
             flood = Gb28181Flood(f"camera-{number}", self.ledger, pause_s)
             code = f"3402000000132000{number:04d}"
-            options = {"code": code, "alarm_hold_s": 2}
-            await records.put(flood.device, record(flood.device, "gb28181", "cameras", options))
-            flood.simulator = Gb28181Simulator(
-                server=(self.sip_host, SIP_PORT),
-                server_code=SERVER,
-                code=code,
-                password=PASSWORD,
-                media=SMALL,
-                retry_s=0.3,
-                keepalive_s=1.0,
-            )
+            await records.put(flood.device, record(flood.device, "gb28181", "cameras", camera(code)))
+            flood.simulator = Gb28181Simulator(**self.camera_options(code), media=SMALL)
             self.gb28181.append(flood)
         await self.router.store("all", {"kind": "webhook", "url": self.receiver.url + "/hook"})
+
+    async def in_its_own(self, kind, number, *, keeps, pause_s):
+        """Have one more device, in a process of its own; none runs yet.
+
+        Args:
+            kind: dvrip or gb28181.
+            number: above those of `populate`.
+            keeps: whether it still knows, after it was killed, what nobody had heard.
+        """
+        records = KeyValue(self.bus, assets.KV_DEVICES, DeviceRecord)
+        if kind == "dvrip":
+            device, host = f"recorder-{number}", own_address()
+            options = {"host": host, "port": DVRIP_PORT, "user": USER, "password": PASSWORD, "channels": 1}
+            known = record(device, kind, "recorders", RECORDER, address=f"{host}:{DVRIP_PORT}")
+        else:
+            device, code = f"camera-{number}", f"3402000000132000{number:04d}"
+            options = self.camera_options(code)
+            known = record(device, kind, "cameras", camera(code))
+        await records.put(device, known)
+        book = self.folder / f"{device}.book"
+        script = Path(__file__).with_name("flooding_device.py")
+        arguments = [kind, device, book, int(keeps), pause_s, json.dumps(options)]
+
+        async def launch():
+            pipe = asyncio.subprocess.PIPE
+            started = await asyncio.create_subprocess_exec(
+                sys.executable, script, *map(str, arguments), stdout=pipe, stderr=pipe
+            )
+            made = Process(started)
+            assert await started.stdout.readline() == b"on\n", made.lines
+            return made
+
+        self.devices[device] = InItsOwn(launch)
+        self.books[device] = Reader(book, self.ledger)
+
+    def camera_options(self, code):
+        """Of a simulated camera, beside its pictures."""
+        return {
+            "server": (self.sip_host, SIP_PORT),
+            "server_code": SERVER,
+            "code": code,
+            "password": PASSWORD,
+            "retry_s": 0.3,
+            "keepalive_s": 1.0,
+        }
 
     def environment(self, instance):
         return {
@@ -125,7 +166,7 @@ class World:
 
     async def begin(self, stack):
         """Start everything."""
-        for actor in self.actors.values():
+        for actor in (*self.actors.values(), *self.devices.values()):
             await actor.start()
         for flood in self.gb28181:
             await stack.enter_async_context(flood.simulator)
@@ -133,7 +174,9 @@ class World:
     # --- what is counted --------------------------------------------------------------------------------
 
     def count(self):
-        """Enter what the receiver has got since the last time; how much that is in all."""
+        """Enter what the receiver has got and devices wrote since the last time; how much that is in all."""
+        for book in self.books.values():
+            book.read()
         accepted = self.receiver.accepted
         for _, delivery, body in accepted[self._counted :]:
             self._enter(delivery, body)
@@ -148,8 +191,8 @@ class World:
         if device.startswith("camera"):
             number = int(code.rpartition("/")[2]) - FIRST_TYPE
         else:
-            flood = next(flood for flood in self.dvrip if flood.device == device)
-            number = flood.number_of(alarm["device_time"])
+            clocks = {flood.device: flood for flood in self.dvrip} | self.books
+            number = clocks[device].number_of(alarm["device_time"])
         self.ledger.take(delivery, (device, code, number, what), alarm["at"])
 
     async def until(self, condition, within_s=120.0):
@@ -206,6 +249,13 @@ class World:
         print("device cut off")
         self.chance.choice(self.dvrip).simulator.drop()
 
+    async def a_device_is_killed(self):
+        """A device dies, with whatever nobody had heard yet, and comes back."""
+        name = self.chance.choice(sorted(self.devices))
+        print("kill", name)
+        await self.devices[name].kill()
+        await self.devices[name].start()
+
     async def a_service_is_frozen(self):
         name = self.chance.choice(sorted(self.actors))
         seconds = self.chance.uniform(0.5, 7.0)  # sometimes longer than its lease
@@ -215,7 +265,8 @@ class World:
     async def settle(self, floods, enough):
         """Stop to report, and have everything that is under way arrive."""
         enough.set()
-        await asyncio.gather(*floods)
+        codes = await asyncio.gather(*floods, *(device.stop() for device in self.devices.values()))
+        assert not any(codes), [device.running.lines for device in self.devices.values()]
         while self.count() and self.ledger.missing:  # as long as it becomes less on a busy machine
             before = self.count()
             await self.until(lambda before=before: self.count() > before or not self.ledger.missing)
@@ -226,6 +277,19 @@ class World:
             while not await self.router.all_done():  # noqa: ASYNC110 - the consumer tells nobody
                 await asyncio.sleep(0.1)
         self.count()
+
+
+RECORDER = {"time_zone": "UTC", "alarm_hold_s": 3600, "clock_drift_s": 80000}
+
+
+def camera(code):
+    """What is known of a camera."""
+    return {"code": code, "alarm_hold_s": 2}
+
+
+def own_address():
+    """An address of the loopback network that nobody else has."""
+    return f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"
 
 
 def record(device, protocol, credentials, options, **fields):
@@ -255,5 +319,5 @@ async def world(nats, folder, seed, *, dvrip, gb28181, pause_s, lease_ttl_s=25):
         try:
             yield made
         finally:
-            for actor in made.actors.values():
+            for actor in (*made.actors.values(), *made.devices.values()):
                 await actor.kill()

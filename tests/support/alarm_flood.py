@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Final
+from typing import Final, Protocol
 
-from alarm_ledger import AlarmLedger, Report
+from alarm_ledger import Report
 
 from cambus.gb28181.manscdp.alarms import AlarmDetails, AlarmNotice
 from cambus.gb28181.manscdp.envelope import Envelope, Root
@@ -18,6 +18,18 @@ RETELL_S: Final = 1.0
 FIRST_TYPE: Final = 100
 
 
+class Book(Protocol):
+    """Where a device writes down what it tells, before it does, and what it was told is heard."""
+
+    def tell(self, report: Report) -> None: ...
+    def acknowledge(self, report: Report) -> None: ...
+
+
+def now() -> datetime:
+    """The time, in whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
 class DvripFlood:
     """A DVRIP recorder whose doors open and close.
 
@@ -27,14 +39,26 @@ class DvripFlood:
         device: its id.
         ledger: where it is written down.
         pause_s: between a report that was heard and the next.
+        began: what its clock showed before the first report; None: now.
+        first: the number of the report it begins with.
+        doors: what their reports are called.
     """
 
-    def __init__(self, device: str, ledger: AlarmLedger, pause_s: float) -> None:
+    def __init__(
+        self,
+        device: str,
+        ledger: Book,
+        pause_s: float,
+        began: datetime | None = None,
+        first: int = 1,
+        doors: tuple[str, str] = DOORS,
+    ) -> None:
         self.device = device
         self._ledger = ledger
         self._pause_s = pause_s
-        self._began = datetime.now(UTC).replace(microsecond=0)
-        self._number = 0
+        self._began = began or now()
+        self._first = self._number = first
+        self._doors = doors
         self.simulator: DvripSimulator
 
     def clock(self) -> datetime:
@@ -47,11 +71,12 @@ class DvripFlood:
 
     async def run(self, enough: asyncio.Event) -> None:
         """Report until it is enough, and the last one is heard."""
-        for self._number in count(1):
+        for number in count(self._first):
             if enough.is_set():
                 return
+            self._number = number
             turn, opens = divmod(self._number - 1, 2)
-            door, what = DOORS[turn % len(DOORS)], "cleared" if opens else "raised"
+            door, what = self._doors[turn % len(self._doors)], "cleared" if opens else "raised"
             await self._report((self.device, door, self._number, what), "Stop" if opens else "Start")
             await asyncio.sleep(self._pause_s)
 
@@ -80,21 +105,29 @@ class DvripFlood:
 class Gb28181Flood:
     """A GB/T 28181 camera that sees something new each time: every report is of a type of its own.
 
+    Told again, a report is what it was: it has the number and the time of the first telling.
+
     Args:
         device: its id.
         ledger: where it is written down.
         pause_s: between a report that was heard and the next.
+        began: the time of all its reports; None: now.
+        first: the number of the report it begins with.
     """
 
-    def __init__(self, device: str, ledger: AlarmLedger, pause_s: float) -> None:
+    def __init__(
+        self, device: str, ledger: Book, pause_s: float, began: datetime | None = None, first: int = 1
+    ) -> None:
         self.device = device
         self._ledger = ledger
         self._pause_s = pause_s
+        self._time = (began or now()).astimezone().strftime("%Y-%m-%dT%H:%M:%S")
+        self._first = first
         self.simulator: Gb28181Simulator
 
     async def run(self, enough: asyncio.Event) -> None:
         """Report until it is enough, and the last one is heard."""
-        for number in count(1):
+        for number in count(self._first):
             if enough.is_set():
                 return
             await self._report((self.device, f"5/{FIRST_TYPE + number}", number, "raised"))
@@ -102,17 +135,14 @@ class Gb28181Flood:
 
     async def _report(self, report: Report) -> None:
         simulator = self.simulator
-        time = datetime.now(UTC).astimezone().strftime("%Y-%m-%dT%H:%M:%S")
-        notice = AlarmNotice(
-            priority=1, method=5, time=time, details=AlarmDetails(FIRST_TYPE + report[2], None)
-        )
-        body = simulator.body(notice, simulator.channels[0])
-        number = Envelope.parse(body).sn
+        kind = FIRST_TYPE + report[2]
+        notice = AlarmNotice(priority=1, method=5, time=self._time, details=AlarmDetails(kind, None))
+        body = notice.serialize(kind, simulator.channels[0], charset=simulator.profile.charset)
         self._ledger.tell(report)
         while True:
             simulator.agent.tell(body)
             with contextlib.suppress(TimeoutError):
-                await simulator.wait_for(lambda: self._is_heard(number), RETELL_S)
+                await simulator.wait_for(lambda: self._is_heard(kind), RETELL_S)
                 self._ledger.acknowledge(report)
                 return
 

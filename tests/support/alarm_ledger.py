@@ -1,7 +1,8 @@
 """Accounts for every alarm: what devices told and were told is heard, against what a receiver has got.
 
 The receiver is one as receivers must be: it remembers ids, and takes what comes again under one as the same. A device
-repeats a report, unchanged, until it is told that it was heard.
+repeats a report, unchanged, until it is told that it was heard; one that is killed goes on with that when it is back if
+it keeps its reports, and else has forgotten it.
 """
 
 from collections import Counter, defaultdict
@@ -30,12 +31,15 @@ class AlarmLedger:
     Attributes:
         told: the reports devices have told.
         heard: those a device was told are heard.
+        forgotten: those a device had told, was not told were heard, and no longer knew after it was killed: they
+            were never accepted, and may have arrived, once, or not.
         received: (id, report) of what the receiver took, in order, repeats under one id included.
         at: when the suite heard of each, as the receiver was told.
     """
 
     told: set[Report] = field(default_factory=set)
     heard: set[Report] = field(default_factory=set)
+    forgotten: set[Report] = field(default_factory=set)
     received: list[tuple[str, Report]] = field(default_factory=list)
     at: dict[Report, str] = field(default_factory=dict)
 
@@ -47,6 +51,10 @@ class AlarmLedger:
         """The device was told that it was heard: from now on somebody else answers for it."""
         self.heard.add(report)
 
+    def forget(self, report: Report) -> None:
+        """The device was killed before it was told that it was heard, and does not tell it again."""
+        self.forgotten.add(report)
+
     def take(self, delivery: str, report: Report, at: str = "") -> None:
         """The receiver has accepted something."""
         self.received.append((delivery, report))
@@ -56,6 +64,11 @@ class AlarmLedger:
     def missing(self) -> set[Report]:
         """What was heard and has not come."""
         return self.heard - {report for _, report in self.received}
+
+    @property
+    def unanswered(self) -> set[Report]:
+        """What was told, never heard, and not given up by its device: none once all devices have stopped."""
+        return self.told - self.heard - self.forgotten
 
     @property
     def repeats(self) -> int:

@@ -39,7 +39,7 @@ class InProcess:
 
 
 class InItsOwn:
-    """A service in a process of its own: SIGKILL, SIGSTOP and SIGTERM are what they say."""
+    """A service or a device in a process of its own: SIGKILL, SIGSTOP and SIGTERM are what they say."""
 
     def __init__(self, launch: Callable[[], Awaitable[Any]]) -> None:
         self._launch = launch
@@ -52,8 +52,9 @@ class InItsOwn:
         if self.running is not None and self.running.process.returncode is None:
             await self.running.end(signal.SIGKILL)
 
-    async def stop(self) -> None:
-        await self.running.end(signal.SIGTERM)
+    async def stop(self) -> Any:
+        """Ask it to end; how it did."""
+        return await self.running.end(signal.SIGTERM)
 
     async def freeze(self, seconds: float) -> None:
         """Stand still for a while."""
