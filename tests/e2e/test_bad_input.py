@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 from suite import recorder_device, running_suite
 
-from cambus.bus.errors import NoResponders
-from cambus.bus.kv import KeyValue
+from cambus.client.errors import NoResponders
+from cambus.client.kv import KeyValue
 from cambus.schemas import headers as header
 from cambus.schemas.assets import KV_CREDENTIALS, KV_DEVICES
 from cambus.schemas.catalog import DEVICE_COMMANDS, SERVICE_COMMANDS

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from suite import recorder_device, running_suite, until
 
-from cambus.bus.errors import NoResponders
+from cambus.client.errors import NoResponders
 from cambus.dvrip.ids import MessageId
 from cambus.schemas.commands import device as device_commands
 from cambus.schemas.commands import ptz

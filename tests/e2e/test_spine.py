@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from suite import PASSWORD, USER, recorder_device, running_suite
 
-from cambus.bus.objects import ObjectStore
+from cambus.client.objects import ObjectStore
 from cambus.schemas.commands import config, device, native, ptz, snapshot
 from cambus.schemas.errors import BadRequest, Unsupported
 from cambus.schemas.events import device as device_events

@@ -10,7 +10,7 @@ import pytest_asyncio
 from documented import ROOT, mentioned
 from suite import recorder_device, running_suite, until
 
-from cambus.bus.objects import ObjectStore
+from cambus.client.objects import ObjectStore
 from cambus.dvrip.ids import MessageId
 from cambus.schemas.assets import OBJECTS_FIRMWARE
 from cambus.schemas.commands import device as device_commands

@@ -19,9 +19,9 @@ from gb28181_rig import SERVER, SMALL
 from cambus.alarm_router.settings import AlarmRouterSettings
 from cambus.bus.assets import STREAMS, ensure_assets, stream_config
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
 from cambus.bus.settings import BusSettings
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets
 from cambus.schemas.state.credentials import Credentials, SealedCredentials
 from cambus.schemas.state.devices import CredentialsRef, DeviceRecord

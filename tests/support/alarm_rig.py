@@ -15,12 +15,12 @@ from aiohttp import web
 
 from cambus.alarm_router.service import AlarmRouter
 from cambus.alarm_router.settings import AlarmRouterSettings
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.errors import AssetNotFound
 from cambus.bus.in_process import RunningService
-from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
+from cambus.client.calling import BusClient
+from cambus.client.errors import AssetNotFound
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets, keys
 from cambus.schemas.codec import MSGPACK, decode, encode
 from cambus.schemas.commands import alarm_router as commands

@@ -7,7 +7,7 @@ from typing import Self
 
 from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Flag, Frame, Kind, encode_frame
 from cambus.schemas.assets import KV_PRESENCE

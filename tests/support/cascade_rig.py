@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 from collections import defaultdict
 
-from cambus.bus.client import BusClient
 from cambus.bus.endpoints import Endpoints
-from cambus.bus.kv import KeyValue
 from cambus.bus.leases import LeaseKeeper
 from cambus.bus.metrics import Metrics
-from cambus.bus.tasks import end
+from cambus.client.calling import BusClient
+from cambus.client.kv import KeyValue
+from cambus.client.tasks import end
 from cambus.connector_gb28181.cascade.links import CascadeLinks
 from cambus.connector_gb28181.cascade.settings import CascadeSettings
 from cambus.gb28181 import sdp

@@ -5,11 +5,11 @@ import contextlib
 from types import MappingProxyType
 
 from cambus.bus.assets import ensure_assets
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
-from cambus.bus.ordered import ALL, OrderedReader
 from cambus.bus.sealing import KeyRing
+from cambus.client.calling import BusClient
+from cambus.client.kv import KeyValue
+from cambus.client.ordered import ALL, OrderedReader
 from cambus.connector.testing import RunningConnector
 from cambus.media.frame import FrameAssembler
 from cambus.schemas import subjects

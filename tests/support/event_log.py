@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from cambus.bus.connection import Bus
-from cambus.bus.follow import follow
-from cambus.bus.received import ReceivedEvent
+from cambus.client.follow import follow
+from cambus.client.received import ReceivedEvent
 from cambus.schemas.events.base import Event
 from cambus.schemas.spec import EventSpec
 

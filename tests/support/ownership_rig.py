@@ -11,15 +11,15 @@ from connector_process import launcher
 from ownership_history import Fate, OwnershipHistory, fate, read
 
 from cambus.bus.assets import ensure_assets
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
 from cambus.bus.leases import sleepless_clock
 from cambus.bus.rendezvous import preferred_owner
 from cambus.bus.sealing import KeyRing
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
 from cambus.bus.testing_cluster import NatsCluster
+from cambus.client.calling import BusClient
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets, keys
 from cambus.schemas.state.credentials import Credentials, SealedCredentials
 from cambus.schemas.state.devices import CredentialsRef, DeviceRecord

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import av
 
-from cambus.bus.client import BusClient
+from cambus.client.calling import BusClient
 from cambus.schemas.commands import recorder as commands
 from cambus.schemas.matching import DeviceMatch
 from cambus.schemas.spans import RecordedSpan, RecordingGap, TimeRange

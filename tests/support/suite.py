@@ -15,11 +15,11 @@ import aiohttp
 from event_log import EventLog
 from pydantic import SecretStr
 
-from cambus.bus.client import BusClient
-from cambus.bus.errors import BusError
-from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
 from cambus.cli.stack.stack import SERVICES, Stack, StackFailedError, StackOptions
+from cambus.client.calling import BusClient
+from cambus.client.errors import BusError
+from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_CREDENTIALS, KV_DEVICES, KV_PRESENCE
 from cambus.schemas.state.credentials import Credentials, SealedCredentials
 from cambus.schemas.state.devices import CredentialsRef, DeviceRecord

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
 from cambus.bus.firmware import FirmwareStore
 from cambus.bus.in_process import RunningService
-from cambus.bus.kv import KeyValue
-from cambus.bus.objects import ObjectStore
-from cambus.bus.tasks import end
+from cambus.client.calling import BusClient
+from cambus.client.kv import KeyValue
+from cambus.client.objects import ObjectStore
+from cambus.client.tasks import end
 from cambus.schemas import assets
 from cambus.schemas.codec import MSGPACK, encode
 from cambus.schemas.commands import upgrade

@@ -21,10 +21,10 @@ import psutil
 
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
-from cambus.bus.errors import AssetNotFound
-from cambus.bus.kv import KeyValue
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+from cambus.client.errors import AssetNotFound
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets, keys
 from cambus.schemas.codec import MSGPACK, encode
 from cambus.schemas.commands import alarm_router as commands

@@ -15,12 +15,12 @@ import time
 
 import uvloop
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
-from cambus.bus.errors import BusError
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+from cambus.client.calling import BusClient
+from cambus.client.errors import BusError
 from cambus.schemas.catalog import DEVICE_COMMANDS
 
 MOVE = DEVICE_COMMANDS["ptz.move"]

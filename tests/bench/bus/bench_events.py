@@ -17,11 +17,11 @@ import uvloop
 
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
-from cambus.bus.consumer import EventConsumer
 from cambus.bus.events import EventPublisher
 from cambus.bus.outbox import Outbox
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+from cambus.client.consumer import EventConsumer
 from cambus.schemas.catalog import EVENTS
 from cambus.schemas.codec import encode
 from cambus.schemas.ids import new_ulid

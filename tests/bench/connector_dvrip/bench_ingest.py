@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import rig
 
-from cambus.bus.client import BusClient
+from cambus.client.calling import BusClient
 from cambus.media.errors import MediaError
 from cambus.media.frame import FrameAssembler, Kind
 from cambus.schemas import subjects

@@ -14,10 +14,10 @@ import psutil
 
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets
 from cambus.schemas.state.credentials import Credentials, SealedCredentials
 from cambus.schemas.state.devices import CredentialsRef, DeviceRecord

@@ -21,10 +21,10 @@ from bench_catalog import CAMERA, PASSWORD, SERVER, percentiles, start
 
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets
 from cambus.schemas.state.credentials import Credentials, SealedCredentials
 from cambus.schemas.state.devices import CredentialsRef, DeviceRecord

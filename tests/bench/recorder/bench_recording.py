@@ -19,9 +19,9 @@ import psutil
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
-from cambus.bus.kv import KeyValue
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+from cambus.client.kv import KeyValue
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Flag, Frame, Kind, encode_frame
 from cambus.schemas import assets, keys, subjects

@@ -11,8 +11,8 @@ from alarm_rig import AlarmBus, Receiver
 from mail_server import MailServer
 
 from cambus.bus.endpoints import Endpoints
-from cambus.bus.kv import KeyValue
-from cambus.bus.objects import ObjectStore
+from cambus.client.kv import KeyValue
+from cambus.client.objects import ObjectStore
 from cambus.schemas import assets, keys
 from cambus.schemas.commands import alarm_cases as cases
 from cambus.schemas.commands import native, ptz, recorder_streams, snapshot

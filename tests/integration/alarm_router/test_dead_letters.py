@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from alarm_rig import AlarmBus, Receiver
 
-from cambus.bus.consumer import EventConsumer
 from cambus.bus.dead_letters import dead_letters, drop, retry
-from cambus.bus.event_history import stored_events
+from cambus.client.consumer import EventConsumer
+from cambus.client.event_history import stored_events
 
 Hook = Callable[..., dict]
 Eventually = Callable[..., Awaitable[None]]

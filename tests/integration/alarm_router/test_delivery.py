@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from alarm_rig import AlarmBus, Receiver
 
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets
 from cambus.schemas.state.devices import DeviceRecord
 

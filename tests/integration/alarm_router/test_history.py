@@ -12,8 +12,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 from alarm_rig import AlarmBus, Receiver
 
-from cambus.bus.errors import BusError
 from cambus.bus.testing import NatsServer
+from cambus.client.errors import BusError
 
 Hook = Callable[..., dict]
 Eventually = Callable[..., Awaitable[None]]

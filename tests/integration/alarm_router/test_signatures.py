@@ -12,9 +12,9 @@ import pytest
 from alarm_rig import AlarmBus, Receiver
 
 from cambus.alarm_router.sink_secrets import SinkSecrets
-from cambus.bus.errors import BusUnavailable
-from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
+from cambus.client.errors import BusUnavailable
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets
 from cambus.schemas.state.credentials import SealedCredentials
 

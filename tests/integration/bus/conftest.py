@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import pytest
 
 from cambus.bus.calls import CallContext, CallHandler
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
 from cambus.bus.settings import BusSettings
+from cambus.client.calling import BusClient
 from cambus.schemas.model import Message
 from cambus.schemas.spec import CommandSpec
 

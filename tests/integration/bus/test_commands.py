@@ -7,8 +7,8 @@ import logging
 import msgpack
 import pytest
 
-from cambus.bus.behalf import ON_BEHALF_OF, PREFERRED_PATH
-from cambus.bus.trace import TRACEPARENT
+from cambus.client.behalf import ON_BEHALF_OF, PREFERRED_PATH
+from cambus.client.trace import TRACEPARENT
 from cambus.schemas import headers
 from cambus.schemas.errors import (
     BadRequest,

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+from cambus.client.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge
 
 
 async def test_a_request_is_answered(bus, unique):

@@ -8,10 +8,10 @@ import pytest
 
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
-from cambus.bus.consumer import DeadLetterError, EventConsumer, TryLater
-from cambus.bus.errors import AssetNotFound
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+from cambus.client.consumer import DeadLetterError, EventConsumer, TryLater
+from cambus.client.errors import AssetNotFound
 from cambus.schemas.catalog import EVENTS
 from cambus.schemas.codec import JSON, MSGPACK, decode, encode
 from cambus.schemas.errors import NotFound
@@ -427,8 +427,8 @@ async def test_consuming_goes_on_over_kills_and_freezes_of_nats(device, eventual
 
 
 async def test_a_subscription_gone_deaf_is_replaced(bus, consume, device, unique, eventually, monkeypatch):
-    monkeypatch.setattr("cambus.bus.pull.EXPIRES_S", 0.2)
-    monkeypatch.setattr("cambus.bus.pull.SILENCE_S", 0.1)
+    monkeypatch.setattr("cambus.client.pull.EXPIRES_S", 0.2)
+    monkeypatch.setattr("cambus.client.pull.SILENCE_S", 0.1)
     seen = []
 
     async def handle(received):

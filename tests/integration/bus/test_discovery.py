@@ -63,7 +63,7 @@ async def test_stats_count_requests_and_errors(service, client, client_bus, spec
 
 
 async def test_another_service_does_not_answer(service, client_bus):
-    from cambus.bus.errors import NoResponders
+    from cambus.client.errors import NoResponders
 
     with pytest.raises(NoResponders):
         await client_bus.request(f"$SRV.PING.{service}.nobody")

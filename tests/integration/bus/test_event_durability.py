@@ -9,10 +9,10 @@ import pytest
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
 from cambus.bus.events import EventPublisher
-from cambus.bus.follow import follow
 from cambus.bus.outbox import Outbox
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+from cambus.client.follow import follow
 
 PUBLISHER = """
 import asyncio, sys

@@ -8,13 +8,13 @@ import pytest
 from cambus.bus import events
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
-from cambus.bus.errors import AssetNotFound, BusUnavailable, PayloadTooLarge
 from cambus.bus.events import EventPublisher
-from cambus.bus.follow import follow
 from cambus.bus.outbox import Letter, Outbox, OutboxFull
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
-from cambus.bus.trace import TRACEPARENT
+from cambus.client.errors import AssetNotFound, BusUnavailable, PayloadTooLarge
+from cambus.client.follow import follow
+from cambus.client.trace import TRACEPARENT
 from cambus.schemas.catalog import EVENTS
 from cambus.schemas.codec import MSGPACK, encode
 from cambus.schemas.events.base import Event

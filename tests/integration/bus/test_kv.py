@@ -6,10 +6,10 @@ import pytest
 
 from cambus.bus.assets import Asset, bucket_config, ensure_stream
 from cambus.bus.connection import Bus
-from cambus.bus.errors import AssetNotFound, WrongRevision
-from cambus.bus.kv import KeyValue
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+from cambus.client.errors import AssetNotFound, WrongRevision
+from cambus.client.kv import KeyValue
 from cambus.schemas.errors import BadRequest
 from cambus.schemas.model import Message
 

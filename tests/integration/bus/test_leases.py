@@ -7,10 +7,10 @@ import pytest
 
 from cambus.bus.assets import Asset, bucket_config, ensure_stream
 from cambus.bus.connection import Bus
-from cambus.bus.kv import read_raw
 from cambus.bus.leases import LeaseKeeper
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+from cambus.client.kv import read_raw
 
 KEY = "shard.dvrip.7"
 

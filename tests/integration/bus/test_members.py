@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cambus.bus.assets import ensure_assets
-from cambus.bus.kv import Entry
 from cambus.bus.members import Members, NameTakenError, this_replica
+from cambus.client.kv import Entry
 
 LATER = timedelta(hours=1)
 

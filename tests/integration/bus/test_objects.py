@@ -10,10 +10,10 @@ import pytest
 
 from cambus.bus.assets import Asset, ensure_stream, object_store_config
 from cambus.bus.connection import Bus
-from cambus.bus.errors import JetStreamError
-from cambus.bus.objects import CHUNK_BYTES, ObjectDamaged, ObjectStore
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+from cambus.client.errors import JetStreamError
+from cambus.client.objects import CHUNK_BYTES, ObjectDamaged, ObjectStore
 
 STORE_BYTES = 64 << 20
 

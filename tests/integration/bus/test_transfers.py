@@ -7,12 +7,13 @@ import os
 
 import pytest
 
-from cambus.bus import transfer_reader, transfer_sender
+from cambus.bus import transfer_sender
 from cambus.bus.connection import Bus
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
-from cambus.bus.transfer_reader import TransferReader
 from cambus.bus.transfer_sender import MAX_WAITING, TransferAbandonedError, TransferSender
+from cambus.client import transfer_reader
+from cambus.client.transfer_reader import TransferReader
 from cambus.schemas import headers
 from cambus.schemas.errors import Conflict, Offline
 from cambus.schemas.transfer import TransferOutcome, TransferResume

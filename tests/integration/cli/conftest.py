@@ -14,11 +14,11 @@ import pytest
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
-from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
 from cambus.cli.main import run
+from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_DEVICES, KV_PRESENCE
 from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.presence import Presence

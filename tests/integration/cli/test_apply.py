@@ -2,8 +2,8 @@
 
 import pytest
 
-from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
+from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_CREDENTIALS
 from cambus.schemas.state.credentials import SealedCredentials
 from cambus.schemas.state.devices import DeviceRecord

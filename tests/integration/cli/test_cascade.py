@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cambus.bus.endpoints import Endpoints
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.connector_gb28181.cascade.commands import CascadeCommands
 from cambus.schemas import keys
 from cambus.schemas.assets import KV_POLICIES

@@ -7,9 +7,9 @@ import os
 
 import pytest
 
-from cambus.bus import transfer_reader
 from cambus.bus.transfer_sender import TransferAbandonedError, TransferSender
 from cambus.cli import fetching
+from cambus.client import transfer_reader
 from cambus.schemas.commands import media_relay, recording
 from cambus.schemas.errors import Conflict
 from cambus.schemas.model import Done

@@ -7,15 +7,15 @@ import pytest
 
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
-from cambus.bus.consumer import EventConsumer
 from cambus.bus.endpoints import Endpoints
 from cambus.bus.health import Health
 from cambus.bus.http import HttpServer
-from cambus.bus.kv import KeyValue
 from cambus.bus.metrics import Metrics
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
 from cambus.cli.doctor.services import WITHOUT
+from cambus.client.consumer import EventConsumer
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets
 from cambus.schemas.assets import KV_DEVICES, KV_PRESENCE
 from cambus.schemas.codec import encode

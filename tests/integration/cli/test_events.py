@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cambus.bus.jetstream import JetStream
+from cambus.client.jetstream import JetStream
 from cambus.schemas.alarms import AlarmType, NativeAlarm, Severity
 from cambus.schemas.codec import encode
 from cambus.schemas.commands import alarm_router

@@ -4,9 +4,9 @@ import stat
 
 import pytest
 
-from cambus.bus.nkeys import public_key
 from cambus.bus.testing import NatsServer
 from cambus.bus.users import USERS
+from cambus.client.nkeys import public_key
 
 
 async def test_users_are_made_once_and_renewed_when_asked(cambusctl, tmp_path):

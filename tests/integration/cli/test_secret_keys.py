@@ -4,8 +4,8 @@ import stat
 
 import pytest
 
-from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KEY_BYTES, KeyRing
+from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_CREDENTIALS
 from cambus.schemas.state.credentials import Credentials, SealedCredentials
 

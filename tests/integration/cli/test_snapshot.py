@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cambus.bus.objects import ObjectStore
+from cambus.client.objects import ObjectStore
 from cambus.schemas.assets import OBJECTS_PICTURES
 from cambus.schemas.commands.snapshot import TAKE
 from cambus.schemas.objects import PictureRef

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cambus.bus.kv import KeyValue
-from cambus.bus.objects import ObjectStore
 from cambus.bus.sealing import KeyRing
+from cambus.client.kv import KeyValue
+from cambus.client.objects import ObjectStore
 from cambus.schemas.assets import KV_CREDENTIALS, OBJECTS_FIRMWARE
 from cambus.schemas.commands import upgrade_manager
 from cambus.schemas.errors import NotFound

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from cambus.bus.assets import ensure_assets
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
 from cambus.bus.testing import NatsServer
+from cambus.client.calling import BusClient
+from cambus.client.kv import KeyValue
 from cambus.connector.driver import DeviceDescription
 from cambus.connector.errors import CredentialsRefused, EndReason, InvalidRecord, SessionEnd
 from cambus.connector.handlers import HandlerTable

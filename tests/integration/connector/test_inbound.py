@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from cambus.bus.kv import KeyValue
-from cambus.bus.ordered import ALL, OrderedReader
+from cambus.client.kv import KeyValue
+from cambus.client.ordered import ALL, OrderedReader
 from cambus.connector.errors import CredentialsRefused, EndReason
 from cambus.connector.holds import Holds
 from cambus.schemas import keys, subjects

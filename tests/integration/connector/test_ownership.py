@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from cambus.bus import members
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.connector import service
 from cambus.schemas.assets import KV_LEASES
 from cambus.schemas.commands import ptz

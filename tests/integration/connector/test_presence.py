@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.connector.backoff import BackoffPolicy
 from cambus.connector.dialled import DialledUnit
 from cambus.connector.errors import EndReason

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 from ports import free_port
 
-from cambus.bus.objects import ObjectStore
+from cambus.client.objects import ObjectStore
 from cambus.schemas.assets import OBJECTS_FILES
 from cambus.schemas.commands import alarm, config, logs, native, users, video
 from cambus.schemas.commands import device as device_commands

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from cambus.bus.objects import ObjectStore
+from cambus.client.objects import ObjectStore
 from cambus.dvrip.password import hash_password
 from cambus.schemas.assets import OBJECTS_FILES
 from cambus.schemas.catalog import DEVICE_COMMANDS

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import av
 import pytest
 
-from cambus.bus.transfer_reader import TransferReader
+from cambus.client.transfer_reader import TransferReader
 from cambus.connector_dvrip import downloads
 from cambus.connector_dvrip.throttle import Throttle
 from cambus.media.frame import Kind

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cambus.bus.logging import JsonFormatter
-from cambus.bus.objects import ObjectStore
+from cambus.client.objects import ObjectStore
 from cambus.schemas.assets import OBJECTS_FILES, OBJECTS_PICTURES
 from cambus.schemas.commands import config, logs, recording, snapshot, users
 from cambus.schemas.commands import device as device_commands

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets, keys
 from cambus.schemas.events.alarm import AlarmRaised
 from cambus.schemas.ids import new_ulid

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cambus.bus.transfer_reader import TransferReader
+from cambus.client.transfer_reader import TransferReader
 from cambus.schemas.catalog import DEVICE_COMMANDS
 from cambus.schemas.errors import CambusError, Offline
 from cambus.simulators.dvrip import ArchivePlan, DvripSimulator

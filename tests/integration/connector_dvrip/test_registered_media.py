@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from cambus.bus.transfer_reader import TransferReader
+from cambus.client.transfer_reader import TransferReader
 from cambus.connector_dvrip.options import DvripOptions
 from cambus.dvrip import session as dvrip_session
 from cambus.dvrip.timeouts import Timeouts

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import av
 import pytest
 
-from cambus.bus.kv import KeyValue
-from cambus.bus.objects import ObjectStore
+from cambus.client.kv import KeyValue
+from cambus.client.objects import ObjectStore
 from cambus.media.frame import Codec, Kind
 from cambus.schemas import keys, subjects
 from cambus.schemas.assets import KV_LEASES, OBJECTS_FIRMWARE

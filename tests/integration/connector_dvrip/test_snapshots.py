@@ -5,7 +5,7 @@ from io import BytesIO
 import av
 import pytest
 
-from cambus.bus.objects import ObjectStore
+from cambus.client.objects import ObjectStore
 from cambus.schemas.assets import OBJECTS_PICTURES
 from cambus.schemas.commands import snapshot
 from cambus.schemas.errors import NotFound, Unsupported

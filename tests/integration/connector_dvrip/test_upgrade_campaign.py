@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 from upgrade_rig import running_manager
 
-from cambus.bus.objects import ObjectStore
+from cambus.client.objects import ObjectStore
 from cambus.dvrip.ids import MessageId
 from cambus.schemas.assets import OBJECTS_FIRMWARE
 from cambus.schemas.commands import upgrade_manager as commands

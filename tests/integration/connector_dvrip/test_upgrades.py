@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from cambus.bus.objects import ObjectStore
 from cambus.bus.rendezvous import preferred_owner
+from cambus.client.objects import ObjectStore
 from cambus.connector_dvrip.options import DvripOptions
 from cambus.dvrip.ids import MessageId
 from cambus.schemas.assets import OBJECTS_FIRMWARE

@@ -10,8 +10,8 @@ from connector_process import launcher
 from gb28181_rig import SMALL
 from ports import free_port
 
-from cambus.bus.kv import KeyValue
 from cambus.bus.testing import NatsServer
+from cambus.client.kv import KeyValue
 from cambus.connector_gb28181.service import Gb28181Connector
 from cambus.connector_gb28181.settings import Gb28181Settings
 from cambus.schemas.assets import KV_REGISTRATIONS

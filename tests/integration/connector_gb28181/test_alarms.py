@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sip_peer import request_text
 
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.gb28181.manscdp.alarms import AlarmDetails, AlarmNotice
 from cambus.gb28181.manscdp.envelope import Envelope, Root
 from cambus.schemas.alarms import AlarmType, Severity

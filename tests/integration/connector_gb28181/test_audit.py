@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from cambus.bus.client import BusClient
+from cambus.client.calling import BusClient
 from cambus.connector_gb28181.handlers import all_handlers
 from cambus.schemas import headers
 from cambus.schemas.commands import alarm, config, device, native, ptz

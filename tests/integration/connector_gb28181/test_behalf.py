@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from cambus.bus.behalf import ON_BEHALF_OF, PREFERRED_PATH
+from cambus.client.behalf import ON_BEHALF_OF, PREFERRED_PATH
 from cambus.schemas.commands import live, ptz
 from cambus.simulators.gb28181.quirks import Quirks
 

@@ -9,8 +9,8 @@ import av
 import pytest
 from gb28181_rig import SMALL
 
-from cambus.bus.transfer_reader import TransferReader
 from cambus.bus.transfer_sender import TransferSender
+from cambus.client.transfer_reader import TransferReader
 from cambus.connector_gb28181 import downloads
 from cambus.gb28181.times import Times
 from cambus.media.frame import Codec

@@ -5,7 +5,7 @@ import secrets
 
 import pytest
 
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_LEASES
 from cambus.schemas.state.inbound import Knock, KnockOutcome
 

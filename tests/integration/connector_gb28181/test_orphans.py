@@ -6,7 +6,7 @@ import signal
 import pytest
 from gb28181_rig import SMALL
 
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_REGISTRATIONS
 from cambus.schemas.commands import live
 from cambus.schemas.state.registrations import OpenDialog

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from cambus.bus.kv import KeyValue
 from cambus.bus.testing import NatsServer
+from cambus.client.kv import KeyValue
 from cambus.gb28181.manscdp import catalog as catalogs
 from cambus.gb28181.manscdp.catalog import CatalogChange, CatalogEvent
 from cambus.schemas import keys

@@ -6,7 +6,7 @@ import logging
 import aiohttp
 import pytest
 
-from cambus.bus.objects import ObjectStore
+from cambus.client.objects import ObjectStore
 from cambus.connector_gb28181 import snapshot_upload
 from cambus.gb28181.manscdp.notices import SnapshotFiles, SnapshotsFinished
 from cambus.schemas.assets import OBJECTS_PICTURES

@@ -6,7 +6,7 @@ import av
 import pytest
 from gb28181_rig import SMALL
 
-from cambus.bus.objects import ObjectStore
+from cambus.client.objects import ObjectStore
 from cambus.media.frame import Codec
 from cambus.schemas.assets import OBJECTS_PICTURES
 from cambus.schemas.commands import snapshot

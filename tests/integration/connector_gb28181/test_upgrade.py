@@ -8,8 +8,8 @@ import os
 import aiohttp
 import pytest
 
-from cambus.bus.kv import KeyValue
-from cambus.bus.objects import ObjectStore
+from cambus.client.kv import KeyValue
+from cambus.client.objects import ObjectStore
 from cambus.connector_gb28181 import upgrade_run
 from cambus.gb28181.manscdp.notices import UpgradeResult
 from cambus.schemas import keys

@@ -6,7 +6,7 @@ import os
 import pytest
 from upgrade_rig import running_manager
 
-from cambus.bus.objects import ObjectStore
+from cambus.client.objects import ObjectStore
 from cambus.connector_gb28181 import upgrade_run
 from cambus.schemas.assets import OBJECTS_FIRMWARE
 from cambus.schemas.commands import upgrade_manager as commands

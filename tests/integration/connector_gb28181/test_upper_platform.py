@@ -2,7 +2,7 @@
 
 from gb28181_rig import TIMES
 
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.schemas import keys
 from cambus.schemas.assets import KV_POLICIES
 from cambus.schemas.commands import cascade

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
 from cambus.cli.stack.stack import NATS_SETTINGS
+from cambus.client.calling import BusClient
 from cambus.schemas.commands import ptz
 from cambus.schemas.errors import CambusError
 from cambus.schemas.model import Done

@@ -9,10 +9,10 @@ from mounts import MountError, mounted
 from cambus.bus.assets import STREAMS, ensure_stream, stream_config
 from cambus.bus.connection import Bus
 from cambus.bus.events import EventPublisher
-from cambus.bus.follow import follow
 from cambus.bus.outbox import Outbox
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+from cambus.client.follow import follow
 from cambus.schemas import assets
 from cambus.schemas.catalog import EVENTS
 from cambus.schemas.ids import new_ulid

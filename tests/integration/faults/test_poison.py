@@ -7,10 +7,10 @@ import pytest
 
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
-from cambus.bus.consumer import EventConsumer
-from cambus.bus.errors import AssetNotFound
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+from cambus.client.consumer import EventConsumer
+from cambus.client.errors import AssetNotFound
 from cambus.schemas import assets
 from cambus.schemas.catalog import EVENTS
 from cambus.schemas.codec import MSGPACK, decode
@@ -38,7 +38,7 @@ async def unfinished(bus):
 
 
 async def test_poison_stays_while_there_is_no_room_for_dead_letters(bus, eventually, caplog, monkeypatch):
-    monkeypatch.setattr("cambus.bus.consumer.NAK_DELAY_S", 0.05)
+    monkeypatch.setattr("cambus.client.consumer.NAK_DELAY_S", 0.05)
     await bus.jetstream.call(f"STREAM.DELETE.{assets.STREAM_DEAD_LETTERS}")
     await bus.jetstream.publish(SUBJECT, POISON)
     consumer = EventConsumer(bus, DURABLE, ["cambus.v1.evt.>"], handle)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from cascade_rig import OURS
 
-from cambus.bus.client import BusClient
 from cambus.bus.endpoints import Endpoints
+from cambus.client.calling import BusClient
 from cambus.gb28181.manscdp.alarms import AlarmNotice, AlarmQuery
 from cambus.gb28181.manscdp.positions import positions
 from cambus.gb28181.subscriptions import Topic

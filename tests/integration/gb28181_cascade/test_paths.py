@@ -6,7 +6,7 @@ import pytest
 from camera import H264, Camera
 from cascade_rig import OURS, Packets
 
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_PRESENCE
 from cambus.schemas.channels import ChannelInfo
 from cambus.schemas.state.presence import Presence

@@ -2,7 +2,7 @@
 
 from cascade_rig import OURS
 
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.schemas import keys
 from cambus.schemas.assets import KV_POLICIES
 from cambus.schemas.state.cascade import CascadeStatus

@@ -4,7 +4,7 @@ import pytest
 from camera import H264, Camera
 from cascade_rig import OURS
 
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.gb28181 import ptz as wire
 from cambus.gb28181.errors import Refused
 from cambus.gb28181.manscdp.control import DeviceControl

@@ -8,8 +8,8 @@ from camera import CALM
 from page_browser import CHROMIUM, plays
 
 from cambus.bus.assets import ensure_assets
-from cambus.bus.kv import read_raw
 from cambus.bus.metrics import Metrics
+from cambus.client.kv import read_raw
 from cambus.media_relay.guesses import Guesses
 from cambus.media_relay.key import StreamKey
 from cambus.media_relay.page_sessions import SESSION_LIFE, PageSessions

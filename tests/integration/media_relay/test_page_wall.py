@@ -9,7 +9,7 @@ from page_browser import CHROMIUM, plays
 from playwright.async_api import expect
 
 from cambus.bus.assets import ensure_assets
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_DEVICES
 from cambus.schemas.state.devices import DeviceRecord
 from cambus.simulators.video_loop import LoopStore

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from cambus.bus.client import BusClient
+from cambus.client.calling import BusClient
 from cambus.schemas.commands import media_relay
 from cambus.schemas.model import Empty
 

@@ -9,7 +9,7 @@ import sys
 import aiohttp
 import pytest
 
-from cambus.bus.client import BusClient
+from cambus.client.calling import BusClient
 from cambus.rtsp import digest_response
 from cambus.schemas.commands import media_relay
 from cambus.schemas.errors import NotFound

@@ -13,8 +13,8 @@ from rtsp_by_hand import Rtsp
 from webrtc_offers import CHROMIUM
 
 from cambus.bus.assets import ensure_assets
-from cambus.bus.kv import KeyValue, read_raw
 from cambus.bus.metrics import Metrics
+from cambus.client.kv import KeyValue, read_raw
 from cambus.media_relay.guesses import Guesses
 from cambus.media_relay.key import StreamKey
 from cambus.media_relay.tokens import TOKEN_LIFE_S, Tokens, hashed

@@ -12,11 +12,11 @@ from recorded_frames import real_frames, write_recordings
 from s3_endpoint import BUCKET, KEY_ID, REGION, SECRET, S3Endpoint
 
 from cambus.bus.assets import ensure_assets
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.in_process import RunningService
-from cambus.bus.kv import KeyValue
 from cambus.bus.testing import NatsServer
+from cambus.client.calling import BusClient
+from cambus.client.kv import KeyValue
 from cambus.recorder import copier, copies, copy_store, copying
 from cambus.recorder.copy_names import CopyNames
 from cambus.recorder.index import Index

@@ -9,8 +9,8 @@ from recorded_frames import START_US, keyframe_first, real_frames, write_recordi
 from recordings import fetched, pictures_of
 
 from cambus.bus.assets import ensure_assets
-from cambus.bus.client import BusClient
 from cambus.bus.in_process import RunningService
+from cambus.client.calling import BusClient
 from cambus.recorder.layout import StreamKey, from_us
 from cambus.recorder.service import Recorder
 from cambus.recorder.settings import RecorderSettings

@@ -15,11 +15,11 @@ from event_log import EventLog
 from recordings import Recordings
 
 from cambus.bus.assets import ensure_assets
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.in_process import RunningService
-from cambus.bus.kv import KeyValue
 from cambus.bus.testing import NatsServer
+from cambus.client.calling import BusClient
+from cambus.client.kv import KeyValue
 from cambus.recorder import service as recorder_service
 from cambus.recorder.disk import Disk
 from cambus.recorder.service import Recorder

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
 from cambus.bus.metrics import Metrics
-from cambus.bus.objects import ObjectStore
+from cambus.client.objects import ObjectStore
 from cambus.recorder.observe import RecorderMetrics
 from cambus.recorder.picture_retention import PictureRetention
 from cambus.recorder.policies import PolicyBook

@@ -17,8 +17,8 @@ import pytest
 from recorded_frames import START_US, keyframe_first, real_frames, write_recordings
 
 from cambus.bus.assets import ensure_assets
-from cambus.bus.client import BusClient
 from cambus.bus.in_process import RunningService
+from cambus.client.calling import BusClient
 from cambus.media.frame import FrameAssembler, Kind
 from cambus.media_relay.service import MediaRelay
 from cambus.media_relay.settings import RelaySettings

@@ -9,11 +9,11 @@ import pytest
 from camera import H264, H265, Camera
 
 from cambus.bus.assets import ensure_assets
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.in_process import RunningService
-from cambus.bus.kv import KeyValue
 from cambus.bus.testing import NatsServer
+from cambus.client.calling import BusClient
+from cambus.client.kv import KeyValue
 from cambus.recorder.service import Recorder
 from cambus.recorder.settings import RecorderSettings
 from cambus.schemas.assets import KV_DEVICES

@@ -6,10 +6,10 @@ import pytest
 from recorded_frames import START_US, keyframe_first, real_frames, write_recordings
 
 from cambus.bus.assets import ensure_assets
-from cambus.bus.client import BusClient
 from cambus.bus.events import EventPublisher
 from cambus.bus.in_process import RunningService
 from cambus.bus.outbox import Outbox
+from cambus.client.calling import BusClient
 from cambus.recorder.layout import StreamKey, from_us
 from cambus.recorder.service import Recorder
 from cambus.recorder.settings import RecorderSettings

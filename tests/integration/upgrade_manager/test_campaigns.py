@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from upgrade_rig import NEW, OLD, Campaigns, FakeDevice
 
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets
 from cambus.schemas.errors import Conflict, DeviceRefused, NotFound, Unsupported
 from cambus.schemas.events import upgrade as events

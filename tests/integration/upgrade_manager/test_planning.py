@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 from upgrade_rig import NEW, Campaigns, FakeDevice
 
 from cambus.bus.firmware import FirmwareStore, signed
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets
 from cambus.schemas.errors import BadRequest
 from cambus.schemas.state.firmware import FirmwareImage

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from upgrade_rig import IMAGE, NEW, OLD, Campaigns, FakeConnector, FakeDevice
 
-from cambus.bus.event_history import stored_events
-from cambus.bus.objects import ObjectStore
+from cambus.client.event_history import stored_events
+from cambus.client.objects import ObjectStore
 from cambus.schemas import assets, subjects
 from cambus.schemas.commands import upgrade_manager as commands
 from cambus.schemas.errors import Conflict, NotFound

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cambus.bus.logging import JsonFormatter, redacted
-from cambus.bus.nkeys import decode_seed
-from cambus.bus.pull import Delivered, delivered
 from cambus.bus.routes import unroutable_reply
-from cambus.bus.trace import valid_traceparent
+from cambus.client.nkeys import decode_seed
+from cambus.client.pull import Delivered, delivered
+from cambus.client.trace import valid_traceparent
 
 CANARY = "hunter2canary"
 NAMES = st.sampled_from(

@@ -12,11 +12,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from cambus.bus.errors import AssetNotFound, BusUnavailable, WrongRevision
-from cambus.bus.jetstream import PubAck
 from cambus.bus.leases import LeaseKeeper
 from cambus.bus.metrics import Metrics
 from cambus.bus.settings import BusSettings
+from cambus.client.errors import AssetNotFound, BusUnavailable, WrongRevision
+from cambus.client.jetstream import PubAck
 
 KEY = "shard.dvrip.1"
 TTL_S = 25.0

@@ -12,7 +12,7 @@ from cambus.alarm_router.rules import Route
 from cambus.alarm_router.shipment import Parcel, Shipment
 from cambus.alarm_router.webhook import DeliveryFailedError
 from cambus.bus.metrics import Metrics
-from cambus.bus.tasks import end
+from cambus.client.tasks import end
 from cambus.schemas.events.alarm import AlarmRaised
 from cambus.schemas.state.alarm_sinks import AlarmSink, BusSink
 

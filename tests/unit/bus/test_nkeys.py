@@ -6,7 +6,7 @@ import binascii
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cambus.bus.nkeys import decode_seed, login_callbacks, new_seed, public_key, signer
+from cambus.client.nkeys import decode_seed, login_callbacks, new_seed, public_key, signer
 
 RAW = bytes(range(32))
 

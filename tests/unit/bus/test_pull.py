@@ -2,7 +2,7 @@
 
 import pytest
 
-from cambus.bus.pull import Delivered, delivered
+from cambus.client.pull import Delivered, delivered
 
 EXPECTED = Delivered(stream_seq=17, consumer_seq=4, attempts=2, pending=9, timestamp_ns=1700000000000000000)
 

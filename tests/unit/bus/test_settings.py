@@ -4,7 +4,9 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from cambus.bus.describe import describe_settings, effective_settings, explain_invalid
-from cambus.bus.settings import BusSettings, default_instance, read_secret
+from cambus.bus.settings import BusSettings
+from cambus.client.login import default_instance
+from cambus.client.secret_file import read_secret
 from cambus.schemas.ids import is_token
 
 
@@ -27,7 +29,7 @@ def test_variables_have_the_prefix(monkeypatch):
     monkeypatch.setenv("CAMBUS_NATS_URL", "nats://a:1, nats://b:2")
     monkeypatch.setenv("CAMBUS_NEEDED", "x")
     settings = DemoSettings()
-    assert settings.nats_servers == ["nats://a:1", "nats://b:2"]
+    assert settings.login.servers == ("nats://a:1", "nats://b:2")
     assert settings.needed == "x"
 
 

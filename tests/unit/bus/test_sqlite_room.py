@@ -9,7 +9,7 @@ import pytest
 SCRIPT = """
 import asyncio, resource, signal, sys
 from pathlib import Path
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.bus.outbox import Letter, Outbox
 
 async def main(path, room):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cambus.bus.kv import Entry
 from cambus.bus.sealing import KeyRing
 from cambus.cli.device_plan import Action, Present, Wanted, not_in_file, plan, wanted_devices
 from cambus.cli.devices_file import load_devices
+from cambus.client.kv import Entry
 from cambus.schemas.state.credentials import Credentials
 from cambus.schemas.state.devices import CredentialsRef, DeviceRecord
 

@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cambus.bus.received import ReceivedEvent
 from cambus.cli.device_status import DeviceStatus
 from cambus.cli.discovery import Instance
 from cambus.cli.doctor import devices, nats, services
 from cambus.cli.doctor.finding import Level
 from cambus.cli.doctor.probes import Probe, read_samples
+from cambus.client.received import ReceivedEvent
 from cambus.schemas.events.device import DeviceOffline
 from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.presence import DeviceState, Presence

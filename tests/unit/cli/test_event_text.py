@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cambus.bus.received import ReceivedEvent
 from cambus.cli.event_text import describe, event_line
 from cambus.cli.failures import UsageError
 from cambus.cli.wanted_events import wanted_subjects
+from cambus.client.received import ReceivedEvent
 from cambus.schemas.catalog import EVENTS
 from cambus.schemas.events.base import Event
 

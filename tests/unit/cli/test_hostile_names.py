@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from cambus.bus.received import ReceivedEvent
 from cambus.cli.device_status import DeviceStatus
 from cambus.cli.device_table import device_table
 from cambus.cli.event_text import event_line
 from cambus.cli.failures import CliError
 from cambus.cli.output import Output
+from cambus.client.received import ReceivedEvent
 from cambus.schemas.catalog import EVENTS
 from cambus.schemas.events.base import Event
 from cambus.schemas.state.devices import DeviceRecord

@@ -39,7 +39,7 @@ def test_every_command_explains_itself_and_its_parameters(words, command, capsys
 def test_the_list_of_commands_imports_neither_nats_nor_the_catalog():
     code = (
         "import sys; from cambus.cli.main import run; run(['--help']); "
-        "print([name for name in ('nats', 'cambus.schemas.catalog', 'cambus.bus.connection', 'aiohttp') "
+        "print([name for name in ('nats', 'cambus.schemas.catalog', 'cambus.client.connection', 'aiohttp') "
         "if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

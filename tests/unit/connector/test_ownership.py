@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from cambus.bus.errors import BusUnavailable
 from cambus.bus.rendezvous import share_of
+from cambus.client.errors import BusUnavailable
 from cambus.connector.errors import EndReason
 from cambus.connector.ownership import Ownership
 from cambus.schemas.keys import shard_lease

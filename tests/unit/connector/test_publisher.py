@@ -2,8 +2,8 @@
 
 import pytest
 
-from cambus.bus.errors import BusUnavailable
 from cambus.bus.metrics import Metrics
+from cambus.client.errors import BusUnavailable
 from cambus.connector.media_metrics import MediaMetrics
 from cambus.connector.publisher import MAX_BACKLOG_BYTES, FramePublisher
 from cambus.media.frame import Codec, Flag, Frame, FrameAssembler, Kind, SequenceGate

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from cambus.bus.errors import BusUnavailable
 from cambus.bus.metrics import Metrics
+from cambus.client.errors import BusUnavailable
 from cambus.connector.device_events import DeviceEvents
 from cambus.connector_dvrip.alarm_pump import WINDOW, AlarmPump
 from cambus.connector_dvrip.alarms import DeviceAlarms

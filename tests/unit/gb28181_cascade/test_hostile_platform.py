@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from cambus.bus.metrics import Metrics
-from cambus.bus.tasks import TaskSet
+from cambus.client.tasks import TaskSet
 from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.heads import Head
 from cambus.connector_gb28181.cascade.metrics import CascadeMetrics

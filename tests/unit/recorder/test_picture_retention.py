@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambus.bus.objects import StoredObject
+from cambus.client.objects import StoredObject
 from cambus.recorder.picture_retention import bounds_of, doomed_of
 from cambus.recorder.policies import PolicyBook
 from cambus.schemas.assets import PICTURE_CAUSE

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cascade_rig import OURS
 
-from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
+from cambus.client.kv import KeyValue
 from cambus.connector.testing import RunningConnector
 from cambus.connector_dvrip.service import DvripConnector
 from cambus.connector_dvrip.settings import DvripSettings

@@ -8,7 +8,7 @@ from cascade_rig import OURS, UPPER, Packets
 from connector_bench import ConnectorBench
 from gb28181_rig import EPOCH, SMALL
 
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.connector_gb28181.service import Gb28181Connector
 from cambus.connector_gb28181.settings import Gb28181Settings
 from cambus.gb28181 import ptz

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cambus.bus.errors import BusError
-from cambus.bus.kv import Entry
+from cambus.client.errors import BusError
+from cambus.client.kv import Entry
 from cambus.connector_gb28181.known import KnownDevices
 from cambus.schemas.errors import BadRequest
 from cambus.schemas.state.registrations import KnownDevice

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cambus.bus.errors import BusError, WrongRevision
-from cambus.bus.kv import Entry
+from cambus.client.errors import BusError, WrongRevision
+from cambus.client.kv import Entry
 from cambus.connector_gb28181.registrations import Registrations
 from cambus.gb28181.binding import Binding
 from cambus.schemas import keys

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import AssetNotFound, BusUnavailable, JetStreamError
+from cambus.client.errors import AssetNotFound, BusUnavailable, JetStreamError
 from cambus.schemas import assets, subjects
 
 logger = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from nats.aio.msg import Msg
 
-from cambus.bus.behalf import ON_BEHALF_OF, PREFERRED_PATH, handed_on
-from cambus.bus.errors import BusUnavailable, WrongRevision
-from cambus.bus.trace import TRACEPARENT, valid_traceparent
+from cambus.client.behalf import ON_BEHALF_OF, PREFERRED_PATH, caller_name, handed_on
+from cambus.client.errors import BusUnavailable, WrongRevision
+from cambus.client.trace import TRACEPARENT, valid_traceparent
 from cambus.schemas import headers as header
 from cambus.schemas.codec import JSON, content_type_of, decode, encode
 from cambus.schemas.errors import (
@@ -30,7 +30,6 @@ Req = TypeVar("Req", bound=Message)
 Rep = TypeVar("Rep", bound=Message)
 
 MAX_DEADLINE_S = 24 * 3600.0
-MAX_CALLER = 128
 NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -66,11 +65,6 @@ class CallContext:
     def remaining_s(self) -> float:
         """Seconds until the deadline, never negative."""
         return max(0.0, self.deadline - asyncio.get_running_loop().time())
-
-
-def caller_name(text: str) -> str:
-    """Return the name of a caller as it fits a header and a line of a log."""
-    return "".join(character for character in text if " " <= character <= "~")[:MAX_CALLER].strip()
 
 
 CallHandler = Callable[[CallContext, Req], Awaitable[Rep]]

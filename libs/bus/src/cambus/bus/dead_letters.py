@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError, JetStreamError
-from cambus.bus.ordered import ALL, OrderedReader
+from cambus.client.errors import BusError, JetStreamError
+from cambus.client.ordered import ALL, OrderedReader
 from cambus.schemas import assets, subjects
 from cambus.schemas import headers as header
 from cambus.schemas.codec import MSGPACK, decode

@@ -8,9 +8,9 @@ from typing import Any
 from nats.aio.msg import Msg
 
 from cambus.bus.connection import Bus
-from cambus.bus.delivery import Subscription
 from cambus.bus.routes import Route, unroutable_reply
-from cambus.bus.tasks import TaskSet
+from cambus.client.delivery import Subscription
+from cambus.client.tasks import TaskSet
 
 TYPE = "io.nats.micro.v1"
 MAX_ANSWERS = 256

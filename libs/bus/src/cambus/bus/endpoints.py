@@ -26,12 +26,12 @@ from cambus.bus.calls import (
     error_body,
 )
 from cambus.bus.connection import Bus
-from cambus.bus.delivery import Subscription
 from cambus.bus.discovery import Discovery
-from cambus.bus.errors import BusError
 from cambus.bus.gate import Gate
 from cambus.bus.routes import CallCounts, Route, unroutable_reply
-from cambus.bus.tasks import TaskSet
+from cambus.client.delivery import Subscription
+from cambus.client.errors import BusError
+from cambus.client.tasks import TaskSet
 from cambus.schemas import headers as header
 from cambus.schemas import subjects
 from cambus.schemas.catalog import DEVICE_COMMANDS, SERVICE_COMMANDS

@@ -9,10 +9,10 @@ from itertools import chain
 from typing import Self, TypeVar
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError, JetStreamError, PayloadTooLarge
 from cambus.bus.outbox import Letter, Outbox, OutboxFull
-from cambus.bus.tasks import end
-from cambus.bus.trace import TRACEPARENT
+from cambus.client.errors import BusError, JetStreamError, PayloadTooLarge
+from cambus.client.tasks import end
+from cambus.client.trace import TRACEPARENT
 from cambus.schemas import headers as header
 from cambus.schemas.catalog import EVENTS
 from cambus.schemas.codec import MSGPACK, encode

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from pydantic import ValidationError
 
 from cambus.bus.connection import Bus
-from cambus.bus.objects import ObjectStore, StoredObject
+from cambus.client.objects import ObjectStore, StoredObject
 from cambus.schemas.assets import OBJECTS_FIRMWARE
 from cambus.schemas.state.firmware import IMAGE_HEADER, FirmwareImage
 

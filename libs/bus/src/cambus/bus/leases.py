@@ -26,10 +26,10 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError, WrongRevision
-from cambus.bus.jetstream import EXPECTED_LAST_SUBJECT_SEQUENCE
-from cambus.bus.kv import Entry, KeyValue, RawEntry, check_key, read_raw, ttl_header
 from cambus.bus.lease_history import LeaseHistory
+from cambus.client.errors import BusError, WrongRevision
+from cambus.client.jetstream import EXPECTED_LAST_SUBJECT_SEQUENCE
+from cambus.client.kv import Entry, KeyValue, RawEntry, check_key, read_raw, ttl_header
 from cambus.schemas.assets import KV_LEASES
 from cambus.schemas.codec import JSON, decode, encode
 from cambus.schemas.errors import CambusError

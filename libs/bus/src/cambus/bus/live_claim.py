@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from cambus.bus.client import BusClient
+from cambus.client.calling import BusClient
 from cambus.schemas.commands import live
 from cambus.schemas.errors import CambusError, ErrorCode
 from cambus.schemas.ids import StreamName

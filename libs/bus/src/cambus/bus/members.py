@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
-from cambus.bus.kv import Entry, KeyValue, ttl_header
+from cambus.client.errors import BusError
+from cambus.client.kv import Entry, KeyValue, ttl_header
 from cambus.schemas import keys
 from cambus.schemas.assets import KV_LEASES
 from cambus.schemas.codec import JSON, encode

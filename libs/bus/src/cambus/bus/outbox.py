@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from cambus.bus.errors import BusError
 from cambus.bus.sqlite_room import make_room
+from cambus.client.errors import BusError
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """What a user of NATS may do, put together from what its work needs.
 
 NATS knows subjects only: reading a bucket, answering commands or following events is each a handful of them. The
-functions here say which, for this bus runtime (`cambus.bus.kv`, `objects`, `ordered`, `consumer`, `endpoints`);
+functions here say which, for this bus runtime (`cambus.client.kv`, `objects`, `ordered`, `consumer`, `endpoints`);
 `cambus.bus.users` says who needs what. Everything that is not allowed is forbidden.
 """
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cambus.client.inboxes import INBOXES, inbox_prefix
 from cambus.schemas import assets, subjects
 from cambus.schemas.spec import CommandSpec, EventSpec
 
-INBOXES: Final = "_INBOX"
 _API: Final = "$JS.API"
 
 
@@ -30,11 +30,6 @@ class Permissions:
     def as_config(self) -> dict[str, Any]:
         """The `permissions` of a user in the configuration of nats-server."""
         return {"publish": {"allow": sorted(self.publish)}, "subscribe": {"allow": sorted(self.subscribe)}}
-
-
-def inbox_prefix(name: str) -> str:
-    """Return where answers to a client come in: each has a place of its own, so that none reads another's."""
-    return f"{INBOXES}.{name}"
 
 
 def publish(*allowed: str) -> Permissions:

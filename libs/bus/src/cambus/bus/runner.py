@@ -24,7 +24,7 @@ from cambus.bus.logging import configure_logging
 from cambus.bus.monitor import watch_loop, watch_nats_sync
 from cambus.bus.outbox import OutboxFailed
 from cambus.bus.service import Runtime, S, Service, suite_version
-from cambus.bus.tasks import end
+from cambus.client.tasks import end
 
 logger = logging.getLogger(__name__)
 

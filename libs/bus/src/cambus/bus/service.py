@@ -7,14 +7,14 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar, Generic, TypeVar
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
 from cambus.bus.health import Health
 from cambus.bus.http import HttpServer
 from cambus.bus.metrics import Metrics
 from cambus.bus.settings import BusSettings
-from cambus.bus.tasks import end
+from cambus.client.calling import BusClient
+from cambus.client.tasks import end
 
 S = TypeVar("S", bound=BusSettings)
 T = TypeVar("T")

@@ -4,37 +4,14 @@ A secret is never a variable: variables leak into process lists, crash reports a
 the path of a file, read when it is needed, so that a rotated secret is taken at the next reconnect.
 """
 
-import re
-import socket
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from cambus.schemas.ids import Token, is_token
-
-MAX_SECRET_BYTES = 64 * 1024
-
-
-def read_secret(path: Path) -> str:
-    """Return the text of a secret's file without the newline an editor leaves.
-
-    Raises:
-        ValueError: the file is empty or larger than 64 KiB; the message names the file, never its content.
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as file:
-        data = file.read(MAX_SECRET_BYTES + 1)
-    if not data.strip() or len(data) > MAX_SECRET_BYTES:
-        raise ValueError(f"{path}: wanted a secret of 1 to {MAX_SECRET_BYTES} bytes")
-    return data.decode("utf-8").rstrip("\r\n")
-
-
-def default_instance() -> str:
-    """The host name as a token: in Kubernetes the pod's name, stable for a StatefulSet."""
-    name = re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname().partition(".")[0])[:64]
-    return name if is_token(name) else "local"
+from cambus.client.login import LOCAL, Login, default_instance, servers_of
+from cambus.schemas.ids import Token
 
 
 class BusSettings(BaseSettings):
@@ -45,7 +22,7 @@ class BusSettings(BaseSettings):
     )
 
     nats_url: Annotated[str, StringConstraints(min_length=1)] = Field(
-        default="nats://127.0.0.1:4222",
+        default=LOCAL,
         description="NATS servers, comma separated: nats://, tls://, ws:// or wss://. No credentials in it.",
     )
     nats_user: str | None = Field(default=None, description="NATS user name.")
@@ -106,20 +83,23 @@ class BusSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _credentials_fit(self) -> Self:
-        if self.nats_password_file and not self.nats_user:
-            raise ValueError("nats_password_file needs nats_user")
-        if sum(each is not None for each in (self.nats_creds_file, self.nats_nkey_file, self.nats_user)) > 1:
-            raise ValueError("nats_creds_file, nats_nkey_file and nats_user exclude each other")
-        if bool(self.nats_cert_file) != bool(self.nats_key_file):
-            raise ValueError("nats_cert_file and nats_key_file come together")
-        if any("@" in server for server in self.nats_servers):
-            raise ValueError("nats_url: credentials belong into nats_user and nats_password_file")
+        _ = self.login
         return self
 
     @property
-    def nats_servers(self) -> list[str]:
-        """The addresses in `nats_url`, one by one."""
-        return [server for part in self.nats_url.split(",") if (server := part.strip())]
+    def login(self) -> Login:
+        """Where NATS is, and as whom to log in there."""
+        return Login(
+            servers=servers_of(self.nats_url),
+            user=self.nats_user,
+            password_file=self.nats_password_file,
+            creds_file=self.nats_creds_file,
+            nkey_file=self.nats_nkey_file,
+            ca_file=self.nats_ca_file,
+            cert_file=self.nats_cert_file,
+            key_file=self.nats_key_file,
+            instance=self.instance,
+        )
 
     def check_files(self) -> list[str]:
         """Return what is wrong with the files the settings name; empty if every one can be read."""

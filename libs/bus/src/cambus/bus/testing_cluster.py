@@ -7,10 +7,10 @@ from types import TracebackType
 from typing import Self
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
-from cambus.bus.jetstream import JetStream
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import LOOPBACK, NatsServer
+from cambus.client.errors import BusError
+from cambus.client.jetstream import JetStream
 
 READY_DEADLINE_S = 60.0
 POLL_S = 0.1

@@ -8,9 +8,9 @@ from nats.aio.msg import Msg
 
 from cambus.bus.calls import content_type_for_reply, error_body
 from cambus.bus.connection import Bus
-from cambus.bus.delivery import Subscription
-from cambus.bus.errors import BusError
 from cambus.bus.transfer_window import TransferWindow
+from cambus.client.delivery import Subscription
+from cambus.client.errors import BusError
 from cambus.schemas import headers as header
 from cambus.schemas.codec import decode, encode
 from cambus.schemas.errors import CambusError, Offline

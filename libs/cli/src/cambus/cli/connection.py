@@ -30,7 +30,7 @@ async def connected(options: Options) -> AsyncIterator[Bus]:
     quiet = "info" if options.verbose else "error"
     configure_logging("cambusctl", level=quiet, log_format="console")
     if not options.verbose:
-        logging.getLogger("cambus.bus.connection").setLevel(logging.CRITICAL)  # told as an error instead
+        logging.getLogger("cambus.client.connection").setLevel(logging.CRITICAL)  # told as an error instead
     bus = Bus(settings_of(options), name="cambusctl")
     await _open(bus, min(CONNECT_S, options.timeout_s or CONNECT_S))
     try:
@@ -58,7 +58,7 @@ def settings_of(options: Options) -> BusSettings:
 async def _open(bus: Bus, within_s: float) -> None:
     """Open the connection; nats-py would try for ever, and tells why not on the side only."""
     opening = asyncio.ensure_future(bus.open())
-    alone = len(bus.settings.nats_servers) == 1
+    alone = len(bus.login.servers) == 1
     deadline = asyncio.get_running_loop().time() + within_s
     try:
         while not opening.done() and asyncio.get_running_loop().time() < deadline:
@@ -79,7 +79,7 @@ async def _open(bus: Bus, within_s: float) -> None:
 
 
 def _unreachable(bus: Bus) -> CliError:
-    error, servers = bus.nc.last_error, ", ".join(bus.settings.nats_servers)
+    error, servers = bus.nc.last_error, ", ".join(bus.login.servers)
     if _refused(error):
         return CliError(
             f"NATS at {servers} does not let us in",

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from cambus.bus.kv import Entry
 from cambus.bus.sealing import KeyRing, SealError
 from cambus.cli.devices_file import DeviceEntry, DevicesFileError, Problem
+from cambus.client.kv import Entry
 from cambus.schemas.state.credentials import Credentials, SealedCredentials
 from cambus.schemas.state.devices import CredentialsRef, DeviceRecord
 

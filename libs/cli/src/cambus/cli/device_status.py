@@ -7,8 +7,8 @@ from typing import Any, Final
 from rich.text import Text
 
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
 from cambus.cli.formatting import ago, clean, duration
+from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_DEVICES, KV_PRESENCE
 from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.presence import DeviceState, Presence

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
 from cambus.cli.device_plan import Action, Present, Step
+from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_CREDENTIALS, KV_DEVICES
 from cambus.schemas.state.credentials import SealedCredentials
 from cambus.schemas.state.devices import DeviceRecord

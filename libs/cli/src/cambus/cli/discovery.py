@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import NoResponders
+from cambus.client.errors import NoResponders
 
 ANSWER_S: Final = 2.0
 QUIET_S: Final = 0.3

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from rich.text import Text
 
-from cambus.bus.received import ReceivedEvent
 from cambus.cli.formatting import clean, duration, local, plural, size
+from cambus.client.received import ReceivedEvent
 from cambus.schemas.alarms import Severity
 from cambus.schemas.events.alarm import AlarmCleared, AlarmEvent, AlarmRaised
 from cambus.schemas.events.alarm_handling import (

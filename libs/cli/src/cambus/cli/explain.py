@@ -3,7 +3,12 @@
 from functools import singledispatch
 from typing import Final
 
-from cambus.bus.errors import (
+from cambus.bus.sealing import SealError
+from cambus.cli.device_writer import StoppedHalfWayError
+from cambus.cli.devices_file import DevicesFileError
+from cambus.cli.failures import FAILED, NO_ANSWER, NO_NATS, OFFLINE, REFUSED, CliError, UsageError
+from cambus.cli.stack.options import StackFailedError
+from cambus.client.errors import (
     AssetNotFound,
     BusClosed,
     BusError,
@@ -12,11 +17,6 @@ from cambus.bus.errors import (
     PayloadTooLarge,
     WrongRevision,
 )
-from cambus.bus.sealing import SealError
-from cambus.cli.device_writer import StoppedHalfWayError
-from cambus.cli.devices_file import DevicesFileError
-from cambus.cli.failures import FAILED, NO_ANSWER, NO_NATS, OFFLINE, REFUSED, CliError, UsageError
-from cambus.cli.stack.options import StackFailedError
 from cambus.schemas.errors import CambusError, ErrorCode
 
 _EXIT: Final = {ErrorCode.OFFLINE: OFFLINE, ErrorCode.DEADLINE: NO_ANSWER}

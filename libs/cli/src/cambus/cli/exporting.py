@@ -19,14 +19,14 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
 from cambus.cli.download import Download, Source, SourceGoneError
 from cambus.cli.failures import OFFLINE, REFUSED, CliError
 from cambus.cli.formatting import duration, local, size
 from cambus.cli.invocation import Cli
 from cambus.cli.requests import call
+from cambus.client.calling import BusClient
+from cambus.client.errors import BusError
 from cambus.schemas.commands import recorder, recorder_export
 from cambus.schemas.errors import CambusError, DeadlineExceeded, NotFound, Offline
 from cambus.schemas.spans import TimeRange

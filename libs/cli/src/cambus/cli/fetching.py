@@ -16,12 +16,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.transfer_reader import TransferReader
 from cambus.cli.failures import OFFLINE, CliError
 from cambus.cli.invocation import Cli
 from cambus.cli.requests import call
+from cambus.client.calling import BusClient
+from cambus.client.transfer_reader import TransferReader
 from cambus.schemas.commands.recording import (
     DOWNLOAD,
     STOP,

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from cambus.bus.nkeys import new_seed, public_key
 from cambus.bus.permissions import Permissions
-from cambus.bus.settings import read_secret
 from cambus.cli.files import replacing
+from cambus.client.nkeys import new_seed, public_key
+from cambus.client.secret_file import read_secret
 
 CONFIGURATION: Final = "users.conf"
 _HEAD: Final = (

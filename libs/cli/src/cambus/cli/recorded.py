@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.cli.failures import OFFLINE, CliError
 from cambus.cli.invocation import Cli
+from cambus.client.calling import BusClient
 from cambus.schemas.commands import recorder
 from cambus.schemas.errors import Offline
 from cambus.schemas.spans import CopyState, RecordingGap

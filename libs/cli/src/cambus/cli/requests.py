@@ -4,13 +4,13 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
 from cambus.cli.device_status import DeviceBoard, DeviceStatus
 from cambus.cli.failures import OFFLINE, CliError, UsageError
 from cambus.cli.formatting import ago, clean
 from cambus.cli.invocation import Cli
+from cambus.client.calling import BusClient
+from cambus.client.errors import BusError
 from cambus.schemas.errors import Offline
 from cambus.schemas.model import Message
 from cambus.schemas.spec import CommandSpec

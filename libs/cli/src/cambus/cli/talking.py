@@ -8,9 +8,9 @@ from typing import Final
 
 from nats.aio.msg import Msg
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.cli.failures import CliError
+from cambus.client.calling import BusClient
 from cambus.media.audio import AudioConfig
 from cambus.media.errors import MediaError
 from cambus.media.frame import Codec, Flag, Frame, FrameAssembler, Kind, encode_frame

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.connector.context import DeviceHooks
 from cambus.connector.device_events import DeviceEvents
 from cambus.connector.held_alarms import AlarmEvent, HeardAlarm, HeldAlarms

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from cambus.bus.connection import Bus
-from cambus.bus.kv import Entry, KeyValue
 from cambus.bus.sealing import KeyRing, SealError
+from cambus.client.kv import Entry, KeyValue
 from cambus.connector.errors import EndReason, SessionEnd
 from cambus.schemas.assets import KV_CREDENTIALS
 from cambus.schemas.state.credentials import Credentials, SealedCredentials

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.schemas.alarms import Severity
 from cambus.schemas.errors import CambusError
 from cambus.schemas.events import exception as exception_events

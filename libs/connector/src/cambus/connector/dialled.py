@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.connector.backoff import Backoff
 from cambus.connector.device_presence import epoch_after
 from cambus.connector.driver import DeviceSession, Driver

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final, Self
 
-from cambus.bus.errors import BusError
-from cambus.bus.objects import ObjectStore
+from cambus.client.errors import BusError
+from cambus.client.objects import ObjectStore
 
 MAX_IMAGE_BYTES: Final = 512 << 20
 READ_BYTES: Final = 256 << 10

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.connector.dialled import DialledUnit
 from cambus.connector.driver import Driver, InboundDriver
 from cambus.connector.errors import CredentialsRefused, EndReason, InvalidRecord

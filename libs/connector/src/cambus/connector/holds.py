@@ -17,9 +17,9 @@ from datetime import datetime
 from typing import Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError, BusUnavailable, WrongRevision
-from cambus.bus.kv import Entry, KeyValue
 from cambus.bus.leases import LeaseKeeper
+from cambus.client.errors import BusError, BusUnavailable, WrongRevision
+from cambus.client.kv import Entry, KeyValue
 from cambus.schemas import keys
 from cambus.schemas.assets import KV_LEASES
 from cambus.schemas.errors import CambusError

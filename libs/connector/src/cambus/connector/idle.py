@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.connector.device_presence import DevicePresence, epoch_after
 from cambus.connector.ending import end
 from cambus.connector.errors import EndReason, InvalidRecord

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.connector.driver import Link
 from cambus.connector.errors import CredentialsRefused, EndReason, SessionEnd
 from cambus.connector.fleet import Fleet

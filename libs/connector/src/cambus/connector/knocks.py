@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
-from cambus.bus.kv import KeyValue
 from cambus.bus.metrics import Metrics
+from cambus.client.errors import BusError
+from cambus.client.kv import KeyValue
 from cambus.schemas import keys
 from cambus.schemas.assets import KV_LEASES
 from cambus.schemas.state.inbound import Knock, KnockOutcome

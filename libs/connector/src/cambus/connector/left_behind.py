@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
-from cambus.bus.kv import KeyValue
+from cambus.client.errors import BusError
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets
 from cambus.schemas.errors import CambusError
 from cambus.schemas.events import alarm as alarm_events

@@ -14,10 +14,10 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Final, Protocol
 
-from cambus.bus.errors import BusError
 from cambus.bus.leases import LeaseKeeper
 from cambus.bus.members import Members
 from cambus.bus.rendezvous import preferred_owner
+from cambus.client.errors import BusError
 from cambus.connector.errors import EndReason
 from cambus.schemas import keys
 

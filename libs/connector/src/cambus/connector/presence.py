@@ -11,8 +11,8 @@ import logging
 from collections import OrderedDict
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError, WrongRevision
-from cambus.bus.kv import Entry, KeyValue
+from cambus.client.errors import BusError, WrongRevision
+from cambus.client.kv import Entry, KeyValue
 from cambus.schemas.assets import KV_PRESENCE
 from cambus.schemas.errors import CambusError
 from cambus.schemas.state.presence import Presence

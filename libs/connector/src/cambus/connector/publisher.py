@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.connector.media_metrics import MediaMetrics
 from cambus.media.errors import FrameError
 from cambus.media.frame import Codec, Flag, Frame, Kind, encode_frame

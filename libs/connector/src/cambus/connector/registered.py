@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, cast
 
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.connector.driver import Driver, InboundDevice, Link
 from cambus.connector.ending import end as end_tasks
 from cambus.connector.errors import CredentialsRefused, EndReason, SessionEnd

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ConfigDict, ValidationError
 
 from cambus.bus.connection import Bus
-from cambus.bus.kv import Entry, KeyValue
+from cambus.client.kv import Entry, KeyValue
 from cambus.schemas.assets import KV_DEVICES
 from cambus.schemas.ids import is_token
 from cambus.schemas.model import Message

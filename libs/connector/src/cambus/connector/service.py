@@ -5,13 +5,13 @@ import logging
 from abc import abstractmethod
 from typing import Any, ClassVar, Final, TypeVar
 
-from cambus.bus.errors import BusError
 from cambus.bus.events import EventPublisher
 from cambus.bus.leases import LeaseKeeper
 from cambus.bus.members import Members, this_replica
 from cambus.bus.outbox import Outbox
 from cambus.bus.sealing import KeyRing, SealError
 from cambus.bus.service import Runtime, Service, suite_version
+from cambus.client.errors import BusError
 from cambus.connector.commands import Commands
 from cambus.connector.credentials import CredentialStore
 from cambus.connector.driver import Driver

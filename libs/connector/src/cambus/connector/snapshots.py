@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from cambus.bus.objects import ObjectStore
+from cambus.client.objects import ObjectStore
 from cambus.connector.context import DeviceContext
 from cambus.connector.picture import Picture, PictureError
 from cambus.connector.taps import KeyframeTaps

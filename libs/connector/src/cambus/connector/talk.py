@@ -11,7 +11,7 @@ from typing import Final
 
 from nats.aio.msg import Msg
 
-from cambus.bus.delivery import Subscription
+from cambus.client.delivery import Subscription
 from cambus.connector.context import DeviceContext
 from cambus.connector.ending import end
 from cambus.connector.errors import SessionEnd

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.connector.context import DeviceContext
 from cambus.connector.device_events import DeviceEvents
 from cambus.connector.device_presence import DevicePresence, changed_channels, slug

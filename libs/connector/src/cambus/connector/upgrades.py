@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import WrongRevision
-from cambus.bus.kv import KeyValue
+from cambus.client.errors import WrongRevision
+from cambus.client.kv import KeyValue
 from cambus.connector.context import DeviceContext
 from cambus.connector.ending import end as finish
 from cambus.schemas import keys

@@ -16,11 +16,11 @@ from cambus.alarm_router.commanding import Order, order_of
 from cambus.alarm_router.notice import Notice
 from cambus.alarm_router.observe import RouterMetrics
 from cambus.alarm_router.routing import Addressed
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.consumer import TryLater
-from cambus.bus.errors import BusError, WrongRevision
-from cambus.bus.kv import KeyValue
+from cambus.client.calling import BusClient
+from cambus.client.consumer import TryLater
+from cambus.client.errors import BusError, WrongRevision
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets, keys
 from cambus.schemas.errors import BadRequest, CambusError, ErrorCode
 from cambus.schemas.events.alarm import AlarmRaised

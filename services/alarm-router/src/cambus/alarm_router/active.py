@@ -4,8 +4,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import WrongRevision
-from cambus.bus.kv import KeyValue
+from cambus.client.errors import WrongRevision
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets, keys
 from cambus.schemas.errors import BadRequest
 from cambus.schemas.events.alarm import AlarmCleared, AlarmRaised

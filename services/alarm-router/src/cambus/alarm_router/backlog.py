@@ -12,9 +12,9 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 from cambus.bus.connection import Bus
-from cambus.bus.consumer import device_of
-from cambus.bus.errors import AssetNotFound
-from cambus.bus.ordered import OrderedReader, from_sequence
+from cambus.client.consumer import device_of
+from cambus.client.errors import AssetNotFound
+from cambus.client.ordered import OrderedReader, from_sequence
 from cambus.schemas import assets
 
 logger = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from cambus.alarm_router.router import Router
-from cambus.bus.consumer import EventConsumer
-from cambus.bus.errors import BusError
 from cambus.bus.leases import HeldLease, LeaseKeeper
-from cambus.bus.tasks import end
+from cambus.client.consumer import EventConsumer
+from cambus.client.errors import BusError
+from cambus.client.tasks import end
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 from cambus.alarm_router.rules import RuleBook
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError, WrongRevision
-from cambus.bus.kv import KeyValue
+from cambus.client.errors import BusError, WrongRevision
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets, keys
 from cambus.schemas.events.alarm import AlarmRaised
 from cambus.schemas.events.alarm_handling import AlarmEscalated

@@ -7,9 +7,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from cambus.bus.connection import Bus
-from cambus.bus.consumer import device_of
-from cambus.bus.ordered import ALL, OrderedReader, Stored, from_instant
-from cambus.bus.received import read_event
+from cambus.client.consumer import device_of
+from cambus.client.ordered import ALL, OrderedReader, Stored, from_instant
+from cambus.client.received import read_event
 from cambus.schemas import assets, subjects
 from cambus.schemas import headers as header
 from cambus.schemas.commands.alarm_cases import AlarmCase, AlarmsHistoryReply, AlarmsHistoryRequest

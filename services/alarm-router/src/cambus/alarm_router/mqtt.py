@@ -13,7 +13,7 @@ import aiomqtt
 
 from cambus.alarm_router.notice import Notice
 from cambus.alarm_router.webhook import DeliveryFailedError
-from cambus.bus.tasks import end
+from cambus.client.tasks import end
 from cambus.schemas.state.alarm_sinks import MqttSink
 from cambus.schemas.state.credentials import Credentials
 from cambus.schemas.template import fill

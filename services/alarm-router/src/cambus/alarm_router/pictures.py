@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from cambus.alarm_router.notice import Notice
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
-from cambus.bus.objects import ObjectStore
+from cambus.client.errors import BusError
+from cambus.client.objects import ObjectStore
 from cambus.schemas import assets
 from cambus.schemas.events.alarm import AlarmRaised
 from cambus.schemas.objects import PictureRef

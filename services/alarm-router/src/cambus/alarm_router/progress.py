@@ -6,7 +6,7 @@ whatever was killed in between, tries those and no others.
 """
 
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets
 from cambus.schemas.errors import BadRequest
 from cambus.schemas.state.deliveries import DeliveryProgress

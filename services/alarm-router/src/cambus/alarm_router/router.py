@@ -25,9 +25,9 @@ from cambus.alarm_router.progress import Progress
 from cambus.alarm_router.routing import Addressed, Routing
 from cambus.alarm_router.rules import Told, phase_of
 from cambus.alarm_router.shipment import Shipment
-from cambus.bus.consumer import DeadLetterError, TryLater
-from cambus.bus.errors import BusError, BusUnavailable
-from cambus.bus.tasks import end
+from cambus.client.consumer import DeadLetterError, TryLater
+from cambus.client.errors import BusError, BusUnavailable
+from cambus.client.tasks import end
 from cambus.schemas.events.alarm import AlarmCleared, AlarmRaised
 from cambus.schemas.events.alarm_handling import AlarmAcknowledged
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cambus.alarm_router.rule_check import problems
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets, keys
 from cambus.schemas.events.alarm import AlarmCleared, AlarmRaised
 from cambus.schemas.events.alarm_handling import AlarmAcknowledged, AlarmEscalated, AlarmSuppressed

@@ -29,11 +29,11 @@ from cambus.alarm_router.sinks import Sinks, trusted_by
 from cambus.alarm_router.suppression import Suppression
 from cambus.alarm_router.telling import Telling
 from cambus.alarm_router.webhook import open_session
-from cambus.bus.consumer import EventConsumer
 from cambus.bus.leases import LeaseKeeper
-from cambus.bus.received import ReceivedEvent
 from cambus.bus.sealing import KeyRing
 from cambus.bus.service import Runtime, Service
+from cambus.client.consumer import EventConsumer
+from cambus.client.received import ReceivedEvent
 from cambus.schemas import headers as header
 from cambus.schemas import keys, subjects
 from cambus.schemas.commands import alarm_router as commands

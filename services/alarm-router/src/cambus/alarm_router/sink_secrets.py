@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from cambus.alarm_router.webhook import signing_key
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
-from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing, SealError
+from cambus.client.errors import BusError
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets
 from cambus.schemas.errors import BadRequest
 from cambus.schemas.state.credentials import Credentials, SealedCredentials

@@ -12,9 +12,9 @@ from cambus.alarm_router.notice import Notice
 from cambus.alarm_router.pictures import Pictures
 from cambus.alarm_router.sink_secrets import SinkSecrets, UnusableSecret
 from cambus.alarm_router.webhook import DeliveryFailedError, Envelope, headers, post
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
+from cambus.client.calling import BusClient
+from cambus.client.errors import BusError
 from cambus.schemas import headers as header
 from cambus.schemas.codec import JSON
 from cambus.schemas.commands import cascade

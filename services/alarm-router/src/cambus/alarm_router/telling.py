@@ -10,7 +10,7 @@ from cambus.alarm_router.acknowledging import publish
 from cambus.alarm_router.escalation import Escalations
 from cambus.alarm_router.suppression import Suppression
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.schemas.events.alarm_handling import SUPPRESSED, AlarmSuppressed
 
 logger = logging.getLogger(__name__)

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
 from cambus.bus.metrics import Metrics
+from cambus.client.calling import BusClient
+from cambus.client.kv import KeyValue
 from cambus.connector.device_events import DeviceEvents, Publish
 from cambus.connector.errors import InvalidRecord
 from cambus.connector.registry import Desired

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.connector.device_events import DeviceEvents
 from cambus.connector_dvrip.alarms import AlarmEvent, DeviceAlarms, Moment
 from cambus.connector_dvrip.clock import DeviceZone

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from cambus.bus.objects import ObjectStore
+from cambus.client.objects import ObjectStore
 from cambus.connector.context import DeviceContext
 from cambus.connector.errors import EndReason, SessionEnd
 from cambus.connector.upgrades import MarkBegun, OnState, Upgrades

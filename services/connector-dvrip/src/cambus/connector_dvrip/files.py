@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from cambus.bus.objects import ObjectStore
+from cambus.client.objects import ObjectStore
 from cambus.schemas.assets import OBJECTS_FILES
 from cambus.schemas.objects import ObjectRef
 

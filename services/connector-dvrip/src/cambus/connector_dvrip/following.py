@@ -3,8 +3,8 @@
 import logging
 from typing import Final
 
-from cambus.bus.errors import BusError
-from cambus.bus.kv import KeyValue
+from cambus.client.errors import BusError
+from cambus.client.kv import KeyValue
 from cambus.connector.context import DeviceContext
 from cambus.connector.errors import InvalidRecord
 from cambus.connector_dvrip.address import parse_address

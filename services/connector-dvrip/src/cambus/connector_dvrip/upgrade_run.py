@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from cambus.bus.errors import BusError
-from cambus.bus.objects import ObjectStore
+from cambus.client.errors import BusError
+from cambus.client.objects import ObjectStore
 from cambus.connector.firmware import READ_BYTES, FirmwareError
 from cambus.connector.outflow import Outflow
 from cambus.connector.upgrades import MarkBegun, OnState, UpgradeEnd

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from cambus.bus.behalf import ON_BEHALF_OF, PREFERRED_PATH, handed_on
+from cambus.client.behalf import ON_BEHALF_OF, PREFERRED_PATH, handed_on
 from cambus.gb28181.codes import is_code
 from cambus.sip.fields import readable
 from cambus.sip.message import Request

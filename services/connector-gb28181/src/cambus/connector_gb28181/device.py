@@ -5,7 +5,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.connector.context import DeviceContext
 from cambus.connector.errors import EndReason, SessionEnd
 from cambus.connector.upgrades import MarkBegun, OnState, Upgrades

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError, WrongRevision
-from cambus.bus.kv import KeyValue
+from cambus.client.errors import BusError, WrongRevision
+from cambus.client.kv import KeyValue
 from cambus.connector.credentials import CredentialStore
 from cambus.connector.errors import SessionEnd
 from cambus.schemas.assets import KV_DEVICES

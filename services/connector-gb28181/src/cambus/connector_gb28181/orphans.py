@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
-from cambus.bus.kv import KeyValue
+from cambus.client.errors import BusError
+from cambus.client.kv import KeyValue
 from cambus.gb28181.media_session import MediaSessions
 from cambus.schemas import keys
 from cambus.schemas.assets import KV_REGISTRATIONS

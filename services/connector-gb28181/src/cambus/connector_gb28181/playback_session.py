@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.connector.ending import end
 from cambus.connector.publisher import FramePublisher
 from cambus.connector.steady_clock import SteadyClock

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError, WrongRevision
-from cambus.bus.kv import KeyValue
+from cambus.client.errors import BusError, WrongRevision
+from cambus.client.kv import KeyValue
 from cambus.gb28181.binding import Binding
 from cambus.gb28181.errors import ProtocolError
 from cambus.schemas import keys

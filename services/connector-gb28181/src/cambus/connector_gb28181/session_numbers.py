@@ -8,8 +8,8 @@ import asyncio
 import logging
 from typing import Final
 
-from cambus.bus.errors import BusError
 from cambus.bus.leases import LeaseKeeper
+from cambus.client.errors import BusError
 from cambus.gb28181.errors import MediaError
 from cambus.gb28181.media_session import MediaSessions
 from cambus.gb28181.ssrc import SsrcPool

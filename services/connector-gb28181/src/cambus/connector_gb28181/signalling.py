@@ -5,8 +5,8 @@ import logging
 from collections import deque
 from typing import Final, Protocol
 
-from cambus.bus.errors import BusError
 from cambus.bus.metrics import Metrics
+from cambus.client.errors import BusError
 from cambus.connector.errors import CredentialsRefused, InvalidRecord
 from cambus.connector.inbound import Inbound
 from cambus.connector.knocks import Knocks

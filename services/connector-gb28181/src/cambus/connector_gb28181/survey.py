@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.connector_gb28181.mapping.device import with_info
 from cambus.gb28181.catalog_assembly import CatalogResult, Outcome
 from cambus.gb28181.errors import GbError

@@ -12,8 +12,8 @@ import math
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
-from cambus.bus.errors import BusError
-from cambus.bus.objects import ObjectStore
+from cambus.client.errors import BusError
+from cambus.client.objects import ObjectStore
 from cambus.connector.ending import end
 from cambus.connector.firmware import FirmwareError, FirmwareFile
 from cambus.connector.upgrades import OnState, UpgradeEnd

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from cambus.bus.settings import read_secret
+from cambus.client.secret_file import read_secret
 from cambus.media_relay.admission import Admission
 from cambus.media_relay.key import StreamKey
 from cambus.media_relay.page_sessions import PageSessions

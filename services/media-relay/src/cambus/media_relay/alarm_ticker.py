@@ -5,7 +5,7 @@ from collections import deque
 from typing import Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.delivery import Subscription
+from cambus.client.delivery import Subscription
 from cambus.schemas import subjects
 from cambus.schemas.codec import decode
 from cambus.schemas.errors import BadRequest, TooLarge

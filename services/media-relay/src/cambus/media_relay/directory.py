@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue, Watch
+from cambus.client.kv import KeyValue, Watch
 from cambus.schemas.assets import KV_DEVICES, KV_PRESENCE
 from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.presence import Presence

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from cambus.bus.client import BusClient
+from cambus.client.calling import BusClient
 from cambus.media_relay.key import StreamKey
 from cambus.schemas.commands import live
 from cambus.schemas.errors import CambusError, ErrorCode

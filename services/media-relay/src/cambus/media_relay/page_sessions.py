@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
-from cambus.bus.kv import KeyValue
+from cambus.client.errors import BusError
+from cambus.client.kv import KeyValue
 from cambus.media_relay.tokens import TOKEN, TOKEN_BYTES, Tokens, hashed
 from cambus.schemas.assets import KV_PAGE_SESSIONS
 from cambus.schemas.errors import Offline

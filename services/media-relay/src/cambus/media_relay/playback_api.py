@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from aiohttp import web
 from pydantic import Field
 
-from cambus.bus.client import BusClient
+from cambus.client.calling import BusClient
 from cambus.media_relay.access import Access
 from cambus.media_relay.directory import Directory
 from cambus.media_relay.key import parse_key

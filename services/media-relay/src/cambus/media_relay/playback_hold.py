@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from cambus.bus.client import BusClient
+from cambus.client.calling import BusClient
 from cambus.media_relay.key import StreamKey
 from cambus.schemas.commands import playback, recording
 from cambus.schemas.errors import CambusError, NotFound, Unsupported

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from cambus.bus.client import BusClient
+from cambus.client.calling import BusClient
 from cambus.media_relay.access import Access
 from cambus.media_relay.key import parse_key
 from cambus.media_relay.page_bodies import MAX_HOURS, body_of, hours_of, instant_of, json_answer

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.metrics import Metrics
+from cambus.client.calling import BusClient
 from cambus.media_relay.access import Access
 from cambus.media_relay.formats import make_format
 from cambus.media_relay.hls_session import HlsSessions

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from aioice.ice import get_host_addresses
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from cambus.bus.settings import BusSettings, read_secret
+from cambus.bus.settings import BusSettings
+from cambus.client.secret_file import read_secret
 from cambus.media_relay.hls_segments import HlsLimits
 from cambus.media_relay.hub import HubLimits
 from cambus.media_relay.pacer import Pacing

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 from cambus.media_relay.key import StreamKey
 from cambus.schemas import headers as header
 from cambus.schemas.alarms import Severity

@@ -8,9 +8,9 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Final
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.live_claim import PASSING, LiveClaim
+from cambus.client.calling import BusClient
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Frame
 from cambus.media_relay.hub import FormatFactory, HubLimits, StreamHub

@@ -13,9 +13,9 @@ from typing import Final
 
 from aiohttp import WSMsgType, web
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
+from cambus.client.calling import BusClient
+from cambus.client.errors import BusError
 from cambus.media.frame import Codec, Flag, Frame, Kind, encode_frame
 from cambus.media_relay.access import Access
 from cambus.media_relay.directory import Directory

@@ -18,9 +18,9 @@ from typing import Final
 from pydantic import SecretStr
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError, WrongRevision
-from cambus.bus.kv import Entry, KeyValue
 from cambus.bus.metrics import Metrics
+from cambus.client.errors import BusError, WrongRevision
+from cambus.client.kv import Entry, KeyValue
 from cambus.media_relay.guesses import Guesses
 from cambus.media_relay.key import StreamKey
 from cambus.schemas.assets import KV_TOKENS

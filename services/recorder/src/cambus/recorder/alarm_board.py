@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from cambus.bus.connection import Bus
-from cambus.bus.follow import follow
+from cambus.client.follow import follow
 from cambus.recorder.layout import to_us
 from cambus.schemas import subjects
 from cambus.schemas.alarms import AlarmType, Severity

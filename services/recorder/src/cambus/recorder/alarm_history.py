@@ -5,8 +5,8 @@ import logging
 from datetime import datetime, timedelta
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
-from cambus.bus.event_history import stored_events
+from cambus.client.errors import BusError
+from cambus.client.event_history import stored_events
 from cambus.schemas.commands.recorder import FoundAlarm
 from cambus.schemas.errors import CambusError
 from cambus.schemas.events.alarm import CLEARED, RAISED, AlarmCleared, AlarmRaised

@@ -11,8 +11,8 @@ from concurrent.futures import Executor
 from datetime import UTC, datetime
 from typing import cast
 
-from cambus.bus.errors import BusError
 from cambus.bus.events import EventPublisher
+from cambus.client.errors import BusError
 from cambus.recorder.index import Index, Segment
 from cambus.recorder.layout import from_us
 from cambus.recorder.observe import RecorderMetrics

@@ -5,8 +5,8 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
-from cambus.bus.kv import KeyValue
+from cambus.client.errors import BusError
+from cambus.client.kv import KeyValue
 from cambus.schemas import keys
 from cambus.schemas.assets import KV_POLICIES
 from cambus.schemas.state.recorders import KnownRecorder

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cambus.bus.errors import BusError
 from cambus.bus.leases import LeaseKeeper
 from cambus.bus.members import Members
 from cambus.bus.rendezvous import preferred_owner
+from cambus.client.errors import BusError
 from cambus.recorder.layout import StreamKey
 from cambus.recorder.marks import Marks
 from cambus.recorder.policies import StreamPolicy

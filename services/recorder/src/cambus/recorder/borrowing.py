@@ -9,10 +9,10 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
-from cambus.bus.transfer_reader import TransferReader
+from cambus.client.calling import BusClient
+from cambus.client.errors import BusError
+from cambus.client.transfer_reader import TransferReader
 from cambus.recorder.borrowed import FOLDER, Borrowed
 from cambus.recorder.export_movie import CancelledError, Piece, Progress
 from cambus.recorder.layout import StreamKey, from_us, to_us

@@ -21,7 +21,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-from cambus.bus.settings import read_secret
+from cambus.client.secret_file import read_secret
 from cambus.recorder.copy_containers import Weight
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from cambus.bus.errors import BusError
 from cambus.bus.events import EventPublisher
+from cambus.client.errors import BusError
 from cambus.recorder.alarm_board import AlarmBoard
 from cambus.recorder.bandwidth import Bandwidth
 from cambus.recorder.copier import Copier

@@ -6,8 +6,8 @@ Their device is the replica itself. What was raised is noted in the index, so th
 import logging
 from datetime import UTC, datetime
 
-from cambus.bus.errors import BusError
 from cambus.bus.events import EventPublisher
+from cambus.client.errors import BusError
 from cambus.recorder.index import Index
 from cambus.schemas.alarms import AlarmType, alarm_key, default_severity
 from cambus.schemas.events.alarm import CLEARED, RAISED, AlarmCleared, AlarmRaised

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from cambus.bus.calls import CallContext
-from cambus.bus.client import BusClient
 from cambus.bus.endpoints import Endpoints
+from cambus.client.calling import BusClient
 from cambus.recorder.export_jobs import ExportJobs, Job
 from cambus.recorder.exports import Export, Exports
 from cambus.recorder.handlers import span_of

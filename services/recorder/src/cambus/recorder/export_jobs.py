@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cambus.bus.tasks import TaskSet
+from cambus.client.tasks import TaskSet
 from cambus.recorder.borrowed import NOTHING_BORROWED, Borrowed
 from cambus.recorder.export_movie import CancelledError, Progress
 from cambus.recorder.exports import Container, Export, Exports

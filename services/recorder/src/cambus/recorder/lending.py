@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.tasks import TaskSet
 from cambus.bus.transfer_sender import TransferAbandonedError, TransferSender
+from cambus.client.tasks import TaskSet
 from cambus.media.errors import ContainerError
 from cambus.recorder.export_movie import wanted_fragments
 from cambus.recorder.extent import scan_file

@@ -9,8 +9,8 @@ import logging
 from typing import Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
-from cambus.bus.kv import KeyValue
+from cambus.client.errors import BusError
+from cambus.client.kv import KeyValue
 from cambus.recorder.layout import StreamKey, from_us
 from cambus.schemas import keys
 from cambus.schemas.assets import KV_LEASES

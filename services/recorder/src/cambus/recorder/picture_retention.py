@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
-from cambus.bus.objects import ObjectStore, StoredObject
+from cambus.client.errors import BusError
+from cambus.client.objects import ObjectStore, StoredObject
 from cambus.recorder.layout import StreamKey
 from cambus.recorder.observe import RecorderMetrics
 from cambus.recorder.policies import PolicyBook, largest

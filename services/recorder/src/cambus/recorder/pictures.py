@@ -11,8 +11,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, cast
 
-from cambus.bus.client import BusClient
-from cambus.bus.tasks import TaskSet
+from cambus.client.calling import BusClient
+from cambus.client.tasks import TaskSet
 from cambus.recorder.layout import StreamKey
 from cambus.recorder.observe import RecorderMetrics
 from cambus.recorder.policies import PolicyBook

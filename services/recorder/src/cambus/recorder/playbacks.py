@@ -8,10 +8,10 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
-from cambus.bus.tasks import TaskSet
+from cambus.client.calling import BusClient
+from cambus.client.errors import BusError
+from cambus.client.tasks import TaskSet
 from cambus.media.frame import Frame, encode_frame
 from cambus.recorder.index import Index
 from cambus.recorder.layout import StreamKey, from_us, to_us

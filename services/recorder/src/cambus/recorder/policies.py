@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue, Watch
+from cambus.client.kv import KeyValue, Watch
 from cambus.recorder.copy_marks import CONTAINERS, Container
 from cambus.recorder.layout import StreamKey, to_us
 from cambus.schemas import assets, keys

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from cambus.bus.calls import CallContext
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
+from cambus.client.calling import BusClient
 from cambus.recorder.alarm_history import AlarmsUnknownError, alarms_between
 from cambus.recorder.finding import bound_of, cut
 from cambus.recorder.layout import from_us, to_us

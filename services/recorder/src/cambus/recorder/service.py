@@ -7,11 +7,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
-from cambus.bus.errors import BusError
 from cambus.bus.events import EventPublisher
 from cambus.bus.outbox import Outbox
 from cambus.bus.service import Runtime, Service
-from cambus.bus.tasks import end
+from cambus.client.errors import BusError
+from cambus.client.tasks import end
 from cambus.recorder.announcing import Announcer
 from cambus.recorder.archives import Archives
 from cambus.recorder.borrowing import Borrowing

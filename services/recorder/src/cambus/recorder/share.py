@@ -7,12 +7,12 @@ from concurrent.futures import Executor
 from datetime import UTC, datetime
 from typing import Final
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
 from cambus.bus.leases import LeaseKeeper
 from cambus.bus.members import Members, this_replica
 from cambus.bus.service import suite_version
+from cambus.client.calling import BusClient
+from cambus.client.errors import BusError
 from cambus.recorder.alarm_board import AlarmBoard
 from cambus.recorder.assignments import Assignments
 from cambus.recorder.demand import Demand

@@ -17,11 +17,11 @@ from typing import cast
 
 from nats.aio.msg import Msg
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.delivery import Subscription
 from cambus.bus.live_claim import LiveClaim
-from cambus.bus.tasks import end
+from cambus.client.calling import BusClient
+from cambus.client.delivery import Subscription
+from cambus.client.tasks import end
 from cambus.media.errors import MediaError
 from cambus.media.frame import Frame, FrameAssembler, Kind, SequenceGate
 from cambus.recorder.alarm_board import AlarmBoard

@@ -7,10 +7,10 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
-from cambus.bus.tasks import end
+from cambus.client.calling import BusClient
+from cambus.client.errors import BusError
+from cambus.client.tasks import end
 from cambus.schemas.state.upgrades import CampaignState, UpgradeAttempt, UpgradeCampaign
 from cambus.schemas.upgrades import UpgradeState
 from cambus.upgrade_manager.book import AttemptBook

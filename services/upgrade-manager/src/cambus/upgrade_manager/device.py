@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from cambus.bus.client import BusClient
+from cambus.client.calling import BusClient
 from cambus.schemas.commands import upgrade
 from cambus.schemas.errors import CambusError, Conflict, DeadlineExceeded, Offline
 from cambus.schemas.model import Empty

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cambus.bus.connection import Bus
 from cambus.bus.firmware import FirmwareStore, StoredImage, TrustedKeys
-from cambus.bus.objects import ObjectDamaged
+from cambus.client.objects import ObjectDamaged
 from cambus.schemas.errors import BadRequest, NotFound
 from cambus.schemas.state.upgrades import FirmwareRef
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
+from cambus.client.calling import BusClient
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets
 from cambus.schemas.commands import upgrade
 from cambus.schemas.commands.upgrade_manager import CampaignOrder, Planned, PlannedDevice

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from cambus.bus.calls import CallContext
 from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
-from cambus.bus.kv import Entry, KeyValue
+from cambus.client.kv import Entry, KeyValue
 from cambus.schemas import assets
 from cambus.schemas.commands import upgrade_manager as commands
 from cambus.schemas.errors import NotFound

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets
 from cambus.schemas.state.devices import DeviceRecord
 

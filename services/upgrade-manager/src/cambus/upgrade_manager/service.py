@@ -5,11 +5,11 @@ import logging
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from cambus.bus.consumer import EventConsumer, TryLater
-from cambus.bus.errors import BusError
 from cambus.bus.leases import LeaseKeeper
-from cambus.bus.received import ReceivedEvent
 from cambus.bus.service import Runtime, Service
+from cambus.client.consumer import EventConsumer, TryLater
+from cambus.client.errors import BusError
+from cambus.client.received import ReceivedEvent
 from cambus.schemas import keys, subjects
 from cambus.schemas.commands import upgrade_manager as commands
 from cambus.schemas.events.base import Event

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets
 from cambus.schemas.state.presence import Presence
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import WrongRevision
-from cambus.bus.kv import Entry, KeyValue, Watch
+from cambus.client.errors import WrongRevision
+from cambus.client.kv import Entry, KeyValue, Watch
 from cambus.schemas import assets, keys
 from cambus.schemas.state.upgrades import UpgradeAttempt, UpgradeCampaign
 from cambus.schemas.upgrades import UpgradeState

@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.follow import follow as follow_events
 from cambus.cli.commands import alarm_rules
 from cambus.cli.event_text import event_line
 from cambus.cli.formatting import ago, clean, duration, local, plural
@@ -19,6 +17,8 @@ from cambus.cli.invocation import Cli
 from cambus.cli.requests import call, made
 from cambus.cli.times import parse_range
 from cambus.cli.wanted_events import last_sequence
+from cambus.client.calling import BusClient
+from cambus.client.follow import follow as follow_events
 from cambus.schemas import subjects
 from cambus.schemas.alarms import Severity
 from cambus.schemas.commands import alarm_cases, alarm_router

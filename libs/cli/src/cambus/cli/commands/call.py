@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 from rich.syntax import Syntax
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.cli.command_lookup import (
     Spec,
@@ -25,6 +24,7 @@ from cambus.cli.invocation import Cli
 from cambus.cli.output import plain
 from cambus.cli.parameters import Yes
 from cambus.cli.requests import call as send
+from cambus.client.calling import BusClient
 from cambus.schemas.catalog import SERVICE_COMMANDS
 from cambus.schemas.errors import CambusError
 from cambus.schemas.model import Done, Message

@@ -4,7 +4,6 @@ import typer
 from rich.text import Text
 
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
 from cambus.cli.device_plan import Action, Step
 from cambus.cli.device_status import DeviceBoard, DeviceStatus, utc_now
 from cambus.cli.device_writer import DeviceWriter
@@ -14,6 +13,7 @@ from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
 from cambus.cli.output import table
 from cambus.cli.parameters import Device, Yes
+from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_CREDENTIALS
 from cambus.schemas.channels import ChannelInfo
 from cambus.schemas.state.credentials import SealedCredentials

@@ -8,7 +8,6 @@ import typer
 from rich.live import Live
 
 from cambus.bus.connection import Bus
-from cambus.bus.kv import Entry, KeyValue
 from cambus.cli.device_status import DeviceBoard, DeviceStatus, device_buckets, utc_now
 from cambus.cli.device_table import device_table
 from cambus.cli.failures import UsageError
@@ -16,6 +15,7 @@ from cambus.cli.formatting import ago, clean, local
 from cambus.cli.invocation import Cli
 from cambus.cli.output import table
 from cambus.cli.parameters import Watch
+from cambus.client.kv import Entry, KeyValue
 from cambus.schemas.assets import KV_LEASES
 from cambus.schemas.keys import KNOCKS
 from cambus.schemas.state.inbound import Knock

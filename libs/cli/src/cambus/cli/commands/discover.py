@@ -5,13 +5,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.cli.failures import CliError, UsageError
 from cambus.cli.formatting import clean, plural
 from cambus.cli.found_devices import Extended, device_id, extend_file, merged
 from cambus.cli.invocation import Cli
 from cambus.cli.requests import made
+from cambus.client.calling import BusClient
 from cambus.schemas.catalog import SERVICE_COMMANDS
 from cambus.schemas.commands.discovery import DiscoveryRunReply, DiscoveryRunRequest, FoundDevice
 from cambus.schemas.errors import Unsupported

@@ -11,8 +11,6 @@ import typer
 from rich.text import Text
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import AssetNotFound
-from cambus.bus.event_history import stored_events
 from cambus.cli.connection import connected
 from cambus.cli.device_status import DeviceBoard, utc_now
 from cambus.cli.discovery import ping
@@ -24,6 +22,8 @@ from cambus.cli.failures import FAILED, NO_NATS, CliError
 from cambus.cli.formatting import clean, plural
 from cambus.cli.invocation import Cli
 from cambus.cli.wanted_events import wanted_subjects
+from cambus.client.errors import AssetNotFound
+from cambus.client.event_history import stored_events
 
 app = typer.Typer(add_completion=False)
 

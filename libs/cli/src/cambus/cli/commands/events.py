@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from cambus.bus.connection import Bus
-from cambus.bus.event_history import stored_events
-from cambus.bus.follow import follow as follow_events
-from cambus.bus.received import ReceivedEvent
 from cambus.cli.event_text import event_line
 from cambus.cli.formatting import plural
 from cambus.cli.invocation import Cli
 from cambus.cli.times import parse_instant
 from cambus.cli.wanted_events import last_sequence, wanted_subjects
+from cambus.client.event_history import stored_events
+from cambus.client.follow import follow as follow_events
+from cambus.client.received import ReceivedEvent
 
 app = typer.Typer(add_completion=False)
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.cli.commands.device_recordings import From, Recording, To, span_of
 from cambus.cli.commands.live import OUTPUTS
@@ -19,6 +18,7 @@ from cambus.cli.output import table
 from cambus.cli.parameters import Channel, Device, Stream
 from cambus.cli.requests import call, made
 from cambus.cli.times import parse_instant
+from cambus.client.calling import BusClient
 from cambus.schemas.commands import media_relay, playback, recording
 from cambus.schemas.ids import RECORDER_SESSION_PREFIX, SESSION_PREFIX
 from cambus.schemas.model import Message

@@ -6,7 +6,6 @@ from typing import Annotated, Final
 
 import typer
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.cli.discovery import ping
 from cambus.cli.failures import OFFLINE, CliError
@@ -15,6 +14,7 @@ from cambus.cli.invocation import Cli
 from cambus.cli.parameters import Channel, Device, Stream
 from cambus.cli.requests import call, made
 from cambus.cli.times import parse_span
+from cambus.client.calling import BusClient
 from cambus.schemas.commands import recorder_streams as commands
 from cambus.schemas.commands.recorder import SERVICE
 from cambus.schemas.errors import CambusError

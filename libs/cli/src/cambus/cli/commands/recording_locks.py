@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.cli.discovery import ping
 from cambus.cli.failures import OFFLINE, CliError
@@ -15,6 +14,7 @@ from cambus.cli.invocation import Cli
 from cambus.cli.parameters import Device, From, To
 from cambus.cli.requests import made
 from cambus.cli.times import parse_range
+from cambus.client.calling import BusClient
 from cambus.schemas.commands import recorder_locks as commands
 from cambus.schemas.commands.recorder import SERVICE
 from cambus.schemas.errors import CambusError

@@ -8,7 +8,6 @@ import typer
 from pydantic import SecretStr
 
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
 from cambus.cli.commands import secret_keys
 from cambus.cli.device_status import device_buckets
 from cambus.cli.failures import REFUSED, CliError, UsageError
@@ -19,6 +18,7 @@ from cambus.cli.keyfile import CredentialsKey, key_ring
 from cambus.cli.parameters import Yes
 from cambus.cli.questions import ask_secret
 from cambus.cli.requests import made
+from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_CREDENTIALS
 from cambus.schemas.ids import is_token
 from cambus.schemas.state.credentials import Credentials, SealedCredentials

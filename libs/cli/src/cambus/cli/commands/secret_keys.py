@@ -12,8 +12,6 @@ from pathlib import Path
 import typer
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import WrongRevision
-from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KEY_BYTES, MAX_KEYS, KeyRing, SealError, key_id
 from cambus.cli.failures import REFUSED, CliError
 from cambus.cli.files import replacing
@@ -22,6 +20,8 @@ from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
 from cambus.cli.keyfile import CredentialsKey, key_path, key_ring
 from cambus.cli.parameters import Yes
+from cambus.client.errors import WrongRevision
+from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_CREDENTIALS
 from cambus.schemas.state.credentials import SealedCredentials
 

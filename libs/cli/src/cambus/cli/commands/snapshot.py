@@ -8,13 +8,13 @@ from typing import Annotated, Final
 import typer
 
 from cambus.bus.connection import Bus
-from cambus.bus.objects import ObjectStore
 from cambus.cli.failures import CliError
 from cambus.cli.files import check_target, replacing
 from cambus.cli.formatting import local, size
 from cambus.cli.invocation import Cli
 from cambus.cli.parameters import Channel, Device, Stream
 from cambus.cli.requests import call, made
+from cambus.client.objects import ObjectStore
 from cambus.schemas.commands.snapshot import TAKE, SnapshotTakeRequest
 from cambus.schemas.objects import PictureRef
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import AssetNotFound
 from cambus.cli.doctor.finding import Finding, ok, problem
 from cambus.cli.formatting import duration, plural
+from cambus.client.errors import AssetNotFound
 from cambus.schemas import assets
 
 SUBJECT: Final = "events"

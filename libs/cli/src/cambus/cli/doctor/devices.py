@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from cambus.bus.received import ReceivedEvent
 from cambus.cli.device_status import NOBODY, DeviceStatus
 from cambus.cli.doctor.finding import Finding, note, ok, problem
 from cambus.cli.formatting import ago, duration, plural
+from cambus.client.received import ReceivedEvent
 from cambus.schemas.events.device import OFFLINE, DeviceOffline
 from cambus.schemas.state.presence import DeviceState, Presence
 

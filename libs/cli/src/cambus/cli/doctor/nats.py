@@ -9,11 +9,11 @@ import aiohttp
 
 from cambus.bus.assets import configurations
 from cambus.bus.connection import Bus
-from cambus.bus.errors import AssetNotFound, BusError
 from cambus.cli.discovery import round_trip_s
 from cambus.cli.doctor.finding import Finding, note, ok, problem
 from cambus.cli.doctor.probes import Probe
 from cambus.cli.formatting import plural, size
+from cambus.client.errors import AssetNotFound, BusError
 from cambus.schemas import assets, subjects
 from cambus.schemas.codec import decode
 from cambus.schemas.errors import CambusError
@@ -35,7 +35,7 @@ async def check_server(bus: Bus) -> list[Finding]:
     """The server itself: its version, and how far away it is."""
     version = str(bus.nc.connected_server_version).split(" v")[-1].rstrip(">")
     trip_s = await round_trip_s(bus)
-    text = f"{version} at {', '.join(bus.settings.nats_servers)}, round trip {trip_s * 1000:.1f} ms"
+    text = f"{version} at {', '.join(bus.login.servers)}, round trip {trip_s * 1000:.1f} ms"
     if _numbers(version) < OLDEST:
         wanted = ".".join(map(str, OLDEST))
         return [problem("NATS", text, f"upgrade nats-server to {wanted} or newer: leases need it")]

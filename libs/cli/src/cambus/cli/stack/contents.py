@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.sealing import KeyRing
 from cambus.cli.device_plan import Step, plan, wanted_devices
 from cambus.cli.device_writer import DeviceWriter
 from cambus.cli.devices_file import DeviceEntry
+from cambus.client.calling import BusClient
 from cambus.schemas.commands import recorder
 from cambus.schemas.model import Empty
 from cambus.schemas.state.recording_policy import RecordingPolicy, Retention

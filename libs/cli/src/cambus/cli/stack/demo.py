@@ -11,8 +11,6 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from cambus.bus.client import BusClient
-from cambus.bus.kv import KeyValue
 from cambus.bus.sealing import KeyRing
 from cambus.cli.device_status import DeviceBoard
 from cambus.cli.devices_file import load_devices
@@ -31,6 +29,8 @@ from cambus.cli.stack.simulated import (
 from cambus.cli.stack.stack import Stack
 from cambus.cli.stack.terminal import command_prefix
 from cambus.cli.stack.up import Up
+from cambus.client.calling import BusClient
+from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_CREDENTIALS
 from cambus.schemas.commands import alarm_router
 from cambus.schemas.state.alarm_rule import AlarmRule

@@ -7,8 +7,8 @@ from typing import Final
 import aiohttp
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError
 from cambus.cli.discovery import Instance, ping
+from cambus.client.errors import BusError
 
 LOOK_S: Final = 0.1
 HTTP_S: Final = 2.0

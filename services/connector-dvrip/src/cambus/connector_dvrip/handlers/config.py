@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from cambus.bus.objects import ObjectStore
+from cambus.client.objects import ObjectStore
 from cambus.connector.handlers import HandlerTable
 from cambus.connector_dvrip.files import store_file
 from cambus.connector_dvrip.handlers.guarded import add

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.consumer import EventConsumer, TryLater
-from cambus.bus.errors import BusError, JetStreamError
-from cambus.bus.received import ReceivedEvent
+from cambus.client.consumer import EventConsumer, TryLater
+from cambus.client.errors import BusError, JetStreamError
+from cambus.client.received import ReceivedEvent
 from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.nodes import Node
 from cambus.connector_gb28181.cascade.watchers import Watcher, Watchers

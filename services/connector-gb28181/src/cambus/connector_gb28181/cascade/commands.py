@@ -5,7 +5,7 @@ from __future__ import annotations
 from cambus.bus.calls import CallContext
 from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.connector_gb28181.cascade.directory import Seen
 from cambus.connector_gb28181.cascade.nodes import Node, Planner
 from cambus.schemas import keys

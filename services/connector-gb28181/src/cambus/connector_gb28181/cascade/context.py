@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.tasks import TaskSet
+from cambus.client.calling import BusClient
+from cambus.client.tasks import TaskSet
 from cambus.connector_gb28181.cascade.metrics import CascadeMetrics
 from cambus.connector_gb28181.cascade.nodes import Node, SharedSet
 from cambus.connector_gb28181.cascade.settings import CascadeSettings

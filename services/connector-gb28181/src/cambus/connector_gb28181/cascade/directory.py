@@ -7,10 +7,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
-from cambus.bus.kv import KeyValue
-from cambus.bus.tasks import TaskSet
+from cambus.client.calling import BusClient
+from cambus.client.kv import KeyValue
+from cambus.client.tasks import TaskSet
 from cambus.schemas import assets
 from cambus.schemas.channels import ChannelInfo
 from cambus.schemas.commands import device as commands

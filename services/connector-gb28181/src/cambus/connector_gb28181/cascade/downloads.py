@@ -9,8 +9,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from cambus.bus.tasks import end
-from cambus.bus.transfer_reader import TransferReader
+from cambus.client.tasks import end
+from cambus.client.transfer_reader import TransferReader
 from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.feed import Feed
 from cambus.connector_gb28181.cascade.nodes import Node

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cambus.bus.calls import CallContext
-from cambus.bus.client import BusClient
 from cambus.bus.connection import Bus
 from cambus.bus.endpoints import Endpoints
-from cambus.bus.errors import BusError
-from cambus.bus.kv import KeyValue
 from cambus.bus.leases import HeldLease, LeaseKeeper
 from cambus.bus.metrics import Metrics
-from cambus.bus.tasks import end
+from cambus.client.calling import BusClient
+from cambus.client.errors import BusError
+from cambus.client.kv import KeyValue
+from cambus.client.tasks import end
 from cambus.connector.errors import SessionEnd
 from cambus.connector_gb28181.cascade.alarms import forget_durable
 from cambus.connector_gb28181.cascade.commands import CascadeCommands

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from cambus.bus.live_claim import LiveClaim
-from cambus.bus.tasks import end
+from cambus.client.tasks import end
 from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.feed import Feed
 from cambus.connector_gb28181.cascade.nodes import Node

@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 
-from cambus.bus.errors import BusError
+from cambus.client.errors import BusError
 
 logger = logging.getLogger(__name__)
 

@@ -18,12 +18,12 @@ from typing import Any
 
 from nats.aio.msg import Msg
 
-from cambus.bus.connection import Bus
-from cambus.bus.errors import AssetNotFound, BusError, BusUnavailable
-from cambus.bus.pull import Delivered, PullEnd, Puller, delivered
-from cambus.bus.received import ReceivedEvent, read_event
-from cambus.bus.tasks import TaskSet, end
-from cambus.bus.trace import TRACEPARENT, valid_traceparent
+from cambus.client.connection import Connection
+from cambus.client.errors import AssetNotFound, BusError, BusUnavailable
+from cambus.client.pull import Delivered, PullEnd, Puller, delivered
+from cambus.client.received import ReceivedEvent, read_event
+from cambus.client.tasks import TaskSet, end
+from cambus.client.trace import TRACEPARENT, valid_traceparent
 from cambus.schemas import assets, subjects
 from cambus.schemas import headers as header
 from cambus.schemas.codec import MSGPACK, encode
@@ -97,7 +97,7 @@ class EventConsumer:
 
     def __init__(
         self,
-        bus: Bus,
+        bus: Connection,
         durable: str,
         wanted: Sequence[str],
         handler: EventHandler,
@@ -132,14 +132,7 @@ class EventConsumer:
         self._room = asyncio.Event()
         self._stopping = asyncio.Event()
         self._handing_back = asyncio.Event()
-        metrics = bus.metrics
-        self._count = metrics.counter(
-            "consumer_events_total",
-            "Events handled, tried again, given up",
-            {"outcome": ("handled", "retried", "dead")},
-        )
-        self._recreated = metrics.counter("consumer_recreated_total", "Subscriptions that had gone deaf")
-        self._lag = metrics.gauge("consumer_pending_events", "Events this durable has not been given yet")()
+        self._watch = bus.watch.consumer()
 
     # --- life -------------------------------------------------------------------------------------------
 
@@ -243,9 +236,9 @@ class EventConsumer:
         except BusUnavailable:
             return
         pending = int(info.get("num_pending", 0))
-        self._lag.set(pending)
+        self._watch.lag(pending)
         if pending:
-            self._recreated().inc()
+            self._watch.recreated()
             logger.warning("subscribing anew", extra={"consumer": self._durable, "pending": pending})
             await self._reopen()
 
@@ -270,7 +263,7 @@ class EventConsumer:
 
     def _take(self, message: Msg) -> None:
         position = delivered(message.reply)
-        self._lag.set(position.pending)
+        self._watch.lag(position.pending)
         known = self._in_flight.get(position.stream_seq)
         if known is not None:  # our signs of life did not get through; the latest delivery is to be answered
             known.message = message
@@ -338,7 +331,7 @@ class EventConsumer:
                 return True
             except TryLater as later:
                 await self._answer(item, _nak(later.delay_s))
-                self._count("retried").inc()
+                self._watch.outcome("retried")
                 return True
             except Exception as error:  # noqa: BLE001 - whatever a handler fails with is tried again
                 if tries >= self._max_deliver:
@@ -350,7 +343,7 @@ class EventConsumer:
                 tries += 1
             else:
                 await self._answer(item, ACK, confirmed=self._ack_sync)
-                self._count("handled").inc()
+                self._watch.outcome("handled")
                 return True
 
     async def _read(self, item: _InFlight) -> ReceivedEvent | None:
@@ -375,7 +368,7 @@ class EventConsumer:
 
     async def _wait_for_retry(self, item: _InFlight, tries: int, error: Exception) -> bool:
         """Wait for the next try in place; False if we stop meanwhile and another replica will try."""
-        self._count("retried").inc()
+        self._watch.outcome("retried")
         delay_s = self._backoff[min(tries, len(self._backoff)) - 1]
         facts = {
             "consumer": self._durable,
@@ -419,7 +412,7 @@ class EventConsumer:
             await self._answer(item, _nak(NAK_DELAY_S))
             return
         await self._answer(item, TERM)
-        self._count("dead").inc()
+        self._watch.outcome("dead")
         facts = {"consumer": self._durable, "seq": position.stream_seq, "reason": reason, "text": text[:200]}
         logger.error("gave up an event", extra=facts)
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cambus.bus.connection import Bus
-from cambus.bus.errors import AssetNotFound, BusError
-from cambus.bus.jetstream import ROLLUP, PubAck
-from cambus.bus.ordered import LAST_PER_SUBJECT, OrderedReader, ReaderInterrupted, Stored, from_sequence
+from cambus.client.connection import Connection
+from cambus.client.errors import AssetNotFound, BusError
+from cambus.client.jetstream import ROLLUP, PubAck
+from cambus.client.ordered import LAST_PER_SUBJECT, OrderedReader, ReaderInterrupted, Stored, from_sequence
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class ObjectStore:
         bucket: the store; it exists (`ensure_assets`).
     """
 
-    def __init__(self, bus: Bus, bucket: str) -> None:
+    def __init__(self, bus: Connection, bucket: str) -> None:
         self.bucket = bucket
         self._bus = bus
         self._stream = f"OBJ_{bucket}"

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from cambus.bus.connection import Bus
-from cambus.bus.errors import AssetNotFound, BusUnavailable, WrongRevision
-from cambus.bus.jetstream import EXPECTED_LAST_SUBJECT_SEQUENCE, MESSAGE_TTL
-from cambus.bus.ordered import LAST_PER_SUBJECT, OrderedReader, ReaderInterrupted, Stored
+from cambus.client.connection import Connection
+from cambus.client.errors import AssetNotFound, BusUnavailable, WrongRevision
+from cambus.client.jetstream import EXPECTED_LAST_SUBJECT_SEQUENCE, MESSAGE_TTL
+from cambus.client.ordered import LAST_PER_SUBJECT, OrderedReader, ReaderInterrupted, Stored
 from cambus.schemas.codec import JSON, decode, encode
 from cambus.schemas.errors import BadRequest, TooLarge
 from cambus.schemas.model import Message
@@ -82,7 +82,7 @@ class KeyValue(Generic[M]):
         model: what its values are.
     """
 
-    def __init__(self, bus: Bus, bucket: str, model: type[M]) -> None:
+    def __init__(self, bus: Connection, bucket: str, model: type[M]) -> None:
         self.bucket = bucket
         self.model = model
         self._bus = bus
@@ -314,7 +314,7 @@ def is_deletion(headers: dict[str, str]) -> bool:
     return headers.get(OPERATION) in ("DEL", "PURGE") or MARKER_REASON in headers
 
 
-async def read_raw(bus: Bus, bucket: str, key: str) -> RawEntry | None:
+async def read_raw(bus: Connection, bucket: str, key: str) -> RawEntry | None:
     """Return a key's last message from the leader, None if there is none.
 
     Raises:

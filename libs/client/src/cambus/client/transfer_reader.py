@@ -7,8 +7,8 @@ from typing import Final
 
 from nats.aio.msg import Msg
 
-from cambus.bus.connection import Bus
-from cambus.bus.errors import BusClosed, BusUnavailable, NoResponders
+from cambus.client.connection import Connection
+from cambus.client.errors import BusClosed, BusUnavailable, NoResponders
 from cambus.schemas import headers as header
 from cambus.schemas.codec import MSGPACK, decode, encode
 from cambus.schemas.errors import DeadlineExceeded, ErrorReply, Internal, Offline, from_reply
@@ -43,7 +43,7 @@ class TransferReader:
 
     def __init__(
         self,
-        bus: Bus,
+        bus: Connection,
         subject: str,
         *,
         offset: int = 0,

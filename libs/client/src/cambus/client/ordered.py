@@ -15,10 +15,10 @@ from typing import Any, Self
 
 from nats.aio.msg import Msg
 
-from cambus.bus.connection import Bus
-from cambus.bus.errors import BusError, JetStreamError
-from cambus.bus.pull import PullEnd, Puller, delivered
-from cambus.bus.tasks import end
+from cambus.client.connection import Connection
+from cambus.client.errors import BusError, JetStreamError
+from cambus.client.pull import PullEnd, Puller, delivered
+from cambus.client.tasks import end
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class OrderedReader:
 
     def __init__(
         self,
-        bus: Bus,
+        bus: Connection,
         stream: str,
         subjects: Sequence[str] = (),
         *,

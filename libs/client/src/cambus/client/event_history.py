@@ -3,16 +3,16 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from cambus.bus.connection import Bus
-from cambus.bus.ordered import OrderedReader
-from cambus.bus.received import ReceivedEvent, read_event
+from cambus.client.connection import Connection
+from cambus.client.ordered import OrderedReader
+from cambus.client.received import ReceivedEvent, read_event
 from cambus.schemas import assets
 from cambus.schemas import headers as header
 from cambus.schemas.errors import CambusError
 
 
 async def stored_events(
-    bus: Bus,
+    bus: Connection,
     subjects: Sequence[str],
     since: datetime,
     *,

@@ -5,10 +5,10 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
-from cambus.bus.connection import Bus
-from cambus.bus.errors import BusUnavailable
-from cambus.bus.ordered import NEW, OrderedReader, ReaderInterrupted, from_instant, from_sequence
-from cambus.bus.received import ReceivedEvent, read_event
+from cambus.client.connection import Connection
+from cambus.client.errors import BusUnavailable
+from cambus.client.ordered import NEW, OrderedReader, ReaderInterrupted, from_instant, from_sequence
+from cambus.client.received import ReceivedEvent, read_event
 from cambus.schemas import assets, subjects
 from cambus.schemas import headers as header
 from cambus.schemas.errors import CambusError
@@ -19,7 +19,7 @@ RETRY_S = 0.5
 
 
 async def follow(
-    bus: Bus,
+    bus: Connection,
     wanted: Sequence[str] = (subjects.EVENTS,),
     *,
     after_seq: int | None = None,

@@ -6,11 +6,10 @@ from typing import Any, TypeVar
 
 from nats.aio.msg import Msg
 
-from cambus.bus.behalf import ON_BEHALF_OF, PREFERRED_PATH
-from cambus.bus.calls import caller_name
-from cambus.bus.connection import Bus
-from cambus.bus.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge
-from cambus.bus.trace import TRACEPARENT
+from cambus.client.behalf import ON_BEHALF_OF, PREFERRED_PATH, caller_name
+from cambus.client.connection import Connection
+from cambus.client.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge
+from cambus.client.trace import TRACEPARENT
 from cambus.schemas import headers as header
 from cambus.schemas.codec import MSGPACK, decode, encode
 from cambus.schemas.errors import (
@@ -48,10 +47,10 @@ class BusClient:
             connection.
     """
 
-    def __init__(self, bus: Bus, content_type: str = MSGPACK, *, caller: str = "") -> None:
+    def __init__(self, bus: Connection, content_type: str = MSGPACK, *, caller: str = "") -> None:
         self._bus = bus
         self._content_type = content_type
-        self._caller = caller_name(caller or bus.settings.nats_user or f"{bus.name}:{bus.settings.instance}")
+        self._caller = caller_name(caller or bus.login.user or f"{bus.name}:{bus.login.instance}")
 
     async def call(
         self,
@@ -173,7 +172,7 @@ class BusClient:
     async def _gather(
         self, spec: CommandSpec[Req, Rep], request: Req, timeout_s: float | None, **until: Any
     ) -> list[Msg]:
-        """Send a command to every replica; the answers up to what `until` says, as `Bus.gather` takes it."""
+        """Send a command to every replica; the answers up to what `until` says, as `Connection.gather` takes it."""
         subject, budget_s = self._prepare(spec, None, timeout_s)
         await self._wait_connected(budget_s)
         body = encode(request, self._content_type, limit=self._bus.max_payload)

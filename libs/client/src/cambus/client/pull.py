@@ -14,10 +14,10 @@ from typing import Any
 
 from nats.aio.msg import Msg
 
-from cambus.bus.connection import Bus
-from cambus.bus.delivery import Subscription
-from cambus.bus.jetstream import API
-from cambus.bus.requests import STATUS
+from cambus.client.connection import Connection
+from cambus.client.delivery import Subscription
+from cambus.client.jetstream import API
+from cambus.client.requests import STATUS
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Puller:
         deliver: called with every message, in the read loop.
     """
 
-    def __init__(self, bus: Bus, stream: str, consumer: str, deliver: Callable[[Msg], None]) -> None:
+    def __init__(self, bus: Connection, stream: str, consumer: str, deliver: Callable[[Msg], None]) -> None:
         self._bus = bus
         self._subject = f"{API}.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._deliver = deliver

@@ -8,8 +8,8 @@ from nats import errors as nats_errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from cambus.bus.delivery import Handler
-from cambus.bus.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge
+from cambus.client.delivery import Handler
+from cambus.client.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge
 
 NO_RESPONDERS = "503"
 STATUS = "Status"

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import Final
 
 MAX_TEXT: Final = 1000
+MAX_CALLER: Final = 128
 
 ON_BEHALF_OF: ContextVar[str | None] = ContextVar("cambus_on_behalf_of", default=None)
 """Who is behind a command, in the words of a system that passes it on, such as a larger platform."""
@@ -20,3 +21,8 @@ def handed_on(text: str | None) -> str | None:
     if text is None:
         return None
     return "".join(character for character in text if " " <= character <= "~")[:MAX_TEXT].strip() or None
+
+
+def caller_name(text: str) -> str:
+    """Return the name of a caller as it fits a header and a line of a log."""
+    return "".join(character for character in text if " " <= character <= "~")[:MAX_CALLER].strip()

@@ -4,11 +4,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cambus.bus.errors import BusUnavailable, NoResponders, jetstream_error
-from cambus.bus.requests import Headers
+from cambus.client.errors import BusUnavailable, NoResponders, jetstream_error
+from cambus.client.requests import Headers
 
 if TYPE_CHECKING:
-    from cambus.bus.connection import Bus
+    from cambus.client.connection import Connection
 
 API = "$JS.API"
 EXPECTED_LAST_SUBJECT_SEQUENCE = "Nats-Expected-Last-Subject-Sequence"
@@ -29,7 +29,7 @@ class PubAck:
 class JetStream:
     """JetStream through one connection."""
 
-    def __init__(self, bus: "Bus") -> None:
+    def __init__(self, bus: "Connection") -> None:
         self._bus = bus
 
     async def publish(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cambus.bus.settings import read_secret
+from cambus.client.secret_file import read_secret
 
 _BLOCK = re.compile(r"-+BEGIN (NATS USER JWT|USER NKEY SEED)-+\s+(\S+)\s+-+END")
 _PREFIX_SEED = 18 << 3  # 'S'

@@ -1,0 +1,1 @@
+"""A client of the Cambus bus: commands, events, state and pictures of surveillance devices, typed."""
