@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run collected test test-all fuzz soak check bench schemas asyncapi format clean
+.PHONY: help install lock run collected test test-all fuzz soak check bench docs docs-serve schemas asyncapi format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -66,6 +66,13 @@ soak: install ## an hour of devices and viewers that come and go: memory, tasks,
 
 bench: install ## run the benchmarks and print their ratios
 	$(BIN)/python tests/bench/run.py
+
+docs: install ## build the documentation as a site in var/site, strictly
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "the documentation is in var/site/index.html; make docs-serve shows it"
+
+docs-serve: install ## show the documentation on http://127.0.0.1:8000/ while you write it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --strict --livereload
 
 schemas: install ## generate proto-schemas/ from libs/schemas
 	$(BIN)/python tools/schemas.py
