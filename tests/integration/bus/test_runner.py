@@ -21,7 +21,7 @@ from cambus.bus.runner import run_service
 from pathlib import Path
 
 from cambus.bus.outbox import OutboxFailed
-from cambus.bus.service import Service
+from cambus.bus.service import CannotRun, Service
 from cambus.bus.settings import BusSettings
 from cambus.schemas.model import Done, Empty
 from cambus.schemas.spec import CommandSpec
@@ -50,6 +50,8 @@ class Demo(Service[Settings]):
         self.runtime.spawn(self.listen_hard(), name="hard of hearing")
         if self.runtime.settings.fail == "folder":
             (Path(__file__) / "recordings").mkdir()
+        if self.runtime.settings.fail == "unfit":
+            raise CannotRun("another one runs here; CAMBUS_DATA_DIR says where to keep things")
         if self.runtime.settings.fail == "outbox":
             raise OutboxFailed("/full/x.outbox: database or disk is full")
 
@@ -251,7 +253,10 @@ async def test_a_port_that_is_taken_is_said_without_a_traceback(launch):
     assert "Traceback" not in log
 
 
-@pytest.mark.parametrize(("fail", "told"), [("folder", "Not a directory"), ("outbox", "disk is full")])
+@pytest.mark.parametrize(
+    ("fail", "told"),
+    [("folder", "Not a directory"), ("outbox", "disk is full"), ("unfit", "another one runs here")],
+)
 async def test_a_place_that_can_not_be_written_is_said_without_a_traceback(launch, fail, told):
     service = await launch(fail=fail)
     failed = await service.logged("the service failed")

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from camera import CALM
 from page_browser import CHROMIUM, plays
+from playwright.async_api import expect
 from recorded_frames import real_frames, write_recordings
 
 from cambus.bus.endpoints import Endpoints
@@ -19,9 +20,10 @@ from cambus.recorder.service import Recorder
 from cambus.recorder.settings import RecorderSettings
 from cambus.schemas.alarms import AlarmType, Severity
 from cambus.schemas.codec import encode
-from cambus.schemas.commands import recorder
+from cambus.schemas.commands import recorder, recorder_export
 from cambus.schemas.events.alarm import RAISED, AlarmRaised
 from cambus.schemas.ids import new_ulid
+from cambus.schemas.model import Done
 from cambus.schemas.spans import TimeRange
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the player page is not tried")
@@ -115,43 +117,96 @@ def write_clip(path: Path) -> None:
         container.mux(stream.encode())
 
 
-async def test_a_recording_plays_from_the_recorders_own_address(
-    relay, make_camera, device, bus, page, tmp_path
+class Preparing:
+    """A recorder that takes as long to prepare an export as the test wants."""
+
+    def __init__(self, device, url, end):
+        self.device = device
+        self.span = TimeRange(start=end - timedelta(seconds=90), end=end)
+        self.covered = TimeRange(start=end - timedelta(seconds=90), end=end - timedelta(seconds=10))
+        self.url = url
+        self.begun = []
+        self.given_up = []
+        self.state = "preparing"
+
+    def register(self, endpoints):
+        endpoints.add(recorder.RECORDING_SEARCH, self.search)
+        endpoints.add(recorder_export.EXPORT_BEGIN, self.begin)
+        endpoints.add(recorder_export.EXPORT_STATUS, self.status)
+        endpoints.add(recorder_export.EXPORT_CANCEL, self.cancel)
+
+    async def search(self, context, request):
+        span = recorder.FoundSpan(
+            channel=0, stream="main", **dict(self.span), bytes=1000, replicas=["recorder-1"]
+        )
+        return recorder.RecordingSearchReply(
+            spans=[span] if request.device == self.device else [],
+            gaps=[],
+            answered=["recorder-1"],
+            silent=[],
+        )
+
+    async def begin(self, context, request):
+        self.begun.append(request)
+        return self.told(f"exp-{len(self.begun)}")
+
+    async def status(self, context, request):
+        return self.told(request.export)
+
+    async def cancel(self, context, request):
+        self.given_up.append(request.export)
+        return Done()
+
+    def told(self, export):
+        ready = self.state == "ready"
+        return recorder_export.ExportState(
+            export=export,
+            replica="recorder-1",
+            state=self.state,
+            progress=1 if ready else 0.25,
+            ref=recorder.ExportRef(
+                url=self.url, **dict(self.span), bytes=1000, covered=[self.covered], silent=["recorder-2"]
+            )
+            if ready
+            else None,
+        )
+
+
+async def test_a_recording_is_prepared_given_up_and_played_from_the_recorders_own_address(
+    relay, make_camera, device, bus, page, tmp_path, eventually
 ):
     await make_camera(**CALM)
     await asyncio.to_thread(write_clip, tmp_path / "clip.mp4")
     runner, url = await serve_file(tmp_path / "clip.mp4")
-    end = datetime.now(UTC).replace(microsecond=0)
-    start = end - timedelta(seconds=90)
-    exports = []
-
-    async def search(context, request):
-        span = recorder.FoundSpan(
-            channel=0, stream="main", start=start, end=end, bytes=1000, replicas=["recorder-1"]
-        )
-        return recorder.RecordingSearchReply(
-            spans=[span] if request.device == device else [], gaps=[], answered=["recorder-1"], silent=[]
-        )
-
-    async def export(context, request):
-        exports.append(request)
-        covered = [TimeRange(start=start, end=end)]
-        return recorder.ExportRef(url=url, start=start, end=end, bytes=1000, covered=covered)
-
+    preparing = Preparing(device, url, datetime.now(UTC).replace(microsecond=0))
     endpoints = Endpoints(bus, "recorder")
-    endpoints.add(recorder.RECORDING_SEARCH, search)
-    endpoints.add(recorder.RECORDING_EXPORT, export)
+    preparing.register(endpoints)
     await endpoints.start()
+    whole, dialog = page.get_by_role("button", name="MP4"), page.locator("#playback")
     try:
         await page.goto(f"{relay.http}/#{device}/0/main")
-        await page.get_by_role("button", name="MP4").click()
+        await whole.click()
+        await expect(dialog.locator("progress")).to_have_js_property("value", 0.25)
+        await dialog.get_by_role("button", name="Cancel").click()
+        await expect(dialog).to_be_hidden()
+        await eventually(lambda: preparing.given_up == ["exp-1"])
+        await whole.click()
+        await expect(dialog.locator("progress")).to_have_js_property("value", 0.25)
+        preparing.state = "ready"
         await plays(page.locator("#playback-video"))
-        assert (exports[0].device, exports[0].channel, exports[0].start, exports[0].end) == (
+        await expect(dialog.locator("progress")).to_be_hidden()
+        note = await page.locator("#playback-note").inner_text()
+        assert "10 s are not in it (not recorded)" in note
+        assert "recorder-2 did not answer" in note
+        asked = preparing.begun[1]
+        assert (asked.device, asked.channel, asked.start, asked.end) == (
             device,
             0,
-            start,
-            end,
+            preparing.span.start,
+            preparing.span.end,
         )
+        await dialog.get_by_role("button", name="Close").click()
+        await eventually(lambda: preparing.given_up == ["exp-1"])  # one that is ready is left to its time
         assert page.troubles == []
     finally:
         await endpoints.drain(1.0)

@@ -1,5 +1,6 @@
 """The timeline of the player page, its player of recordings, and its alarms."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -26,21 +27,31 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-async def recorded(make_camera, device, nats_server, tmp_path):
+def make_recorder(device, nats_server, tmp_path):
+    """Makes a recorder that holds a minute of the camera."""
+
+    def make(name, start):
+        settings = RecorderSettings(
+            nats_url=nats_server.url,
+            instance=f"{name}-{device}",
+            data_dir=tmp_path / name,
+            disk_reserve_mib=0,
+            lease_ttl_s=5,
+            lease_margin_s=1,
+        )
+        frames = real_frames(1500, start_us=microseconds(start))
+        write_recordings(settings.recordings, StreamKey(device, 0, "main"), frames)
+        return RunningService(Recorder, settings)
+
+    return make
+
+
+@pytest.fixture
+async def recorded(make_camera, make_recorder):
     """A recorder with a minute of the camera from half an hour ago; its service, and when that minute began."""
     await make_camera(**CALM)
     start = (datetime.now(UTC) - 30 * MINUTE).replace(microsecond=0)
-    settings = RecorderSettings(
-        nats_url=nats_server.url,
-        instance=f"recorder-{device}",
-        data_dir=tmp_path,
-        disk_reserve_mib=0,
-        lease_ttl_s=5,
-        lease_margin_s=1,
-    )
-    frames = real_frames(1500, start_us=int(start.timestamp() * 1_000_000))
-    write_recordings(settings.recordings, StreamKey(device, 0, "main"), frames)
-    async with RunningService(Recorder, settings) as running:
+    async with make_recorder("recorder", start) as running:
         yield running.service, start
 
 
@@ -184,8 +195,7 @@ async def test_keys_hold_step_hurry_and_turn_round(relay, recorded, device, page
     assert page.troubles == []
 
 
-@pytest.mark.usefixtures("recorded")
-async def test_a_marked_span_becomes_a_file(relay, device, page):
+async def test_a_marked_span_becomes_a_file(relay, recorded, device, page):
     await page.goto(f"{relay.http}/#{device}/0/main")
     await page.get_by_role("button", name="1 min").click()
     await plays(page.locator("#recorded-video"))
@@ -195,9 +205,27 @@ async def test_a_marked_span_becomes_a_file(relay, device, page):
     await page.get_by_role("button", name="Export").click()
     link = page.get_by_role("link", name="Save the MP4")
     await link.wait_for()
+    await expect(page.locator("#recorded-export-note")).to_have_text(
+        re.compile(r"the file is ready: \d+\.\d MB")
+    )
+    await expect(page.locator("#recorded-exporting")).to_be_hidden()
     async with aiohttp.ClientSession() as session, session.get(await link.get_attribute("href")) as answer:
         assert answer.status == 200
         assert (await answer.read())[4:8] == b"ftyp"
+    assert page.troubles == []
+
+
+async def test_a_file_holds_what_all_recorders_hold(relay, recorded, make_recorder, device, page):
+    _, start = recorded
+    async with make_recorder("other", start + MINUTE):
+        await page.goto(f"{relay.http}/#{device}/0/main")
+        await page.locator("#recordings li", has_text="2 min").get_by_role("button", name="MP4").click()
+        video = page.locator("#playback-video")
+        await plays(video)
+        assert await video.evaluate("video => video.duration") == pytest.approx(120, abs=1)
+        assert (
+            device not in await page.locator("#playback-note").inner_text()
+        )  # but others, of other tests, may be away
     assert page.troubles == []
 
 

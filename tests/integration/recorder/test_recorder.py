@@ -11,9 +11,11 @@ from camera import H264, H265, Camera
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
 from cambus.bus.in_process import RunningService
+from cambus.bus.service import CannotRun
 from cambus.bus.testing import NatsServer
 from cambus.client.calling import BusClient
 from cambus.client.kv import KeyValue
+from cambus.recorder import folder_lock
 from cambus.recorder.service import Recorder
 from cambus.recorder.settings import RecorderSettings
 from cambus.schemas.assets import KV_DEVICES
@@ -222,3 +224,28 @@ async def test_two_recorders_never_record_the_same_stream(
 
         await eventually(one_records)
         assert 0 in {await recording.recorded_s(), await second.recorded_s()}
+
+
+async def test_two_recorders_do_not_share_a_folder(
+    recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_lock, "_PATIENCE_S", 0.0)
+    settings = recording.settings
+    other = settings.model_copy(update={"instance": "other", "recordings_dir": settings.recordings})
+    async with recording.recorder():
+        with pytest.raises(CannotRun, match=f"{settings.instance} .*CAMBUS_RECORDINGS_DIR"):
+            RunningService(Recorder, other)
+    async with RunningService(Recorder, other):
+        pass
+
+
+async def test_a_folder_that_can_not_be_made_is_said(recording: Recording, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings = recording.settings.model_copy(update={"recordings_dir": tmp_path / "file" / "recordings"})
+    with pytest.raises(CannotRun, match="Not a directory; CAMBUS_RECORDINGS_DIR"):
+        RunningService(Recorder, settings)
+
+
+async def test_a_reserve_larger_than_the_disk_is_refused(recording: Recording) -> None:
+    with pytest.raises(CannotRun, match="cannot be left free"):
+        RunningService(Recorder, recording.settings.model_copy(update={"disk_reserve_mib": 1 << 40}))

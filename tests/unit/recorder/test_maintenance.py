@@ -2,6 +2,8 @@
 
 import errno
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -141,7 +143,7 @@ def test_the_index_of_a_folder_in_use_is_not_made_anew(
     files: list[Path], root: Path, run: Callable[..., tuple[int, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = (root / FILE_NAME).stat().st_ino
-    with FolderLock(root):  # as a recorder has it
+    with FolderLock.to_record(root, "recorder-1"):
         assert maintain(["reindex", "--recordings", str(root)]) == 1
         assert "uses this folder" in capsys.readouterr().err
         code, out = run("reindex", "--json")
@@ -150,7 +152,8 @@ def test_the_index_of_a_folder_in_use_is_not_made_anew(
         code, out = run("verify", "--json")
         assert (code, json.loads(out)["live"]) == (0, True)
         assert "a recorder uses this folder" in run("verify")[1]
-    assert json.loads(run("verify", "--json")[1])["live"] is False
+    with FolderLock.to_read(root)[0]:  # another `verify` is no recorder
+        assert json.loads(run("verify", "--json")[1])["live"] is False
     assert run("reindex")[0] == 0
 
 
@@ -159,12 +162,43 @@ def test_no_recorder_starts_while_the_index_is_made_anew(
 ) -> None:
     monkeypatch.setattr(folder_lock, "_PATIENCE_S", 0.0)
     with FolderLock(root, alone=True), pytest.raises(FolderInUseError, match="being made anew"):
-        FolderLock(root)
-    FolderLock(root).close()
+        FolderLock.to_record(root, "recorder-1")
+    FolderLock.to_record(root, "recorder-1").close()
+
+
+def test_a_second_recorder_is_told_who_records_into_the_folder(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_lock, "_PATIENCE_S", 0.0)
+    root.mkdir(exist_ok=True)
+    with FolderLock.to_record(root, "recorder-1 (process 7 on nvr)"):
+        for _ in range(2):  # who was refused leaves everything as it was
+            with pytest.raises(FolderInUseError, match=r"^.*recorder-1 \(process 7 on nvr\) records into"):
+                FolderLock.to_record(root, "recorder-2")
+    FolderLock.to_record(root, "recorder-2").close()
+
+
+def test_a_recorder_that_is_killed_lets_go_of_its_folder(root: Path) -> None:
+    root.mkdir(exist_ok=True)
+    program = (
+        "import pathlib, sys, time; from cambus.recorder.folder_lock import FolderLock; "
+        "lock = FolderLock.to_record(pathlib.Path(sys.argv[1]), 'recorder-1'); print('has it', flush=True); "
+        "time.sleep(3600)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(root)], stdout=subprocess.PIPE, text=True
+    ) as recorder:
+        assert recorder.stdout is not None
+        assert recorder.stdout.readline() == "has it\n"
+        live, others = FolderLock.to_read(root)[::-1]
+        others.close()
+        recorder.kill()
+    assert live
+    FolderLock.to_record(root, "recorder-2").close()
 
 
 def test_a_file_system_without_locks_keeps_nobody_out(
-    root: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+    root: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def flock(descriptor: int, mode: int) -> None:
         raise OSError(errno.ENOLCK, "no locks")
@@ -172,3 +206,5 @@ def test_a_file_system_without_locks_keeps_nobody_out(
     monkeypatch.setattr(folder_lock.fcntl, "flock", flock)
     with FolderLock(root, alone=True), FolderLock(root, alone=True):
         pass
+    with FolderLock.to_record(root, "recorder-1"), FolderLock.to_record(root, "recorder-2"):
+        assert "see to it that no second recorder uses this folder" in caplog.text

@@ -23,7 +23,7 @@ from cambus.bus.describe import describe_settings, effective_settings, explain_i
 from cambus.bus.logging import configure_logging
 from cambus.bus.monitor import watch_loop, watch_nats_sync
 from cambus.bus.outbox import OutboxFailed
-from cambus.bus.service import Runtime, S, Service, suite_version
+from cambus.bus.service import CannotRun, Runtime, S, Service, suite_version
 from cambus.client.tasks import end
 
 logger = logging.getLogger(__name__)
@@ -118,6 +118,8 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 def _reason_of(error: BaseException) -> str:
     """What is wrong with the machine or its settings, for which nobody needs a traceback; else empty."""
+    if isinstance(error, CannotRun):
+        return str(error)
     if isinstance(error, OutboxFailed):
         return f"{error}; CAMBUS_DATA_DIR says where to keep things"
     if not isinstance(error, OSError):

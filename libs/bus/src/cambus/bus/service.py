@@ -20,6 +20,10 @@ S = TypeVar("S", bound=BusSettings)
 T = TypeVar("T")
 
 
+class CannotRun(Exception):
+    """The machine or its settings do not let the service run; the text tells its operator why, and what to change."""
+
+
 def suite_version() -> str:
     """The one version of the whole suite."""
     try:
@@ -74,6 +78,10 @@ class Runtime(Generic[S]):
     async def enter(self, resource: AbstractAsyncContextManager[T]) -> T:
         """Open something the service needs; the runner closes it at the end, in reverse order."""
         return await self._resources.enter_async_context(resource)
+
+    def on_close(self, close: Callable[[], None]) -> None:
+        """Have something closed at the end, after all that is opened later."""
+        self._resources.callback(close)
 
     # --- for the runner ---------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@
 |---|---|
 | `GET api/recordings?device=&channel=&hours=` | the spans, newest first; who answered, who did not |
 | `GET api/timeline?device=&channel=&start=&end=` | spans, gaps with reasons and alarms, by time |
-| `POST api/export {device, channel, stream, start, end}` | where to play or fetch a recording from |
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,15 +14,13 @@ from aiohttp import web
 from cambus.client.calling import BusClient
 from cambus.media_relay.access import Access
 from cambus.media_relay.key import parse_key
-from cambus.media_relay.page_bodies import MAX_HOURS, body_of, hours_of, instant_of, json_answer
+from cambus.media_relay.page_bodies import MAX_HOURS, hours_of, instant_of, json_answer
 from cambus.schemas.commands import recorder
 from cambus.schemas.errors import BadRequest, Offline
-from cambus.schemas.spans import TimeRange
 
 _MAX_SPANS: Final = 200
 _MAX_FOUND: Final = 2000
 _MAX_PAGES: Final = 10
-_QUIET_S: Final = 0.3
 _NO_RECORDER: Final = {"recorders": 0, "silent": []}
 
 
@@ -39,7 +36,6 @@ class RecordingsApi:
         return [
             web.get("/api/recordings", self._recordings),
             web.get("/api/timeline", self._timeline),
-            web.post("/api/export", self._export),
         ]
 
     async def _recordings(self, request: web.Request) -> web.Response:
@@ -87,13 +83,6 @@ class RecordingsApi:
             }
         )
 
-    async def _export(self, request: web.Request) -> web.Response:
-        await self._access.check_page(request)
-        wanted = await body_of(request, recorder.RecordingExportRequest)
-        exports = await self._client.broadcast(recorder.RECORDING_EXPORT, wanted, quiet_s=_QUIET_S)
-        best = max(exports, key=lambda export: sum(map(_seconds, export.covered)))
-        return json_answer({"url": best.url, "start": best.start.isoformat(), "end": best.end.isoformat()})
-
 
 def _search(
     request: web.Request, start: datetime, end: datetime, *, alarms: bool
@@ -102,7 +91,3 @@ def _search(
     return recorder.RecordingSearchRequest(
         device=key.device, channel=key.channel, start=start, end=end, alarms=alarms, limit=_MAX_FOUND
     )
-
-
-def _seconds(span: TimeRange) -> float:
-    return (span.end - span.start).total_seconds()

@@ -9,6 +9,7 @@ from cambus.media_relay.access import Access
 from cambus.media_relay.addresses import Addresses, url_host
 from cambus.media_relay.alarm_ticker import AlarmTicker
 from cambus.media_relay.directory import Directory
+from cambus.media_relay.exports_api import ExportsApi
 from cambus.media_relay.guesses import Guesses
 from cambus.media_relay.handlers import Handlers
 from cambus.media_relay.page_api import PageApi
@@ -44,6 +45,7 @@ class MediaRelay(Service[RelaySettings]):
         api = PageApi(runtime.bus, self._directory, self._alarms, self._access)
         ptz = PtzApi(runtime.client, self._directory, self._access)
         recordings = RecordingsApi(runtime.client, self._access)
+        exports = ExportsApi(runtime.client, self._access)
         talks = TalkSocket(runtime.bus, runtime.client, self._directory, self._access)
         playbacks = PlaybackApi(runtime.client, self._directory, self._access)
         self.relay = Relay(
@@ -54,7 +56,9 @@ class MediaRelay(Service[RelaySettings]):
             self._access,
             known=self._directory.known,
             streams_of=self._directory.streams_of,
-            routes=[*api.routes(), *ptz.routes(), *recordings.routes(), *playbacks.routes(), *talks.routes()],
+            routes=[
+                route for part in (api, ptz, recordings, exports, playbacks, talks) for route in part.routes()
+            ],
         )
         runtime.health.set(LISTENING, ok=False, detail="not listening yet")
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import platform
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +11,7 @@ from typing import ClassVar
 
 from cambus.bus.events import EventPublisher
 from cambus.bus.outbox import Outbox
-from cambus.bus.service import Runtime, Service
+from cambus.bus.service import CannotRun, Runtime, Service
 from cambus.client.errors import BusError
 from cambus.client.tasks import end
 from cambus.recorder.announcing import Announcer
@@ -61,8 +63,7 @@ class Recorder(Service[RecorderSettings]):
         settings = runtime.settings
         self._root = settings.recordings
         self._threads = ThreadPoolExecutor(settings.writer_threads, "recorder")
-        self._root.mkdir(parents=True, exist_ok=True)
-        self._in_use = FolderLock(self._root)
+        self._take_folder()
         self._index = open_index(self._root)
         self._metrics = RecorderMetrics(runtime.metrics)
         self._disk = Disk(self._metrics.synced)
@@ -211,13 +212,25 @@ class Recorder(Service[RecorderSettings]):
         if self._copying is not None:
             await self._loop.run_in_executor(None, self._copying.close)
         self._index.close()
-        self._in_use.close()
+
+    def _take_folder(self) -> None:
+        """Make the folder, and be the one who records into it."""
+        who = f"{self.runtime.settings.instance} (process {os.getpid()} on {platform.node()})"
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            self._check_reserve()
+            lock = FolderLock.to_record(self._root, who)
+        except OSError as error:
+            raise CannotRun(
+                f"{error.filename}: {error.strerror}; CAMBUS_RECORDINGS_DIR says where the recordings are"
+            ) from error
+        self.runtime.on_close(lock.close)
 
     def _check_reserve(self) -> None:
         """Refuse a reserve that would have every recording deleted as soon as it is complete."""
         reserve, total = self.runtime.settings.disk_reserve_mib << 20, shutil.disk_usage(self._root).total
         if reserve >= total:
-            raise ValueError(
+            raise CannotRun(
                 f"CAMBUS_DISK_RESERVE_MIB: the disk of {self._root} has {total >> 20} MiB, "
                 f"{reserve >> 20} MiB of them cannot be left free"
             )

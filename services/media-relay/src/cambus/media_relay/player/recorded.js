@@ -2,6 +2,7 @@
 
 import { get, liveAddress, post } from "./api.js";
 import { day, find, saveSnapshot } from "./element.js";
+import { Exporting, describe } from "./exporting.js";
 import { LivePicture } from "./live.js";
 import { Timeline } from "./timeline.js";
 
@@ -183,17 +184,23 @@ class Player {
   async export() {
     const [start, end] = this.timeline?.marks ?? [null, null];
     if (start === null || end === null) return;
+    this.exporting?.cancel();
+    const wanted = { ...this.camera, stream: this.wanted.stream, start: iso(start), end: iso(end) };
+    const exporting = this.exporting = new Exporting(wanted, find("recorded-exporting"));
     const link = find("recorded-file");
+    const said = (text) => { find("recorded-export-note").textContent = text; };
     link.hidden = true;
-    this.#say("preparing the file…");
+    said("preparing the file…");
     try {
-      const { url } = await post("export", { ...this.camera, stream: this.wanted.stream, start: iso(start), end: iso(end) });
-      link.href = url;
+      const file = await exporting.file();
+      if (exporting !== this.exporting || this.closed) return;
+      said(file ? `the file is ready: ${describe(file, wanted)}` : "the file was given up");
+      if (!file) return;
+      link.href = file.url;
       link.hidden = false;
-      this.#say("the file is ready");
       link.focus();
     } catch (error) {
-      this.#say(error.message);
+      if (exporting === this.exporting) said(error.message);
     }
   }
 
@@ -236,8 +243,10 @@ class Player {
     this.closed = true;
     clearInterval(this.timer);
     this.picture?.close();
+    this.exporting?.cancel();
     find("recorded-timeline").replaceChildren();
     find("recorded-file").hidden = true;
+    find("recorded-export-note").textContent = "";
     if (this.session && !this.over) this.#send({ action: "stop" }).catch(() => {}); // it lapses by itself too
     if (find("recorded").open) find("recorded").close();
   }

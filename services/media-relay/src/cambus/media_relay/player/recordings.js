@@ -1,12 +1,14 @@
 // The lists of recordings of the chosen camera: what the recorders hold, and what is on the device itself.
 
-import { get, post } from "./api.js";
+import { get } from "./api.js";
 import { day, element, find } from "./element.js";
+import { Exporting, lacks } from "./exporting.js";
 import { playOnDevice, playRecorded } from "./recorded.js";
 
 const HOURS = 24;
 
 let chosen = null;
+let exporting = null;
 
 export function showRecordings(tile) {
   chosen = tile;
@@ -57,16 +59,19 @@ async function playWhole(tile, span) {
   find("playback-title").textContent = `${tile.name} · ${day.format(new Date(span.start))}`;
   find("playback-note").textContent = "preparing…";
   dialog.showModal();
+  const wanted = { device: tile.device, channel: tile.channel, stream: span.stream, start: span.start, end: span.end };
+  exporting?.cancel();
+  exporting = new Exporting(wanted, find("playback-exporting"));
+  const mine = exporting;
   try {
-    const { url } = await post("export", {
-      device: tile.device, channel: tile.channel, stream: span.stream, start: span.start, end: span.end,
-    });
-    if (!dialog.open) return;
-    video.src = url;
-    find("playback-note").textContent = "";
+    const file = await mine.file();
+    if (!dialog.open || mine !== exporting) return;
+    if (!file) return dialog.close();
+    video.src = file.url;
+    find("playback-note").textContent = lacks(file, wanted).join("; ");
     await video.play();
   } catch (error) {
-    if (dialog.open) find("playback-note").textContent = error.message;
+    if (dialog.open && mine === exporting) find("playback-note").textContent = error.message;
   }
 }
 
@@ -78,6 +83,7 @@ find("playback-video").addEventListener("loadedmetadata", () => {
   find("playback-note").textContent = "This browser cannot show the picture of this recording (H.265, perhaps); this is its sound.";
 });
 find("playback").addEventListener("close", () => {
+  exporting?.cancel();
   find("playback-video").removeAttribute("src");
   find("playback-video").load();
 });
