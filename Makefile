@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run collected test test-all fuzz soak check bench docs docs-serve schemas asyncapi format clean
+.PHONY: help install lock run collected test test-all fuzz soak check bench docs docs-serve schemas images asyncapi format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ docs-serve: install ## show the documentation on http://127.0.0.1:8000/ while yo
 
 schemas: install ## generate proto-schemas/ from libs/schemas
 	$(BIN)/python tools/schemas.py
+
+images: ## build a container image of every service, with docker or buildah; SERVICES="recorder cli" BASE= PIP_CONF= CA_CRT=
+	docker/build.sh $(SERVICES)
 
 asyncapi: ## validate proto-schemas/asyncapi.yaml with the official parser as well (needs node and npm)
 	npm install --prefix var/asyncapi --no-save --ignore-scripts --no-audit --no-fund --loglevel error @asyncapi/parser@$(ASYNCAPI_PARSER)

@@ -1,8 +1,9 @@
+import io
 from pathlib import Path
 
 import pytest
 
-from cambus.cli.devices_file import DevicesFileError, load_devices
+from cambus.cli.devices_file import MAX_FILE_BYTES, DevicesFileError, load_devices
 
 GOOD = """\
 devices:
@@ -116,3 +117,12 @@ def test_only_devices_that_are_named_by_a_code_do_without_a_user(tmp_path, proto
     else:
         with pytest.raises(DevicesFileError, match=told):
             load_devices(path)
+
+
+def test_standard_input_is_a_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "devices:\n  - {id: gate, protocol: dvrip, address: '192.0.2.1'}\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert [each.id for each in load_devices(Path("-"))] == ["gate"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("#" * (MAX_FILE_BYTES + 1)))
+    with pytest.raises(DevicesFileError, match="larger than"):
+        load_devices(Path("-"))

@@ -65,7 +65,9 @@ def test_the_suite_s_packages_of_an_image_are_those_it_declares_and_no_other_ser
     suite = closure.members()
     found = closure.member_closure(image, suite)
     folders = {each.folder for each in found}
-    assert len([each for each in folders if each.startswith("services/")]) == (image not in {"cli", "simulators"})
+    assert len([each for each in folders if each.startswith("services/")]) == (
+        image not in {"cli", "simulators"}
+    )
     for member in found:
         assert {suite[each].folder for each in member.requires if each in suite} <= folders
 
@@ -97,7 +99,10 @@ def test_the_whole_lock_is_understood():
 
 def run(*arguments):
     return subprocess.run(
-        [sys.executable, "-I", "-S", closure.__file__, *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-I", "-S", closure.__file__, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

@@ -1,9 +1,11 @@
 """Reading `devices.yaml`: every problem with its line, and nothing returned unless all of it is right.
 
 The file is one mapping with the key `devices`, a list of entries; `DeviceEntry` documents an entry's keys. A
-password may stand in the file or, better, in a file of its own (`password_file`, relative to `devices.yaml`).
+password may stand in the file or, better, in a file of its own (`password_file`, relative to `devices.yaml`). The
+file `-` is standard input, where files of this machine are not at hand, as in a container.
 """
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,7 @@ from cambus.schemas.ids import DeviceId
 from cambus.schemas.matching import Tag
 from cambus.schemas.model import JsonObject
 
+STANDARD_INPUT: Final = Path("-")
 MAX_FILE_BYTES = 16 * 1024 * 1024
 MAX_PASSWORD_BYTES = 1024
 MAX_PROBLEMS_SHOWN = 20
@@ -164,9 +167,15 @@ class _PasswordFileError(Exception):
 
 
 def _read(path: Path) -> str:
+    too_large = DevicesFileError(path, [Problem(0, "", f"larger than {MAX_FILE_BYTES} bytes")])
     try:
+        if path == STANDARD_INPUT:
+            text = sys.stdin.read(MAX_FILE_BYTES + 1)
+            if len(text) > MAX_FILE_BYTES:
+                raise too_large
+            return text
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise DevicesFileError(path, [Problem(0, "", f"larger than {MAX_FILE_BYTES} bytes")])
+            raise too_large
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise DevicesFileError(path, [Problem(0, "", f"cannot be read: {error.strerror}")]) from None

@@ -31,7 +31,9 @@ STYLES: Final = {
 @app.command()
 def apply(
     context: typer.Context,
-    file: Annotated[Path, typer.Option("--file", "-f", metavar="FILE", help="The devices.yaml.")],
+    file: Annotated[
+        Path, typer.Option("--file", "-f", metavar="FILE", help="The devices.yaml; - is standard input.")
+    ],
     *,
     credentials_key: CredentialsKey = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,

@@ -1,12 +1,12 @@
 """What `docker compose` does first: makes every secret once, and hands to each container what is its own.
 
-Nothing has a password that comes with Cambus. At the first start this makes keys, tokens and passwords by chance, in the
-volume `secrets` that no other container has; at every start it gives each container its part of them, in a volume of its
-own. What is there stays. It runs without a network.
+Nothing has a password that comes with Cambus. At the first start this makes keys, tokens and passwords by chance, in
+the volume `secrets` that no other container has; at every start it gives each container its part of them, in a volume
+of its own. What is there stays. It runs without a network.
 
-    setup.py                     make what is missing, hand everything out
-    setup.py show NAME           print a secret for a person
-    setup.py renew USER...       give users of NATS new seeds; then: docker compose kill -s HUP nats
+    first_start.py                     make what is missing, hand everything out
+    first_start.py show NAME           print a secret for a person
+    first_start.py renew USER...       give users of NATS new seeds; then: docker compose kill -s HUP nats
 """
 
 import argparse
@@ -40,7 +40,7 @@ Owner = Callable[[Path, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one volume gets: who may read it, and its files by their names there, each a path in the volume of secrets."""
+    """What one volume gets: who may read it, and its files by their names there, each a path below the kept secrets."""
 
     owner: int
     files: dict[str, str]
@@ -130,7 +130,7 @@ def _give(path: Path, uid: int) -> None:
 
 def run(arguments: Sequence[str], volumes: Path = VOLUMES, owner: Owner = _give) -> int:
     """Do what is asked; the exit code."""
-    parser = argparse.ArgumentParser(prog="setup", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="first_start", description=(__doc__ or "").partition("\n")[0])
     commands = parser.add_subparsers(dest="command")
     show = commands.add_parser("show", help="print a secret for a person")
     show.add_argument("name", choices=SHOWN)
@@ -144,9 +144,9 @@ def run(arguments: Sequence[str], volumes: Path = VOLUMES, owner: Owner = _give)
         made = make(volumes / KEPT, anew=asked.user if asked.command == "renew" else ())
         hand_out(volumes, owner)
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"setup: {error}\n")
+        sys.stderr.write(f"first_start: {error}\n")
         return 1
-    sys.stdout.write(f"setup: {len(made)} secrets made, each container has its own\n")
+    sys.stdout.write(f"first_start: {len(made)} secrets made, each container has its own\n")
     return 0
 
 
