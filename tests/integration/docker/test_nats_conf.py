@@ -17,7 +17,6 @@ from nats_configuration import SHIPPED, handed_out, on_ports_of_its_own, with_tl
 
 from cambus.bus.assets import MIB, configurations, ensure_assets
 from cambus.bus.connection import Bus
-from cambus.bus.nkeys import new_seed
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer, find_nats_server
 from cambus.cli import connection
@@ -26,6 +25,7 @@ from cambus.cli.doctor.nats import check_sync, read_streams
 from cambus.cli.doctor.safety import judge
 from cambus.cli.failures import CliError
 from cambus.cli.stack.options import SERVICES
+from cambus.client.nkeys import new_seed
 
 DOCKER = Path(first_start.__file__).resolve().parent
 

@@ -8,9 +8,9 @@ import sys
 import first_start
 import pytest
 
-from cambus.bus.nkeys import public_key
 from cambus.bus.sealing import KeyRing
 from cambus.bus.users import USERS
+from cambus.client.nkeys import public_key
 
 
 class Machine:

@@ -109,9 +109,9 @@ def run(*arguments):
 def test_it_runs_on_a_python_with_nothing_installed():
     assert run("recorder", "--command").stdout == "cambus-recorder\n"
     assert run("cli", "--command").stdout == "cambusctl\n"
-    assert run("recorder", "--members").stdout.split() == [
-        *("libs/bus", "libs/media", "libs/schemas", "services/recorder")
-    ]
+    folders = run("recorder", "--members").stdout.split()
+    assert {"libs/bus", "libs/media", "services/recorder"} <= set(folders)
+    assert not {"libs/cli", "libs/simulators", "services/media-relay"} & set(folders)
     assert "obstore==" in run("recorder", "--requirements").stdout
     assert run("--build").stdout.startswith("uv-build==")
     unknown = run("nothing", "--members")
