@@ -9,6 +9,7 @@ from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
 from cambus.bus.users import ADMIN, OPERATOR, USERS, VIEWER
 from cambus.cli.nats_users import UserFolder
+from cambus.schemas import keys
 
 SERVICES = sorted(set(USERS) - {ADMIN, OPERATOR, VIEWER})
 CONNECTORS = [name for name in SERVICES if name.startswith("connector-")]
@@ -20,7 +21,11 @@ PUBLISH = {
         "cambus.v1.media.d1.0.main",
         "$KV.cambus-leases.shard.dvrip.7",
     ],
-    "connector-gb28181": [f"{COMMAND}.ptz.move", "$KV.cambus-registrations.bound.gb28181.x"],
+    "connector-gb28181": [
+        f"{COMMAND}.ptz.move",
+        "$KV.cambus-registrations.bound.gb28181.x",
+        f"$KV.cambus-leases.{keys.ssrc_lease('3402000000', 15)}",
+    ],
     "connector-rtsp": [f"{EVENT}.device.online", "$KV.cambus-presence.d1", "$O.cambus-pictures.C.x"],
     "media-relay": [
         f"{COMMAND}.live.start",
@@ -58,7 +63,11 @@ FORBIDDEN = {
         "$KV.cambus-tokens.x",
         "$KV.cambus-page-sessions.x",
     ],
-    "connector-gb28181": ["$KV.cambus-leases.inbound.dvrip.d1", "$KV.cambus-policies.recording.x"],
+    "connector-gb28181": [
+        "$KV.cambus-leases.inbound.dvrip.d1",
+        "$KV.cambus-leases.service.alarm-router",
+        "$KV.cambus-policies.recording.x",
+    ],
     "connector-rtsp": [f"{COMMAND}.device.reboot", "$KV.cambus-devices.d1", "$KV.cambus-upgrades.campaign.x"],
     "media-relay": [f"{COMMAND}.device.reboot", f"{EVENT}.alarm.raised", "$KV.cambus-devices.d1"],
     "recorder": [f"{COMMAND}.upgrade.start", f"{COMMAND}.ptz.move", "$KV.cambus-policies.alarm.x"],

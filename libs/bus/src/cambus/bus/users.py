@@ -113,6 +113,7 @@ USERS: Final[dict[str, Permissions]] = {
         | _cascade()
         | writes(assets.KV_DEVICES)  # auto-enrolment
         | writes(assets.KV_REGISTRATIONS)
+        | writes(assets.KV_LEASES, "ssrc.*.*")
     ),
     "connector-rtsp": _connector("rtsp"),
     "media-relay": (

@@ -14,6 +14,7 @@
                       campaign.<campaign>                   Lease
                       cascade.<link>                        Lease
                       service.<service>                     Lease
+                      ssrc.<SIP domain>.<share>             Lease
                       replica.<service>.<replica>           Replica
                       holder.<protocol>.<replica>           Lease
                       inbound.<protocol>.<device>           InboundHold
@@ -55,6 +56,7 @@ CASCADE_STATUSES: Final = "cascade-status."
 SHARD_LEASES: Final = "shard."
 STREAM_LEASES: Final = "stream."
 SERVICE_LEASES: Final = "service."
+SSRC_LEASES: Final = "ssrc."
 REPLICAS: Final = "replica."
 HOLDER_LEASES: Final = "holder."
 INBOUND_HOLDS: Final = "inbound."
@@ -126,6 +128,11 @@ def manual_recording(device: str, channel: int, stream: str, claimant: str) -> s
 def service_lease(service: str) -> str:
     """Return the key of the lease on the work of a service of which one replica works and the others stand by."""
     return SERVICE_LEASES + _tokens(service)
+
+
+def ssrc_lease(domain: str, share: int) -> str:
+    """Return the key of the lease on a share of the session numbers (SSRC) of a SIP domain."""
+    return SSRC_LEASES + _tokens(domain, str(share))
 
 
 def campaign(campaign_id: str) -> str:

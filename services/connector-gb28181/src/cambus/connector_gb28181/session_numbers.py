@@ -116,4 +116,4 @@ class SessionNumbers:
         return self._pools[share]
 
     def _key(self, share: int) -> str:
-        return keys.service_lease(f"ssrc-{self._domain}-{share}")
+        return keys.ssrc_lease(self._domain, share)

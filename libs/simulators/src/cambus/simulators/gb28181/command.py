@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -182,8 +184,16 @@ async def _run(row: Row, count: int, rate: float, control_port: int | None) -> N
 
 
 def read_address(text: str) -> tuple[str, int]:
-    """HOST:PORT."""
+    """HOST:PORT; a name is looked up, for what comes back by UDP comes from an address."""
     host, _, port = text.rpartition(":")
     if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 0x10000):
         raise typer.BadParameter(f"--server {text}: want HOST:PORT")
-    return host.strip("[]"), int(port)
+    host = host.strip("[]")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        try:
+            host = socket.gethostbyname(host)
+        except (OSError, UnicodeError) as error:
+            raise typer.BadParameter(f"--server {text}: {error}") from None
+    return host, int(port)
