@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run collected test test-all fuzz soak check bench docs docs-serve schemas images asyncapi format clean
+.PHONY: help install lock run collected test test-all fuzz soak check bench docs docs-serve schemas images dashboards asyncapi format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,6 +43,7 @@ check: install ## format, lint, types, import rules, generated schemas, conforma
 	$(BIN)/lint-imports
 	$(BIN)/python tools/schemas.py --check
 	$(BIN)/python tools/ledgers.py --check
+	$(BIN)/python tools/dashboards.py --check
 
 # Compiles the tests, for one process of the test run instead of for each; what is wrong with them, the run says.
 collected: install
@@ -79,6 +80,9 @@ schemas: install ## generate proto-schemas/ from libs/schemas
 
 images: ## build a container image of every service, with docker or buildah; SERVICES="recorder cli" BASE= PIP_CONF= CA_CRT=
 	docker/build.sh $(SERVICES)
+
+dashboards: install ## write the Grafana dashboards from tools/grafana
+	$(BIN)/python tools/dashboards.py
 
 asyncapi: ## validate proto-schemas/asyncapi.yaml with the official parser as well (needs node and npm)
 	npm install --prefix var/asyncapi --no-save --ignore-scripts --no-audit --no-fund --loglevel error @asyncapi/parser@$(ASYNCAPI_PARSER)

@@ -15,7 +15,7 @@ def test_a_label_outside_its_set_is_counted_as_other():
     assert 'cambus_things_total{kind="a"} 1.0' in text
     assert 'cambus_things_total{kind="other"} 1000.0' in text
     assert "device-" not in text
-    assert len(family._series) == 1  # values outside are not remembered either
+    assert len(family._series) == 2  # values outside are not remembered either
 
 
 def test_asking_again_gives_the_same_metric():
@@ -45,3 +45,26 @@ def test_histograms_have_buckets():
     metrics = Metrics()
     metrics.histogram("took_seconds", "Took", buckets=(0.1, 1.0))().observe(0.5)
     assert b'cambus_took_seconds_bucket{le="1.0"} 1.0' in metrics.render()
+
+
+def test_counters_of_few_series_begin_at_nothing():
+    metrics = Metrics()
+    metrics.counter("x_total", "X", {"what": ("a", "b")})
+    metrics.counter("y_total", "Y", {"what": map(str, range(1000))})
+    text = metrics.render().decode()
+    assert 'cambus_x_total{what="a"} 0.0\ncambus_x_total{what="b"} 0.0' in text
+    assert "cambus_y_total{" not in text
+
+
+def test_what_is_measured_is_told():
+    metrics = Metrics("demo", "1")
+    metrics.counter("x", "X", {"what": iter(["a", "b"])})
+    metrics.histogram("took_seconds", "Took")
+    build, histogram, counter = metrics.declared
+    assert (counter.name, counter.kind, counter.labels) == ("cambus_x_total", "counter", {"what": ("a", "b")})
+    assert histogram.series == (
+        "cambus_took_seconds_bucket",
+        "cambus_took_seconds_sum",
+        "cambus_took_seconds_count",
+    )
+    assert (build.name, build.documentation) == ("cambus_build_info", "The running service")

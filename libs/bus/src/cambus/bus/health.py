@@ -44,7 +44,7 @@ class Health:
     @property
     def ready(self) -> bool:
         """Whether every condition holds and the service is not stopping."""
-        return not self._draining and all(condition.ok for condition in self._conditions.values())
+        return not self._draining and all(each.ok for each in tuple(self._conditions.values()))
 
     @contextmanager
     def pending(self, name: str, detail: str) -> Iterator[None]:

@@ -136,6 +136,20 @@ def reads_stream(stream: str) -> Permissions:
     )
 
 
+def watches_jetstream() -> Permissions:
+    """Sees how full every stream is, whether its copies are in step, and how far consumers are behind."""
+    names = (
+        *(assets.STREAM_EVENTS, assets.STREAM_DEAD_LETTERS),
+        *(f"KV_{bucket}" for bucket in assets.KV_BUCKETS),
+        *(f"OBJ_{store}" for store in assets.OBJECT_STORES),
+    )
+    return publish(
+        f"{_API}.INFO",
+        *(f"{_API}.STREAM.INFO.{name}" for name in names),
+        f"{_API}.CONSUMER.LIST.{assets.STREAM_EVENTS}",
+    )
+
+
 # --- state ----------------------------------------------------------------------------------------------
 
 

@@ -159,11 +159,7 @@ async def serve(service_class: type[Service[S]], settings: S) -> None:
         async with asyncio.TaskGroup() as group:
             runtime.own_tasks(group)
             try:
-                runtime.spawn(watch_loop(runtime.metrics), name="loop lag")
-                if settings.nats_monitor_url:
-                    runtime.spawn(
-                        watch_nats_sync(settings.nats_monitor_url, runtime.metrics), name="nats sync"
-                    )
+                watch_all(runtime)
                 starting = runtime.spawn(_start(runtime, service), name="start")
                 await runtime.stopping.wait()
                 logger.info("stopping")
@@ -179,6 +175,13 @@ async def serve(service_class: type[Service[S]], settings: S) -> None:
             await _abort(runtime, service)
         await _close(runtime)
     logger.info("stopped")
+
+
+def watch_all(runtime: Runtime[Any]) -> None:
+    """Begin to measure what is the same for every service."""
+    runtime.spawn(watch_loop(runtime.metrics), name="loop lag")
+    if runtime.settings.nats_monitor_url:
+        runtime.spawn(watch_nats_sync(runtime.settings.nats_monitor_url, runtime.metrics), name="nats sync")
 
 
 def _handle_signals(stopping: asyncio.Event, hurry: asyncio.Event) -> None:

@@ -1,6 +1,7 @@
 """What a service is made of: a class with a start and an end, and the runtime it is given."""
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -57,6 +58,10 @@ class Runtime(Generic[S]):
         self.client = BusClient(self.bus)
         self.stopping = asyncio.Event()
         self.begun = False
+        self.metrics.gauge("ready", "1 while the service is ready")().set_function(lambda: self.health.ready)
+        self.metrics.gauge("clock_seconds", "This machine's clock: seconds since 1970")().set_function(
+            time.time
+        )
         self._resources = AsyncExitStack()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._group: asyncio.TaskGroup | None = None

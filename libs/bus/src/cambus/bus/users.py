@@ -27,6 +27,7 @@ from cambus.bus.permissions import (
     serves,
     subscribe,
     tells,
+    watches_jetstream,
     writes,
     writes_objects,
 )
@@ -156,6 +157,7 @@ USERS: Final[dict[str, Permissions]] = {
         | calls(cascade.ALARM)
         | tells(handled.ACKNOWLEDGED, handled.ESCALATED, handled.SUPPRESSED, handled.ACTED)
         | handles_events("alarm-router")
+        | watches_jetstream()
         | reads_stream(assets.STREAM_EVENTS)
         | publish("alarms.>")  # where rules may hand alarms on; more: `cambusctl nats users --allow`
     ),
@@ -168,6 +170,7 @@ USERS: Final[dict[str, Permissions]] = {
         | reads_objects(assets.OBJECTS_FIRMWARE)
         | calls(*(spec for spec in catalog.DEVICE_COMMANDS.values() if spec.noun == "upgrade"))
         | handles_events("upgrade-manager")
+        | watches_jetstream()
         | tells(upgrade.CAMPAIGN_CHANGED)
     ),
     ADMIN: everything(),

@@ -1,7 +1,7 @@
 """What is counted of devices and their sessions, the same for every protocol."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from cambus.bus.metrics import Metrics
@@ -22,6 +22,9 @@ class SessionMetrics:
         self._devices = metrics.gauge(
             "connector_devices", "Devices held by this replica, by state", {**labels, "state": _STATES}
         )
+        self._records = metrics.gauge(
+            "connector_records", "Devices of this protocol that are to be, whoever holds them", labels
+        )
         self._attempts = metrics.counter(
             "connector_attempts_total",
             "Attempts at a session, by how they went",
@@ -41,6 +44,10 @@ class SessionMetrics:
             labels,
             buckets=(1, 10, 60, 600, 3600, 21600, 86400, 604800),
         )
+
+    def wanted(self, count: Callable[[], int]) -> None:
+        """Where the number of all devices of the protocol comes from."""
+        self._records(self._protocol).set_function(count)
 
     def moved(self, before: DeviceState | None, after: DeviceState | None) -> None:
         """A device went from one state to another; None: it was not, or is no longer, held here."""

@@ -27,6 +27,7 @@ from cambus.connector.presence import PresenceBoard
 from cambus.connector.registry import Registry
 from cambus.connector.settings import ConnectorSettings
 from cambus.connector.surroundings import Surroundings
+from cambus.connector.talk_metrics import TalkMetrics
 from cambus.schemas.events.base import Event
 from cambus.schemas.spec import EventSpec
 
@@ -63,6 +64,7 @@ class ConnectorService(Service[SettingsT]):
             ),
             on_overflow=self._event_dropped,
         )
+        TalkMetrics(metrics, protocol)  # there from the start, whether anybody talks or not
         self.left_behind = LeftBehind(
             bus, protocol, self.events.publish, self._holder_of, settings.alarm_left_behind_s
         )
@@ -106,6 +108,7 @@ class ConnectorService(Service[SettingsT]):
             settled=lambda: self.events.settled(SETTLED_S),
         )
         self.registry = Registry(bus, protocol, self.fleet.record_changed)
+        self.around.sessions.wanted(lambda: len(self.registry.devices))
 
     @abstractmethod
     def make_driver(self) -> Driver[Any]:

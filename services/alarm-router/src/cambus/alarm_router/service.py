@@ -29,6 +29,7 @@ from cambus.alarm_router.sinks import Sinks, trusted_by
 from cambus.alarm_router.suppression import Suppression
 from cambus.alarm_router.telling import Telling
 from cambus.alarm_router.webhook import open_session
+from cambus.bus.jetstream_watch import JetStreamWatch
 from cambus.bus.leases import LeaseKeeper
 from cambus.bus.sealing import KeyRing
 from cambus.bus.service import Runtime, Service
@@ -109,6 +110,7 @@ class AlarmRouter(Service[AlarmRouterSettings]):
         runtime.spawn(self._rules.follow_devices(), name="devices")
         runtime.spawn(self._deliver(outlets, self._router), name="outlets")
         runtime.spawn(leases.run(), name="lease")
+        runtime.spawn(JetStreamWatch(runtime.bus).run(), name="jetstream")
         await asyncio.gather(self._rules.wait_synced(), outlets.open.wait())
         self._on_duty = runtime.spawn(self._duty.run(), name="duty")
 

@@ -22,6 +22,7 @@ class RelayMetrics:
     def __init__(self, metrics: Metrics) -> None:
         by_output = {"output": OUTPUT_NAMES}
         self.viewers = metrics.gauge("relay_viewers", "Viewers watching", by_output)
+        self.limit = metrics.gauge("relay_viewers_limit", "Viewers this replica takes at most")
         self.streams = metrics.gauge("relay_streams", "Streams relayed")
         self.gop_bytes = metrics.gauge("relay_gop_bytes", "Bytes kept so that new viewers start at once")
         self.hls_bytes = metrics.gauge("relay_hls_bytes", "Bytes of HLS segments kept")

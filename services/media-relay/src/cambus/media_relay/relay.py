@@ -73,6 +73,7 @@ class Relay:
         self._settings = settings
         self._known = known
         self.metrics = RelayMetrics(metrics)
+        self.metrics.limit().set(settings.relay_max_viewers)
         # Of all streams: what transcodes sound lets the event loop run meanwhile.
         self._sound_threads = ThreadPoolExecutor(_SOUND_THREADS, thread_name_prefix="sound")
         self._hls_limits = replace(settings.hls_limits, epoch_us=time.time_ns() // 1000)

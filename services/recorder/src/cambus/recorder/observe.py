@@ -64,6 +64,7 @@ class RecorderMetrics:
             "recorder_copies_pending", "Segments that are still to be copied to the object storage"
         )()
         self._free = metrics.gauge("recorder_disk_free_bytes", "Bytes free on the disk of the recordings")()
+        self._size = metrics.gauge("recorder_disk_size_bytes", "Size of the disk of the recordings")()
 
     def streams(self, count: int) -> None:
         """So many streams are being recorded."""
@@ -118,9 +119,10 @@ class RecorderMetrics:
         """A picture was too old, or of too many."""
         self._pictures_deleted(reason).inc()
 
-    def free(self, size: int) -> None:
-        """So much of the disk is free."""
-        self._free.set(size)
+    def space(self, free: int, size: int) -> None:
+        """So much of the disk is free, and so large it is."""
+        self._free.set(free)
+        self._size.set(size)
 
     def copied(self, outcome: str, size: int = 0) -> None:
         """A segment was copied, or not; `size` bytes went over the network."""

@@ -156,8 +156,8 @@ class Retention:
             if policy is None or not policy.stop_when_full:
                 self._delete(segment, "disk-full")
                 owed -= segment.extent.bytes
-        free = self._free()
-        self._metrics.free(free)
+        free, size = self._disk.space(self._root)
+        self._metrics.space(free, size)
         self.last_free = free
         full = free < self._reserve or owed > 0
         if full != self.full:

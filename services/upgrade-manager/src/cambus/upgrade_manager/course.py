@@ -5,7 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cambus.bus.metrics import Metrics
+from prometheus_client import Counter
+
+from cambus.bus.metrics import Family, Metrics
 from cambus.schemas.state.upgrades import CampaignChange, CampaignState, UpgradeAttempt, UpgradeCampaign
 from cambus.upgrade_manager.book import AttemptBook
 from cambus.upgrade_manager.history import with_step
@@ -17,6 +19,12 @@ logger = logging.getLogger(__name__)
 
 OVER = frozenset({CampaignState.STOPPED, CampaignState.CANCELLED, CampaignState.FINISHED})
 STOPS = ("failures", "wave", "image")
+
+
+def stop_counts(metrics: Metrics) -> Family[Counter]:
+    """What counts the campaigns of a replica that were ended for them."""
+    text = "Campaigns that stopped or paused by themselves, by why"
+    return metrics.counter("upgrade_stops_total", text, {"cause": STOPS})
 
 
 class Course:
@@ -46,9 +54,7 @@ class Course:
         self._book = book
         self._sightings = sightings
         self._on_change = on_change
-        self._stops = metrics.counter(
-            "upgrade_stops_total", "Campaigns that stopped or paused by themselves, by why", {"cause": STOPS}
-        )
+        self._stops = stop_counts(metrics)
 
     def wave(self, campaign: UpgradeCampaign) -> Span:
         """The wave that is under way."""

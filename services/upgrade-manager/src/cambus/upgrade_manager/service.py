@@ -5,6 +5,7 @@ import logging
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from cambus.bus.jetstream_watch import JetStreamWatch
 from cambus.bus.leases import LeaseKeeper
 from cambus.bus.service import Runtime, Service
 from cambus.client.consumer import EventConsumer, TryLater
@@ -17,6 +18,7 @@ from cambus.schemas.events.upgrade import UpgradeFinished, UpgradeProgressed
 from cambus.schemas.state.upgrades import UpgradeCampaign
 from cambus.upgrade_manager.campaign import CampaignRunner
 from cambus.upgrade_manager.control import CampaignControl
+from cambus.upgrade_manager.course import stop_counts
 from cambus.upgrade_manager.images import Images
 from cambus.upgrade_manager.jobs import campaign_of
 from cambus.upgrade_manager.ordering import Ordering
@@ -51,8 +53,12 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
         )
         self._runners: dict[str, asyncio.Task[None]] = {}
         self._running = runtime.metrics.gauge("upgrade_campaigns_running", "Campaigns this replica runs")()
+        stop_counts(
+            runtime.metrics
+        )  # at 0 from the start: an alert does not see the first of what was not there
         self._changed = asyncio.Event()
         self._consumer = EventConsumer(bus, commands.SERVICE, WANTED, self._note, max_deliver=MAX_DELIVER)
+        self._jetstream = JetStreamWatch(bus)
         self._images = Images(bus, runtime.settings.firmware_keys_file)
         planner = Planner(bus, runtime.client, self._store)
         Ordering(self._store, self._images, planner, self._changed.set).register(runtime.endpoints)
@@ -61,7 +67,7 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
 
     async def start(self) -> None:
         """Go on with the campaigns that are not over."""
-        for work in (self._leases.run, self._consumer.run, self._run_campaigns):
+        for work in (self._leases.run, self._consumer.run, self._run_campaigns, self._jetstream.run):
             self.runtime.spawn(work(), name=work.__qualname__)
 
     async def release(self) -> None:

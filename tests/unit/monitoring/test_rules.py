@@ -1,0 +1,67 @@
+"""The alerts as Prometheus is given them: each fires when it should, and not before."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from documented import ROOT
+from monitoring import RULES, alerts
+
+SCENARIOS = Path(__file__).parent / "alerts_test.yaml"
+RUNBOOKS = "docs/operations/runbooks.md"
+promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)"
+)
+
+
+@promtool
+def test_prometheus_takes_the_rules():
+    done = subprocess.run(
+        ["promtool", "check", "rules", *map(str, RULES)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@promtool
+def test_alerts_fire_when_they_should():
+    done = subprocess.run(
+        ["promtool", "test", "rules", str(SCENARIOS)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_has_a_scenario_where_it_fires_and_one_where_it_does_not():
+    tests = yaml.safe_load(SCENARIOS.read_text())["tests"]
+    fires, quiet = set(), set()
+    for scenario in tests:
+        for expected in scenario["promql_expr_test"]:
+            name = re.search(r'alertname="(\w+)"', expected["expr"])[1]
+            (fires if expected["exp_samples"] else quiet).add(name)
+    assert fires == quiet == {alert["alert"] for alert in alerts()}
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
+def test_an_alert_says_how_bad_it_is_and_what_to_do(alert):
+    assert alert["alert"].startswith("Cambus")
+    assert alert["labels"]["severity"] in {"critical", "warning", "info"}
+    notes = alert["annotations"]
+    assert notes["summary"]
+    assert not notes["summary"].endswith(".")
+    assert notes["description"].endswith(".")
+    page, _, section = notes["runbook_url"].partition("#")
+    assert page == RUNBOOKS
+    titles = re.findall(r"^## (.+)$", (ROOT / page).read_text(), re.MULTILINE)
+    assert section in {title.lower().replace(" ", "-") for title in titles}
+
+
+def test_names_are_unique():
+    names = [alert["alert"] for alert in alerts()]
+    assert len(set(names)) == len(names)
+
+
+def test_the_page_for_operators_lists_every_alert():
+    page = (ROOT / "docs/operations/monitoring.md").read_text()
+    assert set(re.findall(r"`(Cambus[A-Z]\w+)`", page)) == {alert["alert"] for alert in alerts()}
