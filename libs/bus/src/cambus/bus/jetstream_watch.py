@@ -38,26 +38,31 @@ class JetStreamWatch:
     def __init__(self, bus: Bus, *, period_s: float = PERIOD_S) -> None:
         self._bus = bus
         self._period_s = period_s
-        gauge, by_stream = bus.metrics.gauge, {"stream": STREAMS}
-        self._up = gauge("jetstream_up", "1 while JetStream answers")()
-        self._used = gauge("jetstream_storage_bytes", "Bytes of all streams, each counted once a copy")()
-        self._limit = gauge("jetstream_storage_limit_bytes", "Bytes they may take; -1: no limit is set")()
-        self._stream_up = gauge(
+        metrics = bus.metrics
+        by_stream = {"stream": STREAMS}
+        self._up = metrics.gauge("jetstream_up", "1 while JetStream answers")()
+        self._used = metrics.gauge(
+            "jetstream_storage_bytes", "Bytes of all streams, each counted once a copy"
+        )()
+        self._limit = metrics.gauge(
+            "jetstream_storage_limit_bytes", "Bytes they may take; -1: no limit is set"
+        )()
+        self._stream_up = metrics.gauge(
             "jetstream_stream_up", "1 if the stream answers: it is there, and has a leader", by_stream
         )
-        self._bytes = gauge("jetstream_stream_bytes", "Bytes a stream holds", by_stream)
-        self._bound = gauge("jetstream_stream_limit_bytes", "Bytes a stream may hold", by_stream)
-        self._messages = gauge("jetstream_stream_messages", "Messages a stream holds", by_stream)
-        self._copies = gauge(
+        self._bytes = metrics.gauge("jetstream_stream_bytes", "Bytes a stream holds", by_stream)
+        self._bound = metrics.gauge("jetstream_stream_limit_bytes", "Bytes a stream may hold", by_stream)
+        self._messages = metrics.gauge("jetstream_stream_messages", "Messages a stream holds", by_stream)
+        self._copies = metrics.gauge(
             "jetstream_stream_copies",
             "Copies of a stream beside that of its leader, by how they are",
             {**by_stream, "state": COPIES},
         )
         by_consumer = {"consumer": (*CONSUMERS, CASCADE)}
-        self._pending = gauge(
+        self._pending = metrics.gauge(
             "jetstream_consumer_pending_events", "Events a durable has not been given yet", by_consumer
         )
-        self._unfinished = gauge(
+        self._unfinished = metrics.gauge(
             "jetstream_consumer_unfinished_events", "Events it was given and has not ended", by_consumer
         )
 

@@ -23,8 +23,9 @@ STOPS = ("failures", "wave", "image")
 
 def stop_counts(metrics: Metrics) -> Family[Counter]:
     """What counts the campaigns of a replica that were ended for them."""
-    text = "Campaigns that stopped or paused by themselves, by why"
-    return metrics.counter("upgrade_stops_total", text, {"cause": STOPS})
+    return metrics.counter(
+        "upgrade_stops_total", "Campaigns that stopped or paused by themselves, by why", {"cause": STOPS}
+    )
 
 
 class Course:
