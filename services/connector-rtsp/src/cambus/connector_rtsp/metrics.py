@@ -17,6 +17,7 @@ ANSWERS: Final = (
     "held-off",
     "broken",
     "silent",
+    "no-tls",
 )
 """What becomes of those who want to publish."""
 

@@ -1,11 +1,13 @@
 """The RTSP connector: the driver, put into the service every connector is."""
 
+from cambus.bus.service import CannotRun
 from cambus.connector.service import ConnectorService
 from cambus.connector_rtsp.driver import RtspDriver
 from cambus.connector_rtsp.metrics import WAYS
 from cambus.connector_rtsp.publish.gate import Gate
 from cambus.connector_rtsp.publish.guests import Guests
 from cambus.connector_rtsp.publish.server import PublishServer
+from cambus.connector_rtsp.publish.tls import CertificateError
 from cambus.connector_rtsp.settings import RtspSettings
 
 
@@ -42,9 +44,13 @@ class RtspConnector(ConnectorService[RtspSettings]):
         settings = runtime.settings
         guests = Guests(total=settings.publish_guests, per_address=settings.publish_guests_per_address)
         gate = Gate(self.inbound, self.knocks, self.driver.metrics, guests, most=settings.publish_streams)
-        self.publishing = PublishServer(settings, gate)
+        try:
+            certificate = settings.certificate()
+        except CertificateError as error:  # found right at the start, and changed since
+            raise CannotRun(f"CAMBUS_PUBLISH_CERTIFICATE_FILE: {error}") from error
+        self.publishing = PublishServer(settings, gate, certificate)
         await self.publishing.start()
-        for by in WAYS:
+        for by in (*WAYS, *(f"{way}s" for way in WAYS)):
             port = self.publishing.port(by)
             if port is not None:
                 runtime.endpoints.metadata |= {f"publish-{by}": f"{by}://{settings.publish_host}:{port}/live"}

@@ -40,9 +40,14 @@ class Door(asyncio.Protocol):
 
     Args:
         house: where it lives.
+
+    Attributes:
+        by: what it speaks.
+        met: whether the connection has come to it.
     """
 
     by = ""
+    met = False
 
     def __init__(self, house: House) -> None:
         self._house = house
@@ -55,6 +60,10 @@ class Door(asyncio.Protocol):
         self._known: Known | None = None
         self._publication: Publication | None = None
 
+    def expect(self) -> None:
+        """The connection that will come is counted as a guest already."""
+        self._guest = True
+
     # --- the transport's calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -62,7 +71,8 @@ class Door(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self._address = str(peer[0]) if peer else ""
-        why = self._gate.guests.admit(self._address, self._loop.time())
+        self.met = True
+        why = None if self._guest else self._gate.guests.admit(self._address, self._loop.time())
         if why is not None:
             self._gate.metrics.attempt(self.by, why)
             self._turn_away(self._transport)

@@ -28,10 +28,14 @@ class Guests:
         """Let a connection speak; `left` must follow. Returns why not: `held-off`, `full`."""
         if now < self._wrong.get(address, (0, 0.0))[1]:
             return "held-off"
-        if self._here.total() >= self._total or self._here[address] >= self._per_address:
+        if self.full(address):
             return "full"
         self._here[address] += 1
         return None
+
+    def full(self, address: str) -> bool:
+        """Whether there is no room for another one from there."""
+        return self._here.total() >= self._total or self._here[address] >= self._per_address
 
     def left(self, address: str) -> None:
         """A connection that was admitted is gone, or has logged in."""

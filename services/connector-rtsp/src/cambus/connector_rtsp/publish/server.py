@@ -11,6 +11,8 @@ from cambus.connector_rtsp.publish.door import Door
 from cambus.connector_rtsp.publish.gate import Gate
 from cambus.connector_rtsp.publish.rtmp_door import RtmpDoor
 from cambus.connector_rtsp.publish.rtsp_door import RtspDoor
+from cambus.connector_rtsp.publish.tls import Certificate
+from cambus.connector_rtsp.publish.tls_port import TlsPort
 from cambus.connector_rtsp.settings import RtspSettings
 
 logger = logging.getLogger(__name__)
@@ -25,38 +27,51 @@ class PublishServer:
     Args:
         settings: of the connector.
         gate: decides.
+        certificate: shown to those that come by TLS; None: nobody may.
 
     Attributes:
         gate: see above.
     """
 
-    def __init__(self, settings: RtspSettings, gate: Gate) -> None:
+    def __init__(self, settings: RtspSettings, gate: Gate, certificate: Certificate | None = None) -> None:
         self.gate = gate
+        self._certificate = certificate
+        self._tls_ports: dict[str, TlsPort] = {}
         self._settings = settings
         self._servers: dict[str, asyncio.Server] = {}
         self._doors: set[Door] = set()
         self._empty = asyncio.Event()
 
     def port(self, by: str) -> int | None:
-        """The port for `rtsp` or `rtmp`; None if none is listened on."""
+        """The port for `rtsp`, `rtmp`, `rtsps` or `rtmps`; None if none is listened on."""
+        if by in self._tls_ports:
+            return self._tls_ports[by].number
         server = self._servers.get(by)
         return None if server is None else int(server.sockets[0].getsockname()[1])
 
     async def start(self) -> None:
         """Listen. Raises OSError if an address is taken."""
         settings = self._settings
-        make_rtsp: Callable[[], Door] = partial(RtspDoor, self, udp=settings.publish_udp)
-        make_rtmp: Callable[[], Door] = partial(RtmpDoor, self)
-        wanted = (
-            ("rtsp", settings.rtsp_publish_port, make_rtsp),
-            ("rtmp", settings.rtmp_publish_port, make_rtmp),
-        )
-        loop = asyncio.get_running_loop()
-        for by, port, make in wanted:
+        rtmp: Callable[[], Door] = partial(RtmpDoor, self)
+        rtsp: Callable[[], Door] = partial(RtspDoor, self, udp=settings.publish_udp)
+        rtsp_alone: Callable[[], Door] = partial(RtspDoor, self, udp=False)  # UDP would go beside the TLS
+        for by, port, make in (
+            ("rtsp", settings.rtsp_publish_port, rtsp),
+            ("rtmp", settings.rtmp_publish_port, rtmp),
+            ("rtsps", settings.rtsps_publish_port, rtsp_alone),
+            ("rtmps", settings.rtmps_publish_port, rtmp),
+        ):
             if port is not None:
-                server = await loop.create_server(make, settings.publish_host, port, backlog=BACKLOG)
-                self._servers[by] = server
+                await self._listen(by, (settings.publish_host, port), make)
                 logger.info("listening for publishers", extra={"by": by, "port": self.port(by)})
+
+    async def _listen(self, by: str, address: tuple[str, int], make: Callable[[], Door]) -> None:
+        if not by.endswith("s"):
+            loop = asyncio.get_running_loop()
+            self._servers[by] = await loop.create_server(make, *address, backlog=BACKLOG)
+        elif self._certificate is not None:
+            context = self._certificate.context
+            self._tls_ports[by] = TlsPort(self.gate, address, BACKLOG, context, make)
 
     async def run(self) -> None:
         """Look after the connections until cancelled; then hang up."""
@@ -66,6 +81,8 @@ class PublishServer:
                 await asyncio.sleep(LOOK_S)
                 for door in list(self._doors):
                     self._look_at(door, loop.time())
+                if self._certificate is not None:
+                    self._certificate.renew()
         finally:
             await self._close()
 
@@ -73,6 +90,8 @@ class PublishServer:
         """Take no more connections."""
         for server in self._servers.values():
             server.close()
+        for port in self._tls_ports.values():
+            port.stop()
 
     def came(self, door: Door) -> None:
         """A connection was made."""
@@ -94,6 +113,8 @@ class PublishServer:
 
     async def _close(self) -> None:
         self.stop()
+        for port in self._tls_ports.values():
+            await port.close()
         self._empty.clear()
         for door in list(self._doors):
             door.abort()
