@@ -98,6 +98,20 @@ def _index(scratch: Path) -> dict[str, str]:
     return {**found, "CA_CRT": certificates} if certificates else found
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a program left: its exit code, what it printed, and what it complained of."""
+
+    returncode: int
+    output: bytes
+    stderr: str
+
+    @property
+    def stdout(self) -> str:
+        """What it printed, as text."""
+        return self.output.decode(errors="replace")
+
+
 @dataclass
 class Container(AbstractContextManager["Container"]):
     """An image with a read-only root and folders mounted into it, in namespaces of its own, as the image's user.
@@ -136,11 +150,16 @@ class Container(AbstractContextManager["Container"]):
         """Run the image's entry point with these arguments."""
         return Process(self._command([*self.configuration["Entrypoint"], *command]), self._variables(), log)
 
-    def ask(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def ask(self, *command: str, given: bytes = b"") -> Answer:
         """Run something else in a container like it, to its end."""
-        return subprocess.run(
-            self._command(command), env=self._variables(), capture_output=True, text=True, check=False
+        ran = subprocess.run(
+            self._command(command), env=self._variables(), input=given, capture_output=True, check=False
         )
+        return Answer(ran.returncode, ran.stdout, ran.stderr.decode(errors="replace"))
+
+    def run(self, *arguments: str, given: bytes = b"") -> Answer:
+        """Run the image's entry point to its end."""
+        return self.ask(*self.configuration["Entrypoint"], *arguments, given=given)
 
     def _variables(self) -> dict[str, str]:
         return {**dict(each.split("=", 1) for each in self.configuration["Env"]), **self.environment}

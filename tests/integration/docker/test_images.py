@@ -162,5 +162,5 @@ async def test_it_runs_as_nobody_in_particular_tells_its_health_and_ends_when_to
 
 def test_programs_answer(built, contained):
     service, _ = built
-    ran = contained.ask(*contained.configuration["Entrypoint"], "--help")
+    ran = contained.run("--help")
     assert (ran.returncode, service in ran.stdout or "Usage" in ran.stdout) == (0, True), ran.stderr

@@ -4,6 +4,7 @@ No engine is asked here; where Docker Compose is installed it reads the file as 
 """
 
 import importlib
+import os
 import re
 import shutil
 import subprocess
@@ -284,12 +285,40 @@ def test_grafana_finds_its_dashboards_and_its_prometheus():
     assert set(CONTAINERS["prometheus"]["networks"]) & set(CONTAINERS["grafana"]["networks"])
 
 
-def test_docker_compose_takes_the_file(tmp_path):
+class WithResets(yaml.SafeLoader):
+    """Reads what Compose adds to YAML."""
+
+
+WithResets.add_constructor("!reset", lambda loader, node: None)
+
+
+def test_on_the_network_of_the_machine_the_connector_still_has_settings_that_are_ones(monkeypatch):
+    overriding = yaml.load((DOCKER / "compose.host.yaml").read_text(), WithResets)["services"]
+    assert overriding.keys() <= CONTAINERS.keys()
+    text = str(overriding["connector-gb28181"]["environment"]["CAMBUS_GB28181_ADVERTISED"])
+    assert text.startswith("${CAMBUS_ADVERTISED_HOST:?")
+    changed = {**overriding["connector-gb28181"]["environment"], "CAMBUS_GB28181_ADVERTISED": "192.0.2.5"}
+    environment = {**OURS["connector-gb28181"]["environment"], **interpolated(changed)}
+    kind = settings_of("connector-gb28181")
+    assert environment.keys() <= {variable(kind, field) for field in kind.model_fields}
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value) if value is not None else monkeypatch.delenv(key, raising=False)
+    settings = kind()
+    gateway = COMPOSE["networks"]["default"]["ipam"]["config"][0]["subnet"].replace("0/24", "1")
+    assert settings.http_host == gateway
+    assert overriding["prometheus"]["extra_hosts"] == [f"connector-gb28181:{gateway}"]
+    assert len(settings.media_ports) == 4000
+
+
+@pytest.mark.parametrize("files", [["compose.yaml"], ["compose.yaml", "compose.host.yaml"]], ids=len)
+def test_docker_compose_takes_the_file(files):
     program = compose_program()
     if program is None:
         pytest.skip("Docker Compose is not installed")
+    named = [word for file in files for word in ("--file", str(DOCKER / file))]
     ran = subprocess.run(
-        [*program, "--file", str(DOCKER / "compose.yaml"), "--profile", "*", "config", "--quiet"],
+        [*program, *named, "--profile", "*", "config", "--quiet"],
+        env={**os.environ, "CAMBUS_ADVERTISED_HOST": "192.0.2.5"},
         capture_output=True,
         text=True,
         check=False,
