@@ -6,15 +6,18 @@ No engine is asked here; where Docker Compose is installed it reads the file as 
 import importlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
 
 import closure
+import first_start
 import pytest
 import typer
 import yaml
+from documented import typed_lines
 from typer.main import get_command
 
 from cambus.bus.describe import variable
@@ -238,6 +241,35 @@ def test_commands_are_ones_the_program_takes(name, tmp_path):
             parse(command, words[1:])
         else:
             command.make_context(words[0], words[1:])
+
+
+DOCUMENTED = [
+    shlex.split(line.split(">")[0].split(" < ")[0])
+    for line in typed_lines(ROOT / "docs" / "operations" / "containers.md")
+    if line.startswith("docker compose ")
+]
+
+
+@pytest.mark.parametrize("words", DOCUMENTED, ids=" ".join)
+def test_what_the_document_says_of_compose_can_be_typed(words):
+    names = [word for word in words if word in CONTAINERS]
+    profiles = {each for container in CONTAINERS.values() for each in container.get("profiles", ())}
+    if "--profile" in words:
+        assert words[words.index("--profile") + 1] in profiles
+    for file in (words[at + 1] for at, word in enumerate(words) if word == "-f" and "run" not in words[:at]):
+        assert (DOCKER / Path(file).name).exists()
+    if "run" in words:
+        name, rest = names[0], words[words.index(names[0]) + 1 :]
+        if name == "cli":
+            app = get_command(importlib.import_module(f"cambus.cli.commands.{rest[0]}").app)
+            if hasattr(app, "commands"):
+                parse(app, rest[1:])
+            else:
+                app.make_context(rest[0], [word if word != "-" else "/dev/null" for word in rest[1:]])
+        else:
+            assert name == "setup"
+            assert rest[0] in {"show", "renew"}
+            assert set(rest[1:]) <= {*first_start.SHOWN, *USERS}
 
 
 def test_simulated_devices_are_those_that_are_started():
