@@ -16,10 +16,10 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run collected test test-all fuzz soak check bench docs docs-serve schemas images dashboards asyncapi format clean
+.PHONY: help install lock run k8s-validate collected test test-all fuzz soak check bench docs docs-serve schemas images dashboards asyncapi format clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 install: $(VENV)/.installed ## create .venv with the locked dependencies and every package of the suite
 
@@ -44,6 +44,9 @@ check: install ## format, lint, types, import rules, generated schemas, conforma
 	$(BIN)/python tools/schemas.py --check
 	$(BIN)/python tools/ledgers.py --check
 	$(BIN)/python tools/dashboards.py --check
+
+k8s-validate: install ## render every Kubernetes overlay, with every component, and check what comes out
+	$(BIN)/python tools/k8s_validate.py
 
 # Compiles the tests, for one process of the test run instead of for each; what is wrong with them, the run says.
 collected: install
