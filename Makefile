@@ -42,6 +42,9 @@ check: install ## format, lint, types, import rules, generated schemas, conforma
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/schemas.py --check
+	$(BIN)/python tools/client_stubs.py --check
+	$(BIN)/python tools/suite_version.py --check
+	$(BIN)/python tools/compatibility.py --check
 	$(BIN)/python tools/ledgers.py --check
 	$(BIN)/python tools/dashboards.py --check
 
@@ -78,8 +81,9 @@ docs: install ## build the documentation as a site in var/site, strictly
 docs-serve: install ## show the documentation on http://127.0.0.1:8000/ while you write it
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --strict --livereload
 
-schemas: install ## generate proto-schemas/ from libs/schemas
+schemas: install ## generate proto-schemas/, and the commands of libs/client, from libs/schemas
 	$(BIN)/python tools/schemas.py
+	$(BIN)/python tools/client_stubs.py
 
 images: ## build a container image of every service, with docker or buildah; SERVICES="recorder cli" BASE= PIP_CONF= CA_CRT=
 	docker/build.sh $(SERVICES)

@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "proto-schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DIFF_LINES = 12
+RELEASED = "released"
+"""What earlier releases promised, written by `tools/contract.py`."""
 HEX_BYTES_PER_LINE = 32
 
 
@@ -196,7 +198,9 @@ def stale(target: Path) -> list[str]:
 
 
 def _existing(target: Path) -> set[str]:
-    return {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
+    """The files there are; those of earlier releases are kept as they are."""
+    found = {path.relative_to(target) for path in target.rglob("*") if path.is_file()}
+    return {path.as_posix() for path in found if path.parts[0] != RELEASED}
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from suite import PASSWORD, USER, recorder_device, running_suite, until
 
-from cambus.cli.discovery import ping
+from cambus.client.discovery import ping
 from cambus.schemas import headers as header
 from cambus.schemas.commands import device as device_commands
 from cambus.schemas.commands import media_relay, ptz

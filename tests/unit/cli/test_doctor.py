@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cambus.cli.device_status import DeviceStatus
-from cambus.cli.discovery import Instance
 from cambus.cli.doctor import devices, nats, services
 from cambus.cli.doctor.finding import Level
 from cambus.cli.doctor.probes import Probe, read_samples
+from cambus.client.discovery import Instance
 from cambus.client.received import ReceivedEvent
 from cambus.schemas.events.device import DeviceOffline
 from cambus.schemas.state.devices import DeviceRecord

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from cambus.cli.device_status import DeviceStatus
-from cambus.cli.discovery import Instance
 from cambus.cli.doctor.addresses import check_advertised, host_of
 from cambus.cli.doctor.finding import Level
+from cambus.client.discovery import Instance
 from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.presence import DeviceState, Presence
 

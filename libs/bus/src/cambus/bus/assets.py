@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cambus.bus.connection import Bus
+from cambus.bus.settings import BusSettings
+from cambus.client.connection import Connection
 from cambus.client.errors import AssetNotFound, BusUnavailable, JetStreamError
 from cambus.schemas import assets, subjects
 
@@ -150,10 +152,15 @@ async def ensure_assets(bus: Bus) -> None:
         JetStreamError: NATS refuses, such as more replicas than servers or more bytes than its limit.
         BusUnavailable: no answer in time.
     """
-    budget_mib = bus.settings.jetstream_budget_mib
+    await create_assets(bus, bus.settings)
+
+
+async def create_assets(connection: Connection, settings: BusSettings) -> None:
+    """As `ensure_assets`, over any connection."""
+    budget_mib = settings.jetstream_budget_mib
     budget = None if budget_mib is None else budget_mib * MIB
-    for config in configurations(bus.settings.jetstream_replicas, budget):
-        await ensure_stream(bus, config)
+    for config in configurations(settings.jetstream_replicas, budget):
+        await ensure_stream(connection, config)
 
 
 async def wait_for_assets(bus: Bus) -> None:
@@ -172,7 +179,7 @@ async def wait_for_assets(bus: Bus) -> None:
             return
 
 
-async def ensure_stream(bus: Bus, config: dict[str, Any]) -> None:
+async def ensure_stream(bus: Connection, config: dict[str, Any]) -> None:
     """Create one stream unless it exists; two services that both try are fine. Raises as `ensure_assets`."""
     name = config["name"]
     try:

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from cambus.bus.connection import Bus
+from cambus.client.connection import Connection
 from cambus.client.errors import BusError, JetStreamError
 from cambus.client.ordered import ALL, OrderedReader
 from cambus.schemas import assets, subjects
@@ -25,7 +25,7 @@ class KeptLetter:
     letter: DeadLetter
 
 
-async def dead_letters(bus: Bus, consumer: str | None = None) -> AsyncIterator[KeptLetter]:
+async def dead_letters(bus: Connection, consumer: str | None = None) -> AsyncIterator[KeptLetter]:
     """Yield the dead letters there are, oldest first; those nobody can read are left out.
 
     Args:
@@ -48,7 +48,7 @@ async def dead_letters(bus: Bus, consumer: str | None = None) -> AsyncIterator[K
                 continue
 
 
-async def dead_letter(bus: Bus, number: int) -> DeadLetter:
+async def dead_letter(bus: Connection, number: int) -> DeadLetter:
     """One dead letter.
 
     Raises:
@@ -68,7 +68,7 @@ async def dead_letter(bus: Bus, number: int) -> DeadLetter:
     return decode(DeadLetter, data, MSGPACK)
 
 
-async def retry(bus: Bus, number: int) -> None:
+async def retry(bus: Connection, number: int) -> None:
     """Give a dead letter to the consumer that gave up on it, and to no other; then it is a dead letter no more.
 
     It is in the stream of events again, with a header that the other consumers go by. Should it be given up once
@@ -87,7 +87,7 @@ async def retry(bus: Bus, number: int) -> None:
     await drop(bus, number)
 
 
-async def drop(bus: Bus, number: int) -> None:
+async def drop(bus: Connection, number: int) -> None:
     """Forget a dead letter.
 
     Raises:

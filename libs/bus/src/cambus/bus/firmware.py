@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from pydantic import ValidationError
 
-from cambus.bus.connection import Bus
+from cambus.client.connection import Connection
 from cambus.client.objects import ObjectStore, StoredObject
 from cambus.schemas.assets import OBJECTS_FIRMWARE
 from cambus.schemas.state.firmware import IMAGE_HEADER, FirmwareImage
@@ -59,7 +59,7 @@ class FirmwareStore:
         bus: the connection.
     """
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Connection) -> None:
         self._objects = ObjectStore(bus, OBJECTS_FIRMWARE)
 
     async def put(

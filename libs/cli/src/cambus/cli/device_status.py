@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from rich.text import Text
 
-from cambus.bus.connection import Bus
 from cambus.cli.formatting import ago, clean, duration
+from cambus.client.connection import Connection
 from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_DEVICES, KV_PRESENCE
 from cambus.schemas.state.devices import DeviceRecord
@@ -94,7 +94,7 @@ class DeviceBoard:
         self._presence: dict[str, Presence] = {}
 
     @classmethod
-    async def read(cls, bus: Bus) -> "DeviceBoard":
+    async def read(cls, bus: Connection) -> "DeviceBoard":
         """Read everything. Raises BusError."""
         board = cls()
         records, presences = device_buckets(bus)
@@ -121,7 +121,7 @@ class DeviceBoard:
         return [self.get(device) for device in sorted(self._records.keys() | self._presence.keys())]
 
 
-def device_buckets(bus: Bus) -> tuple[KeyValue[DeviceRecord], KeyValue[Presence]]:
+def device_buckets(bus: Connection) -> tuple[KeyValue[DeviceRecord], KeyValue[Presence]]:
     """The two buckets a board is made of."""
     return KeyValue(bus, KV_DEVICES, DeviceRecord), KeyValue(bus, KV_PRESENCE, Presence)
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from cambus.bus.connection import Bus
 from cambus.bus.sealing import KeyRing
 from cambus.cli.device_plan import Action, Present, Step
+from cambus.client.connection import Connection
 from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_CREDENTIALS, KV_DEVICES
 from cambus.schemas.state.credentials import SealedCredentials
@@ -31,7 +31,7 @@ class DeviceWriter:
         keys: seal credentials; None if there are none to seal.
     """
 
-    def __init__(self, bus: Bus, keys: KeyRing | None) -> None:
+    def __init__(self, bus: Connection, keys: KeyRing | None) -> None:
         self._keys = keys
         self._records = KeyValue(bus, KV_DEVICES, DeviceRecord)
         self._sealed = KeyValue(bus, KV_CREDENTIALS, SealedCredentials)

@@ -19,13 +19,13 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from cambus.bus.connection import Bus
 from cambus.cli.download import Download, Source, SourceGoneError
 from cambus.cli.failures import OFFLINE, REFUSED, CliError
 from cambus.cli.formatting import duration, local, size
 from cambus.cli.invocation import Cli
 from cambus.cli.requests import call
 from cambus.client.calling import BusClient
+from cambus.client.connection import Connection
 from cambus.client.errors import BusError
 from cambus.schemas.commands import recorder, recorder_export
 from cambus.schemas.errors import CambusError, DeadlineExceeded, NotFound, Offline
@@ -65,7 +65,7 @@ class Question:
 class Export:
     """One export, from the question to the file."""
 
-    def __init__(self, cli: Cli, bus: Bus, question: Question, target: Path) -> None:
+    def __init__(self, cli: Cli, bus: Connection, question: Question, target: Path) -> None:
         self._cli = cli
         self._bus = bus
         self._question = question

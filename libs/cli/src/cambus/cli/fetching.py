@@ -16,11 +16,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
-from cambus.bus.connection import Bus
 from cambus.cli.failures import OFFLINE, CliError
 from cambus.cli.invocation import Cli
 from cambus.cli.requests import call
 from cambus.client.calling import BusClient
+from cambus.client.connection import Connection
 from cambus.client.transfer_reader import TransferReader
 from cambus.schemas.commands.recording import (
     DOWNLOAD,
@@ -153,7 +153,7 @@ class Fetch:
         patience_s: how long to try again while no byte comes.
     """
 
-    def __init__(self, cli: Cli, bus: Bus, order: Order, target: Path, *, patience_s: float) -> None:
+    def __init__(self, cli: Cli, bus: Connection, order: Order, target: Path, *, patience_s: float) -> None:
         self._cli = cli
         self._bus = bus
         self._client = BusClient(bus)

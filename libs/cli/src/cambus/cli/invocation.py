@@ -11,7 +11,7 @@ from cambus.cli.output import Output
 from cambus.cli.questions import confirm
 
 if TYPE_CHECKING:
-    from cambus.bus.connection import Bus
+    from cambus.client.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Cli:
         """Whether programs read the output."""
         return self.out.as_json
 
-    def run(self, work: Callable[["Bus"], Awaitable[int | None]]) -> None:
+    def run(self, work: Callable[["Connection"], Awaitable[int | None]]) -> None:
         """Connect, do the work, disconnect; what it returns, unless None or 0, is the exit code."""
         from cambus.cli.connection import connected  # noqa: PLC0415 - NATS is heavy; help does without
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from cambus.bus.connection import Bus
 from cambus.cli.failures import OFFLINE, CliError
 from cambus.cli.invocation import Cli
 from cambus.client.calling import BusClient
+from cambus.client.connection import Connection
 from cambus.schemas.commands import recorder
 from cambus.schemas.errors import Offline
 from cambus.schemas.spans import CopyState, RecordingGap
@@ -121,7 +121,7 @@ class Found:
             self.gaps.append(gap)
 
 
-async def search(cli: Cli, bus: Bus, request: recorder.RecordingSearchRequest) -> Found:
+async def search(cli: Cli, bus: Connection, request: recorder.RecordingSearchRequest) -> Found:
     """Everything that is recorded, up to some thousand spans.
 
     Raises:

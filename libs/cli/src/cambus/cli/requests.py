@@ -4,12 +4,12 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from cambus.bus.connection import Bus
 from cambus.cli.device_status import DeviceBoard, DeviceStatus
 from cambus.cli.failures import OFFLINE, CliError, UsageError
 from cambus.cli.formatting import ago, clean
 from cambus.cli.invocation import Cli
 from cambus.client.calling import BusClient
+from cambus.client.connection import Connection
 from cambus.client.errors import BusError
 from cambus.schemas.errors import Offline
 from cambus.schemas.model import Message
@@ -44,7 +44,7 @@ def describe_invalid(error: ValidationError) -> str:
 
 
 async def call(
-    cli: Cli, bus: Bus, spec: CommandSpec[Req, Rep], request: Req, *, device: str | None = None
+    cli: Cli, bus: Connection, spec: CommandSpec[Req, Rep], request: Req, *, device: str | None = None
 ) -> Rep:
     """Send a command; `--timeout` counts.
 
@@ -60,7 +60,7 @@ async def call(
         raise await _why_offline(bus, device, error) from None
 
 
-async def _why_offline(bus: Bus, device: str, error: Offline) -> CliError:
+async def _why_offline(bus: Connection, device: str, error: Offline) -> CliError:
     """What the bus knows of a device nobody holds."""
     text, hint, reason = error.text, "", error.reason
     try:

@@ -8,9 +8,9 @@ from typing import Final
 
 from nats.aio.msg import Msg
 
-from cambus.bus.connection import Bus
 from cambus.cli.failures import CliError
 from cambus.client.calling import BusClient
+from cambus.client.connection import Connection
 from cambus.media.audio import AudioConfig
 from cambus.media.errors import MediaError
 from cambus.media.frame import Codec, Flag, Frame, FrameAssembler, Kind, encode_frame
@@ -75,7 +75,7 @@ class Talk:
         microphone: takes what the device hears.
     """
 
-    def __init__(self, bus: Bus, device: str, begun: TalkStartReply, microphone: Microphone) -> None:
+    def __init__(self, bus: Connection, device: str, begun: TalkStartReply, microphone: Microphone) -> None:
         self._bus = bus
         self._device = device
         self._begun = begun

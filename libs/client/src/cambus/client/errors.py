@@ -2,6 +2,7 @@
 
 BusError
 ├── BusUnavailable     not connected, the send buffer is full, or no answer came in time
+│   └── LoginRefused       the server does not let us in
 ├── BusClosed          the connection is closed for good
 ├── NoResponders       nobody subscribes to that subject
 ├── PayloadTooLarge    more than the server's max_payload
@@ -21,6 +22,10 @@ class BusError(Exception):
 
 class BusUnavailable(BusError):
     """Not connected, buffer full, or no answer in time; what was asked may still have happened."""
+
+
+class LoginRefused(BusUnavailable):
+    """The server does not let us in: our credentials are not what it wants."""
 
 
 class BusClosed(BusError):

@@ -118,7 +118,7 @@ def decode(
             return wanted.model_validate_json(data if data.strip() else b"{}")
         return wanted.model_validate(_unpack(data))
     except ValidationError as error:
-        raise BadRequest(_explain(wanted, error)) from None
+        raise BadRequest(explain_invalid(wanted, error)) from None
 
 
 def _unpack(data: bytes) -> Any:
@@ -159,7 +159,7 @@ def _short(error: Exception) -> str:
             return "cut short, too long, an extension type or a key that is no text"
 
 
-def _explain(wanted: type[Message], error: ValidationError) -> str:
+def explain_invalid(wanted: type[Message], error: ValidationError) -> str:
     """Name the fields and what was wanted, without the values."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     named = [f"{_path(problem['loc'])}: {problem['msg']}" for problem in problems[:_NAMED_ERRORS]]

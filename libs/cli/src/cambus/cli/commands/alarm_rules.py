@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cambus.bus.connection import Bus
 from cambus.cli.documents import read_messages
 from cambus.cli.failures import FAILED, CliError, UsageError
 from cambus.cli.groups import Group
@@ -16,6 +15,7 @@ from cambus.cli.invocation import Cli
 from cambus.cli.parameters import Yes
 from cambus.cli.requests import call, made
 from cambus.cli.times import parse_instant
+from cambus.client.connection import Connection
 from cambus.schemas.alarms import AlarmType, Severity, alarm_key, default_severity
 from cambus.schemas.commands import alarm_router
 from cambus.schemas.commands.alarm_router import RuleVerdict
@@ -65,7 +65,7 @@ def apply(
     if twice:
         raise UsageError(f"{file}: the rule {', '.join(sorted(twice))} is there twice")
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         present = {rule.id: rule for rule in await _rules(cli, bus)}
         changes = {rule.id: _change(present.get(rule.id), rule) for rule in wanted}
         gone = sorted(set(present) - set(changes)) if prune else []
@@ -100,7 +100,7 @@ def list_rules(context: typer.Context) -> None:
     """List the alarm rules, in the order in which they are looked at."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         found = sorted(await _rules(cli, bus), key=lambda rule: (rule.order, rule.id))
         if cli.json:
             cli.out.document(found)
@@ -122,7 +122,7 @@ def show(context: typer.Context, rule: RuleId) -> None:
     """Show a rule as it is written: what `apply` takes."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         found = [each for each in await _rules(cli, bus) if each.id == rule]
         if not found:
             raise CliError(
@@ -174,7 +174,7 @@ def try_rules(
     )
     request = made(alarm_router.RulesTestRequest, alarm=alarm, phase=phase, rules=rules)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         found = (await call(cli, bus, alarm_router.RULES_TEST, request)).verdicts
         if cli.json:
             cli.out.document(found)
@@ -189,7 +189,7 @@ def delete(context: typer.Context, rule: RuleId, *, yes: Yes = False) -> None:
     """Forget a rule."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         cli.confirm(f"Forget the rule {rule}? Its alarms go nowhere any more.", yes=yes)
         await call(cli, bus, alarm_router.RULES_DELETE, made(alarm_router.RulesDeleteRequest, id=rule))
         if cli.json:
@@ -200,7 +200,7 @@ def delete(context: typer.Context, rule: RuleId, *, yes: Yes = False) -> None:
     cli.run(work)
 
 
-async def _rules(cli: Cli, bus: Bus) -> Sequence[AlarmRule]:
+async def _rules(cli: Cli, bus: Connection) -> Sequence[AlarmRule]:
     return (await call(cli, bus, alarm_router.RULES_LIST, Empty())).rules
 
 

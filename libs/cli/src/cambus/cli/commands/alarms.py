@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cambus.bus.connection import Bus
 from cambus.cli.commands import alarm_rules
 from cambus.cli.event_text import event_line
 from cambus.cli.formatting import ago, clean, duration, local, plural
@@ -16,9 +15,10 @@ from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
 from cambus.cli.requests import call, made
 from cambus.cli.times import parse_range
-from cambus.cli.wanted_events import last_sequence
 from cambus.client.calling import BusClient
+from cambus.client.connection import Connection
 from cambus.client.follow import follow as follow_events
+from cambus.client.wanted import last_sequence
 from cambus.schemas import subjects
 from cambus.schemas.alarms import Severity
 from cambus.schemas.commands import alarm_cases, alarm_router
@@ -94,7 +94,7 @@ def _list(
         acknowledged=acknowledged,
     )
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         reply = await call(cli, bus, alarm_router.ALARMS_LIST, request)
         if cli.json:
             cli.out.document(reply)
@@ -126,7 +126,7 @@ def ack(
     cli = Cli.of(context)
     request = made(alarm_cases.AlarmsAcknowledgeRequest, id=alarm, by=by or getpass.getuser(), note=note)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         reply = await call(cli, bus, alarm_cases.ALARMS_ACKNOWLEDGE, request)
         if cli.json:
             cli.out.document(reply)
@@ -150,7 +150,7 @@ def show(
     cli = Cli.of(context)
     request = made(alarm_cases.AlarmsShowRequest, id=alarm)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         case = await call(cli, bus, alarm_cases.ALARMS_SHOW, request)
         if cli.json:
             cli.out.document(case)
@@ -187,7 +187,7 @@ def history(
         limit=limit,
     )
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         reply = await call(cli, bus, alarm_cases.ALARMS_HISTORY, request)
         if cli.json:
             cli.out.document(reply)
@@ -217,7 +217,7 @@ def watch(
         alarm_router.AlarmsListRequest, devices=device or ["*"], types=kind or ["*"], min_severity=severity
     )
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         after = await last_sequence(bus)
         async for received in follow_events(bus, [subjects.events(noun="alarm")], after_seq=after):
             event = received.event
@@ -236,7 +236,7 @@ def sinks(context: typer.Context) -> None:
     """Show which sinks take alarms, what waits for them, and why."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         replies = await BusClient(bus).broadcast(
             alarm_cases.SINKS_LIST,
             alarm_cases.SinksListRequest(),

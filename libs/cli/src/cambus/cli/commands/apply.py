@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cambus.bus.connection import Bus
 from cambus.cli.device_plan import Action, Step, not_in_file, plan, wanted_devices
 from cambus.cli.device_writer import DeviceWriter, StoppedHalfWayError
 from cambus.cli.devices_file import load_devices
@@ -17,6 +16,7 @@ from cambus.cli.formatting import plural
 from cambus.cli.invocation import Cli
 from cambus.cli.keyfile import CredentialsKey, key_ring
 from cambus.cli.parameters import Yes
+from cambus.client.connection import Connection
 
 app = typer.Typer(add_completion=False)
 
@@ -50,7 +50,7 @@ def apply(
     wanted = wanted_devices(file, load_devices(file))
     keys = key_ring(credentials_key) if any(each.credentials for each in wanted) else None
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         writer = DeviceWriter(bus, keys)
         present = await writer.present()
         steps = plan(wanted, present, keys, prune=prune)

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 from rich.syntax import Syntax
 
-from cambus.bus.connection import Bus
 from cambus.cli.command_lookup import (
     Spec,
     commands_of,
@@ -25,6 +24,7 @@ from cambus.cli.output import plain
 from cambus.cli.parameters import Yes
 from cambus.cli.requests import call as send
 from cambus.client.calling import BusClient
+from cambus.client.connection import Connection
 from cambus.schemas.catalog import SERVICE_COMMANDS
 from cambus.schemas.errors import CambusError
 from cambus.schemas.model import Done, Message
@@ -98,7 +98,7 @@ def _body(text: str) -> str:
     return Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
 
 
-async def _send(cli: Cli, bus: Bus, spec: Spec, request: Message, device: str | None) -> None:
+async def _send(cli: Cli, bus: Connection, spec: Spec, request: Message, device: str | None) -> None:
     if spec.broadcast:
         outcomes = await BusClient(bus).broadcast_all(
             spec, request, timeout_s=cli.options.timeout_s, quiet_s=0.5

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cambus.bus.connection import Bus
 from cambus.cli.documents import read_messages
 from cambus.cli.failures import UsageError
 from cambus.cli.formatting import ago, clean, plural
@@ -14,6 +13,7 @@ from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
 from cambus.cli.parameters import Yes
 from cambus.cli.requests import call, made
+from cambus.client.connection import Connection
 from cambus.schemas.commands import cascade as commands
 from cambus.schemas.model import Empty
 from cambus.schemas.state.cascade import CascadeLink
@@ -28,7 +28,7 @@ def list_links(context: typer.Context) -> None:
     """List the links to upper platforms, and how they are."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         found = (await call(cli, bus, commands.LIST, Empty())).links
         if cli.json:
             cli.out.document(found)
@@ -62,7 +62,7 @@ def put(
     if not wanted:
         raise UsageError(f"{file} holds no link")
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         for link in wanted:
             await call(cli, bus, commands.PUT, commands.CascadePutRequest(link=link))
         if cli.json:
@@ -78,7 +78,7 @@ def show(context: typer.Context, link: Link) -> None:
     """Show what an upper platform sees, and under which codes."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         reply = await call(cli, bus, commands.SHOW, made(commands.CascadeRequest, id=link))
         if cli.json:
             cli.out.document(reply)
@@ -112,7 +112,7 @@ def delete(context: typer.Context, link: Link, *, yes: Yes = False) -> None:
     """Leave an upper platform, and forget the codes that were made for it."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         cli.confirm(f"Forget the link {link}? Its platform sees nothing of us any more.", yes=yes)
         await call(cli, bus, commands.DELETE, made(commands.CascadeRequest, id=link))
         if cli.json:

@@ -5,13 +5,13 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from cambus.bus.connection import Bus
 from cambus.bus.dead_letters import KeptLetter, dead_letter, dead_letters, drop, retry
 from cambus.cli.failures import FAILED, CliError, UsageError
 from cambus.cli.formatting import ago, clean, local, plural
 from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
 from cambus.cli.parameters import Yes
+from cambus.client.connection import Connection
 from cambus.schemas.catalog import EVENTS
 from cambus.schemas.codec import JSON, MSGPACK, decode, encode
 from cambus.schemas.errors import CambusError
@@ -41,7 +41,7 @@ def list_letters(context: typer.Context, *, consumer: Consumer = None) -> None:
     """List the dead letters, oldest first; they are kept for thirty days."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         found = [kept async for kept in dead_letters(bus, consumer)]
         if cli.json:
             cli.out.document([_document(kept.number, kept.letter) for kept in found])
@@ -65,7 +65,7 @@ def show(
     """Show one dead letter with the event in it."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         letter = await _found(number, dead_letter(bus, number))
         if cli.json:
             cli.out.document(_document(number, letter))
@@ -103,7 +103,7 @@ def _each(
     context: typer.Context,
     numbers: list[int] | None,
     consumer: str | None,
-    step: Callable[[Bus, int], Awaitable[None]],
+    step: Callable[[Connection, int], Awaitable[None]],
     done: str,
     question: str,
 ) -> None:
@@ -112,7 +112,7 @@ def _each(
     if bool(numbers) == bool(consumer):
         raise UsageError("name either letters by their numbers, or --consumer")
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         wanted = list(numbers or []) or [kept.number async for kept in dead_letters(bus, consumer)]
         if question and wanted:
             cli.confirm(question.format(plural(len(wanted), "dead letter")), yes=False)

@@ -3,7 +3,6 @@
 import typer
 from rich.text import Text
 
-from cambus.bus.connection import Bus
 from cambus.cli.device_plan import Action, Step
 from cambus.cli.device_status import DeviceBoard, DeviceStatus, utc_now
 from cambus.cli.device_writer import DeviceWriter
@@ -13,6 +12,7 @@ from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
 from cambus.cli.output import table
 from cambus.cli.parameters import Device, Yes
+from cambus.client.connection import Connection
 from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_CREDENTIALS
 from cambus.schemas.channels import ChannelInfo
@@ -29,7 +29,7 @@ def get(context: typer.Context, device: Device) -> None:
     """Show everything that is known of a device; its credentials stay sealed."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         status = (await DeviceBoard.read(bus)).get(device)
         if status.record is None and status.presence is None:
             raise _unknown(device)
@@ -50,7 +50,7 @@ def delete(context: typer.Context, device: Device, *, yes: Yes = False) -> None:
     """Remove a device and its credentials; its recordings stay as long as their policy says."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         writer = DeviceWriter(bus, None)
         present = await writer.present()
         entry = present.records.get(device)

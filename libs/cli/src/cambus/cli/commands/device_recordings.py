@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-from cambus.bus.connection import Bus
 from cambus.cli.failures import FAILED, UsageError
 from cambus.cli.fetching import Fetch, Order
 from cambus.cli.files import check_target
@@ -16,6 +15,7 @@ from cambus.cli.invocation import Cli
 from cambus.cli.parameters import Channel, Device, Stream
 from cambus.cli.requests import made
 from cambus.cli.times import parse_instant, parse_range
+from cambus.client.connection import Connection
 from cambus.schemas.commands import recording
 from cambus.schemas.transfer import TransferEnd, TransferOutcome
 
@@ -81,7 +81,7 @@ def download(
         "to": end,
     }
 
-    async def work(bus: Bus) -> int:
+    async def work(bus: Connection) -> int:
         fetch = Fetch(cli, bus, Order(device, request, typed), output, patience_s=wait)
         return _fetched(cli, output, await _with_bar(cli, fetch))
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 from rich.live import Live
 
-from cambus.bus.connection import Bus
 from cambus.cli.device_status import DeviceBoard, DeviceStatus, device_buckets, utc_now
 from cambus.cli.device_table import device_table
 from cambus.cli.failures import UsageError
@@ -15,6 +14,7 @@ from cambus.cli.formatting import ago, clean, local
 from cambus.cli.invocation import Cli
 from cambus.cli.output import table
 from cambus.cli.parameters import Watch
+from cambus.client.connection import Connection
 from cambus.client.kv import Entry, KeyValue
 from cambus.schemas.assets import KV_LEASES
 from cambus.schemas.keys import KNOCKS
@@ -53,7 +53,7 @@ def devices(
     def chosen(board: DeviceBoard) -> list[DeviceStatus]:
         return [each for each in board.all() if not (offline and each.online)]
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         if watch:
             await _watch(cli, bus, chosen)
             return
@@ -69,7 +69,7 @@ def devices(
     cli.run(work)
 
 
-async def _show_pending(cli: Cli, bus: Bus) -> None:
+async def _show_pending(cli: Cli, bus: Connection) -> None:
     knocks = sorted(
         (entry.value for entry in (await KeyValue(bus, KV_LEASES, Knock).items(f"{KNOCKS}>")).values()),
         key=lambda knock: (knock.protocol, knock.identity),
@@ -96,7 +96,7 @@ async def _show_pending(cli: Cli, bus: Bus) -> None:
     cli.out.show(table(PENDING, rows))
 
 
-async def _watch(cli: Cli, bus: Bus, chosen: Callable[[DeviceBoard], list[DeviceStatus]]) -> None:
+async def _watch(cli: Cli, bus: Connection, chosen: Callable[[DeviceBoard], list[DeviceStatus]]) -> None:
     """Follow both buckets: a table that redraws itself on a terminal, a line for each change elsewhere."""
     board = DeviceBoard()
     screen = Live(console=cli.out.console, auto_refresh=False, transient=False)

@@ -5,13 +5,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cambus.bus.connection import Bus
 from cambus.cli.failures import CliError, UsageError
 from cambus.cli.formatting import clean, plural
 from cambus.cli.found_devices import Extended, device_id, extend_file, merged
 from cambus.cli.invocation import Cli
 from cambus.cli.requests import made
 from cambus.client.calling import BusClient
+from cambus.client.connection import Connection
 from cambus.schemas.catalog import SERVICE_COMMANDS
 from cambus.schemas.commands.discovery import DiscoveryRunReply, DiscoveryRunRequest, FoundDevice
 from cambus.schemas.errors import Unsupported
@@ -67,7 +67,7 @@ def discover(
         raise UsageError(f"devices of {protocol!r} can not be searched for; wanted {', '.join(known)}")
     request = made(DiscoveryRunRequest, address=address, wait_s=wait)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         try:
             replies: list[DiscoveryRunReply] = await BusClient(bus).broadcast(
                 spec, request, timeout_s=cli.options.timeout_s or wait + GRACE_S, quiet_s=wait + QUIET_S

@@ -10,10 +10,8 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
-from cambus.bus.connection import Bus
 from cambus.cli.connection import connected
 from cambus.cli.device_status import DeviceBoard, utc_now
-from cambus.cli.discovery import ping
 from cambus.cli.doctor import addresses, consumers, devices, nats, safety, services
 from cambus.cli.doctor.addresses import addresses_of
 from cambus.cli.doctor.finding import Finding, Level, problem
@@ -22,6 +20,8 @@ from cambus.cli.failures import FAILED, NO_NATS, CliError
 from cambus.cli.formatting import clean, plural
 from cambus.cli.invocation import Cli
 from cambus.cli.wanted_events import wanted_subjects
+from cambus.client.connection import Connection
+from cambus.client.discovery import ping
 from cambus.client.errors import AssetNotFound
 from cambus.client.event_history import stored_events
 
@@ -67,7 +67,7 @@ async def _examine(cli: Cli, monitor: str | None) -> list[Finding]:
         return [problem("NATS", error.text, error.hint)]
 
 
-async def _examine_all(bus: Bus, monitor: str | None) -> list[Finding]:
+async def _examine_all(bus: Connection, monitor: str | None) -> list[Finding]:
     findings = [*await nats.check_server(bus), *await nats.check_jetstream(bus)]
     if findings[-1].level is Level.PROBLEM:
         return findings

@@ -6,15 +6,16 @@ from typing import Annotated
 
 import typer
 
-from cambus.bus.connection import Bus
 from cambus.cli.event_text import event_line
 from cambus.cli.formatting import plural
 from cambus.cli.invocation import Cli
 from cambus.cli.times import parse_instant
-from cambus.cli.wanted_events import last_sequence, wanted_subjects
+from cambus.cli.wanted_events import wanted_subjects
+from cambus.client.connection import Connection
 from cambus.client.event_history import stored_events
 from cambus.client.follow import follow as follow_events
 from cambus.client.received import ReceivedEvent
+from cambus.client.wanted import last_sequence
 
 app = typer.Typer(add_completion=False)
 
@@ -55,7 +56,7 @@ def events(
     wanted = wanted_subjects(device or [], kind or [])
     begin = None if follow and since is None else parse_instant(since or HOUR)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         after = await last_sequence(bus)
         if begin is not None:
             after = max(after, await _past(cli, stored_events(bus, wanted, begin), limit, quiet=follow))

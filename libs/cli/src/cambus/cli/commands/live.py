@@ -3,12 +3,12 @@
 import typer
 from rich.text import Text
 
-from cambus.bus.connection import Bus
 from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
 from cambus.cli.output import table
 from cambus.cli.parameters import Channel, Device, Stream
 from cambus.cli.requests import call, made
+from cambus.client.connection import Connection
 from cambus.schemas.commands import media_relay
 
 app = typer.Typer(add_completion=False, cls=Group, help="Find out where to watch a camera.")
@@ -42,7 +42,7 @@ def open_stream(context: typer.Context, device: Device, channel: Channel, *, str
     cli = Cli.of(context)
     request = made(media_relay.LiveOpenRequest, device=device, channel=channel, stream=stream)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         urls = await call(cli, bus, media_relay.LIVE_OPEN, request)
         if cli.json:
             cli.out.document(urls)

@@ -88,14 +88,17 @@ def setup(context: typer.Context) -> None:
 
     How many copies and how many bytes, CAMBUS_JETSTREAM_REPLICAS and CAMBUS_JETSTREAM_BUDGET_MIB say.
     """
-    from cambus.bus.assets import configurations, ensure_assets  # noqa: PLC0415 - the others need no NATS
-    from cambus.bus.connection import Bus  # noqa: PLC0415
+    from cambus.bus.assets import configurations, create_assets  # noqa: PLC0415 - the others need no NATS
+    from cambus.cli.connection import settings_of  # noqa: PLC0415
+    from cambus.client.connection import Connection  # noqa: PLC0415
 
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
-        await ensure_assets(bus)
-        names = [config["name"] for config in configurations(bus.settings.jetstream_replicas)]
+    settings = settings_of(cli.options)
+
+    async def work(connection: Connection) -> None:
+        await create_assets(connection, settings)
+        names = [config["name"] for config in configurations(settings.jetstream_replicas)]
         if cli.json:
             cli.out.document({"assets": names})
         else:

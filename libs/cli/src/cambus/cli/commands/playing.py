@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from cambus.bus.connection import Bus
 from cambus.cli.commands.device_recordings import From, Recording, To, span_of
 from cambus.cli.commands.live import OUTPUTS
 from cambus.cli.failures import UsageError
@@ -19,6 +18,7 @@ from cambus.cli.parameters import Channel, Device, Stream
 from cambus.cli.requests import call, made
 from cambus.cli.times import parse_instant
 from cambus.client.calling import BusClient
+from cambus.client.connection import Connection
 from cambus.schemas.commands import media_relay, playback, recording
 from cambus.schemas.ids import RECORDER_SESSION_PREFIX, SESSION_PREFIX
 from cambus.schemas.model import Message
@@ -119,13 +119,15 @@ def play(
     cli.run(lambda bus: _play_recorded(cli, bus, opening))
 
 
-async def _play_on_device(cli: Cli, bus: Bus, device: str, request: recording.RecordingPlayRequest) -> None:
+async def _play_on_device(
+    cli: Cli, bus: Connection, device: str, request: recording.RecordingPlayRequest
+) -> None:
     reply = await call(cli, bus, recording.PLAY, request, device=device)
     name = SESSION_PREFIX + reply.session
     await _show(cli, bus, (device, request.channel, name), reply, None)
 
 
-async def _play_recorded(cli: Cli, bus: Bus, request: playback.PlaybackOpenRequest) -> None:
+async def _play_recorded(cli: Cli, bus: Connection, request: playback.PlaybackOpenRequest) -> None:
     reply = await call(cli, bus, playback.PLAYBACK_OPEN, request)
     later = reply.start if reply.start > request.start else None
     await _show(cli, bus, (request.device, request.channel, reply.stream), reply, later)
@@ -133,7 +135,7 @@ async def _play_recorded(cli: Cli, bus: Bus, request: playback.PlaybackOpenReque
 
 async def _show(
     cli: Cli,
-    bus: Bus,
+    bus: Connection,
     stream: tuple[str, int, str],
     reply: recording.RecordingPlayReply | playback.PlaybackOpenReply,
     later: datetime | None,
@@ -214,7 +216,7 @@ def _tell(context: typer.Context, device: str, session: str, action: str, **fiel
     spec = known[action]
     request: Message = made(spec.request, session=session, **fields)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         if of_recorder:
             reply = await BusClient(bus).call_holder(spec, request, timeout_s=cli.options.timeout_s)
         else:

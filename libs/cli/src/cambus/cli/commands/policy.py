@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from cambus.bus.connection import Bus
 from cambus.cli.documents import read_messages
 from cambus.cli.failures import UsageError
 from cambus.cli.formatting import duration, plural, size
@@ -15,6 +14,7 @@ from cambus.cli.parameters import Yes
 from cambus.cli.requests import call, made
 from cambus.cli.sizes import parse_size
 from cambus.cli.times import parse_span
+from cambus.client.connection import Connection
 from cambus.schemas.commands import recorder
 from cambus.schemas.matching import DeviceMatch
 from cambus.schemas.model import Empty
@@ -100,7 +100,7 @@ def set_policy(
             made(RecordingPolicy, id=name, match=match, retention=retention, enabled=not disabled, **fields)
         ]
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         for policy in policies:
             await call(cli, bus, recorder.POLICY_SET, recorder.PolicySetRequest(policy=policy))
         if cli.json:
@@ -116,7 +116,7 @@ def list_policies(context: typer.Context) -> None:
     """List the recording policies."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         policies = (await call(cli, bus, recorder.POLICY_LIST, Empty())).policies
         if cli.json:
             cli.out.document(policies)
@@ -145,7 +145,7 @@ def delete(context: typer.Context, name: Policy, *, yes: Yes = False) -> None:
     """Forget a policy; what it recorded stays until its time is over."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         cli.confirm(f"Stop recording what {name} says?", yes=yes)
         await call(cli, bus, recorder.POLICY_DELETE, made(recorder.PolicyDeleteRequest, id=name))
         if cli.json:

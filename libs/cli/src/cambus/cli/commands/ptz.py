@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
-from cambus.bus.connection import Bus
 from cambus.cli.failures import UsageError
 from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
 from cambus.cli.parameters import Channel, Device
 from cambus.cli.requests import call, made
+from cambus.client.connection import Connection
 from cambus.schemas.commands import ptz
 from cambus.schemas.model import Message
 from cambus.schemas.spec import CommandSpec
@@ -60,7 +60,7 @@ def list_presets(context: typer.Context, device: Device, channel: Channel) -> No
     """List the presets of a camera."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         request = made(ptz.PtzChannelRequest, channel=channel)
         reply = await call(cli, bus, ptz.PRESET_LIST, request, device=device)
         if cli.json:
@@ -105,7 +105,7 @@ def _do(
 ) -> None:
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         reply = await call(cli, bus, spec, request, device=device)
         if cli.json:
             cli.out.document(reply)

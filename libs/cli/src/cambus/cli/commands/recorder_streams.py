@@ -6,8 +6,6 @@ from typing import Annotated, Final
 
 import typer
 
-from cambus.bus.connection import Bus
-from cambus.cli.discovery import ping
 from cambus.cli.failures import OFFLINE, CliError
 from cambus.cli.formatting import local, plural, size
 from cambus.cli.invocation import Cli
@@ -15,6 +13,8 @@ from cambus.cli.parameters import Channel, Device, Stream
 from cambus.cli.requests import call, made
 from cambus.cli.times import parse_span
 from cambus.client.calling import BusClient
+from cambus.client.connection import Connection
+from cambus.client.discovery import ping
 from cambus.schemas.commands import recorder_streams as commands
 from cambus.schemas.commands.recorder import SERVICE
 from cambus.schemas.errors import CambusError
@@ -53,7 +53,7 @@ def record(
     claimant = _NO_TOKEN.sub("-", name or getpass.getuser())[:64]
     where = {"device": device, "channel": channel, "stream": stream, "claimant": claimant}
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         if end:
             await call(cli, bus, commands.RECORDING_STOP, made(commands.RecordingStopRequest, **where))
             cli.out.document({"ended": where}) if cli.json else cli.out.line(f"ended for {claimant}")
@@ -75,7 +75,7 @@ def register(app: typer.Typer) -> None:
     app.command("record")(record)
 
 
-async def _status(cli: Cli, bus: Bus) -> None:
+async def _status(cli: Cli, bus: Connection) -> None:
     expected = {each.id for each in await ping(bus, SERVICE)}
     if not expected:
         raise CliError(

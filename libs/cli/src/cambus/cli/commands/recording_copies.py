@@ -4,8 +4,6 @@ from typing import Annotated
 
 import typer
 
-from cambus.bus.connection import Bus
-from cambus.cli.discovery import ping
 from cambus.cli.failures import OFFLINE, CliError
 from cambus.cli.formatting import clean, local, size
 from cambus.cli.invocation import Cli
@@ -13,6 +11,8 @@ from cambus.cli.parameters import Device
 from cambus.cli.requests import made
 from cambus.cli.times import parse_range
 from cambus.client.calling import BusClient
+from cambus.client.connection import Connection
+from cambus.client.discovery import ping
 from cambus.schemas.commands import recorder_copies as commands
 from cambus.schemas.commands.recorder import SERVICE
 from cambus.schemas.errors import CambusError
@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
     app.command("copies")(copies)
 
 
-async def _show(cli: Cli, bus: Bus, request: commands.RecordingCopiesRequest) -> None:
+async def _show(cli: Cli, bus: Connection, request: commands.RecordingCopiesRequest) -> None:
     expected = {each.id for each in await ping(bus, SERVICE)}
     if not expected:
         raise CliError(

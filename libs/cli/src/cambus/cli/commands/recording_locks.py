@@ -6,8 +6,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cambus.bus.connection import Bus
-from cambus.cli.discovery import ping
 from cambus.cli.failures import OFFLINE, CliError
 from cambus.cli.formatting import plural, size
 from cambus.cli.invocation import Cli
@@ -15,6 +13,8 @@ from cambus.cli.parameters import Device, From, To
 from cambus.cli.requests import made
 from cambus.cli.times import parse_range
 from cambus.client.calling import BusClient
+from cambus.client.connection import Connection
+from cambus.client.discovery import ping
 from cambus.schemas.commands import recorder_locks as commands
 from cambus.schemas.commands.recorder import SERVICE
 from cambus.schemas.errors import CambusError
@@ -87,7 +87,7 @@ def _set(
     cli.run(lambda bus: _ask_all(cli, bus, spec, request))
 
 
-async def _ask_all(cli: Cli, bus: Bus, spec: Spec, request: commands.RecordedLockRequest) -> None:
+async def _ask_all(cli: Cli, bus: Connection, spec: Spec, request: commands.RecordedLockRequest) -> None:
     """Ask every recorder: each has files of its own."""
     expected = {each.id for each in await ping(bus, SERVICE)}
     if not expected:

@@ -6,7 +6,6 @@ from typing import Annotated, Final
 
 import typer
 
-from cambus.bus.connection import Bus
 from cambus.cli.commands import (
     device_recordings,
     playing,
@@ -25,6 +24,7 @@ from cambus.cli.parameters import Channel, Device, From, Stream, To
 from cambus.cli.recorded import PAGE, Found, search
 from cambus.cli.requests import call, made
 from cambus.cli.times import parse_range
+from cambus.client.connection import Connection
 from cambus.schemas.commands import recorder
 from cambus.schemas.commands.recorder import FoundSpan
 from cambus.schemas.commands.recording import FIND, DeviceRecording, RecordingFindRequest
@@ -86,7 +86,7 @@ def find(
     cli.run(lambda bus: _find(cli, bus, request))
 
 
-async def _find(cli: Cli, bus: Bus, request: recorder.RecordingSearchRequest) -> None:
+async def _find(cli: Cli, bus: Connection, request: recorder.RecordingSearchRequest) -> None:
     found = await search(cli, bus, request)
     if cli.json:
         cli.out.document(found.as_json())
@@ -132,7 +132,7 @@ def _rows(found: Found, channel: int, stream: str) -> list[tuple[str, str, str, 
 
 
 async def _find_on_device(
-    cli: Cli, bus: Bus, device: str, wanted: tuple[int, str | None, datetime, datetime]
+    cli: Cli, bus: Connection, device: str, wanted: tuple[int, str | None, datetime, datetime]
 ) -> None:
     channel, stream, begin, finish = wanted
     found: list[DeviceRecording] = []

@@ -7,7 +7,6 @@ from typing import Annotated, Final
 import typer
 from pydantic import SecretStr
 
-from cambus.bus.connection import Bus
 from cambus.cli.commands import secret_keys
 from cambus.cli.device_status import device_buckets
 from cambus.cli.failures import REFUSED, CliError, UsageError
@@ -18,6 +17,7 @@ from cambus.cli.keyfile import CredentialsKey, key_ring
 from cambus.cli.parameters import Yes
 from cambus.cli.questions import ask_secret
 from cambus.cli.requests import made
+from cambus.client.connection import Connection
 from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_CREDENTIALS
 from cambus.schemas.ids import is_token
@@ -65,7 +65,7 @@ def set_secret(
     secret = SecretStr(_read(name, file))
     credentials = made(Credentials, username=user, password=secret) if user else Credentials(token=secret)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         records, _ = device_buckets(bus)
         record = await records.get(name)
         if record is not None and record.value.credentials is not None:
@@ -85,7 +85,7 @@ def list_secrets(context: typer.Context) -> None:
     """List the names of what is sealed, devices' credentials too; never what it is."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         found = await KeyValue(bus, KV_CREDENTIALS, SealedCredentials).items()
         records, _ = device_buckets(bus)
         used = {
@@ -117,7 +117,7 @@ def delete(context: typer.Context, name: Name, *, yes: Yes = False) -> None:
     """Forget a secret."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         bucket = KeyValue(bus, KV_CREDENTIALS, SealedCredentials)
         if not is_token(name) or await bucket.get(name) is None:
             raise CliError(f"there is no secret {name}", exit_code=REFUSED, code=404, reason="no-such-secret")

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import typer
 
-from cambus.bus.connection import Bus
 from cambus.bus.sealing import KEY_BYTES, MAX_KEYS, KeyRing, SealError, key_id
 from cambus.cli.failures import REFUSED, CliError
 from cambus.cli.files import replacing
@@ -20,6 +19,7 @@ from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
 from cambus.cli.keyfile import CredentialsKey, key_path, key_ring
 from cambus.cli.parameters import Yes
+from cambus.client.connection import Connection
 from cambus.client.errors import WrongRevision
 from cambus.client.kv import KeyValue
 from cambus.schemas.assets import KV_CREDENTIALS
@@ -34,7 +34,7 @@ def list_keys(context: typer.Context, *, credentials_key: CredentialsKey = None)
     cli = Cli.of(context)
     ring = key_ring(credentials_key)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         counts = Counter(each.key_id for each in (await _stored(bus)).values())
         missing = sorted(set(counts) - set(ring.ids))
         rows = [(key, "yes", counts[key]) for key in ring.ids] + [(key, "no", counts[key]) for key in missing]
@@ -69,7 +69,7 @@ def reseal(context: typer.Context, *, credentials_key: CredentialsKey = None) ->
     cli = Cli.of(context)
     ring = key_ring(credentials_key)
 
-    async def work(bus: Bus) -> int | None:
+    async def work(bus: Connection) -> int | None:
         bucket = KeyValue(bus, KV_CREDENTIALS, SealedCredentials)
         done, failed = 0, {}
         for name, entry in (await bucket.items()).items():
@@ -98,7 +98,7 @@ def drop(context: typer.Context, *, credentials_key: CredentialsKey = None, yes:
     path = key_path(credentials_key)
     ring = KeyRing.load(path)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         others = {name for name, each in (await _stored(bus)).items() if each.key_id != ring.ids[0]}
         if others:
             raise CliError(
@@ -122,6 +122,6 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-async def _stored(bus: Bus) -> dict[str, SealedCredentials]:
+async def _stored(bus: Connection) -> dict[str, SealedCredentials]:
     items = await KeyValue(bus, KV_CREDENTIALS, SealedCredentials).items()
     return {name: entry.value for name, entry in items.items()}

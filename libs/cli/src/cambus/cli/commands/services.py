@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cambus.bus.connection import Bus
-from cambus.cli.discovery import Instance, running_services
 from cambus.cli.formatting import ago, clean
 from cambus.cli.invocation import Cli
+from cambus.client.connection import Connection
+from cambus.client.discovery import Instance, running_services
 
 app = typer.Typer(add_completion=False)
 
@@ -26,7 +26,7 @@ def services(
     """List the services that run, as they answer NATS service discovery."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         found = await running_services(bus, service)
         if cli.json:
             cli.out.document([asdict(each) for each in found])

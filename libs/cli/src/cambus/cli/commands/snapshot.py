@@ -1,26 +1,25 @@
 """`cambusctl snapshot`: a still picture into a file."""
 
-import hashlib
 import sys
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from cambus.bus.connection import Bus
 from cambus.cli.failures import CliError
 from cambus.cli.files import check_target, replacing
 from cambus.cli.formatting import local, size
 from cambus.cli.invocation import Cli
 from cambus.cli.parameters import Channel, Device, Stream
 from cambus.cli.requests import call, made
-from cambus.client.objects import ObjectStore
+from cambus.client.connection import Connection
+from cambus.client.objects import ObjectDamaged
+from cambus.client.pictures import fetch
 from cambus.schemas.commands.snapshot import TAKE, SnapshotTakeRequest
 from cambus.schemas.objects import PictureRef
 
 app = typer.Typer(add_completion=False)
 
-MAX_BYTES: Final = 64 * 1024 * 1024
 SUFFIXES: Final = {"image/jpeg": ".jpg", "image/png": ".png", "image/bmp": ".bmp"}
 
 
@@ -51,7 +50,7 @@ def snapshot(
         check_target(output, overwrite=overwrite)
     request = made(SnapshotTakeRequest, channel=channel, stream=stream, width=width)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         picture = await call(cli, bus, TAKE, request, device=device)
         data = await _fetch(bus, picture)
         if to_stdout:
@@ -71,16 +70,17 @@ def snapshot(
     cli.run(work)
 
 
-async def _fetch(bus: Bus, picture: PictureRef) -> bytes:
+async def _fetch(connection: Connection, picture: PictureRef) -> bytes:
     try:
-        data = await ObjectStore(bus, picture.bucket).get_bytes(picture.object, MAX_BYTES)
+        return await fetch(connection, picture)
     except KeyError:
         raise CliError("the picture was taken, and is no longer in the object store") from None
     except ValueError as error:
         raise CliError(f"the picture is too large: {error}") from None
-    if hashlib.sha256(data).hexdigest() != picture.sha256:
-        raise CliError("the picture in the object store is not the one that was taken", reason="digest")
-    return data
+    except ObjectDamaged:
+        raise CliError(
+            "the picture in the object store is not the one that was taken", reason="digest"
+        ) from None
 
 
 def _name(device: str, channel: int, picture: PictureRef) -> str:

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
-from cambus.bus.connection import Bus
 from cambus.cli.files import check_target, replacing
 from cambus.cli.invocation import Cli
 from cambus.cli.parameters import Device
 from cambus.cli.requests import call, made
 from cambus.cli.sound import RATE, read_alaw, write_wav
 from cambus.cli.talking import Microphone, Talk
+from cambus.client.connection import Connection
 from cambus.schemas.commands.talk import START, TalkStartRequest
 
 app = typer.Typer(add_completion=False)
@@ -49,7 +49,7 @@ def talk(
         check_target(listen, overwrite=overwrite)
     request = made(TalkStartRequest, channel=channel, claimant="cambusctl", codec="pcma", listen=True)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         microphone = Microphone()
         begun = await call(cli, bus, START, request, device=device)
         await _say(cli, Talk(bus, device, begun, microphone), alaw)

@@ -4,7 +4,6 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from cambus.bus.connection import Bus
 from cambus.cli.commands import upgrade_reports
 from cambus.cli.commands.upgrade_images import app as images
 from cambus.cli.commands.upgrade_reports import watch_campaign
@@ -15,6 +14,7 @@ from cambus.cli.parameters import Watch, Yes
 from cambus.cli.requests import call, made
 from cambus.cli.upgrade_order import takes_order
 from cambus.cli.upgrade_views import plan_picture, question
+from cambus.client.connection import Connection
 from cambus.schemas.commands import upgrade_manager
 from cambus.schemas.commands.upgrade_manager import CampaignOrder, PlanReply, PlanRequest
 from cambus.schemas.model import Done, Message
@@ -35,7 +35,7 @@ def plan(context: typer.Context, *, order: CampaignOrder) -> None:
     """Show which devices would be upgraded and which not, and why. Nothing is sent to any device."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> int | None:
+    async def work(bus: Connection) -> int | None:
         found = await _plan(cli, bus, order)
         if cli.json:
             cli.out.document(found)
@@ -59,7 +59,7 @@ def start(
     cli = Cli.of(context)
     request = made(upgrade_manager.CampaignStartRequest, **_fields(order), note=note, confirm=True)
 
-    async def work(bus: Bus) -> int | None:
+    async def work(bus: Connection) -> int | None:
         planned = await _plan(cli, bus, order)
         if planned.problems:
             raise CliError(
@@ -151,7 +151,7 @@ def _send(
     """Send a command, and say that it was done."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         await call(cli, bus, spec, request)
         if cli.json:
             cli.out.document(document)
@@ -161,7 +161,7 @@ def _send(
     cli.run(work)
 
 
-async def _plan(cli: Cli, bus: Bus, order: CampaignOrder) -> PlanReply:
+async def _plan(cli: Cli, bus: Connection, order: CampaignOrder) -> PlanReply:
     """The whole plan, page by page."""
     request = made(PlanRequest, **_fields(order))
     found = await call(cli, bus, upgrade_manager.UPGRADE_PLAN, request)

@@ -11,7 +11,6 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
-from cambus.bus.connection import Bus
 from cambus.bus.firmware import FirmwareKeyError, FirmwareStore, StoredImage, signed
 from cambus.cli.failures import REFUSED, CliError, UsageError
 from cambus.cli.files import pieces_of
@@ -20,6 +19,7 @@ from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
 from cambus.cli.parameters import Yes
 from cambus.cli.requests import made
+from cambus.client.connection import Connection
 from cambus.schemas.ids import ObjectName
 from cambus.schemas.state.firmware import FirmwareImage
 
@@ -84,7 +84,7 @@ def add(
         file=file.name[:255],
     )
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         store = FirmwareStore(bus)
         if not overwrite and await store.info(called) is not None:
             raise UsageError(f"there is an image {called} already", hint="--overwrite replaces it")
@@ -126,7 +126,7 @@ def list_images(context: typer.Context) -> None:
     """List the firmware images."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         images = await FirmwareStore(bus).list()
         if cli.json:
             cli.out.document([_document(each) for each in images])
@@ -154,7 +154,7 @@ def show(context: typer.Context, image: Image) -> None:
     """Show all that is known of an image."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         found = await FirmwareStore(bus).info(image)
         if found is None:
             raise no_such_image(image)
@@ -187,7 +187,7 @@ def remove(context: typer.Context, image: Image, *, yes: Yes = False) -> None:
     """Remove an image; campaigns that still need it are paused."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         store = FirmwareStore(bus)
         if await store.info(image) is None:
             raise no_such_image(image)

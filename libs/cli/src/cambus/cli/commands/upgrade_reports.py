@@ -6,7 +6,6 @@ from typing import Annotated, Final
 import typer
 from rich.live import Live
 
-from cambus.bus.connection import Bus
 from cambus.cli.failures import FAILED, UsageError
 from cambus.cli.formatting import clean
 from cambus.cli.invocation import Cli
@@ -20,6 +19,7 @@ from cambus.cli.upgrade_views import (
     report_csv,
     report_picture,
 )
+from cambus.client.connection import Connection
 from cambus.schemas.commands import upgrade_manager
 from cambus.schemas.commands.upgrade_manager import CampaignStatus
 from cambus.schemas.state.upgrades import UpgradeAttempt
@@ -45,7 +45,7 @@ def list_campaigns(
     """List the latest campaigns."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         request = made(upgrade_manager.CampaignStatusRequest, limit=limit)
         campaigns = (await call(cli, bus, upgrade_manager.UPGRADE_STATUS, request)).campaigns
         if cli.json:
@@ -75,7 +75,7 @@ def report(
     if as_csv and cli.json:
         raise UsageError("either --csv or --json")
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         found = await _status(cli, bus, campaign)
         if cli.json:
             cli.out.document(found)
@@ -91,7 +91,7 @@ def history(context: typer.Context, device: Device) -> None:
     """Show the upgrades a device went through."""
     cli = Cli.of(context)
 
-    async def work(bus: Bus) -> None:
+    async def work(bus: Connection) -> None:
         request = made(upgrade_manager.HistoryRequest, device=device)
         found = await call(cli, bus, upgrade_manager.UPGRADE_HISTORY, request)
         if cli.json:
@@ -103,7 +103,7 @@ def history(context: typer.Context, device: Device) -> None:
     cli.run(work)
 
 
-async def _status(cli: Cli, bus: Bus, campaign: str) -> CampaignStatus:
+async def _status(cli: Cli, bus: Connection, campaign: str) -> CampaignStatus:
     """A campaign with all of its devices, page by page."""
     request = made(upgrade_manager.CampaignStatusRequest, campaign=campaign)
     (found,) = (await call(cli, bus, upgrade_manager.UPGRADE_STATUS, request)).campaigns
@@ -117,7 +117,7 @@ async def _status(cli: Cli, bus: Bus, campaign: str) -> CampaignStatus:
     return found.model_copy(update={"attempts": attempts})
 
 
-async def watch_campaign(cli: Cli, bus: Bus, campaign: str) -> int:
+async def watch_campaign(cli: Cli, bus: Connection, campaign: str) -> int:
     """Show a campaign until it is over; the exit code says whether a device failed."""
     on_screen = cli.out.console.is_terminal and not cli.json
     screen = Live(console=cli.out.console, auto_refresh=False)

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from cambus.cli.device_status import DeviceStatus
-from cambus.cli.discovery import Instance
 from cambus.cli.doctor.finding import Finding, ok, problem
 from cambus.cli.formatting import plural
+from cambus.client.discovery import Instance
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str], Iterable[str]]

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from cambus.bus.connection import Bus
 from cambus.cli.doctor.finding import Finding, ok, problem
 from cambus.cli.formatting import duration, plural
+from cambus.client.connection import Connection
 from cambus.client.errors import AssetNotFound
 from cambus.schemas import assets
 
@@ -18,7 +18,7 @@ UNACKNOWLEDGED: Final = timedelta(minutes=10)
 PAGES: Final = 20
 
 
-async def read_consumers(bus: Bus) -> list[dict[str, Any]]:
+async def read_consumers(bus: Connection) -> list[dict[str, Any]]:
     """What JetStream says of every durable of the event stream. Raises BusError."""
     found: list[dict[str, Any]] = []
     for _ in range(PAGES):

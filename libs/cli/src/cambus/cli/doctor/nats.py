@@ -8,11 +8,11 @@ from typing import Any, Final
 import aiohttp
 
 from cambus.bus.assets import configurations
-from cambus.bus.connection import Bus
-from cambus.cli.discovery import round_trip_s
 from cambus.cli.doctor.finding import Finding, note, ok, problem
 from cambus.cli.doctor.probes import Probe
 from cambus.cli.formatting import plural, size
+from cambus.client.connection import Connection
+from cambus.client.discovery import round_trip_s
 from cambus.client.errors import AssetNotFound, BusError
 from cambus.schemas import assets, subjects
 from cambus.schemas.codec import decode
@@ -31,7 +31,7 @@ SYNC_METRIC: Final = "cambus_nats_sync_always"
 Streams = Mapping[str, dict[str, Any]]
 
 
-async def check_server(bus: Bus) -> list[Finding]:
+async def check_server(bus: Connection) -> list[Finding]:
     """The server itself: its version, and how far away it is."""
     version = str(bus.nc.connected_server_version).split(" v")[-1].rstrip(">")
     trip_s = await round_trip_s(bus)
@@ -48,7 +48,7 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("-", maxsplit=1)[0].split(".")[:2] if part.isdecimal())
 
 
-async def check_jetstream(bus: Bus) -> list[Finding]:
+async def check_jetstream(bus: Connection) -> list[Finding]:
     """Whether JetStream is there, and how full it is."""
     try:
         info = await bus.jetstream.call("INFO")
@@ -65,7 +65,7 @@ async def check_jetstream(bus: Bus) -> list[Finding]:
     return [ok("JetStream", text)]
 
 
-async def read_streams(bus: Bus) -> dict[str, dict[str, Any]]:
+async def read_streams(bus: Connection) -> dict[str, dict[str, Any]]:
     """What JetStream says of each of our streams that exists, by name. Raises BusError."""
     found: dict[str, dict[str, Any]] = {}
     for config in configurations(1):
@@ -150,7 +150,7 @@ async def _monitored(url: str) -> bool | None:
         return None
 
 
-async def check_clock(bus: Bus, *, now: datetime | None = None) -> list[Finding]:
+async def check_clock(bus: Connection, *, now: datetime | None = None) -> list[Finding]:
     """How far the clock of NATS is from ours; every recorded time and every lease lives by such clocks."""
     before = now or datetime.now(UTC)
     try:
@@ -167,7 +167,7 @@ async def check_clock(bus: Bus, *, now: datetime | None = None) -> list[Finding]
     return [ok("clock", text)]
 
 
-async def check_dead_letters(bus: Bus) -> list[Finding]:
+async def check_dead_letters(bus: Connection) -> list[Finding]:
     """What consumers gave up on."""
     stream = assets.STREAM_DEAD_LETTERS
     try:
@@ -193,7 +193,7 @@ async def check_dead_letters(bus: Bus) -> list[Finding]:
     ]
 
 
-async def _latest_reason(bus: Bus, sequence: int) -> str:
+async def _latest_reason(bus: Connection, sequence: int) -> str:
     try:
         answer = await bus.jetstream.call(f"STREAM.MSG.GET.{assets.STREAM_DEAD_LETTERS}", {"seq": sequence})
         letter = decode(DeadLetter, base64.b64decode(answer["message"]["data"]))

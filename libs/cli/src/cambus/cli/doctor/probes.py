@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from cambus.cli.discovery import Instance
+from cambus.client.discovery import Instance
 
 TIMEOUT_S: Final = 3.0
 MAX_BYTES: Final = 8 * 1024 * 1024

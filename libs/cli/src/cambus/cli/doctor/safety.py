@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from cambus.bus.connection import Bus
 from cambus.cli.doctor.finding import Finding, note, ok, problem
+from cambus.client.connection import Connection
 
 SUBJECT: Final = "NATS"
 
 
-def check_settings(bus: Bus, streams: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+def check_settings(bus: Connection, streams: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     """Whether just anybody may do everything, whether it goes in clear, and whether one dead disk loses it all."""
     server = bus.nc._server_info  # noqa: SLF001 - nats-py tells only parts of it
     return judge(bus.nc.connected_url.geturl() if bus.nc.connected_url else "", server, streams)

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from cambus.cli.discovery import Instance
 from cambus.cli.doctor.finding import Finding, note, ok, problem
 from cambus.cli.doctor.probes import Probe
 from cambus.cli.formatting import plural, size
+from cambus.client.discovery import Instance
 
 CONNECTOR: Final = "connector-"
 WITHOUT: Final = {

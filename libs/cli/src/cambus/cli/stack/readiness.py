@@ -7,7 +7,7 @@ from typing import Final
 import aiohttp
 
 from cambus.bus.connection import Bus
-from cambus.cli.discovery import Instance, ping
+from cambus.client.discovery import Instance, ping
 from cambus.client.errors import BusError
 
 LOOK_S: Final = 0.1

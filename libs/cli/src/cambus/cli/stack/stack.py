@@ -20,7 +20,6 @@ from cambus.bus.sealing import KeyRing
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer, ServerFailedError
 from cambus.bus.users import ADMIN, USERS
-from cambus.cli.discovery import Instance, ping
 from cambus.cli.nats_users import UserFolder
 from cambus.cli.stack.lock import FolderLock
 from cambus.cli.stack.options import (
@@ -36,6 +35,7 @@ from cambus.cli.stack.options import (
 from cambus.cli.stack.ports import free_or_any
 from cambus.cli.stack.process import ProcessSpec, SupervisedProcess
 from cambus.cli.stack.readiness import wait_ready
+from cambus.client.discovery import Instance, ping
 
 __all__ = ["SERVICES", "Change", "Stack", "StackFailedError", "StackOptions"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from cambus.bus.connection import Bus
+from cambus.client.connection import Connection
 from cambus.client.errors import NoResponders
 
 ANSWER_S: Final = 2.0
@@ -44,7 +44,7 @@ class Instance:
     last_error: str = ""
 
 
-async def running_services(bus: Bus, service: str | None = None) -> list[Instance]:
+async def running_services(bus: Connection, service: str | None = None) -> list[Instance]:
     """Every instance that answers, by name and id; of one service only, if it is named."""
     scope = f".{service}" if service else ""
     infos, stats = await asyncio.gather(_ask(bus, f"$SRV.INFO{scope}"), _ask(bus, f"$SRV.STATS{scope}"))
@@ -53,13 +53,13 @@ async def running_services(bus: Bus, service: str | None = None) -> list[Instanc
     return sorted(found, key=lambda each: (each.name, each.id))
 
 
-async def ping(bus: Bus, service: str | None = None, *, quiet_s: float = QUIET_S) -> list[Instance]:
+async def ping(bus: Connection, service: str | None = None, *, quiet_s: float = QUIET_S) -> list[Instance]:
     """As `running_services`, with names, versions and metadata only; `quiet_s` after the last answer."""
     answers = await _ask(bus, f"$SRV.PING{f'.{service}' if service else ''}", quiet_s)
     return sorted((_instance(each, {}) for each in answers), key=lambda each: (each.name, each.id))
 
 
-async def _ask(bus: Bus, subject: str, quiet_s: float = QUIET_S) -> list[dict[str, Any]]:
+async def _ask(bus: Connection, subject: str, quiet_s: float = QUIET_S) -> list[dict[str, Any]]:
     try:
         messages = await bus.gather(subject, timeout_s=ANSWER_S, quiet_s=quiet_s)
     except NoResponders:
@@ -101,7 +101,7 @@ def _instant(text: Any) -> datetime | None:
         return None
 
 
-async def round_trip_s(bus: Bus) -> float:
+async def round_trip_s(bus: Connection) -> float:
     """Seconds a message to ourselves takes. Raises BusError."""
     started = time.perf_counter()
     await bus.flush()

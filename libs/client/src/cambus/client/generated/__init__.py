@@ -1,0 +1,1 @@
+"""Commands, typed: generated from the catalog by `make schemas`; not edited by hand."""

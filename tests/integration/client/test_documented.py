@@ -1,0 +1,97 @@
+"""The examples of the README and of `examples/` do what they say."""
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from bus_camera import JPEG
+from documented import ROOT
+
+from cambus.bus.testing import NatsServer
+
+README = ROOT / "libs/client/README.md"
+MODULES = ROOT / "var/examples-javascript"
+"""Where the packages of the JavaScript example are installed, by `npm install --prefix`."""
+
+
+def blocks() -> list[str]:
+    return [part.partition("```")[0] for part in README.read_text().split("```python\n")[1:]]
+
+
+async def test_the_program_at_the_head_of_the_readme_runs(gate, nats_server: NatsServer):
+    code = blocks()[0].replace("nats://127.0.0.1:4222", nats_server.url).replace('"gate"', repr(gate.name))
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    assert (process.returncode, out) == (0, b"the gate moves\n")
+
+
+@pytest.mark.parametrize("number", range(1, len(blocks())))
+async def test_the_pieces_of_the_readme_run(number, cambus, gate, unique, capsys):
+    code = blocks()[number].replace('"gate"', repr(gate.name)).replace("my-siren", unique)
+    names: dict[str, object] = {}
+    exec(f"async def piece(cambus):\n{textwrap.indent(code, '    ')}", names)
+    running = asyncio.ensure_future(names["piece"](cambus))  # type: ignore[operator]  # what was just made
+    while not running.done():  # a piece that follows begins with the next alarm
+        await gate.raise_alarm()
+        await asyncio.wait({running}, timeout=0.1)
+    await running
+    if "print(f" in code:
+        assert f"{len(JPEG)} bytes, JPEG: True" in capsys.readouterr().out
+
+
+async def look(folder: Path, nats_server: NatsServer, gate, *command: str) -> list[str]:
+    """Run an example until it waits for an alarm, raise alarms, and return what it printed; all print the same."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        gate.name,
+        cwd=folder,
+        env=os.environ | {"NATS_URL": nats_server.url},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    ended = asyncio.ensure_future(process.communicate())
+    while not ended.done():
+        await gate.raise_alarm()
+        await asyncio.wait({ended}, timeout=0.2)
+    out, _ = await ended
+    assert process.returncode == 0
+    assert (folder / f"{gate.name}.jpg").read_bytes() == JPEG
+    assert gate.moves[0].pan == 0.5
+    return out.decode().splitlines()
+
+
+async def test_the_example_in_python_runs(gate, nats_server, tmp_path):
+    lines = await look(tmp_path, nats_server, gate, sys.executable, str(ROOT / "examples/python/gate.py"))
+    assert lines[:2] == [f"{gate.name}: Cambus Stand-in", "it moves"]
+    assert lines[-1].startswith("alarm: motion on channel 0")
+
+
+@pytest.mark.slow
+async def test_the_example_in_javascript_runs(gate, nats_server, tmp_path):
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        pytest.skip("node and npm are not installed")
+    wanted = json.loads((ROOT / "examples/javascript/package.json").read_text())["dependencies"]
+    packages = [f"{name}@{version}" for name, version in wanted.items()]
+    options = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
+    installing = await asyncio.create_subprocess_exec(
+        npm, "install", "--prefix", str(MODULES), *options, *packages
+    )
+    if await installing.wait() != 0:
+        pytest.skip("the packages of nats.js cannot be installed here")
+    shutil.copy(ROOT / "examples/javascript/gate.mjs", MODULES)  # node looks for packages beside the program
+    lines = await look(tmp_path, nats_server, gate, node, str(MODULES / "gate.mjs"))
+    assert lines[:2] == [f"{gate.name}: Cambus Stand-in", "it moves"]
+    assert lines[-1] == f"alarm: cambus.v1.evt.{gate.name}.alarm.raised"
+
+
+async def test_the_example_in_shell_runs(gate, nats_server, tmp_path):
+    missing = [program for program in ("nats", "jq") if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    lines = await look(tmp_path, nats_server, gate, str(ROOT / "examples/shell/gate.sh"))
+    assert "it moves" in lines
