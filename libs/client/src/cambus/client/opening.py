@@ -38,6 +38,16 @@ async def open_within(connection: Connection, within_s: float) -> None:
             await asyncio.wait({opening})
             with suppress(Exception):
                 await connection.nc.close()
+            await _close_socket(connection)
+
+
+async def _close_socket(connection: Connection) -> None:
+    """Close what nats-py leaves open if cancelled while it gives up a server: it takes itself for closed then."""
+    transport = connection.nc._transport  # noqa: SLF001 - see above
+    if transport is not None:
+        with suppress(Exception):
+            transport.close()
+            await transport.wait_closed()  # type: ignore[no-untyped-call]  # nats-py says no types
 
 
 def _unreachable(connection: Connection) -> BusUnavailable:
