@@ -46,7 +46,7 @@ async def _close_socket(connection: Connection) -> None:
     transport = connection.nc._transport  # noqa: SLF001 - see above
     if transport is not None:
         with suppress(Exception):
-            transport.close()
+            transport.close()  # type: ignore[no-untyped-call]  # nats-py says no types
             await transport.wait_closed()  # type: ignore[no-untyped-call]  # nats-py says no types
 
 
