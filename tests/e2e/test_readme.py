@@ -87,8 +87,8 @@ def write_devices(folder: Path) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def demo(folder):
-    """The address of the NATS of a demonstration that has recorded something."""
+async def demonstration(folder):
+    """The process of a demonstration that has recorded something, and what it told when it ran."""
     process = await begin(folder, "demo", "--json", *FREE_PORTS, CAMBUS_DISK_RESERVE_MIB="0")
     try:
         async with asyncio.timeout(180):
@@ -103,11 +103,18 @@ async def demo(folder):
             return "recorded" in out
 
         await until(recorded, within_s=60, what="something recorded")
-        yield told["nats"]
+        yield process, told
     finally:
         _, err = await end(process)
     assert process.returncode in (0, 130)
     assert "Traceback" not in err
+
+
+@pytest.fixture(scope="module")
+def demo(demonstration):
+    """The address of its NATS."""
+    _, told = demonstration
+    return told["nats"]
 
 
 async def test_every_line_of_the_readme_is_known_here():
@@ -163,6 +170,18 @@ async def test_doctor_has_nothing_against_the_demonstration_itself(demo, folder)
     _, out, _ = await typed(folder, demo, "doctor", "--json")
     problems = [each for each in json.loads(out)["findings"] if each["level"] == "problem"]
     assert [each for each in problems if "gate-1" not in str(each)] == []
+
+
+async def test_alarms_of_all_recorders_come_out_of_the_webhook(demonstration):
+    """They come every 30 s; one of the recorders dials us."""
+    process, told = demonstration
+    assert told["nats"].startswith("nats://127.0.0.1:")
+    silent = {"gate", "yard", "van"}
+    async with asyncio.timeout(120):
+        while silent:
+            line = json.loads(await process.stdout.readline())
+            assert line["event"] == "alarm", line
+            silent = {device for device in silent if f"{device}/" not in line["text"]}
 
 
 async def test_up_runs_a_file_of_ones_own(tmp_path):
