@@ -1,12 +1,13 @@
 """Fan-out: CPU per delivered gigabit against the minimal loop, and how late a picture is at a viewer.
 
-One stream, N viewers (500), HTTP-FLV, RTSP over TCP, over UDP; five interleaved runs. `--viewers 100 --runs 2` for a
-quick look.
+One stream, N viewers (500), HTTP-FLV, RTSP over TCP, over UDP; five interleaved runs, each beside one of its own
+reference. `--viewers 100 --runs 2` for a quick look, `--outputs rtsp` for one of them.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import sys
 
@@ -19,8 +20,8 @@ SETTLE_PER_VIEWER_S = 0.004  # the groups of pictures all of them were sent at t
 RUNS = 5
 OPENING_S = 150.0  # of all viewers, on a machine that does other things as well
 LATEST_MS = 50
-# What leaves in packets has no fair reference in a stream of bytes.
-LIMITS = {"http-flv": 1.25, "rtsp": 1.25, "rtsp-udp": None}
+LIMITS = {"http-flv": 1.25, "rtsp": 1.25, "rtsp-udp": 2.0}
+REFERENCES = {"http-flv": "minimal", "rtsp": "minimal", "rtsp-udp": "minimal-udp"}
 
 
 class Viewers:
@@ -62,11 +63,15 @@ async def measure(viewers, count, cpu_s):
     return used / gigabits, after["latencies_ms"], gigabits / WINDOW_S, used / WINDOW_S
 
 
-async def run_minimal(count):
+async def run_minimal(relay, reference, count):
+    """The reference, while the relay has a viewer of its own: camera, bus and relay are as busy as else."""
+    background = await Viewers.of("http-fmp4", relay.ports["http-fmp4"], 1)
+    datagrams = ("datagrams",) if reference == "minimal-udp" else ()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(rig.HERE / "minimal.py"), str(count)), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, str(rig.HERE / "minimal.py"), str(count), *datagrams),
+        stdout=asyncio.subprocess.PIPE,
     )
-    viewers = await Viewers.of("minimal", int(await process.stdout.readline()), count)
+    viewers = await Viewers.of(reference, int(await process.stdout.readline()), count)
     ours = psutil.Process(process.pid)
     try:
         return await measure(viewers, count, lambda: sum(ours.cpu_times()[:2]))
@@ -74,6 +79,7 @@ async def run_minimal(count):
         process.kill()
         await viewers.close()
         await process.wait()
+        await background.close()
 
 
 async def run_relay(relay, output, count):
@@ -99,38 +105,41 @@ def latency_row(what, latencies_ms):
     }
 
 
+def ratio_row(output, runs, references, count):
+    """The cost of a delivered gigabit against the reference of the same minute; its median over the runs."""
+    ratios = [ours[0] / reference[0] for ours, reference in zip(runs, references, strict=True)]
+    return {
+        "row": f"relay fan-out {output}, {count} viewers: CPU per delivered gigabit",
+        "ratio": round(statistics.median(ratios), 3),
+        "limit": LIMITS[output],
+        "runs": [round(ratio, 3) for ratio in ratios],
+        "cpu_s_per_gigabit": round(statistics.median(run[0] for run in runs), 4),
+        "reference_cpu_s_per_gigabit": round(statistics.median(run[0] for run in references), 4),
+        "gigabit_per_s": round(statistics.median(run[2] for run in runs), 2),
+        "core_used": round(statistics.median(run[3] for run in runs), 2),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
 async def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--viewers", type=int, default=500)
     parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--outputs", nargs="+", choices=LIMITS, default=list(LIMITS))
     options = parser.parse_args()
     count = options.viewers
-    results = {"minimal": [], **{output: [] for output in LIMITS}}
+    results = {output: [] for output in options.outputs}
+    references = {REFERENCES[output]: [] for output in options.outputs}
     async with rig.running_relay() as relay:
-        # One viewer of a third output all the time: camera, bus and relay are as busy beside the reference as else.
-        background = await Viewers.of("http-fmp4", relay.ports["http-fmp4"], 1)
         for _ in range(options.runs):
-            results["minimal"].append(await run_minimal(count))
-            for output in LIMITS:
-                results[output].append(await run_relay(relay, output, count))
-        await background.close()
-    for output, limit in LIMITS.items():
-        ratios = [
-            ours[0] / reference[0]
-            for ours, reference in zip(results[output], results["minimal"], strict=True)
-        ]
-        latencies = [each for run in results[output] for each in run[1]]
-        row = {
-            "row": f"relay fan-out {output}, {count} viewers: CPU per delivered gigabit",
-            "ratio": round(statistics.median(ratios), 3),
-            **({"limit": limit} if limit is not None else {}),
-            "runs": [round(ratio, 3) for ratio in ratios],
-            "cpu_s_per_gigabit": round(statistics.median(run[0] for run in results[output]), 4),
-            "reference_cpu_s_per_gigabit": round(statistics.median(run[0] for run in results["minimal"]), 4),
-            "gigabit_per_s": round(statistics.median(run[2] for run in results[output]), 2),
-            "core_used": round(statistics.median(run[3] for run in results[output]), 2),
-        }
-        print(json.dumps(row))
+            for reference, measured in references.items():
+                measured.append(await run_minimal(relay, reference, count))
+                for output, runs in results.items():
+                    if REFERENCES[output] == reference:
+                        runs.append(await run_relay(relay, output, count))
+    for output, runs in results.items():
+        print(json.dumps(ratio_row(output, runs, references[REFERENCES[output]], count)))
+        latencies = [each for run in runs for each in run[1]]
         print(json.dumps(latency_row(f"{output}, {count} viewers", latencies)))
 
 

@@ -20,8 +20,8 @@ import rig
 CHUNK = 1 << 20
 ROUND_S = 0.004
 WHILE_CONNECTING_S = 1.0
-DATAGRAM = 2048
-RTP_HEADER_BYTES = 12
+DATAGRAM = 65536
+UDP_GRO = 104  # linux/udp.h
 TCP_TRACKS = [f"RTP/AVP/TCP;unicast;interleaved={first}-{first + 1}" for first in (0, 2)]
 
 
@@ -32,19 +32,28 @@ def connect(output: str, port: int, kept: list[socket.socket]) -> socket.socket:
     media = peer
     if output == "rtsp":
         play_rtsp(peer, port, path, TCP_TRACKS)
-    elif output == "rtsp-udp":
-        media, *others = ports = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(4)]
-        for each in ports:
-            each.bind(("127.0.0.1", 0))
-        media.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNK)
+    elif output in {"rtsp-udp", "minimal-udp"}:
+        media, *others = ports = [datagram_socket() for _ in range(4)]
         numbers = [each.getsockname()[1] for each in ports]
         tracks = [f"RTP/AVP;unicast;client_port={numbers[at]}-{numbers[at + 1]}" for at in (0, 2)]
-        play_rtsp(peer, port, path, tracks)
+        if path is not None:
+            play_rtsp(peer, port, path, tracks)
+        else:
+            peer.sendall(b"%d\n" % numbers[0])
         kept += [peer, *others]
     elif path is not None:
         peer.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     media.setblocking(False)
     return media
+
+
+def datagram_socket() -> socket.socket:
+    """Takes runs as they were sent: cutting them is the work of network cards, over loopback it were the sender's."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNK)
+    sock.setsockopt(socket.IPPROTO_UDP, UDP_GRO, 1)
+    return sock
 
 
 def receive(media: socket.socket, buffer: memoryview) -> int:

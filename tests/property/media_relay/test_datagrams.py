@@ -3,7 +3,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambus.media_relay.datagrams import MAX_RUN_BYTES, DatagramWire, bundle
+from cambus.media_relay.datagrams import MAX_RUN_BYTES, Cutter, DatagramWire, bundle
 from cambus.media_relay.pacer import Pacing
 
 PLACES = {channel: ("192.0.2.1", 5000 + channel) for channel in range(4)}
@@ -49,7 +49,7 @@ def test_whatever_is_bundled_comes_out_as_it_was_however_slowly(deliveries, burs
         data += bundle(packets, channel)
     kernel = Kernel()
     pacing = Pacing(1000.0, burst_bytes, lambda: now[0])
-    wire = DatagramWire((kernel, kernel), PLACES, Pacer(), pacing)  # type: ignore[arg-type]  # doubles
+    wire = DatagramWire((kernel, kernel), PLACES, Pacer(), pacing, cutter=Cutter(True))  # type: ignore[arg-type]  # doubles
     at = 0
     while at < len(data):
         try:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from cambus.media_relay.datagrams import MAX_RUN_BYTES, DatagramWire, bundle
+from cambus.media_relay.datagrams import MAX_RUN_BYTES, Cutter, DatagramWire, bundle
 from cambus.media_relay.pacer import Pacing
 
 VIEWER = {0: ("192.0.2.1", 5000), 1: ("192.0.2.1", 5001)}
@@ -69,7 +69,10 @@ def pacer():
 @pytest.fixture
 def make_wire(network, pacer, clock):
     def make(*, burst_bytes=1 << 30, **how) -> DatagramWire:
-        return DatagramWire(network.sockets, VIEWER, pacer, Pacing(RATE, burst_bytes, clock), **how)
+        pacing = Pacing(RATE, burst_bytes, clock)
+        return DatagramWire(
+            network.sockets, VIEWER, pacer, pacing, cutter=Cutter(sys.platform == "linux"), **how
+        )
 
     return make
 

@@ -3,18 +3,22 @@
 The fragments of a picture are all of one size but for the last. Linux takes such a run in one call and cuts it into
 datagrams itself (UDP_SEGMENT, "generic segmentation offload"), which costs a fifth of sending them one by one. So the
 packets of a delivery are serialised once, as runs with a head each, and every viewer is sent the same buffer, run by
-run; where the kernel or the route does not know segmentation, the runs are cut here.
+run; where the kernel or the route does not know segmentation, the runs are cut here. The heads are read once for all
+viewers, too.
 """
 
 import errno
 import ipaddress
+import logging
 import socket
 import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cambus.media_relay.pacer import Pacer, Pacing
+
+log = logging.getLogger(__name__)
 
 DATAGRAM_BYTES: Final = 1400
 """Most bytes of an RTP packet: with the heads of UDP and IP it fits every usual path, tunnels included."""
@@ -64,6 +68,73 @@ def _runs(packets: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield run
 
 
+class Run(NamedTuple):
+    """Packets of a delivery that one call sends.
+
+    Attributes:
+        channel: where they go.
+        data: the packets, one behind the other.
+        segment: bytes of each but the last.
+        cut: what has the kernel cut them; nothing for a single one.
+        end: where the next run begins in the delivery.
+    """
+
+    channel: int
+    data: memoryview
+    segment: int
+    cut: tuple[Ancillary, ...]
+    end: int
+
+
+class Cutter:
+    """What all viewers of a server share: the runs of the present delivery, and whether the kernel cuts them.
+
+    Args:
+        cuts: whether to try, as `kernel_cuts` says.
+    """
+
+    def __init__(self, cuts: bool) -> None:
+        self.cuts = cuts
+        self._data = b""
+        self._runs: tuple[Run, ...] = ()
+        self._told = False
+
+    def runs(self, data: bytes | memoryview) -> Iterable[Run]:
+        """The runs of a delivery, or of what one viewer has left of it."""
+        if isinstance(data, memoryview):
+            return _read(data)
+        if data is not self._data:
+            self._data, self._runs = data, tuple(_read(memoryview(data)))
+        return self._runs
+
+    def refused(self, error: OSError) -> None:
+        """A route has no use for it: a tunnel, an odd interface. Told once, for there may be many viewers."""
+        if not self._told:
+            self._told = True
+            log.info("a route does not cut datagrams: they are sent one by one", extra={"error": str(error)})
+
+
+def _read(view: memoryview) -> Iterator[Run]:
+    at = 0
+    while at < len(view):
+        channel, segment, size = _HEAD.unpack_from(view, at)
+        start, at = at + _HEAD.size, at + _HEAD.size + size
+        cut = (cut_into(segment),) if size > segment else ()
+        yield Run(channel, view[start:at], segment, cut, at)
+
+
+def kernel_cuts() -> bool:
+    """Whether the kernel knows how. One that does not may send a run as one datagram, in fragments of IP."""
+    if sys.platform != "linux":
+        return False
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.getsockopt(socket.IPPROTO_UDP, _UDP_SEGMENT)
+        except OSError:
+            return False
+    return True
+
+
 class DatagramWire:
     """A `viewer.Wire` over the sockets all viewers share; takes whole runs, at most as fast as `pacing` allows.
 
@@ -72,6 +143,7 @@ class DatagramWire:
         places: where each channel goes: an even one leaves by the RTP socket, an odd one by the other.
         pacer: calls back when more may be sent.
         pacing: how fast.
+        cutter: of all wires over these sockets.
         source: the address to send from, where the sockets are bound to all; None if they are bound to one.
         on_close: called when the wire closes.
     """
@@ -83,6 +155,7 @@ class DatagramWire:
         pacer: Pacer,
         pacing: Pacing,
         *,
+        cutter: Cutter,
         source: str | None = None,
         on_close: Callable[[], None] | None = None,
     ) -> None:
@@ -92,7 +165,8 @@ class DatagramWire:
         self._budget = pacing.budget()
         self._ancillary = _source(source)
         self._on_close = on_close
-        self._cuts = sys.platform == "linux"
+        self._cutter = cutter
+        self._cuts = cutter.cuts
         self.lost = 0
 
     def send(self, data: bytes | memoryview, /) -> int:
@@ -101,18 +175,17 @@ class DatagramWire:
         Raises:
             BlockingIOError: not a single one may be sent now.
         """
-        view = data if isinstance(data, memoryview) else memoryview(data)
-        at = 0
-        while at < len(view) and self._budget.left():
-            channel, segment, size = _HEAD.unpack_from(view, at)
-            start = at + _HEAD.size
-            if not self._send_run(channel, view[start : start + size], segment):
-                break
-            self._budget.take(size)
-            at = start + size
-        if not at:
+        budget, sent = self._budget, 0
+        if budget.left():
+            for run in self._cutter.runs(data):
+                if not self._send_run(run):
+                    break
+                sent = run.end
+                if not budget.take(len(run.data)):
+                    break
+        if not sent and data:
             raise BlockingIOError
-        return at
+        return sent
 
     def watch(self, writable: Callable[[], None]) -> None:
         """Call back every few milliseconds, until `unwatch`."""
@@ -129,24 +202,30 @@ class DatagramWire:
             self._on_close()
             self._on_close = None
 
-    def _send_run(self, channel: int, run: memoryview, segment: int) -> bool:
+    def _send_run(self, run: Run) -> bool:
         """Send the datagrams of a run; False if the kernel takes nothing now."""
+        channel, data, _, cut, _ = run
         place = self._places.get(channel)
         if place is None:
             return True
         sock = self._sockets[channel & 1]
-        if len(run) > segment and self._cuts:
+        if self._cuts or not cut:
+            ancillary = (*self._ancillary, *cut) if self._ancillary else cut
             try:
-                sock.sendmsg((run,), (*self._ancillary, cut_into(segment)), 0, place)
+                sock.sendmsg((data,), ancillary, 0, place)
             except OSError as error:
-                if error.errno not in CUTTING_REFUSED:
+                if not cut or error.errno not in CUTTING_REFUSED:
                     return self._failed(error)
-                self._cuts = False  # this route has no use for it: a tunnel, or an old kernel
+                self._cuts = False
+                self._cutter.refused(error)
             else:
                 return True
-        for start in range(0, len(run), segment):
+        return self._send_one_by_one(sock, run, place)
+
+    def _send_one_by_one(self, sock: socket.socket, run: Run, place: Address) -> bool:
+        for start in range(0, len(run.data), run.segment):
             try:
-                sock.sendmsg((run[start : start + segment],), self._ancillary, 0, place)
+                sock.sendmsg((run.data[start : start + run.segment],), self._ancillary, 0, place)
             except OSError as error:
                 if not self._failed(error):
                     if not start:

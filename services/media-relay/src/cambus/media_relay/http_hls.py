@@ -147,7 +147,7 @@ class HlsHandlers:
 
 
 def _media(session: HlsSession, data: bytes | memoryview) -> web.Response:
-    session.viewer.sent_bytes += len(data)
+    session.viewer.count(len(data))
     return _answer(data, _MEDIA, "private, max-age=60")
 
 

@@ -1,5 +1,6 @@
 """What the relay counts: viewers, bytes and frames by output; never a device, a viewer or an address."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from cambus.bus.metrics import Metrics
@@ -99,7 +100,7 @@ class RelayMetrics:
     def viewer_left(self, output: str, viewer: Viewer) -> None:
         """Count a viewer who has gone."""
         self.closed(output, viewer.closed or Closed.LEFT).inc()
-        self._collect_viewer(output, viewer)
+        self._collect_viewers(output, (viewer,))
 
     def webrtc_ended(self, outcome: str) -> None:
         """Count a WebRTC session: `connected` if it ever was, else why not."""
@@ -115,8 +116,7 @@ class RelayMetrics:
         for stream in running:
             for rendition in stream.hub.renditions.values():
                 viewers[rendition.name] += len(rendition.viewers)
-                for viewer in rendition.viewers:
-                    self._collect_viewer(rendition.name, viewer)
+                self._collect_viewers(rendition.name, rendition.viewers)
             self._collect_stream(stream)
         for name, count in viewers.items():
             self.viewers(name).set(count)
@@ -126,8 +126,12 @@ class RelayMetrics:
             self._collect_stream(stream)
             del self._seen[stream]
 
-    def _collect_viewer(self, output: str, viewer: Viewer) -> None:
-        sent_bytes, skips = viewer.take_counts()
+    def _collect_viewers(self, output: str, viewers: Iterable[Viewer]) -> None:
+        sent_bytes = skips = 0
+        for viewer in viewers:
+            counts = viewer.take_counts()
+            sent_bytes += counts[0]
+            skips += counts[1]
         self.sent(output).inc(sent_bytes)
         if skips:
             self.skips(output).inc(skips)

@@ -90,6 +90,10 @@ _HTTP: Final = {
     "mp4": ("http-fmp4", Container.FMP4, _MP4_SOUNDS),
     "ts": ("http-ts", Container.TS, _TS_SOUNDS),
 }
+_INTERLEAVED_MTU: Final = 8192
+"""In a connection nothing forces packets to be small, and each costs as much as any other. Players take at least so
+much: FFmpeg ten times that, live555 64 KiB, its older versions 20,000 bytes."""
+
 _WEBRTC_MTU: Final = 1200
 """Room for SRTP, TURN and a tunnel below the 1280 bytes of IPv6."""
 
@@ -133,9 +137,10 @@ def rtsp_output(
     sound: Sound = Sound.ANY,
 ) -> Output:
     """The output of an RTSP session with these channels."""
-    name = "rtsp" if carrier is Carrier.INTERLEAVED else "rtsp-udp"
     channels = video_channel, audio_channel
-    return Output(name, Container.RTP, channels=channels, carrier=carrier, sound=sound)
+    if carrier is Carrier.DATAGRAMS:
+        return Output("rtsp-udp", Container.RTP, channels=channels, carrier=carrier, sound=sound)
+    return Output("rtsp", Container.RTP, channels=channels, sound=sound, mtu=_INTERLEAVED_MTU)
 
 
 def webrtc_output(video_channel: int, audio_channel: int | None, *, sound: Sound = Sound.NONE) -> Output:

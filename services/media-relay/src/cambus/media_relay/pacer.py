@@ -50,9 +50,10 @@ class Budget:
         self._at = now
         return self._left > 0
 
-    def take(self, size: int) -> None:
-        """So much has been sent."""
+    def take(self, size: int) -> bool:
+        """So much has been sent; whether more may be at once."""
         self._left -= size
+        return self._left > 0
 
 
 class Pacer:

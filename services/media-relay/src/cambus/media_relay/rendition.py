@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Frame, Kind
 from cambus.media.parameter_sets import VideoParams
+from cambus.media_relay.audience import Audience
 from cambus.media_relay.viewer import Closed, Viewer
 
 
@@ -58,8 +59,7 @@ class Rendition:
         self.form = form
         self.transcoded = transcoded
         self._cutting = form if isinstance(form, Cutting) else None
-        self._viewers: dict[Viewer, None] = {}
-        self._order: tuple[Viewer, ...] = ()
+        self._audience = Audience()
         self._group: list[bytes] = []
         self._group_bytes = 0
         self._audio: list[Frame] = []
@@ -69,7 +69,7 @@ class Rendition:
     @property
     def viewers(self) -> tuple[Viewer, ...]:
         """Who is watching, in order of arrival."""
-        return self._order
+        return self._audience.order
 
     @property
     def group_bytes(self) -> int:
@@ -90,14 +90,11 @@ class Rendition:
         """Add a viewer: it is sent the opening and the cached group at once, then everything that follows."""
         viewer.begin(self.form.opening() if opening is None else opening, self._group)
         if viewer.closed is None:
-            self._viewers[viewer] = None
-            self._order = tuple(self._viewers)
+            self._audience.add(viewer)
 
     def leave(self, viewer: Viewer) -> None:
         """Remove a viewer, if it is here."""
-        if viewer in self._viewers:
-            del self._viewers[viewer]
-            self._order = tuple(self._viewers)
+        self._audience.remove(viewer)
 
     def push(self, frame: Frame) -> None:
         """Serialise one frame and deliver it to every viewer."""
@@ -126,7 +123,7 @@ class Rendition:
         if data is None:
             self.close(Closed.FORMAT_CHANGED)
             return
-        for viewer in self._order:
+        for viewer in self._audience.order:
             viewer.restart()
             if data:
                 viewer.write(data)
@@ -138,12 +135,11 @@ class Rendition:
 
     def check(self) -> None:
         """Close the viewers whose peers have stalled."""
-        for viewer in self._order:
-            viewer.check()
+        self._audience.check()
 
     def close(self, reason: Closed) -> None:
         """Close every viewer."""
-        for viewer in self._order:
+        for viewer in self._audience.order:
             viewer.close(reason)
 
     def _deliver(self, frames: Sequence[Frame], *, keyframe: bool) -> None:
@@ -153,17 +149,4 @@ class Rendition:
         if keyframe or self._group:
             self._group.append(data)
             self._group_bytes += len(data)
-        size = len(data)
-        for viewer in self._order:  # the hottest loop of all: one system call a viewer, and little beside it
-            if not viewer.flowing:
-                viewer.deliver(data, keyframe)
-                continue
-            try:
-                sent = viewer.send(data)
-            except OSError as error:
-                viewer.refused(data, error)
-                continue
-            if sent == size:
-                viewer.sent_bytes += size
-            else:
-                viewer.took(data, sent)
+        self._audience.deliver(data, keyframe)

@@ -8,14 +8,13 @@ import asyncio
 import contextlib
 import logging
 import socket
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from aioice.ice import StunProtocol
 from aioice.stun import COOKIE
 
-from cambus.media_relay.datagrams import CUTTING_REFUSED, cut_into
+from cambus.media_relay.datagrams import CUTTING_REFUSED, cut_into, kernel_cuts
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +91,7 @@ class UdpSocket:
         except OSError:
             self._socket.close()
             raise
-        self._cuts = sys.platform == "linux"
+        self._cuts = kernel_cuts()
         self._paths: dict[str, UdpPath] = {}
         self._peers: dict[Address, UdpPath] = {}
         self._loop = asyncio.get_running_loop()

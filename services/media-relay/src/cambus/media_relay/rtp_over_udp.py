@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cambus.media_relay.datagrams import Address, DatagramWire
+from cambus.media_relay.datagrams import Address, Cutter, DatagramWire, kernel_cuts
 from cambus.media_relay.pacer import Pacer, Pacing
 from cambus.media_relay.rtp_ports import RtpPorts
 
@@ -39,6 +39,7 @@ class RtpOverUdp:
     def __init__(self, options: UdpOptions, addresses: Iterable[tuple[int, str]]) -> None:
         self._ports = RtpPorts.open(addresses, options.port)
         self._pacer = Pacer()
+        self._cutter = Cutter(kernel_cuts())
         self._pacing = options.pacing
         self.source = options.source
 
@@ -69,7 +70,9 @@ class RtpOverUdp:
 
         for place in reporters:
             self._ports.listen(place, heard)
-        return DatagramWire(sockets, places, self._pacer, self._pacing, source=source, on_close=closed)
+        return DatagramWire(
+            sockets, places, self._pacer, self._pacing, cutter=self._cutter, source=source, on_close=closed
+        )
 
     def close(self) -> None:
         """Close the ports."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from contextlib import ExitStack
 from typing import Final, cast
 
@@ -73,6 +74,7 @@ class RtspConnection(asyncio.Protocol):
         self._playing: Playing | None = None
         self._sound = Sound.ANY
         self._asked_at = self._loop.time()
+        self._due_at = self._asked_at
         self._viewer: Viewer | None = None
         self._transport: asyncio.Transport | None = None
 
@@ -126,13 +128,16 @@ class RtspConnection(asyncio.Protocol):
     # --- the server's calls
 
     def check(self) -> None:
-        """Close a client that is silent or stalled; called about once a second."""
-        if self._viewer is not None:
-            self._rtsp.handle_timeout(self._loop.time())
+        """Close a client that is silent or stalled; called about once a second. The hub looks after who plays."""
+        viewer = self._viewer
+        if viewer is None:
+            return
+        if viewer.queued_bytes:
+            viewer.check()
+        now = self._loop.time()
+        if now >= self._due_at:
+            self._rtsp.handle_timeout(now)
             self._pump(closing=Gone.SILENT)
-            self._viewer.check()
-            if self._playing is not None:
-                self._playing.check()
 
     def close(self, reason: Gone) -> None:
         """End the connection."""
@@ -162,6 +167,8 @@ class RtspConnection(asyncio.Protocol):
             viewer.finish()
         elif self._playing is None and viewer.queued_bytes > MAX_QUEUED_REPLIES:
             viewer.close(Gone.OVERFLOW)
+        due_at = self._rtsp.next_timeout()
+        self._due_at = math.inf if due_at is None else due_at
 
     def _flush(self, viewer: Viewer) -> None:
         for chunk in self._rtsp.data_to_send():

@@ -69,10 +69,6 @@ class Playing:
             self._viewer.close(reason)
         self._metrics.viewer_left(self.output.name, self._viewer)
 
-    def check(self) -> None:
-        """Nothing queued for long is left with a viewer by datagrams."""
-        self._viewer.check()
-
 
 class Losses:
     """What a viewer by datagrams has reported as lost so far.

@@ -43,6 +43,16 @@ class Wire(Protocol):
         """Give the peer up at once."""
 
 
+class Crowd(Protocol):
+    """Those a viewer is sent to with, as `audience.Audience` is one."""
+
+    sent_bytes: int
+    """What everybody who kept up all the time has been sent."""
+
+    def moved(self, viewer: "Viewer", /) -> None:
+        """`flowing` has changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class ViewerLimits:
     """How far behind a viewer may fall."""
@@ -58,22 +68,24 @@ class Viewer:
     `on_closed` is called once, with the reason, from within whatever call closed the viewer.
 
     Attributes:
-        flowing: nothing is queued and nothing skipped: a buffer may go straight to `send`. What `send` says is then
-            for `took`, what it raises for `refused`. The fan-out does so itself and saves two calls a viewer.
+        flowing: nothing is queued and nothing skipped: a buffer may go straight to `send`. Where that takes less than
+            all, it is for `took`, what it raises for `refused`. The fan-out does so itself, for a crowd at once.
         send: the wire's own.
         queued_bytes: what the kernel has yet to take.
-        sent_bytes: what it has taken.
         skips: how often this viewer had to skip to a keyframe.
         closed: why it was closed, None while it is open.
     """
 
     __slots__ = (
         "_clock",
+        "_crowd",
+        "_crowd_from",
         "_finishing",
         "_on_closed",
         "_progress_at",
         "_queue",
         "_reported",
+        "_sent_bytes",
         "_skipping",
         "_wire",
         "closed",
@@ -81,7 +93,6 @@ class Viewer:
         "limits",
         "queued_bytes",
         "send",
-        "sent_bytes",
         "skips",
     )
 
@@ -104,15 +115,34 @@ class Viewer:
         self._progress_at = clock()
         self.limits = limits
         self.queued_bytes = 0
-        self.sent_bytes = 0
+        self._sent_bytes = 0
+        self._crowd: Crowd | None = None
+        self._crowd_from = 0
         self.skips = 0
         self.closed: Closed | None = None
         self._reported = (0, 0)
 
     @property
+    def sent_bytes(self) -> int:
+        """What the kernel has taken."""
+        if self._crowd is not None and self.flowing:
+            return self._sent_bytes + self._crowd.sent_bytes - self._crowd_from
+        return self._sent_bytes
+
+    @property
     def skipping(self) -> bool:
         """Whether nothing is delivered until a keyframe."""
         return self._skipping
+
+    def follow(self, crowd: Crowd | None) -> None:
+        """From now on be sent to as one of these, or as nobody's."""
+        self._sent_bytes = self.sent_bytes
+        self._crowd = crowd
+        self._crowd_from = crowd.sent_bytes if crowd is not None else 0
+
+    def count(self, sent: int) -> None:
+        """So many bytes have been sent past the wire."""
+        self._sent_bytes += sent
 
     def begin(self, opening: bytes, group: Iterable[bytes]) -> None:
         """Send what precedes the picture and the cached group of pictures, however much that is.
@@ -124,7 +154,7 @@ class Viewer:
         for data in group:
             self._skipping = False
             self.write(data)
-        self.flowing = not (self._skipping or self._queue) and self.closed is None
+        self._flow(not (self._skipping or self._queue) and self.closed is None)
 
     def deliver(self, data: bytes, keyframe: bool) -> None:
         """Send one access unit (or a run of audio), unless this viewer is skipping."""
@@ -144,7 +174,7 @@ class Viewer:
             self.check()
             return
         self.write(data)
-        self.flowing = not self._queue and self.closed is None
+        self._flow(not self._queue and self.closed is None)
 
     def write(self, data: bytes) -> None:
         """Send bytes that must not be skipped: a reply, a header, an access unit already decided on."""
@@ -155,9 +185,9 @@ class Viewer:
 
     def took(self, data: bytes, sent: int) -> None:
         """Account for a `send`: `sent` bytes of `data` are on their way, the rest is queued."""
-        self.sent_bytes += sent
+        self._sent_bytes += sent
         if sent != len(data):
-            self.flowing = False
+            self._flow(False)
             self._progress_at = self._clock()
             self._wire.watch(self._drain)
             self._enqueue(memoryview(data)[sent:])
@@ -177,14 +207,14 @@ class Viewer:
     def restart(self) -> None:
         """Wait for the next keyframe, as after a pause."""
         self._skipping = True
-        self.flowing = False
+        self._flow(False)
 
     def finish(self, farewell: bytes = b"") -> None:
         """The stream has ended: send what is queued and a last word, then close."""
         if farewell:
             self.write(farewell)
         self._finishing = True
-        self.flowing = False
+        self._flow(False)
         if not self._queue:
             self.close(Closed.ENDED)
 
@@ -193,7 +223,7 @@ class Viewer:
         if self.closed is not None:
             return
         self.closed = reason
-        self.flowing = False
+        self._flow(False)
         self._queue.clear()
         self.queued_bytes = 0
         self._wire.unwatch()
@@ -233,7 +263,7 @@ class Viewer:
                 self.close(Closed.LEFT)
                 return
             self._progress_at = self._clock()
-            self.sent_bytes += sent
+            self._sent_bytes += sent
             self.queued_bytes -= sent
             if sent < len(data):
                 queue[0] = data[sent:]
@@ -243,4 +273,15 @@ class Viewer:
             self.close(Closed.ENDED)
             return
         self._wire.unwatch()
-        self.flowing = not self._skipping
+        self._flow(not self._skipping)
+
+    def _flow(self, flowing: bool) -> None:
+        """Have `flowing` be so, and the crowd know it."""
+        if flowing is self.flowing:
+            return
+        if self._crowd is not None:
+            self._sent_bytes = self.sent_bytes
+            self._crowd_from = self._crowd.sent_bytes
+        self.flowing = flowing
+        if self._crowd is not None:
+            self._crowd.moved(self)
