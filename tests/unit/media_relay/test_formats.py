@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -117,7 +118,8 @@ def test_the_end_is_a_bye_of_each_track_behind_its_last_report(params, key):
 
 def test_datagrams_and_interleaved_packets_are_the_same(params, keyframe, video):
     picture = video(10, key=True, payload=keyframe() + b"\x55" * 5000)
-    interleaved = packets(make_format(rtsp_output(0, None), params(), None, 0).pack([picture]))
+    connection = replace(rtsp_output(0, None), mtu=1400)
+    interleaved = packets(make_format(connection, params(), None, 0).pack([picture]))
     data = make_format(rtsp_output(0, None, Carrier.DATAGRAMS), params(), None, 0).pack([picture])
     cut = []
     while data:
@@ -128,6 +130,17 @@ def test_datagrams_and_interleaved_packets_are_the_same(params, keyframe, video)
         (channel, len(packet), packet[12:]) for channel, packet in interleaved if not channel
     ]
     assert max(len(packet) for _, packet in cut) <= 1400
+
+
+def test_packets_in_a_connection_are_as_large_as_old_players_take(params, keyframe, video):
+    picture = video(10, key=True, payload=keyframe() + b"\x55" * 50_000)
+    sizes = [
+        len(packet)
+        for channel, packet in packets(make_format(rtsp_output(0, None), params(), None, 0).pack([picture]))
+        if not channel
+    ]
+    assert max(sizes) == 8192
+    assert sizes.count(8192) == 6
 
 
 def test_a_viewer_of_the_sound_alone_can_start_at_every_keyframe(params, key, audio):
