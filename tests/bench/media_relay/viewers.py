@@ -19,7 +19,7 @@ import rig
 
 CHUNK = 1 << 20
 ROUND_S = 0.004
-WHILE_CONNECTING_S = 1.0
+WHILE_CONNECTING_S = 0.25
 DATAGRAM = 65536
 UDP_GRO = 104  # linux/udp.h
 TCP_TRACKS = [f"RTP/AVP/TCP;unicast;interleaved={first}-{first + 1}" for first in (0, 2)]

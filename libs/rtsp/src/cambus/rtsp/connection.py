@@ -16,20 +16,19 @@ SET_PARAMETER and TEARDOWN are answered here.
 from __future__ import annotations
 
 import re
-import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Unpack
 
 from cambus.rtsp.errors import ProtocolError
 from cambus.rtsp.events import Described, Event, Pause, Play, SetUp, Teardown
 from cambus.rtsp.message import Request
-from cambus.rtsp.parser import Limits
 from cambus.rtsp.ranges import Range, RtpInfo, parse_range
-from cambus.rtsp.server_dialog import Header, ServerDialog
+from cambus.rtsp.server_dialog import DialogOptions, Header, ServerDialog
 from cambus.rtsp.session import Session
 from cambus.rtsp.states import TRANSITIONS, Method, State
 from cambus.rtsp.status import Status
-from cambus.rtsp.transport import Lower, Transport, choose_transport
+from cambus.rtsp.transport import Transport, choose_transport
 from cambus.rtsp.url import parse_url
 
 Asked = Described | SetUp | Play | Pause
@@ -40,29 +39,13 @@ class RtspServerConnection(ServerDialog[Asked]):
 
     Args:
         now: the time, in seconds of any monotonic clock; all later times are of the same clock.
-        transports: which lower transports the owner can serve.
-        session_timeout_s: announced to the client; a connection silent for so long is closed, unless it is
-            being sent media over TCP.
-        server: value of the `Server` header.
-        limits: what a client may make us hold.
-        new_session_id: source of unguessable session ids; the default draws 128 random bits.
+        options: as of `ServerDialog`. A connection that is being sent media over TCP may be silent for any time.
     """
 
-    def __init__(
-        self,
-        now: float,
-        *,
-        transports: Collection[Lower] = (Lower.TCP,),
-        session_timeout_s: float = 60.0,
-        server: str = "Cambus",
-        limits: Limits | None = None,
-        new_session_id: Callable[[], str] = lambda: secrets.token_hex(16),
-    ) -> None:
-        super().__init__(
-            now, public=tuple(Method), session_timeout_s=session_timeout_s, server=server, limits=limits
-        )
-        self._transports = frozenset(transports)
-        self._new_session_id = new_session_id
+    _public = tuple(Method)
+
+    def __init__(self, now: float, **options: Unpack[DialogOptions]) -> None:
+        super().__init__(now, **options)
         self._session = Session()
 
     @property

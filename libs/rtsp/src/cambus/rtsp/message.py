@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -9,6 +10,9 @@ from cambus.rtsp.status import Status
 
 ENCODING = "utf-8"
 """RTSP is UTF-8 (RFC 2326 §4); bytes that are not survive a round trip as surrogates."""
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ Message = Request | InterleavedFrame | ClientResponse
 
 def is_header_text(value: str) -> bool:
     """Whether `value` can stand in a header: no control character other than a tab."""
-    return not any((char < " " and char != "\t") or char == "\x7f" for char in value)
+    return _CONTROL.search(value) is None
 
 
 def _head(lines: list[str]) -> bytes:

@@ -13,9 +13,8 @@ What comes after a reply is worked off after the reply, so packets are never see
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Collection
 from dataclasses import replace
+from typing import Unpack
 from urllib.parse import urlsplit
 
 from cambus.rtsp.client_errors import MalformedAnswer
@@ -23,12 +22,11 @@ from cambus.rtsp.description import Description, Track, parse_description
 from cambus.rtsp.errors import ProtocolError
 from cambus.rtsp.events import Announced, Event, Record, SetUp, Teardown, TrackData
 from cambus.rtsp.message import InterleavedFrame, Request
-from cambus.rtsp.parser import Limits
 from cambus.rtsp.record_states import RECORD_TRANSITIONS, RecordMethod, RecordState
-from cambus.rtsp.server_dialog import ServerDialog
+from cambus.rtsp.server_dialog import DialogOptions, ServerDialog
 from cambus.rtsp.session import is_named, placed
 from cambus.rtsp.status import Status
-from cambus.rtsp.transport import Lower, Transport, choose_transport
+from cambus.rtsp.transport import Transport, choose_transport
 from cambus.rtsp.url import parse_url
 
 Asked = Announced | SetUp | Record
@@ -41,11 +39,7 @@ class RtspRecordConnection(ServerDialog[Asked]):
 
     Args:
         now: the time, in seconds of any monotonic clock; all later times are of the same clock.
-        transports: which lower transports the owner can receive.
-        session_timeout_s: announced to the client; a connection without a request or a packet for so long is closed.
-        server: value of the `Server` header.
-        limits: what a client may make us hold.
-        new_session_id: source of unguessable session ids; the default draws 128 random bits.
+        options: as of `ServerDialog`. A publisher is heard by his packets, too.
 
     Attributes:
         state: where the session is.
@@ -54,21 +48,10 @@ class RtspRecordConnection(ServerDialog[Asked]):
         strays: packets on channels nobody has set up, or out of time.
     """
 
-    def __init__(
-        self,
-        now: float,
-        *,
-        transports: Collection[Lower] = (Lower.TCP,),
-        session_timeout_s: float = 60.0,
-        server: str = "Cambus",
-        limits: Limits | None = None,
-        new_session_id: Callable[[], str] = lambda: secrets.token_hex(16),
-    ) -> None:
-        super().__init__(
-            now, public=tuple(RecordMethod), session_timeout_s=session_timeout_s, server=server, limits=limits
-        )
-        self._transports = frozenset(transports)
-        self._new_session_id = new_session_id
+    _public = tuple(RecordMethod)
+
+    def __init__(self, now: float, **options: Unpack[DialogOptions]) -> None:
+        super().__init__(now, **options)
         self.strays = 0
         self.state = RecordState.INIT
         self.description: Description | None = None

@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Collection, Sequence
+from typing import ClassVar, Generic, Protocol, TypedDict, TypeVar
 
 from cambus.rtsp.errors import FramingError, LocalProtocolError, ProtocolError
 from cambus.rtsp.events import Closed, Event, InterleavedData
 from cambus.rtsp.message import InterleavedFrame, Request, Response
 from cambus.rtsp.parser import Limits, MessageParser
 from cambus.rtsp.status import Status
+from cambus.rtsp.transport import Lower
 
 Header = tuple[str, str]
 METHODS = frozenset(
@@ -46,27 +48,43 @@ AskedT = TypeVar("AskedT", bound=Asked)
 OneAskedT = TypeVar("OneAskedT", bound=Asked)
 
 
+class DialogOptions(TypedDict, total=False):
+    """What a server may decide about its connections: the arguments of `ServerDialog` behind the time."""
+
+    transports: Collection[Lower]
+    session_timeout_s: float
+    server: str
+    limits: Limits | None
+    new_session_id: Callable[[], str]
+
+
 class ServerDialog(ABC, Generic[AskedT]):
     """What every server connection does with bytes, time and replies.
 
     Args:
         now: the time, in seconds of any monotonic clock; all later times are of the same clock.
-        public: the methods it knows.
+        transports: which lower transports the owner serves.
         session_timeout_s: announced to the client; a connection silent for so long is closed.
         server: value of the `Server` header.
         limits: what a client may make us hold.
+        new_session_id: source of unguessable session ids; the default draws 128 random bits.
     """
+
+    _public: ClassVar[Sequence[str]]
+    """The methods it knows."""
 
     def __init__(
         self,
         now: float,
         *,
-        public: Sequence[str],
-        session_timeout_s: float,
-        server: str,
-        limits: Limits | None,
+        transports: Collection[Lower] = (Lower.TCP,),
+        session_timeout_s: float = 60.0,
+        server: str = "Cambus",
+        limits: Limits | None = None,
+        new_session_id: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
-        self._public = tuple(public)
+        self._transports = frozenset(transports)
+        self._new_session_id = new_session_id
         self._limits = limits or Limits()
         self._parser = MessageParser(self._limits)
         self._timeout_s = session_timeout_s

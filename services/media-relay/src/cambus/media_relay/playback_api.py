@@ -14,13 +14,11 @@ from typing import Any, Final, Literal
 from aiohttp import web
 from pydantic import Field
 
-from cambus.client.calling import BusClient
-from cambus.media_relay.access import Access
-from cambus.media_relay.directory import Directory
+from cambus.media_relay.device_api import DeviceApi
 from cambus.media_relay.key import parse_key
 from cambus.media_relay.page_bodies import body_of, hours_of, json_answer
 from cambus.schemas.commands import playback, recording
-from cambus.schemas.errors import BadRequest, NotFound
+from cambus.schemas.errors import BadRequest
 from cambus.schemas.ids import RECORDER_SESSION_PREFIX, SESSION_PREFIX, DeviceId
 from cambus.schemas.model import Instant, Message
 
@@ -46,13 +44,8 @@ class ControlRequest(recording.RecordingSessionRequest):
     backwards: bool = Field(default=False, description="Which way, for `step`.")
 
 
-class PlaybackApi:
-    """Answers the page's requests; each is checked by `access` first."""
-
-    def __init__(self, client: BusClient, directory: Directory, access: Access) -> None:
-        self._client = client
-        self._directory = directory
-        self._access = access
+class PlaybackApi(DeviceApi):
+    """Answers the page's requests."""
 
     def routes(self) -> list[web.RouteDef]:
         """What to add to the application."""
@@ -133,10 +126,6 @@ class PlaybackApi:
             spec, spec.request(session=wanted.session, **fields), device=wanted.device
         )
         return json_answer(reply.model_dump(mode="json"))
-
-    async def _check_device(self, device: str) -> None:
-        if not await self._directory.exists(device):
-            raise NotFound("there is no such device", reason="no-such-device")
 
 
 _DEVICE: Final[Mapping[str, Any]] = {

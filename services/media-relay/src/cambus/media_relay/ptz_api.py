@@ -12,13 +12,10 @@ from typing import Annotated, Literal
 from aiohttp import web
 from pydantic import Field
 
-from cambus.client.calling import BusClient
-from cambus.media_relay.access import Access
-from cambus.media_relay.directory import Directory
+from cambus.media_relay.device_api import DeviceApi
 from cambus.media_relay.key import parse_key
 from cambus.media_relay.page_bodies import body_of, json_answer
 from cambus.schemas.commands import ptz
-from cambus.schemas.errors import NotFound
 from cambus.schemas.ids import DeviceId
 
 
@@ -36,13 +33,8 @@ class PresetRequest(ptz.PtzPresetSetRequest):
     action: Literal["goto", "set", "clear"]
 
 
-class PtzApi:
-    """Answers the page's requests; each is checked by `access` first."""
-
-    def __init__(self, client: BusClient, directory: Directory, access: Access) -> None:
-        self._client = client
-        self._directory = directory
-        self._access = access
+class PtzApi(DeviceApi):
+    """Answers the page's requests."""
 
     def routes(self) -> list[web.RouteDef]:
         """What to add to the application."""
@@ -92,7 +84,3 @@ class PtzApi:
             case "clear":
                 await self._client.call(ptz.PRESET_CLEAR, one, device=wanted.device)
         return json_answer({})
-
-    async def _check_device(self, device: str) -> None:
-        if not await self._directory.exists(device):
-            raise NotFound("there is no such device", reason="no-such-device")

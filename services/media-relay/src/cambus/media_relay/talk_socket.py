@@ -18,12 +18,13 @@ from cambus.client.calling import BusClient
 from cambus.client.errors import BusError
 from cambus.media.frame import Codec, Flag, Frame, Kind, encode_frame
 from cambus.media_relay.access import Access
+from cambus.media_relay.device_api import DeviceApi
 from cambus.media_relay.directory import Directory
 from cambus.media_relay.http_errors import error_body
 from cambus.media_relay.key import StreamKey, parse_key
 from cambus.media_relay.page_bodies import json_answer
 from cambus.schemas.commands import device, talk
-from cambus.schemas.errors import CambusError, NotFound, Overloaded, Unsupported
+from cambus.schemas.errors import CambusError, Overloaded, Unsupported
 from cambus.schemas.model import Empty
 
 _MAX_MESSAGE_BYTES: Final = 4096
@@ -33,7 +34,7 @@ _MAX_AHEAD_S: Final = 1.0
 """What comes faster than it can be heard is left out: a device's buffer is small."""
 
 
-class TalkSocket:
+class TalkSocket(DeviceApi):
     """Answers `/talk/<device>/<channel>`.
 
     Args:
@@ -44,10 +45,8 @@ class TalkSocket:
     """
 
     def __init__(self, bus: Bus, client: BusClient, directory: Directory, access: Access) -> None:
+        super().__init__(client, directory, access)
         self._bus = bus
-        self._client = client
-        self._directory = directory
-        self._access = access
         self._talks = 0
 
     def routes(self) -> list[web.RouteDef]:
@@ -61,7 +60,7 @@ class TalkSocket:
         """Whether a device has a loudspeaker, as it says itself."""
         await self._access.check_page(request)
         key = parse_key(request.query.get("device", ""), "0", "main")
-        await self._check_device(key)
+        await self._check_device(key.device)
         try:
             reply = await self._client.call(device.CAPABILITIES, Empty(), device=key.device)
         except CambusError:
@@ -96,7 +95,7 @@ class TalkSocket:
 
     async def _begin(self, key: StreamKey) -> talk.TalkStartReply:
         """Take the camera's loudspeaker, or where cameras have none of their own the device's."""
-        await self._check_device(key)
+        await self._check_device(key.device)
         wanted = talk.TalkStartRequest(
             channel=key.channel, claimant="player-page", codec="pcma", listen=False
         )
@@ -105,10 +104,6 @@ class TalkSocket:
         except Unsupported:
             own = wanted.model_copy(update={"channel": None})
             return await self._client.call(talk.START, own, device=key.device)
-
-    async def _check_device(self, key: StreamKey) -> None:
-        if not await self._directory.exists(key.device):
-            raise NotFound("there is no such device", reason="no-such-device")
 
     async def _pass_on(self, socket: web.WebSocketResponse, begun: talk.TalkStartReply) -> None:
         """Until the speaker goes, or is silent for so long that the device has ended it."""
