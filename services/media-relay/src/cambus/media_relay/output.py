@@ -92,7 +92,7 @@ _HTTP: Final = {
 }
 _INTERLEAVED_MTU: Final = 8192
 """In a connection nothing forces packets to be small, and each costs as much as any other. Players take at least so
-much: FFmpeg ten times that, live555 64 KiB, its older versions 20,000 bytes."""
+much: FFmpeg ten times that, old versions of live555 20,000 bytes."""
 
 _WEBRTC_MTU: Final = 1200
 """Room for SRTP, TURN and a tunnel below the 1280 bytes of IPv6."""
