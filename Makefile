@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run k8s-validate collected test test-all fuzz soak check bench docs docs-serve schemas images dashboards asyncapi format clean
+.PHONY: help install lock run k8s-validate collected test test-all fuzz soak check bench docs docs-serve schemas images release version dashboards asyncapi format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -84,6 +84,13 @@ docs-serve: install ## show the documentation on http://127.0.0.1:8000/ while yo
 schemas: install ## generate proto-schemas/, and the commands of libs/client, from libs/schemas
 	$(BIN)/python tools/schemas.py
 	$(BIN)/python tools/client_stubs.py
+
+release: install ## wheels, bills of materials and digests in dist/<version>/; IMAGES=1: the images as well
+	$(BIN)/python tools/release.py
+	$(if $(IMAGES),docker/build.sh $(SERVICES))
+
+version: install ## the version of the suite; TO=1.2.0 sets it everywhere
+	$(BIN)/python tools/suite_version.py $(if $(TO),$(TO) --day $(shell date -u +%F))
 
 images: ## build a container image of every service, with docker or buildah; SERVICES="recorder cli" BASE= PIP_CONF= CA_CRT=
 	docker/build.sh $(SERVICES)
