@@ -155,9 +155,9 @@ class World:
     def sip(self):
         return {"gb28181_host": self.sip_host, "gb28181_port": SIP_PORT, "gb28181_media_allow_loopback": True}
 
-    def launching(self, launch, name):
+    def launching(self, launch, name, **settings):
         """Starts a service as a process."""
-        values = self.environment(name) | (self.sip() if "gb28181" in name else {})
+        values = self.environment(name) | (self.sip() if "gb28181" in name else {}) | settings
         values |= (
             {} if name.startswith("connector") else self.router.settings.model_dump(exclude_defaults=True)
         )
