@@ -105,6 +105,19 @@ async def test_a_stop_that_fails_is_tried_again(motions, control, caplog):
     await asyncio.sleep(2)
     assert [what for what, _, _ in control.heard] == ["start", "stop", "stop"]
     assert "movement not stopped" in caplog.text
+    assert motions.channels == {0}
+    control.refuse = None
+    await asyncio.sleep(5)
+    assert [what for what, _, _ in control.heard][3:] == ["stop"]
+    assert not motions.channels
+
+
+async def test_what_goes_on_in_another_direction_stops_in_the_first(motions, control):
+    await motions.move(0, [*RIGHT, Movement(Move.ZOOM_IN, 1)], 30.0)
+    await motions.move(0, [Movement(Move.LEFT, 4), Movement(Move.ZOOM_IN, 1)], 30.0)
+    assert control.heard[2:] == [("stop", 0, Move.RIGHT), ("start", 0, Move.LEFT), ("start", 0, Move.ZOOM_IN)]
+    await motions.stop(0)
+    assert set(control.heard[5:]) == {("stop", 0, Move.LEFT), ("stop", 0, Move.ZOOM_IN)}
 
 
 async def test_closing_stops_everything(motions, control):

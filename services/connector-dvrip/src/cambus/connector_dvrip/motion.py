@@ -1,22 +1,16 @@
 """Movements of a camera, each of which ends: a device goes on moving until it is told to stop (DVRIP §7.3).
 
-Whoever starts a movement and is never heard of again (a crashed operator's page) must not leave a camera turning. So
-each movement has a time at which it is stopped, 30 s at the latest, and all of them are stopped with the session.
+Each has a time at which it is stopped, 30 s at the latest, and all of them are stopped with the session
+(`cambus.connector.dead_man`).
 """
 
-import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from cambus.connector.dead_man import DeadMan
 from cambus.dvrip.errors import DvripError
 from cambus.dvrip.messages.ptz import MAX_SPEED, Move
-
-logger = logging.getLogger(__name__)
-
-STOP_ATTEMPTS: Final = 2
-CLOSE_S: Final = 1.0
 
 
 class MotionControl(Protocol):
@@ -46,16 +40,14 @@ class Motions:
     """
 
     def __init__(self, device: str, control: MotionControl) -> None:
-        self._device = device
         self._control = control
-        self._running: dict[int, list[Movement]] = {}
-        self._timers: dict[int, asyncio.TimerHandle] = {}
-        self._stops: set[asyncio.Task[None]] = set()
+        self._under_way: dict[int, list[Movement]] = {}
+        self._running: DeadMan[int] = DeadMan(device, DvripError)
 
     @property
     def channels(self) -> frozenset[int]:
         """The channels that move."""
-        return frozenset(self._running)
+        return self._running.moving
 
     async def move(self, channel: int, movements: Sequence[Movement], duration_s: float) -> None:
         """Move a channel from now on, for so many seconds at most; what it did before and does no longer is stopped.
@@ -63,18 +55,26 @@ class Motions:
         Raises:
             DvripError: the device refused; nothing moves any more then.
         """
-        self._disarm(channel)
-        going = [running.move for running in movements]
-        before = self._running.pop(channel, [])
-        await self._halt(channel, [running for running in before if running.move not in going])
-        self._running[channel] = list(movements)
-        self._timers[channel] = asyncio.get_running_loop().call_later(duration_s, self._time_is_up, channel)
-        try:
-            for movement in movements:
-                await self._control.start(channel, movement.move, movement.speed)
-        except BaseException:
-            self._stop_running(channel)  # a start that was cut off may have been heard
-            raise
+        before, going = self._under_way.get(channel, []), [each.move for each in movements]
+        over = [each for each in before if each.move not in going]
+        under_way = self._under_way[channel] = list(before)
+
+        async def start() -> None:
+            for each in over:
+                await self._control.stop(channel, each.move, each.speed)
+                under_way.remove(each)
+            for each in movements:
+                if each not in under_way:
+                    under_way.append(each)
+                await self._control.start(channel, each.move, each.speed)
+
+        async def stop() -> None:
+            try:
+                await self._stop(channel, under_way)
+            except DvripError:  # it turns: what was lost once is sent again at once
+                await self._stop(channel, under_way)
+
+        await self._running.move(channel, start, stop, duration_s)
 
     async def stop(self, channel: int) -> None:
         """Stop a channel; also one that moves without our having started it.
@@ -82,62 +82,20 @@ class Motions:
         Raises:
             DvripError: the device refused.
         """
-        self._disarm(channel)
-        if channel in self._running:
-            await self._halt(channel, self._running.pop(channel))
-        else:
-            await self._control.stop(channel, Move.UP, 1)
+        under_way = self._under_way.get(channel) or [Movement(Move.UP, 1)]
+        await self._running.stop(channel, lambda: self._stop(channel, under_way))
 
     async def close(self) -> None:
         """Stop everything that moves; never raises."""
-        for channel in list(self._running):
-            self._stop_running(channel)
-        if self._stops:
-            await asyncio.wait(self._stops, timeout=CLOSE_S)
-        for task in self._stops:
-            task.cancel()
-        await asyncio.gather(*self._stops, return_exceptions=True)
+        await self._running.close()
 
-    def _time_is_up(self, channel: int) -> None:
-        self._stop_running(channel)
-
-    async def _halt(self, channel: int, movements: Sequence[Movement]) -> None:
-        """Stop movements in their callers' time; if it is cut short or refused, they are stopped all the same."""
-        waiting = list(movements)
-        try:
-            while waiting:
-                await self._control.stop(channel, waiting[0].move, waiting[0].speed)
-                del waiting[0]
-        except BaseException:
-            self._stop_soon(channel, waiting)
-            raise
-
-    def _stop_running(self, channel: int) -> None:
-        self._disarm(channel)
-        self._stop_soon(channel, self._running.pop(channel, []))
-
-    def _stop_soon(self, channel: int, movements: Sequence[Movement]) -> None:
-        if movements:
-            task = asyncio.create_task(self._stop_all(channel, movements), name=f"ptz stop {self._device}")
-            self._stops.add(task)
-            task.add_done_callback(self._stops.discard)
-
-    async def _stop_all(self, channel: int, running: Sequence[Movement]) -> None:
-        for movement in running:
-            for _ in range(STOP_ATTEMPTS):
-                try:
-                    await self._control.stop(channel, movement.move, movement.speed)
-                    break
-                except DvripError as error:
-                    logger.warning(
-                        "movement not stopped",
-                        extra={"device": self._device, "channel": channel, "reason": str(error)},
-                    )
-
-    def _disarm(self, channel: int) -> None:
-        timer = self._timers.pop(channel, None)
-        if timer is not None:
-            timer.cancel()
+    async def _stop(self, channel: int, under_way: list[Movement]) -> None:
+        """Stop movements; those that were stopped are not under way any more. Raises DvripError."""
+        while under_way:
+            each = under_way[0]
+            await self._control.stop(channel, each.move, each.speed)
+            if each in under_way:
+                under_way.remove(each)
 
 
 def movements_of(pan: float, tilt: float, zoom: float) -> list[Movement]:
