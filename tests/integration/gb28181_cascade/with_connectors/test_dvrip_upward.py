@@ -3,14 +3,18 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from alarm_rig import AlarmBus
 from cascade_rig import OURS
 
+from cambus.alarm_router.settings import AlarmRouterSettings
+from cambus.bus.endpoints import Endpoints
 from cambus.bus.sealing import KeyRing
 from cambus.client.kv import KeyValue
 from cambus.connector.testing import RunningConnector
 from cambus.connector_dvrip.service import DvripConnector
 from cambus.connector_dvrip.settings import DvripSettings
 from cambus.gb28181 import ptz
+from cambus.gb28181.manscdp.alarms import AlarmNotice
 from cambus.gb28181.manscdp.control import DeviceControl
 from cambus.gb28181.manscdp.records import RecordQuery
 from cambus.gb28181.ptz import Move
@@ -80,6 +84,66 @@ async def test_a_recorder_of_another_make_is_seen_watched_moved_and_searched_fro
     query = RecordQuery(write_time(now - timedelta(days=3)), write_time(now + timedelta(days=2)), type="all")
     found = await upper.records(OURS, codes[1], query)
     assert len(found) == 6
+
+
+@pytest.fixture
+async def upward(rig):
+    """The replica of the links, which answers commands about them."""
+    endpoints = Endpoints(rig.bus, "links", "0.1.0")
+    (await rig.replica()).register(endpoints)
+    await endpoints.start()
+    yield
+    await endpoints.drain(timeout_s=0)
+
+
+@pytest.fixture
+async def router(rig, own_nats, tmp_path):
+    """An alarm router, on the same bus."""
+    settings = AlarmRouterSettings(
+        nats_url=own_nats.url,
+        instance="router-1",
+        credentials_key_file=tmp_path / "key",
+        delivery_first_delay_s=0.05,
+        delivery_longest_delay_s=0.5,
+    )
+    made = AlarmBus(rig.bus, settings, tmp_path)
+    async with made.in_process():
+        yield made
+
+
+def told(upper):
+    """What came above: of which camera, and what, as method and type."""
+    notices = [(each.code, AlarmNotice.parse(each)) for each in upper.alarms]
+    return [(code, notice.method, notice.kind) for code, notice in notices]
+
+
+async def test_its_alarms_are_told_above_by_a_rule_once_there_is_a_link(rig, recorder, router, upward):
+    """All the way: recorder, connector, stream, router, command, link, SIP. The link by itself tells none."""
+    tampered, lost = (2, 2), (2, 1)
+    upper = await rig.upper()
+    link = await rig.linked(upper, alarms="never")
+    codes = [await rig.code_of(link, recorder.id, number) for number in (0, 1)]
+    sink = {"kind": "gb28181", "link": link.id}
+    match = {"devices": [recorder.id], "types": ["tamper", "video-loss"]}
+    await router.put(f"upward-{rig.unique}", sink, match=match)
+    await recorder.wait_for(lambda: any(each.guarded for each in recorder.sessions))
+    for event, channel, status in [
+        ("motion", 1, "Start"),
+        ("tamper", 1, "Start"),
+        ("tamper", 1, "Stop"),
+        ("video_loss", 0, "Start"),
+    ]:
+        recorder.raise_alarm(event, channel, status)
+    await upper.wait_for(lambda: len(upper.alarms) >= 2)
+    assert sorted(told(upper)) == sorted([(codes[1], *tampered), (codes[0], *lost)])
+
+    await rig.forget(link.id)
+    await upper.wait_for(lambda: not upper.registered(OURS))
+    recorder.raise_alarm("tamper", 0)
+    await rig.linked(upper, alarms="never")
+    await upper.wait_for(lambda: len(upper.alarms) >= 3)
+    assert told(upper)[2] == (codes[0], *tampered)
+    await router.delete(f"upward-{rig.unique}")
 
 
 async def first_recording(upper, code):
