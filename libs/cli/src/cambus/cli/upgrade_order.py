@@ -90,7 +90,7 @@ def order(
     bandwidth: Annotated[
         str | None,
         typer.Option(
-            metavar="SIZE", help="Bytes a second over all transfers, such as 4M.", rich_help_panel=HOW
+            metavar="SIZE", help="Bytes a second over all its transfers, such as 4M.", rich_help_panel=HOW
         ),
     ] = None,
     canary: Annotated[

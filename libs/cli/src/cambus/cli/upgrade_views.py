@@ -16,6 +16,7 @@ from cambus.schemas.commands.upgrade_manager import (
     Planned,
     PlannedDevice,
     PlanReply,
+    SharedBandwidth,
 )
 from cambus.schemas.state.upgrades import CampaignState, UpgradeAttempt
 from cambus.schemas.upgrades import UpgradeState
@@ -133,9 +134,19 @@ def _facts(found: CampaignStatus) -> list[tuple[str, str]]:
         ("sha256", campaign.firmware.sha256 or ""),
         ("devices", f"{len(campaign.devices)}, at most {campaign.at_a_time} at a time"),
         ("left out", left_out),
+        (
+            "bandwidth",
+            f"at most {size(limit)}/s for all its transfers" if (limit := campaign.max_bytes_per_s) else "",
+        ),
+        ("of all campaigns", _shared(found.shared) if found.shared else ""),
         ("ordered", local(campaign.created_at)),
         ("over", local(campaign.finished_at) if campaign.finished_at else ""),
     ]
+
+
+def _shared(shared: SharedBandwidth) -> str:
+    taken = f"{size(shared.taken_bytes_per_s)}/s taken by {plural(shared.transfers, 'transfer')}"
+    return f"at most {size(shared.max_bytes_per_s)}/s, {taken}"
 
 
 def _advice(found: CampaignStatus) -> list[Text]:

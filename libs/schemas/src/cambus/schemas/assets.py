@@ -7,7 +7,7 @@
 | `cambus-presence` | `Presence`: what is known of each device now | device id |
 | `cambus-leases` | `Lease`, `InboundHold`, `RecordedMark`: who owns what; `Replica`, `Knock` | `cambus.schemas.keys` |
 | `cambus-policies` | `RecordingPolicy`, `AlarmRule`, `KnownRecorder`, `CascadeLink` … | `cambus.schemas.keys` |
-| `cambus-upgrades` | `UpgradeCampaign`, `UpgradeAttempt` | `cambus.schemas.keys` |
+| `cambus-upgrades` | `UpgradeCampaign`, `UpgradeAttempt`, `TransferShares` | `cambus.schemas.keys` |
 | `cambus-alarms` | `ActiveAlarm`: alarms that are raised and not cleared | `cambus.schemas.keys` |
 | `cambus-registrations` | `Registration`, `KnownDevice`, `KnownChannels`, `OpenDialog` | `cambus.schemas.keys` |
 | `cambus-deliveries` | `DeliveryProgress`, `OpenEscalation`, `ActionRecord` | `cambus.schemas.keys` |

@@ -36,7 +36,7 @@ from cambus.schemas.state.presence import Presence
 from cambus.schemas.state.recording_policy import RecordingPolicy
 from cambus.schemas.state.registrations import KnownChannels, KnownDevice, OpenDialog, Registration
 from cambus.schemas.state.relay_tokens import PageSession, RelayToken
-from cambus.schemas.state.upgrades import UpgradeAttempt, UpgradeCampaign
+from cambus.schemas.state.upgrades import TransferShares, UpgradeAttempt, UpgradeCampaign
 from cambus.schemas.transfer import TransferEnd, TransferReadRequest
 
 REPLY_CHANNEL = "reply"
@@ -72,6 +72,7 @@ KEY_VALUES: tuple[tuple[str, str, type[Message]], ...] = (
     (assets.KV_UPGRADES, f"{keys.ATTEMPTS}<campaign>.<device>", UpgradeAttempt),
     (assets.KV_UPGRADES, f"{keys.UPGRADE_JOBS}<device>", UpgradeAttempt),
     (assets.KV_UPGRADES, f"{keys.UNRESOLVED}<device>", UpgradeAttempt),
+    (assets.KV_UPGRADES, keys.TRANSFERS, TransferShares),
     (assets.KV_DELIVERIES, "<event id>", DeliveryProgress),
     (assets.KV_DELIVERIES, f"{keys.ESCALATIONS}<event id>.<rule>", OpenEscalation),
     (assets.KV_DELIVERIES, f"{keys.ACTIONS}<event id>.<rule>.<index>", ActionRecord),

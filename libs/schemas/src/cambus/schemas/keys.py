@@ -23,6 +23,7 @@
                       attempt.<campaign>.<device>           UpgradeAttempt
                       job.<device>                          UpgradeAttempt: what a connector began last
                       unresolved.<device>                   UpgradeAttempt: whose end nobody knows
+                      transfers                             TransferShares: of all campaigns
     cambus-alarms     <device>.<hash of the alarm key>      ActiveAlarm
     cambus-deliveries <event>                               DeliveryProgress
                       escalation.<event>.<rule>             OpenEscalation
@@ -65,6 +66,7 @@ CAMPAIGNS: Final = "campaign."
 ATTEMPTS: Final = "attempt."
 UPGRADE_JOBS: Final = "job."
 UNRESOLVED: Final = "unresolved."
+TRANSFERS: Final = "transfers"
 ESCALATIONS: Final = "escalation."
 ACTIONS: Final = "action."
 REGISTRATIONS: Final = "bound."

@@ -13,6 +13,7 @@ from cambus.client.errors import BusError
 from cambus.client.tasks import end
 from cambus.schemas.state.upgrades import CampaignState, UpgradeAttempt, UpgradeCampaign
 from cambus.schemas.upgrades import UpgradeState
+from cambus.upgrade_manager.bandwidth import Bandwidth, NoRoom
 from cambus.upgrade_manager.book import AttemptBook
 from cambus.upgrade_manager.course import OVER, Course
 from cambus.upgrade_manager.device import DeviceUpgrades
@@ -66,6 +67,9 @@ class CampaignRunner:
         self._roster = Roster(bus, campaign.devices, self._changed.set)
         self._upgrades = DeviceUpgrades(
             campaign, self._book, self._sightings, self._roster, images, client, settings, may_act
+        )
+        self._bandwidth = Bandwidth(
+            bus, settings.upgrade_max_bytes_per_s, campaign.id, settings.look_interval_s
         )
         self._course = Course(campaign, store, self._book, self._sightings, bus.metrics, self._learn)
         self._watch = store.watch_campaign(campaign.id)
@@ -141,6 +145,7 @@ class CampaignRunner:
             queued = []
         queued = await self._without_removed(queued)
         self._attend(group, active)
+        await self._bandwidth.keep({each.device for each in active if not each.image_sent} | set(self._busy))
         if self._campaign.state is CampaignState.RUNNING and is_open(self._campaign, datetime.now(UTC)):
             self._begin(group, queued, active)
         if not (queued or active or self._busy):
@@ -175,7 +180,7 @@ class CampaignRunner:
         room = Room(self._campaign, under_way, self._roster.tags)
         allowed = self._course.may_begin(self._campaign)
         for attempt in queued:
-            if room.is_full:
+            if room.is_full or self._bandwidth.is_full:
                 return
             device = attempt.device
             if device in self._busy or device not in allowed or not self._upgrades.can_begin(attempt, now):
@@ -185,7 +190,10 @@ class CampaignRunner:
 
     async def _begin_one(self, device: str) -> None:
         try:
-            await self._upgrades.begin(device)
+            share = await self._bandwidth.take(self._campaign, device)
+            await self._upgrades.begin(device, share)
+        except NoRoom:
+            return  # it keeps its place
         except ImageGone as error:
             await self._course.hold_up(str(error))
 

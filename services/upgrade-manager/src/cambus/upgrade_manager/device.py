@@ -80,8 +80,12 @@ class DeviceUpgrades:
         )
         return not refused_now
 
-    async def begin(self, device: str) -> None:
+    async def begin(self, device: str, max_bytes_per_s: int | None) -> None:
         """Order the upgrade at the device's connector; the order is on record before it goes out.
+
+        Args:
+            device: which.
+            max_bytes_per_s: how fast the image may be sent; None for as fast as it goes.
 
         Raises:
             ImageGone: the image is no longer what was ordered.
@@ -101,7 +105,7 @@ class DeviceUpgrades:
             return ordered(attempt, now, job=job, session=session, version=version)
 
         if await self._book.change(device, order):
-            await self._order(device, job)
+            await self._order(device, job, max_bytes_per_s)
 
     async def _needs_none(self, device: str, sighting: Sighting) -> bool:
         """Whether a device whose turn it is is to be left alone: by what it is at this moment."""
@@ -133,7 +137,7 @@ class DeviceUpgrades:
 
         await self._book.change(device, skip)
 
-    async def _order(self, device: str, job: str) -> None:
+    async def _order(self, device: str, job: str, max_bytes_per_s: int | None) -> None:
         """Send the order.
 
         An error that may be retried says that nothing was done. Where nobody can tell, the attempt stays as it is;
@@ -149,7 +153,7 @@ class DeviceUpgrades:
             size_bytes=firmware.size_bytes or 0,
             force=self.campaign.force,
             expected_version=firmware.version,
-            max_bytes_per_s=self.campaign.share_bytes_per_s,
+            max_bytes_per_s=max_bytes_per_s,
             confirm=True,
         )
         facts = {"device": device, "job": job}

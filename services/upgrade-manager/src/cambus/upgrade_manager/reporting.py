@@ -15,6 +15,7 @@ from cambus.schemas.errors import NotFound
 from cambus.schemas.state.presence import Presence
 from cambus.schemas.state.upgrades import CampaignState, UpgradeAttempt, UpgradeCampaign
 from cambus.schemas.upgrades import UpgradeState
+from cambus.upgrade_manager.bandwidth import Bandwidth
 from cambus.upgrade_manager.store import CampaignStore
 from cambus.upgrade_manager.waves import present, spans
 from cambus.upgrade_manager.windows import is_open, opens_at
@@ -29,10 +30,12 @@ class Reporting:
     Args:
         bus: the connection.
         store: where campaigns are.
+        bandwidth: what all of them share.
     """
 
-    def __init__(self, bus: Bus, store: CampaignStore) -> None:
+    def __init__(self, bus: Bus, store: CampaignStore, bandwidth: Bandwidth) -> None:
         self._store = store
+        self._bandwidth = bandwidth
         self._presence = KeyValue(bus, assets.KV_PRESENCE, Presence)
 
     def register(self, endpoints: Endpoints) -> None:
@@ -62,12 +65,30 @@ class Reporting:
         """One campaign; with its devices from the `first` on, or without them."""
         known = await self._store.attempts(campaign)
         shown = [] if first is None else list(known.values())[first : first + MAX_ATTEMPTS_SHOWN]
+        shared = await self._bandwidth.shared()
         return commands.CampaignStatus(
             campaign=campaign,
             counts=dict(Counter(attempt.state.value for attempt in known.values())),
-            waits_for=waits_for(campaign, known, datetime.now(UTC)),
+            waits_for=waits_for(campaign, known, datetime.now(UTC))
+            or self._squeezed(campaign, known, shared),
+            shared=shared,
             attempts=await self._explained(shown),
         )
+
+    def _squeezed(
+        self,
+        campaign: UpgradeCampaign,
+        attempts: Mapping[str, UpgradeAttempt],
+        shared: commands.SharedBandwidth | None,
+    ) -> str:
+        """Whether it waits for other campaigns' transfers, for people; empty if not."""
+        wanted = self._bandwidth.share_of(campaign)
+        queued = any(each.state is UpgradeState.QUEUED for each in attempts.values())
+        if shared is None or wanted is None or campaign.state is not CampaignState.RUNNING or not queued:
+            return ""
+        if shared.taken_bytes_per_s + wanted <= shared.max_bytes_per_s:
+            return ""
+        return f"bandwidth, of which the {shared.transfers} transfers under way take all there is"
 
     async def _explained(self, attempts: list[UpgradeAttempt]) -> list[UpgradeAttempt]:
         """The attempts, the first of those that wait with what they wait for."""

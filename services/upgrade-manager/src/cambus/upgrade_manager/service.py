@@ -16,6 +16,7 @@ from cambus.schemas.commands import upgrade_manager as commands
 from cambus.schemas.events.base import Event
 from cambus.schemas.events.upgrade import UpgradeFinished, UpgradeProgressed
 from cambus.schemas.state.upgrades import UpgradeCampaign
+from cambus.upgrade_manager.bandwidth import Bandwidth
 from cambus.upgrade_manager.campaign import CampaignRunner
 from cambus.upgrade_manager.control import CampaignControl
 from cambus.upgrade_manager.course import stop_counts
@@ -62,7 +63,8 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
         self._images = Images(bus, runtime.settings.firmware_keys_file)
         planner = Planner(bus, runtime.client, self._store)
         Ordering(self._store, self._images, planner, self._changed.set).register(runtime.endpoints)
-        Reporting(bus, self._store).register(runtime.endpoints)
+        self._bandwidth = Bandwidth(bus, runtime.settings.upgrade_max_bytes_per_s)
+        Reporting(bus, self._store, self._bandwidth).register(runtime.endpoints)
         CampaignControl(self._store, self._changed.set).register(runtime.endpoints)
 
     async def start(self) -> None:
@@ -99,7 +101,9 @@ class UpgradeManager(Service[UpgradeManagerSettings]):
 
     async def _look(self) -> None:
         """Take what nobody runs, and drop what nobody will ask for any more."""
+        known = await self._bandwidth.shares()  # before the campaigns: of what is read here, those are all
         campaigns = await self._store.campaigns()
+        await self._bandwidth.prune(known, {each.id for each in campaigns if each.finished_at is None})
         for campaign in campaigns:
             await self._take(campaign)
         crowded = await self._store.fullness() > CROWDED

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from cambus.bus.settings import BusSettings
+from cambus.schemas.state.rollout import MIN_BYTES_PER_S
 
 
 class UpgradeManagerSettings(BusSettings):
@@ -30,6 +31,11 @@ class UpgradeManagerSettings(BusSettings):
     lease_ttl_s: Annotated[float, Field(ge=2, le=300)] = Field(
         default=25.0,
         description="Seconds after which another replica takes over the campaigns of one that died.",
+    )
+    upgrade_max_bytes_per_s: Annotated[int, Field(ge=MIN_BYTES_PER_S)] | None = Field(
+        default=None,
+        description="At most so many bytes of images a second over the transfers of all campaigns together, whichever "
+        "replicas run them; the same on every replica. None: only each campaign's own limit counts.",
     )
     firmware_keys_file: Path | None = Field(
         default=None,

@@ -161,6 +161,16 @@ class CampaignStatusRequest(Message):
     first: int = Field(default=0, ge=0, description="How many devices to leave away at the start.")
 
 
+class SharedBandwidth(Message):
+    """What the transfers of all campaigns together may take, and do."""
+
+    model_config = example(max_bytes_per_s=4194304, taken_bytes_per_s=1048576, transfers=2)
+
+    max_bytes_per_s: int = Field(ge=1, description="The limit, `CAMBUS_UPGRADE_MAX_BYTES_PER_S`.")
+    taken_bytes_per_s: int = Field(ge=0, description="What the transfers under way may take.")
+    transfers: int = Field(ge=0, description="How many those are.")
+
+
 class CampaignStatus(Message):
     """How one campaign is."""
 
@@ -168,6 +178,7 @@ class CampaignStatus(Message):
         campaign=_CAMPAIGN,
         counts={"flashing": 1},
         waits_for="",
+        shared={"max_bytes_per_s": 4194304, "taken_bytes_per_s": 1048576, "transfers": 2},
         attempts=[{"campaign": "01KGE5C8QXG1Z5X0N3V7M4T2RB", "device": "gate-1", "state": "flashing"}],
     )
 
@@ -175,6 +186,9 @@ class CampaignStatus(Message):
     counts: dict[str, int] = Field(description="How many devices are in each state.")
     waits_for: str = Field(
         default="", description="What the campaign as a whole waits for now, for a human; empty for nothing."
+    )
+    shared: SharedBandwidth | None = Field(
+        default=None, description="The bandwidth all campaigns share; None where there is no limit."
     )
     attempts: list[UpgradeAttempt] = Field(
         default_factory=list, description="Each device's part, if one campaign was asked for; at most 1000."

@@ -206,3 +206,16 @@ class UpgradeAttempt(Message):
     started_at: Instant | None = Field(default=None, description="When it began.")
     updated_at: Instant | None = Field(default=None, description="When this value was written.")
     finished_at: Instant | None = Field(default=None, description="When it was over.")
+
+
+class TransferShares(Message):
+    """What the transfers under way take, over all campaigns. A value of `cambus-upgrades`."""
+
+    model_config = example(
+        bytes_per_s={"01KGE5C8QXG1Z5X0N3V7M4T2RB.gate-1": 524288, "01KGE5C8QXG1Z5X0N3V7M4T2RB.gate-2": 524288}
+    )
+
+    bytes_per_s: dict[str, int] = Field(
+        default_factory=dict,
+        description="By campaign and device, how fast its image may be sent; gone once it is sent.",
+    )
