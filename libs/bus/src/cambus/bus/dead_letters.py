@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from cambus.client.connection import Connection
-from cambus.client.errors import BusError, JetStreamError
-from cambus.client.ordered import ALL, OrderedReader
+from cambus.client.errors import BusError, JetStreamError, PayloadTooLarge
+from cambus.client.ordered import ALL, OrderedReader, from_sequence
 from cambus.schemas import assets, subjects
 from cambus.schemas import headers as header
 from cambus.schemas.codec import MSGPACK, decode
@@ -68,6 +68,26 @@ async def dead_letter(bus: Connection, number: int) -> DeadLetter:
     return decode(DeadLetter, data, MSGPACK)
 
 
+async def opened(bus: Connection, letter: DeadLetter) -> DeadLetter:
+    """A letter with the event in it: one that was too large for a letter is fetched from the stream of events.
+
+    Raises:
+        BadRequest: it is not there any more.
+        BusError: NATS refuses, or the connection is lost.
+    """
+    if letter.body:
+        return letter
+    start = from_sequence(letter.sequence)
+    async with OrderedReader(bus, assets.STREAM_EVENTS, [letter.subject], start=start) as reader:
+        stored = await anext(reader) if reader.initial_pending else None
+    if stored is None or stored.seq != letter.sequence:
+        raise BadRequest(
+            f"event {letter.sequence} was too large for a letter, and the stream of events does not hold it any more",
+            reason="event-gone",
+        )
+    return letter.model_copy(update={"body": stored.data, "headers": stored.headers})
+
+
 async def retry(bus: Connection, number: int) -> None:
     """Give a dead letter to the consumer that gave up on it, and to no other; then it is a dead letter no more.
 
@@ -75,15 +95,19 @@ async def retry(bus: Connection, number: int) -> None:
     more, that is a new dead letter. Where we end between the two steps it is both: consumers know it by its id.
 
     Raises:
-        KeyError, BadRequest, BusError: as `dead_letter`.
+        KeyError, BadRequest, BusError: as `dead_letter` and `opened`; BadRequest also: the event fills a message so
+            far that the words of a retry do not fit beside it.
     """
-    letter = await dead_letter(bus, number)
-    if not letter.body:
-        raise BadRequest(f"dead letter {number} has no body: the event was too large for a letter")
+    letter = await opened(bus, await dead_letter(bus, number))
     headers = {name: value for name, value in letter.headers.items() if not name.startswith("Nats-")}
     headers[header.MESSAGE_ID] = f"retry:{letter.consumer}:{letter.sequence}:{number}"
     headers[header.RETRY_FOR] = letter.consumer
-    await bus.jetstream.publish(letter.subject, letter.body, headers=headers)
+    try:
+        await bus.jetstream.publish(letter.subject, letter.body, headers=headers)
+    except PayloadTooLarge as error:
+        raise BadRequest(
+            f"dead letter {number} can not be tried again: {error}", reason="too-large"
+        ) from None
     await drop(bus, number)
 
 

@@ -25,16 +25,24 @@ async def send(
     Raises:
         BusUnavailable: the send buffer is full while the connection is away.
         BusClosed: the connection is closed for good.
-        PayloadTooLarge: more than `max_payload`.
+        PayloadTooLarge: more than `max_payload`, headers included: for those the server would close the connection.
     """
+    size = len(data) + (_size(headers) if headers else 0)
     try:
+        if size > nc.max_payload:
+            raise nats_errors.MaxPayloadError
         await nc.publish(subject, data, reply, headers)  # type: ignore[arg-type]  # only iterated, any mapping does
     except nats_errors.MaxPayloadError:
-        raise PayloadTooLarge(f"{len(data)} bytes; the server takes {nc.max_payload}") from None
+        raise PayloadTooLarge(f"{size} bytes; the server takes {nc.max_payload}") from None
     except nats_errors.OutboundBufferLimitError:
         raise BusUnavailable("the send buffer is full while NATS is away") from None
     except (nats_errors.ConnectionClosedError, nats_errors.ConnectionDrainingError):
         raise BusClosed("the connection to NATS is closed") from None
+
+
+def _size(headers: Headers) -> int:
+    """Bytes of headers on the wire: a line each, after `NATS/1.0` and before an empty one."""
+    return 12 + sum(len(name.encode()) + len(value.encode()) + 4 for name, value in headers.items())
 
 
 class Requests:

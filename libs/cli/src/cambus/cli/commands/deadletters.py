@@ -5,7 +5,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from cambus.bus.dead_letters import KeptLetter, dead_letter, dead_letters, drop, retry
+from cambus.bus.dead_letters import KeptLetter, dead_letter, dead_letters, drop, opened, retry
 from cambus.cli.failures import FAILED, CliError, UsageError
 from cambus.cli.formatting import ago, clean, local, plural
 from cambus.cli.groups import Group
@@ -14,7 +14,7 @@ from cambus.cli.parameters import Yes
 from cambus.client.connection import Connection
 from cambus.schemas.catalog import EVENTS
 from cambus.schemas.codec import JSON, MSGPACK, decode, encode
-from cambus.schemas.errors import CambusError
+from cambus.schemas.errors import BadRequest, CambusError
 from cambus.schemas.state.dead_letters import DeadLetter
 from cambus.schemas.subjects import parse_event
 
@@ -75,7 +75,10 @@ def show(
             f"given up by {letter.consumer} {local(letter.at)} after {plural(letter.deliveries, 'try', 'tries')}"
         )
         cli.out.line(f"{letter.reason}: {clean(letter.text)}")
-        cli.out.line(_readable(letter))
+        try:
+            cli.out.line(_readable(await opened(bus, letter)))
+        except BadRequest as error:
+            cli.out.line(error.text)
 
     cli.run(work)
 
