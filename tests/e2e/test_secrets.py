@@ -32,6 +32,10 @@ SECRETS = tuple(
     form.encode() for secret in (CANARY, OTHER) for form in (secret, hash_password(secret), secret.upper())
 )
 NVR, REFUSED = "secrets-nvr", "secrets-refused"
+AWAY = ("secrets-camera", "secrets-publisher", "secrets-gb")
+"""Devices of the other protocols, with the same password, that are not there."""
+CLOSED = 1
+"""A port nobody listens on."""
 
 
 HEARD = (
@@ -77,7 +81,20 @@ async def wire():
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def suite(folder, nvr, wire):
     """A suite that logs all it can, and has seen the password accepted and refused."""
-    async with running_suite(folder, settings={"CAMBUS_LOG_LEVEL": "debug"}) as running:
+    home = folder.with_name("home")
+    home.mkdir()
+    (home / "canary.secret").write_text(CANARY + "\n")
+    environment = {
+        "CAMBUS_LOG_LEVEL": "debug",
+        "CAMBUS_COPY_URL": "s3://recordings/here",
+        "CAMBUS_COPY_ENDPOINT": f"http://127.0.0.1:{CLOSED}",
+        "CAMBUS_COPY_KEY_ID_FILE": str(home / "canary.secret"),
+        "CAMBUS_COPY_SECRET_FILE": str(home / "canary.secret"),
+        "CAMBUS_RELAY_WEBRTC_TURN_SERVER": f"127.0.0.1:{CLOSED}",
+        "CAMBUS_RELAY_WEBRTC_TURN_CREDENTIALS_FILE": str(home / "turn.secret"),
+    }
+    (home / "turn.secret").write_text(f"viewers:{CANARY}\n")
+    async with running_suite(folder, settings=environment) as running:
         settings = BusSettings(nats_url=running.nats_url, instance="wire")
         async with await Bus.connect(settings, name="wire") as tap:
             for subject in HEARD:
@@ -88,17 +105,24 @@ async def suite(folder, nvr, wire):
             yield running
 
 
+AWAY_ENTRIES = f"""\
+- {{{{id: {{0}}, protocol: rtsp, address: "127.0.0.1:{CLOSED}", credentials: {{{{{{account}}}}}},
+    options: {{{{url: /one}}}}}}}}
+- {{{{id: {{1}}, protocol: rtsp, credentials: {{{{{{account}}}}}}, options: {{{{publish: true}}}}}}}}
+- {{{{id: {{2}}, protocol: gb28181, credentials: {{{{{{account}}}}}}, options: {{{{code: '34020000001320000001'}}}}}}}}
+"""
+
+
 async def apply(suite, nvr) -> None:
     """Put the devices on the bus as a user would: the password in a file beside the devices."""
     home = suite.folder.with_name("home")
-    home.mkdir()
-    (home / "canary.secret").write_text(CANARY + "\n")
     file = home / "devices.yaml"
     entry = "- {{id: {0}, protocol: dvrip, address: '127.0.0.1:{1}', credentials: {{username: {2}, {3}}}}}\n"
     file.write_text(
         "devices:\n"
         + entry.format(NVR, nvr.port, USER, "password_file: canary.secret")
         + entry.format(REFUSED, nvr.port, USER, f"password: not-{CANARY}")
+        + AWAY_ENTRIES.format(*AWAY, account=f"username: {USER}, password_file: canary.secret")
     )
     ran = await suite.cambusctl("apply", "-f", str(file), "--json", "--verbose")
     assert ran.code == 0, ran.err
@@ -158,6 +182,8 @@ async def test_a_secret_that_was_blanked_stays_when_it_is_written_back(suite, nv
         f"recordings find {NVR}",
         "events --since -1h",
         "alarms",
+        f"device get {AWAY[0]}",
+        "recordings copies",
         "secret list",
         "services",
         "doctor",
@@ -167,6 +193,54 @@ async def test_the_command_line_shows_no_secret(suite, command):
     ran = await suite.cambusctl(*command.split(" "), "--json", "--verbose")
     assert ran.out
     assert leaks(ran.out.encode() + ran.err.encode()) == []
+
+
+async def test_sinks_with_secrets_show_none(suite, nvr, wire):
+    """Those that take an alarm, and those that fail at it: whatever stands in their secrets stays there."""
+    file = str(suite.folder.with_name("home") / "canary.secret")
+    for name, login in (("canary-token", ()), ("canary-login", ("--user", USER))):
+        ran = await suite.cambusctl("secret", "set", name, "--file", file, *login)
+        assert (ran.code, leaks(ran.out.encode() + ran.err.encode())) == (0, []), ran.err
+    async with WebhookReceiver() as receiver:
+        sinks = [
+            {"kind": "webhook", "url": receiver.url, "secret": "canary-token"},
+            {
+                "kind": "http",
+                "url": f"http://127.0.0.1:{CLOSED}/{{secret}}",
+                "secret": "canary-token",
+                "headers": {"Authorization": "Bearer {secret}"},
+                "fields": {"token": "{secret}"},
+            },
+            {
+                "kind": "email",
+                "host": "127.0.0.1",
+                "port": CLOSED,
+                "secret": "canary-login",
+                "sender": "a@example.org",
+                "to": ["b@example.org"],
+            },
+            {
+                "kind": "mqtt",
+                "host": "127.0.0.1",
+                "port": CLOSED,
+                "tls": False,
+                "secret": "canary-login",
+                "topic": "alarms",
+            },
+        ]
+        rule = AlarmRule(id="sinks", match=AlarmMatch(devices=[NVR], types=["tamper"]), sinks=sinks)
+        await suite.client.call(alarm_router.RULES_PUT, alarm_router.RulesPutRequest(rule=rule))
+        nvr.raise_alarm("tamper", channel=0)
+        await receiver.until(lambda receiver: receiver.bodies)
+        assert leaks(json.dumps(receiver.bodies).encode()) == []
+
+        async def failed():
+            ran = await suite.cambusctl("alarms", "sinks", "--json")
+            assert leaks(ran.out.encode()) == []
+            ways = {each["kind"]: each["last_error"] for reply in ran.json for each in reply.get("sinks", [])}
+            return all(ways.get(kind) for kind in ("http", "email", "mqtt"))
+
+        await until(failed, what="three sinks have failed")
 
 
 async def test_webhooks_and_pages_show_no_secret(suite, nvr):
