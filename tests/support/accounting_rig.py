@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import random
 import secrets
@@ -148,6 +149,7 @@ class World:
             "credentials_key_file": self.folder / "key",
             "lease_ttl_s": self.lease_ttl_s,
             "lease_margin_s": 1,
+            "lease_history": self.folder / f"{instance}.leases",
             "reconnect_first_s": 0.1,
             "reconnect_most_s": 0.5,
         }
@@ -194,6 +196,23 @@ class World:
             clocks = {flood.device: flood for flood in self.dvrip} | self.books
             number = clocks[device].number_of(alarm["device_time"])
         self.ledger.take(delivery, (device, code, number, what), alarm["at"])
+
+    def taken_over(self):
+        """Devices that went to another replica because theirs was not back within its lease, as on a busy machine."""
+        files = self.folder.glob("*.leases")
+        records = []
+        for line in itertools.chain.from_iterable(file.read_bytes().splitlines() for file in files):
+            with contextlib.suppress(ValueError):  # a kill cuts a line short
+                records.append(json.loads(line))
+        holders, taken = {}, set()
+        for each in sorted(records, key=lambda each: each["at"]):
+            if each["what"] == "taken":
+                if holders.get(each["key"], each["holder"]) != each["holder"]:
+                    taken.add(each["key"])
+                holders[each["key"]] = each["holder"]
+            elif each["what"] == "released":
+                holders.pop(each["key"], None)
+        return taken
 
     async def until(self, condition, within_s=120.0):
         """Wait until the books are as they should be."""
