@@ -10,8 +10,8 @@ from accounting_rig import world
 from connector_bench import Heard
 from connector_process import launcher
 
-from cambus.bus.kv import KeyValue
 from cambus.bus.testing import NatsServer
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets, keys
 from cambus.schemas.commands import alarm
 from cambus.schemas.state.alarms import ActiveAlarm

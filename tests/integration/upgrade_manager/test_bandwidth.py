@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from upgrade_rig import Campaigns, FakeConnector, FakeDevice
 
-from cambus.bus.kv import KeyValue
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets, keys
 from cambus.schemas.state.upgrades import TransferShares
 from cambus.schemas.upgrades import UpgradeState

@@ -28,11 +28,11 @@ async def send(
         PayloadTooLarge: more than `max_payload`, headers included: for those the server would close the connection.
     """
     size = len(data) + (_size(headers) if headers else 0)
+    if size > nc.max_payload:
+        raise PayloadTooLarge(f"{size} bytes; the server takes {nc.max_payload}")
     try:
-        if size > nc.max_payload:
-            raise nats_errors.MaxPayloadError
         await nc.publish(subject, data, reply, headers)  # type: ignore[arg-type]  # only iterated, any mapping does
-    except nats_errors.MaxPayloadError:
+    except nats_errors.MaxPayloadError:  # another server has answered meanwhile, which takes less
         raise PayloadTooLarge(f"{size} bytes; the server takes {nc.max_payload}") from None
     except nats_errors.OutboundBufferLimitError:
         raise BusUnavailable("the send buffer is full while NATS is away") from None

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.errors import WrongRevision
-from cambus.bus.kv import KeyValue
+from cambus.client.errors import WrongRevision
+from cambus.client.kv import KeyValue
 from cambus.schemas import assets, keys
 from cambus.schemas.commands.upgrade_manager import SharedBandwidth
 from cambus.schemas.state.rollout import MIN_BYTES_PER_S, RolloutRules
