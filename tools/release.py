@@ -99,6 +99,14 @@ def release(target: Path, version: str, revision: str, at_s: int) -> None:
     write_sums(target)
 
 
+def stale(version: str) -> list[str]:
+    """Return what is wrong with what is kept of a release's promises: it has to be what the code promises."""
+    path = contract.RELEASED / f"{version}.json"
+    if contract.read(path) == contract.contract():
+        return []
+    return [f"{path.name} is not what the code promises; if it was released, this is another version"]
+
+
 def main() -> int:
     """Make the release of what is checked out; 0 when it is there."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -113,7 +121,10 @@ def main() -> int:
             f"{path.relative_to(ROOT)} is new: what the bus promises from now on. Commit it, and run this again."
         )
         return 1
-    reasons = [*problems(), *([] if allowed else (f"not committed: {line}" for line in changed()))]
+    reasons = list(problems())
+    if not allowed:
+        reasons += [f"not committed: {line}" for line in changed()]
+        reasons += stale(version)
     if reasons:
         print(*reasons, sep="\n", file=sys.stderr)
         return 1

@@ -84,6 +84,18 @@ def test_digests_are_those_of_the_files(tmp_path):
     ]
 
 
+def test_a_version_whose_promises_have_changed_is_not_released_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("contract.RELEASED", tmp_path)
+    path = release.contract.write("1.2.3", tmp_path)
+    assert release.stale("1.2.3") == []
+    promised = release.contract.read(path)
+    del promised["events"]["alarm.raised"]
+    path.write_text(json.dumps(promised))
+    assert release.stale("1.2.3") == [
+        "1.2.3.json is not what the code promises; if it was released, this is another version"
+    ]
+
+
 @pytest.mark.slow
 def test_a_whole_release_made_twice_is_the_same(tmp_path):
     for each in ("one", "two"):
