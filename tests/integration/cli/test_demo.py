@@ -44,7 +44,9 @@ async def said(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "DEVICES", quick)
     text = Said()
     out = Output(as_json=False, stdout=text, stderr=io.StringIO())
-    options = StackOptions(tmp_path / "var", 0, 0, 0, 0, 0, environment={"CAMBUS_DISK_RESERVE_MIB": "0"})
+    ports = dict.fromkeys(("CAMBUS_DVRIP_REGISTRATION_PORT", "CAMBUS_RTSP_PUBLISH_PORT"), "0")
+    environment = {"CAMBUS_DISK_RESERVE_MIB": "0", **ports}
+    options = StackOptions(tmp_path / "var", 0, 0, 0, 0, 0, environment=environment)
     task = asyncio.create_task(demo.Demo(out, options).run())
     yield text
     task.cancel()
@@ -57,7 +59,7 @@ async def test_it_says_what_to_watch_and_what_to_paste(said, tmp_path):
         await said.line(lambda line: line.startswith("and so on"))
     shown = said.getvalue()
     assert shown.count("(posted to our webhook)") == demo.MOST_ALARMS
-    assert "5 simulated devices are online" in shown
+    assert "6 simulated devices are online" in shown
     assert "Watch:  http://127.0.0.1:" in shown
     assert " ptz move gate 0 --pan 0.5" in shown
     assert "--nats nats://127.0.0.1:" in shown

@@ -105,7 +105,7 @@ def test_a_folder_is_for_one_stack(tmp_path):
 
 def test_the_devices_file_of_the_demonstration_is_one(tmp_path):
     path = tmp_path / "devices.yaml"
-    path.write_text(devices_file(["127.0.0.1:1000", "127.0.0.1:1001", None, None, "127.0.0.1:1002"]))
+    path.write_text(devices_file(["127.0.0.1:1000", "127.0.0.1:1001", None, None, "127.0.0.1:1002", None]))
     (tmp_path / "password").write_text("x" * 24)
     found = load_devices(path)
     assert [(each.id, each.address) for each in found] == [
@@ -114,6 +114,7 @@ def test_the_devices_file_of_the_demonstration_is_one(tmp_path):
         ("van", None),
         ("square", None),
         ("hall", "127.0.0.1:1002"),
+        ("stage", None),
     ]
 
 

@@ -17,6 +17,7 @@ from cambus.rtsp.errors import FramingError
 from cambus.rtsp.login import Login
 from cambus.rtsp.message import ClientResponse, InterleavedFrame, Request, Response
 from cambus.rtsp.parser import Limits, MessageParser
+from cambus.rtsp.record_states import RecordMethod
 from cambus.rtsp.states import Method
 from cambus.rtsp.status import Status
 
@@ -39,7 +40,7 @@ class Answer:
         body: what follows them.
     """
 
-    method: Method
+    method: Method | RecordMethod
     status: int
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
@@ -50,7 +51,7 @@ class _Pending:
     """A request on its way.
 
     Attributes:
-        method, url, headers: of it.
+        method, url, headers, body: of it.
         sign_of_life: whether it may stay without an answer.
         cseq: number of the last attempt.
         due: when it has to be answered.
@@ -58,9 +59,10 @@ class _Pending:
         attempts: how many there were.
     """
 
-    method: Method
+    method: Method | RecordMethod
     url: str = field(repr=False)
     headers: Sequence[Header]
+    body: bytes = field(repr=False)
     sign_of_life: bool
     cseq: int = 0
     due: float = 0.0
@@ -101,15 +103,16 @@ class Exchange:
 
     def send(
         self,
-        method: Method,
+        method: Method | RecordMethod,
         url: str,
         now: float,
         headers: Sequence[Header] = (),
         *,
+        body: bytes = b"",
         sign_of_life: bool = False,
     ) -> None:
         """Send a request; one that still waits is given up."""
-        self._pending = _Pending(method, url, headers, sign_of_life)
+        self._pending = _Pending(method, url, headers, body, sign_of_life)
         self._attempt(self._pending, now)
 
     def data_to_send(self) -> list[bytes]:
@@ -172,7 +175,9 @@ class Exchange:
         pending.answered_challenge = answer is not None
         if answer is not None:
             headers["Authorization"] = answer
-        self._output.append(Request(pending.method, pending.url, headers=headers).serialize())
+        self._output.append(
+            Request(pending.method, pending.url, headers=headers, body=pending.body).serialize()
+        )
 
     def _answered(self, response: ClientResponse, now: float) -> Answer | None:
         """The answer the owner waits for; None for one that nobody does, or that was dealt with here."""

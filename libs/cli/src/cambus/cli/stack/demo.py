@@ -1,6 +1,7 @@
 """`cambusctl demo`: `up` with devices that are not there, and somebody who listens to their alarms."""
 
 import asyncio
+import json
 import os
 import secrets
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from cambus.cli.stack.ports import free_or_any
 from cambus.cli.stack.simulated import (
     SimulatedCamera,
     SimulatedDevice,
+    SimulatedPublisher,
     SimulatedRecorder,
     SimulatedRtspCamera,
 )
@@ -49,6 +51,7 @@ LOOK_S: Final = 0.2
 MOST_ALARMS: Final = 6
 """So many are shown to people, who would like to see the commands to try a little longer."""
 DIAL_PORT: Final = 9400
+PUBLISH_PORT: Final = 8564
 
 DEVICES: Final[tuple[SimulatedDevice, ...]] = (
     SimulatedRecorder("gate", "Simulated recorder at the gate", 4, "alternate", 0, ALARM_EVERY_S),
@@ -56,6 +59,7 @@ DEVICES: Final[tuple[SimulatedDevice, ...]] = (
     SimulatedRecorder("van", "Simulated recorder on the road; it dials us", 1, "h264", 2, dials=True),
     SimulatedCamera("square", "Simulated GB/T 28181 camera; it registers", 1, "h264", "34020000001320000001"),
     SimulatedRtspCamera("hall", "Simulated RTSP camera", 1, "h264"),
+    SimulatedPublisher("stage", "Simulated camera that publishes its stream", 1, "h264"),
 )
 
 
@@ -63,7 +67,10 @@ class Demo(Up):
     """One run of the demonstration."""
 
     def __init__(self, out: Output, options: StackOptions) -> None:
-        ports = {"CAMBUS_DVRIP_REGISTRATION_PORT": str(free_or_any(DIAL_PORT))}
+        ports = {
+            "CAMBUS_DVRIP_REGISTRATION_PORT": str(free_or_any(DIAL_PORT)),
+            "CAMBUS_RTSP_PUBLISH_PORT": str(free_or_any(PUBLISH_PORT)),
+        }
         options = replace(options, environment={**ports, **options.environment})
         super().__init__(out, options, None, [], record=True)
         self._folder = options.data_dir / "demo"
@@ -168,7 +175,7 @@ def _address(address: str | None) -> str:
 
 
 def _options(device: SimulatedDevice) -> str:
-    values = ", ".join(f'{name}: "{value}"' for name, value in device.options.items())
+    values = ", ".join(f"{name}: {json.dumps(value)}" for name, value in device.options.items())
     return f"    options: {{{values}}}\n" if values else ""
 
 

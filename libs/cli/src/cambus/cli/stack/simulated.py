@@ -21,6 +21,7 @@ LOOK_S: Final = 0.05
 
 _LISTENING = re.compile(r"^dvrip device 0 on \S+:(\d+)$", re.MULTILINE)
 _LISTENING_RTSP = re.compile(r"^rtsp device on \S+:(\d+)$", re.MULTILINE)
+_PUBLISHING = re.compile(r"^rtsp device (publishes)$", re.MULTILINE)
 _READY = re.compile(r"^(ready)$", re.MULTILINE)
 
 
@@ -46,7 +47,7 @@ class SimulatedDevice:
         """What it speaks."""
 
     @property
-    def options(self) -> dict[str, str]:
+    def options(self) -> dict[str, str | bool]:
         """What its record says under `options`."""
         return {}
 
@@ -112,7 +113,7 @@ class SimulatedCamera(SimulatedDevice):
         return "gb28181"
 
     @property
-    def options(self) -> dict[str, str]:
+    def options(self) -> dict[str, str | bool]:
         """Its code."""
         return {"code": self.code}
 
@@ -140,7 +141,7 @@ class SimulatedRtspCamera(SimulatedDevice):
         return "rtsp"
 
     @property
-    def options(self) -> dict[str, str]:
+    def options(self) -> dict[str, str | bool]:
         """Where its streams are."""
         return {"url": "/ch1/main", "sub_url": "/ch1/sub"}
 
@@ -154,6 +155,31 @@ class SimulatedRtspCamera(SimulatedDevice):
         port = await _announced(process, _LISTENING_RTSP)
         process.spec = replace(process.spec, argv=(*_command(argv), "--port", port))
         return f"127.0.0.1:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedPublisher(SimulatedDevice):
+    """A camera that pushes its streams to us by RTSP."""
+
+    @property
+    def protocol(self) -> str:
+        """What it speaks."""
+        return "rtsp"
+
+    @property
+    def options(self) -> dict[str, str | bool]:
+        """That it comes by itself."""
+        return {"publish": True}
+
+    async def run(self, stack: Stack, user: str, password_file: Path) -> str | None:
+        """Run it; it is turned away, and comes again, until its record is there."""
+        where = (await stack.instance("connector-rtsp")).metadata["publish-rtsp"]
+        argv = (
+            *("rtsp", "--user", user, "--password-file", str(password_file)),
+            *("--channels", str(self.channels), "--codec", self.codec, "--publish", f"{where}/{self.device}"),
+        )
+        await _announced(_start(stack, self.device, argv), _PUBLISHING)
+        return None
 
 
 async def _registration(stack: Stack, connector: str) -> str:

@@ -52,9 +52,10 @@ _PORTS: Final = (
     ("media-relay", "CAMBUS_RELAY_WEBRTC_PORT", "webrtc"),
     ("connector-dvrip", "CAMBUS_DVRIP_REGISTRATION_PORT", "registration"),
     ("connector-gb28181", "CAMBUS_GB28181_PORT", "registration"),
+    ("connector-rtsp", "CAMBUS_RTSP_PUBLISH_PORT", "publish-rtsp"),
 )
 """Where a service says which port it took, and the variable that has it take the same again."""
-_PORT: Final = re.compile(r":(\d+)/?$")
+_PORT: Final = re.compile(r":(\d+)(?:/[^:]*)?$")
 """A service ends so when its settings are wrong: starting it again would not help."""
 
 

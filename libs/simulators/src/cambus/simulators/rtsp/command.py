@@ -10,6 +10,7 @@ from aiohttp import web
 
 from cambus.media.frame import Codec
 from cambus.simulators.control_port import ControlPort, bad_request, read_json, reboot, set_quirks
+from cambus.simulators.rtsp.publisher import PublishingCamera
 from cambus.simulators.rtsp.quirks import Quirks
 from cambus.simulators.rtsp.simulator import RtspSimulator
 from cambus.simulators.rtsp.source import MediaPlan
@@ -21,7 +22,7 @@ _CODECS: Final = {"h264": Codec.H264, "h265": Codec.H265}
 class ControlServer(ControlPort):
     """The control API of a camera: `GET /state`, `GET /quirks`, `POST /quirks`, `POST /reboot`."""
 
-    def __init__(self, camera: RtspSimulator) -> None:
+    def __init__(self, camera: RtspSimulator | PublishingCamera) -> None:
         super().__init__()
         self._camera = camera
 
@@ -65,23 +66,41 @@ def rtsp(
     ] = None,
     codec: Annotated[str, typer.Option(help="Pictures: h264 or h265.")] = "h264",
     fps: Annotated[int, typer.Option(min=1, max=31, help="Pictures per second.")] = 25,
+    publish: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Push the streams there (rtsp, rtsps, rtmp, rtmps) instead of listening, the sub stream to URL/sub.",
+        ),
+    ] = "",
     quirk: Annotated[list[str] | None, typer.Option(help="name=value; may be given several times.")] = None,
 ) -> None:
     """Run a simulated RTSP camera until SIGTERM or SIGINT."""
     if codec not in _CODECS:
         raise typer.BadParameter(f"--codec {codec}: want h264 or h265")
     plan = MediaPlan().coded(_CODECS[codec])
-    camera = RtspSimulator(
-        user=user,
-        password=read_password(password, password_file),
-        host=host,
-        port=port,
-        channels=channels,
-        media=MediaPlan(replace(plan.main, fps=fps), replace(plan.sub, fps=fps)),
-        quirks=switched(Quirks, read_quirks(quirk, Quirks)),
-    )
+    media = MediaPlan(replace(plan.main, fps=fps), replace(plan.sub, fps=fps))
+    quirks = switched(Quirks, read_quirks(quirk, Quirks))
+    secret = read_password(password, password_file)
     try:
+        if publish:
+            pushing = PublishingCamera(
+                publish, user=user, password=secret, channels=channels, media=media, quirks=quirks
+            )
+            asyncio.run(_run_publishing(pushing, control_port))
+            return
+        camera = RtspSimulator(
+            user=user,
+            password=secret,
+            host=host,
+            port=port,
+            channels=channels,
+            media=media,
+            quirks=quirks,
+        )
         asyncio.run(_run(camera, control_port))
+    except ValueError as error:
+        raise typer.BadParameter(f"--publish: {error}") from None
     except OSError as error:
         typer.echo(f"cambus-sim: {error}", err=True)
         raise typer.Exit(1) from None
@@ -93,3 +112,10 @@ async def _run(camera: RtspSimulator, control_port: int | None) -> None:
         await open_control(stack, ControlServer(camera), control_port)
         typer.echo(f"rtsp device on {camera.host}:{camera.port}")
         await camera.prepare()
+
+
+async def _run_publishing(camera: PublishingCamera, control_port: int | None) -> None:
+    async with until_stopped() as stack:
+        await stack.enter_async_context(camera)
+        await open_control(stack, ControlServer(camera), control_port)
+        typer.echo("rtsp device publishes")
