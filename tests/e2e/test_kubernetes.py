@@ -213,10 +213,10 @@ def test_production_as_the_manifests_have_it_starts_and_stops(installation: Inst
     eventually(lambda: not silent(), silent)
 
     # A server that is told to stop as its pod is: its clients go to the others, and it ends by itself.
-    before = nats["lifecycle"]["preStop"]["exec"]["command"]
-    pid_file = f"ldm={installation.folder}/nats-0/nats.pid"
-    assert before[-1] == "ldm=/tmp/nats.pid"
-    subprocess.run([str(find_nats_server()), *before[1:-1], pid_file], check=True)
+    shell, option, before = nats["lifecycle"]["preStop"]["exec"]["command"]
+    before = before.replace("nats-server", str(find_nats_server()))
+    before = before.replace("/tmp/nats.pid", f"{installation.folder}/nats-0/nats.pid")
+    subprocess.run([shell, option, before], check=True)
     servers[0].send_signal(signal.SIGTERM)  # as the pod's is, right after
     servers[0].wait(installation.workload("nats").pod["terminationGracePeriodSeconds"])
     assert re.search("lame duck", installation.log("nats-0"), re.IGNORECASE)
