@@ -44,8 +44,6 @@ def faults_of_network(resources: Resources, *, complete: bool = True) -> list[st
         flows += [] if source is None else [Flow(source, target, number, host) for target, number in found]
         if not found and complete:
             faults.append(f"{where}: asks {host}, port {port}, which is no Service here")
-    if not resources.of("NetworkPolicy") or not _denies(resources):
-        return faults
     faults += (f"no policy lets {each}" for each in flows if not _egress(resources, each))
     faults += (f"no policy lets in {each}" for each in flows if not _ingress(resources, each))
     faults += _unreachable(resources)
@@ -117,34 +115,28 @@ def _targets(resources: Resources, host: str, port: int | str) -> list[tuple[Wor
     ]
 
 
-def _denies(resources: Resources) -> bool:
-    return any(
-        each["spec"]["podSelector"] == {}
-        and not each["spec"].get("ingress")
-        and not each["spec"].get("egress")
-        for each in resources.of("NetworkPolicy")
-    )
-
-
-def _policies(resources: Resources, kind: str, workload: Workload) -> Iterator[Manifest]:
-    """The rules of all policies for a workload's pods."""
-    for policy in resources.of("NetworkPolicy"):
-        spec = policy["spec"]
-        if kind.capitalize() in spec["policyTypes"] and selects(spec["podSelector"], workload.labels):
-            yield from spec.get(kind, ())
+def _rules(resources: Resources, kind: str, workload: Workload) -> list[Manifest]:
+    """The rules of all policies for a workload's pods; one that lets everything through where no policy is for them."""
+    policies = [
+        policy["spec"]
+        for policy in resources.of("NetworkPolicy")
+        if kind.capitalize() in policy["spec"]["policyTypes"]
+        and selects(policy["spec"]["podSelector"], workload.labels)
+    ]
+    return [rule for each in policies for rule in each.get(kind, ())] if policies else [{}]
 
 
 def _egress(resources: Resources, flow: Flow) -> bool:
     return flow.source.on_node or any(
         _peer(rule.get("to"), flow.target) and _port(rule, flow.target, flow.port, flow.protocol)
-        for rule in _policies(resources, "egress", flow.source)
+        for rule in _rules(resources, "egress", flow.source)
     )
 
 
 def _ingress(resources: Resources, flow: Flow) -> bool:
     return flow.target.on_node or any(
         _peer(rule.get("from"), flow.source) and _port(rule, flow.target, flow.port, flow.protocol)
-        for rule in _policies(resources, "ingress", flow.target)
+        for rule in _rules(resources, "ingress", flow.target)
     )
 
 
@@ -185,14 +177,13 @@ def _unreachable(resources: Resources) -> Iterator[str]:
                 if number is None or target.on_node:
                     continue
                 if not any(
-                    _port(rule, target, number, protocol) for rule in _policies(resources, "ingress", target)
+                    _port(rule, target, number, protocol) for rule in _rules(resources, "ingress", target)
                 ):
                     yield f"{name_of(service)}: no policy opens port {port['name']} of {target.name} to anybody"
 
 
 def _names(resources: Resources, workload: Workload) -> bool:
     return workload.on_node or any(
-        port.get("port") == _DNS
-        for rule in _policies(resources, "egress", workload)
-        for port in rule.get("ports", ())
+        "ports" not in rule or any(port.get("port") == _DNS for port in rule["ports"])
+        for rule in _rules(resources, "egress", workload)
     )

@@ -11,7 +11,12 @@ from typing import Any, Final
 
 import yaml
 
-WANTS: Final = {"autoscaling": ("monitoring",), "nats-tls": ("nats",), "nats-single": ("nats",)}
+WANTS: Final = {
+    "autoscaling": ("monitoring",),
+    "host-network-policies": ("host-network", "network-policies"),
+    "nats-tls": ("nats",),
+    "nats-single": ("nats",),
+}
 """What a component builds on."""
 SINGLE: Final = "nats-single"
 """Of use where a single server is wanted only, which is for an overlay to say."""
@@ -104,4 +109,9 @@ def _held(file: Path) -> set[str]:
 
 def _with_wanted(names: Sequence[str], held: set[str]) -> tuple[str, ...]:
     ordered = dict.fromkeys(wanted for name in names for wanted in (*WANTS.get(name, ()), name))
+    for name, wanted in WANTS.items():
+        if len(wanted) > 1 and held.union(ordered).issuperset(
+            wanted
+        ):  # two that need a third beside each other
+            ordered[name] = None
     return tuple(name for name in ordered if name not in held)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from cambus.bus.health import Health
 from cambus.bus.http import HttpServer
 from cambus.bus.metrics import Metrics
 from cambus.cli.devices_file import load_devices
+from cambus.connector.media_metrics import MediaMetrics
 from cambus.connector.metrics import SessionMetrics
 from cambus.media_relay.metrics import RelayMetrics
 
@@ -122,7 +124,8 @@ async def test_every_path_a_probe_asks_of_a_service_is_there() -> None:
 
 def test_what_scales_is_counted_by_the_services() -> None:
     metrics = Metrics()
-    SessionMetrics(metrics, "dvrip").moved(None, None)
+    SessionMetrics(metrics, "dvrip")
+    MediaMetrics(metrics, "dvrip")
     RelayMetrics(metrics)
     counted = metrics.render().decode()
     asked = {
@@ -159,3 +162,15 @@ def test_overlays_of_users_are_checked_too(tmp_path: Path) -> None:
     (tmp_path / "overlays" / "site" / "kustomization.yaml").write_text("resources: [../../base]\n")
     assert Variant(tmp_path / "overlays" / "site") in list(variants(tmp_path))
     assert overlay("prod").is_dir()
+
+
+def test_prometheus_takes_its_configuration(tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    (tmp_path / "prometheus.yml").write_bytes(
+        (K8S / "components" / "monitoring" / "prometheus.yml").read_bytes()
+    )
+    command = [promtool, "check", "config", "--syntax-only", str(tmp_path / "prometheus.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

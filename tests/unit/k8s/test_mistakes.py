@@ -420,6 +420,17 @@ def test_a_way_that_is_closed_and_should_not_be_is_found(mistake: str) -> None:
     assert any(fault in each for each in found), found
 
 
+def test_a_policy_that_shuts_others_out_by_being_there_is_found() -> None:
+    policy = one(rendered_everything(), "NetworkPolicy", "nats-from-nodes")
+
+    def alone(resources: Resources) -> None:
+        assert isinstance(resources.manifests, list)
+        resources.manifests.append(policy)
+
+    found = faults_of_network(planted(alone, overlay="dev"))
+    assert "Service nats-cluster: no policy opens port routes of nats to anybody" in found
+
+
 def test_viewers_that_are_kept_out_are_found() -> None:
     def closed(resources: Resources) -> None:
         del pod(resources, "media-relay")["hostNetwork"]
