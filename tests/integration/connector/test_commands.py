@@ -4,7 +4,9 @@ import asyncio
 import logging
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from cambus.client.otlp import export_spans
 from cambus.connector.errors import EndReason
 from cambus.schemas import headers as header
 from cambus.schemas.codec import JSON, encode
@@ -143,3 +145,18 @@ async def test_live_commands_check_what_they_are_sent(bench, device):
         live.START.subject(device), b'{"channel":0,"claimant":"a.b"}', timeout_s=5
     )
     assert reply.headers[header.SERVICE_ERROR_CODE] == "400"
+
+
+async def test_what_the_device_is_asked_is_a_span_of_the_callers_trace(bench, device):
+    await online(bench, device)
+    exporter = InMemorySpanExporter()
+    export = export_spans("demo", "demo-0", "1", exporter)
+    try:
+        await bench.client.call(ptz.MOVE, MOVE, device=device)
+    finally:
+        export.close(30.0)
+    call, served, asked = sorted(exporter.get_finished_spans(), key=lambda each: each.start_time)
+    assert [each.name.partition(" ")[2] or each.name for each in (call, served, asked)] == ["ptz.move"] * 3
+    assert asked.name == f"{asked.attributes['cambus.protocol']} ptz.move"
+    assert asked.parent.span_id == served.context.span_id
+    assert served.parent.span_id == call.context.span_id

@@ -47,11 +47,15 @@ def test_histograms_have_buckets():
     assert b'cambus_took_seconds_bucket{le="1.0"} 1.0' in metrics.render()
 
 
-def test_counters_of_few_series_begin_at_nothing():
+def test_what_has_few_series_begins_at_nothing():
     metrics = Metrics()
     metrics.counter("x_total", "X", {"what": ("a", "b")})
     metrics.counter("y_total", "Y", {"what": map(str, range(1000))})
+    metrics.gauge("z", "Z", {"what": ("a",)})
+    metrics.gauge("unknown", "U", {"what": ("a",)}, at_zero=False)
     text = metrics.render().decode()
+    assert 'cambus_z{what="a"} 0.0' in text
+    assert "cambus_unknown{" not in text
     assert 'cambus_x_total{what="a"} 0.0\ncambus_x_total{what="b"} 0.0' in text
     assert "cambus_y_total{" not in text
 

@@ -10,7 +10,7 @@ from nats.aio.msg import Msg
 
 from cambus.client.behalf import ON_BEHALF_OF, PREFERRED_PATH, caller_name, handed_on
 from cambus.client.errors import BusUnavailable, WrongRevision
-from cambus.client.trace import TRACEPARENT, valid_traceparent
+from cambus.client.trace import TRACEPARENT, span, valid_traceparent
 from cambus.schemas import headers as header
 from cambus.schemas.codec import JSON, content_type_of, decode, encode
 from cambus.schemas.errors import (
@@ -114,11 +114,26 @@ async def answer(
     headers = message.headers or NO_HEADERS
     content_type = content_type_of(headers.get(header.CONTENT_TYPE), message.data)
     request = decode(spec.request, message.data, content_type, limit=max_payload)
-    trace = valid_traceparent(headers.get(header.TRACEPARENT))
-    TRACEPARENT.set(trace)  # the call runs in a task, and so in a context, of its own
+    TRACEPARENT.set(
+        valid_traceparent(headers.get(header.TRACEPARENT))
+    )  # the call runs in a task, and so in a context, of its own
     ON_BEHALF_OF.set(handed_on(headers.get(header.ON_BEHALF_OF)))
     PREFERRED_PATH.set(handed_on(headers.get(header.PREFERRED_PATH)))
-    context = CallContext(spec.key, device, deadline, trace, headers)
+    with span(spec.key, "server", device=device):
+        context = CallContext(spec.key, device, deadline, TRACEPARENT.get(), headers)
+        reply = await _handled(handler, spec, context, request)
+    return encode(reply, content_type, limit=max_payload)
+
+
+async def _handled(
+    handler: CallHandler[Any, Any], spec: CommandSpec[Any, Any], context: CallContext, request: Message
+) -> Any:
+    """Run the handler within its deadline.
+
+    Raises:
+        CambusError: as `answer`.
+    """
+    device, deadline = context.device, context.deadline
     try:
         async with asyncio.timeout_at(deadline) as budget:
             reply = await handler(context, request)
@@ -141,7 +156,7 @@ async def answer(
         raise _unexpected(error, spec, device) from error
     if not isinstance(reply, spec.reply):
         raise _unexpected(TypeError(f"the handler returned {type(reply).__name__}"), spec, device)
-    return encode(reply, content_type, limit=max_payload)
+    return reply
 
 
 def error_body(error: CambusError, content_type: str) -> tuple[bytes, dict[str, str]]:

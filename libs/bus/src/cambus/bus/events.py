@@ -12,7 +12,7 @@ from cambus.bus.connection import Bus
 from cambus.bus.outbox import Letter, Outbox, OutboxFull
 from cambus.client.errors import BusError, JetStreamError, PayloadTooLarge
 from cambus.client.tasks import end
-from cambus.client.trace import TRACEPARENT
+from cambus.client.trace import TRACEPARENT, span
 from cambus.schemas import headers as header
 from cambus.schemas.catalog import EVENTS
 from cambus.schemas.codec import MSGPACK, encode
@@ -103,6 +103,10 @@ class EventPublisher:
         body = encode(event, MSGPACK, limit=1 << 30)
         if len(body) > self._bus.max_payload:
             raise PayloadTooLarge(f"{spec.name}: {len(body)} bytes; the server takes {self._bus.max_payload}")
+        with span(spec.name, "producer", device=event.device):
+            await self._take(spec, event, body, acked=acked)
+
+    async def _take(self, spec: EventSpec[E], event: E, body: bytes, *, acked: bool) -> None:
         headers = {header.MESSAGE_ID: event.id, header.CONTENT_TYPE: MSGPACK}
         trace = TRACEPARENT.get()
         if trace is not None:

@@ -48,22 +48,38 @@ class JetStreamWatch:
             "jetstream_storage_limit_bytes", "Bytes they may take; -1: no limit is set"
         )()
         self._stream_up = metrics.gauge(
-            "jetstream_stream_up", "1 if the stream answers: it is there, and has a leader", by_stream
+            "jetstream_stream_up",
+            "1 if the stream answers: it is there, and has a leader",
+            by_stream,
+            at_zero=False,
         )
-        self._bytes = metrics.gauge("jetstream_stream_bytes", "Bytes a stream holds", by_stream)
-        self._bound = metrics.gauge("jetstream_stream_limit_bytes", "Bytes a stream may hold", by_stream)
-        self._messages = metrics.gauge("jetstream_stream_messages", "Messages a stream holds", by_stream)
+        self._bytes = metrics.gauge(
+            "jetstream_stream_bytes", "Bytes a stream holds", by_stream, at_zero=False
+        )
+        self._bound = metrics.gauge(
+            "jetstream_stream_limit_bytes", "Bytes a stream may hold", by_stream, at_zero=False
+        )
+        self._messages = metrics.gauge(
+            "jetstream_stream_messages", "Messages a stream holds", by_stream, at_zero=False
+        )
         self._copies = metrics.gauge(
             "jetstream_stream_copies",
             "Copies of a stream beside that of its leader, by how they are",
             {**by_stream, "state": COPIES},
+            at_zero=False,
         )
         by_consumer = {"consumer": (*CONSUMERS, CASCADE)}
         self._pending = metrics.gauge(
-            "jetstream_consumer_pending_events", "Events a durable has not been given yet", by_consumer
+            "jetstream_consumer_pending_events",
+            "Events a durable has not been given yet",
+            by_consumer,
+            at_zero=False,
         )
         self._unfinished = metrics.gauge(
-            "jetstream_consumer_unfinished_events", "Events it was given and has not ended", by_consumer
+            "jetstream_consumer_unfinished_events",
+            "Events it was given and has not ended",
+            by_consumer,
+            at_zero=False,
         )
 
     async def run(self) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
+from cambus.client.trace import trace_id
+
 STARS = "***"
 MAX_VALUE = 2000
 MAX_DEPTH = 4
@@ -48,7 +50,9 @@ def scrubbed(text: str) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    return {name: redacted(name, value) for name, value in vars(record).items() if name not in _STANDARD}
+    fields = {name: redacted(name, value) for name, value in vars(record).items() if name not in _STANDARD}
+    trace = trace_id()
+    return fields if trace is None else {**fields, "trace_id": trace}
 
 
 class JsonFormatter(logging.Formatter):

@@ -141,9 +141,21 @@ class Metrics:
         family.begin(FEW_SERIES)
         return family
 
-    def gauge(self, name: str, documentation: str, labels: Labels | None = None) -> Family[Gauge]:
-        """Return the gauge `cambus_<name>`; asking again for the name gives the same one."""
-        return self._family(Gauge, name, documentation, labels or {})
+    def gauge(
+        self, name: str, documentation: str, labels: Labels | None = None, *, at_zero: bool = True
+    ) -> Family[Gauge]:
+        """Return the gauge `cambus_<name>`; asking again for the name gives the same one.
+
+        Args:
+            name: without the prefix.
+            documentation: one sentence.
+            labels: the labels, with their values.
+            at_zero: one of few series begins at 0 in each of them. False for what is not known before it was measured.
+        """
+        family = self._family(Gauge, name, documentation, labels or {})
+        if at_zero:
+            family.begin(FEW_SERIES)
+        return family
 
     def histogram(
         self,

@@ -25,6 +25,7 @@ from cambus.bus.monitor import watch_loop, watch_nats_sync
 from cambus.bus.outbox import OutboxFailed
 from cambus.bus.service import CannotRun, Runtime, S, Service, suite_version
 from cambus.client.tasks import end
+from cambus.client.tracing import enable
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,12 @@ def run_service(
         sys.stdout.write(effective_settings(settings))
         return EXIT_OK
     configure_logging(service_class.name, level=settings.log_level, log_format=settings.log_format)
-    return _run(service_class, settings)
+    tracing = enable(service_class.name, instance=settings.instance, version=suite_version())
+    try:
+        return _run(service_class, settings)
+    finally:
+        if tracing is not None:
+            tracing.close()
 
 
 def _parser(service_class: type[Service[S]], settings_class: type[S]) -> argparse.ArgumentParser:

@@ -1,5 +1,6 @@
 """The connection of one command: open within seconds, or a reason why not."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,12 +10,15 @@ from pydantic import ValidationError
 
 from cambus.bus.describe import explain_invalid
 from cambus.bus.logging import configure_logging
+from cambus.bus.service import suite_version
 from cambus.bus.settings import BusSettings
 from cambus.cli.failures import NO_NATS, CliError, UsageError
 from cambus.cli.invocation import Options
 from cambus.client.connection import Connection
 from cambus.client.errors import BusUnavailable, LoginRefused
 from cambus.client.opening import open_within
+from cambus.client.trace import span
+from cambus.client.tracing import enable
 
 CONNECT_S: Final = 5.0
 
@@ -33,10 +37,14 @@ async def connected(options: Options) -> AsyncIterator[Connection]:
         logging.getLogger("cambus.client.connection").setLevel(logging.CRITICAL)  # told as an error instead
     connection = Connection(settings_of(options).login, name="cambusctl")
     await _open(connection, min(CONNECT_S, options.timeout_s or CONNECT_S))
+    tracing = enable("cambusctl", version=suite_version())
     try:
-        yield connection
+        with span("cambusctl", "internal"):  # one trace, however many calls it takes
+            yield connection
     finally:
         await connection.close()
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
 
 
 def settings_of(options: Options) -> BusSettings:

@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 from cambus.client.behalf import ON_BEHALF_OF, PREFERRED_PATH, caller_name
 from cambus.client.connection import Connection
 from cambus.client.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge
-from cambus.client.trace import TRACEPARENT
+from cambus.client.trace import TRACEPARENT, span
 from cambus.schemas import headers as header
 from cambus.schemas.codec import MSGPACK, decode, encode
 from cambus.schemas.errors import (
@@ -74,11 +74,18 @@ class BusClient:
             CambusError: what the handler refused with.
         """
         subject, budget_s = self._prepare(spec, device, timeout_s)
+        with span(spec.key, "client", device=device):
+            return self._read(spec, await self._ask(spec, request, subject, device, budget_s))
+
+    async def _ask(
+        self, spec: CommandSpec[Req, Rep], request: Req, subject: str, device: str | None, budget_s: float
+    ) -> Msg:
+        """Send a command and return what came back, which may be a refusal."""
         started = asyncio.get_running_loop().time()
         await self._wait_connected(budget_s)
         budget_s -= asyncio.get_running_loop().time() - started
         try:
-            message = await self._bus.request(
+            return await self._bus.request(
                 subject,
                 encode(request, self._content_type, limit=self._bus.max_payload),
                 headers=self._headers(budget_s),
@@ -92,7 +99,6 @@ class BusClient:
             raise TooLarge(f"{spec.key}: {error}") from None
         except BusClosed as error:
             raise Offline(str(error), reason="bus-unavailable") from None
-        return self._read(spec, message)
 
     async def broadcast(
         self,
@@ -176,12 +182,13 @@ class BusClient:
         subject, budget_s = self._prepare(spec, None, timeout_s)
         await self._wait_connected(budget_s)
         body = encode(request, self._content_type, limit=self._bus.max_payload)
-        try:
-            return await self._bus.gather(
-                subject, body, headers=self._headers(budget_s), timeout_s=budget_s, **until
-            )
-        except NoResponders:
-            raise Offline(f"nobody answers {spec.key}") from None
+        with span(spec.key, "client"):
+            try:
+                return await self._bus.gather(
+                    subject, body, headers=self._headers(budget_s), timeout_s=budget_s, **until
+                )
+            except NoResponders:
+                raise Offline(f"nobody answers {spec.key}") from None
 
     def _prepare(
         self, spec: CommandSpec[Req, Rep], device: str | None, timeout_s: float | None

@@ -23,7 +23,7 @@ from cambus.client.errors import AssetNotFound, BusError, BusUnavailable
 from cambus.client.pull import Delivered, PullEnd, Puller, delivered
 from cambus.client.received import ReceivedEvent, read_event
 from cambus.client.tasks import TaskSet, end
-from cambus.client.trace import TRACEPARENT, valid_traceparent
+from cambus.client.trace import TRACEPARENT, span, valid_traceparent
 from cambus.schemas import assets, subjects
 from cambus.schemas import headers as header
 from cambus.schemas.codec import MSGPACK, encode
@@ -325,7 +325,8 @@ class EventConsumer:
         tries = received.attempts
         while True:
             try:
-                await self._handler(received)
+                with span(received.name, "consumer", device=received.device, consumer=self._durable):
+                    await self._handler(received)
             except DeadLetterError as error:
                 await self._bury(item, tries, "refused", str(error))
                 return True

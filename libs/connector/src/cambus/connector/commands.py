@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from cambus.bus.calls import CallContext
 from cambus.bus.endpoints import Endpoints
+from cambus.client.trace import span
 from cambus.connector.driver import DeviceSession, Driver
 from cambus.connector.errors import SessionEnd
 from cambus.connector.fleet import Fleet
@@ -42,7 +43,9 @@ class Commands:
     def register(self, endpoints: Endpoints) -> None:
         """Answer every command the driver or this class can; NATS callers get 501 for the others."""
         for entry in self._driver.handlers:
-            endpoints.add(entry.spec, _Route(self._fleet, entry), exclusive=entry.exclusive)
+            endpoints.add(
+                entry.spec, _Route(self._fleet, entry, self._driver.protocol), exclusive=entry.exclusive
+            )
         for spec, text in self._driver.handlers.refused:
             endpoints.add(spec, _Refusal(self._fleet, text), exclusive=False)
         endpoints.add(live_commands.START, self.live_start, exclusive=False)
@@ -95,8 +98,9 @@ class Commands:
 class _Route:
     """One command of the driver, with the checks that come before it."""
 
-    def __init__(self, fleet: Fleet, entry: Entry[Any]) -> None:
+    def __init__(self, fleet: Fleet, entry: Entry[Any], protocol: str) -> None:
         self._fleet = fleet
+        self._protocol = protocol
         self._entry = entry
 
     async def __call__(self, context: CallContext, request: Any) -> Any:
@@ -119,7 +123,8 @@ class _Route:
 
     async def _handle(self, session: Any, context: CallContext, request: Message) -> Message:
         try:
-            reply: Message = await self._entry.handler(session, context, request)
+            with span(f"{self._protocol} {self._entry.spec.name}", "client", protocol=self._protocol):
+                reply: Message = await self._entry.handler(session, context, request)
         except SessionEnd as end:
             raise Offline(end.text, reason=end.reason.value, device_code=end.device_code) from end
         return reply
