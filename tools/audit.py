@@ -35,8 +35,7 @@ def asked(program: Path, lock: Path) -> list[dict[str, Any]] | None:
     options = ["--require-hashes", "--disable-pip", "--progress-spinner", "off", "--format", "json"]
     ran = subprocess.run(
         [program, *options, "-r", lock],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )

@@ -1,6 +1,7 @@
 """The page where every stream takes a token of its own: how somebody gets in, and what he may do then."""
 
 import json
+import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -127,6 +128,24 @@ async def test_the_page_gets_its_tokens_for_the_shared_one(
         url = f"{relay.http}/live/{device}/0/main.jpg"
         assert await status(http, f"{url}{query(SHARED)}") == 401, "it opens no stream itself"
         assert await status(http, f"{url}{query(token)}") == 200
+
+
+async def test_the_shared_token_is_in_no_log_no_metric_and_no_answer(
+    relay_settings, run_relay, make_camera, device, tmp_path, http, caplog
+):
+    caplog.set_level(logging.DEBUG)
+    await make_camera(**CALM)
+    file = tmp_path / "token"
+    file.write_text(SHARED)
+    async with run_relay(relay_settings(relay_access="shared-token", relay_token_file=file)) as relay:
+        url = f"{relay.http}/live/{device}/0/main.jpg"
+        said = ""
+        for shown in (SHARED, f"not-{SHARED}"):
+            async with http.get(f"{url}{query(shown)}") as answer:
+                said += f"{answer.headers}"
+        said += relay.runtime.metrics.render().decode() + caplog.text
+        said += "".join(str(vars(record)) for record in caplog.records)
+    assert SHARED not in said
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the player page is not tried")
