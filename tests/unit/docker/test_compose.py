@@ -138,8 +138,7 @@ def test_what_is_mounted_depended_on_and_connected_to_exists():
     for name, each in CONTAINERS.items():
         for mount in each.get("volumes", ()):
             if source(mount).startswith("."):
-                if "monitoring/" not in mount:  # these come with the dashboards
-                    assert (DOCKER / source(mount)).exists(), mount
+                assert (DOCKER / source(mount)).exists(), mount
                 assert mount.endswith(":ro"), mount
             else:
                 used.add(source(mount))
@@ -303,6 +302,9 @@ def test_prometheus_asks_every_service():
     rules = {Path(each).parent for each in map(str, document["rule_files"])}
     mounts = CONTAINERS["prometheus"]["volumes"]
     assert {mount.split(":")[1] for mount in mounts if "rules" in mount} == {str(each) for each in rules}
+    (folder,) = {DOCKER / source(mount) for mount in mounts if "rules" in mount}
+    assert all("groups" in yaml.safe_load(file.read_text()) for file in folder.glob("*.yaml"))
+    assert list(folder.glob("*.yaml"))
 
 
 def test_grafana_finds_its_dashboards_and_its_prometheus():
