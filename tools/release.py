@@ -99,12 +99,21 @@ def release(target: Path, version: str, revision: str, at_s: int) -> None:
     write_sums(target)
 
 
-def stale(version: str) -> list[str]:
-    """Return what is wrong with what is kept of a release's promises: it has to be what the code promises."""
+def is_tagged(version: str, root: Path = ROOT) -> bool:
+    """Whether there is a tag of this version: it was released."""
+    command = ["git", "tag", "--list", f"v{version}"]
+    return bool(subprocess.run(command, cwd=root, check=True, capture_output=True).stdout.strip())
+
+
+def keep_promises(version: str, *, released: bool) -> str | None:
+    """Keep what the code promises as that of this version; returns why the release cannot go on, None if it can."""
     path = contract.RELEASED / f"{version}.json"
-    if contract.read(path) == contract.contract():
-        return []
-    return [f"{path.name} is not what the code promises; if it was released, this is another version"]
+    if path.exists() and contract.read(path) == contract.contract():
+        return None
+    if released:
+        return f"{path.name} is not what the code promises: {version} was released, this is another version"
+    contract.write(version, contract.RELEASED)
+    return f"{path.name} is new: what the bus promises from now on. Commit it, and run this again."
 
 
 def main() -> int:
@@ -115,16 +124,13 @@ def main() -> int:
     )
     allowed = parser.parse_args().allow_changes
     version = suite_version()
-    if not (contract.RELEASED / f"{version}.json").exists():
-        path = contract.write(version)
-        print(
-            f"{path.relative_to(ROOT)} is new: what the bus promises from now on. Commit it, and run this again."
-        )
+    told = keep_promises(version, released=is_tagged(version))
+    if told is not None and not allowed:
+        print(told, file=sys.stderr)
         return 1
     reasons = list(problems())
     if not allowed:
         reasons += [f"not committed: {line}" for line in changed()]
-        reasons += stale(version)
     if reasons:
         print(*reasons, sep="\n", file=sys.stderr)
         return 1

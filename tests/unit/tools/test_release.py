@@ -84,16 +84,17 @@ def test_digests_are_those_of_the_files(tmp_path):
     ]
 
 
-def test_a_version_whose_promises_have_changed_is_not_released_again(tmp_path, monkeypatch):
+def test_what_is_promised_is_kept_until_it_is_released(tmp_path, monkeypatch):
     monkeypatch.setattr("contract.RELEASED", tmp_path)
-    path = release.contract.write("1.2.3", tmp_path)
-    assert release.stale("1.2.3") == []
+    assert "Commit it" in release.keep_promises("1.2.3", released=False)
+    assert release.keep_promises("1.2.3", released=True) is None
+    path = tmp_path / "1.2.3.json"
     promised = release.contract.read(path)
     del promised["events"]["alarm.raised"]
     path.write_text(json.dumps(promised))
-    assert release.stale("1.2.3") == [
-        "1.2.3.json is not what the code promises; if it was released, this is another version"
-    ]
+    assert "another version" in release.keep_promises("1.2.3", released=True)
+    assert "Commit it" in release.keep_promises("1.2.3", released=False)
+    assert release.contract.read(path) == release.contract.contract()
 
 
 @pytest.mark.slow
