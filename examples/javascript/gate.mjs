@@ -11,7 +11,7 @@ import { connect, headers } from "@nats-io/transport-node";
 import { Objm } from "@nats-io/obj";
 
 const device = process.argv[2] ?? "gate";
-const nc = await connect({ servers: process.env.NATS_URL ?? "nats://127.0.0.1:4222", inboxPrefix: "_INBOX.operator" });
+const nc = await connect({ servers: process.env.NATS_URL ?? "nats://127.0.0.1:4222", inboxPrefix: "_INBOX.client" });
 
 async function command(noun, verb, request = {}, timeout = 10_000) {
   const sent = headers();

@@ -18,7 +18,7 @@ from cambus.schemas.errors import CambusError, Unsupported
 async def main(device: str) -> None:
     """Do all of it."""
     url = os.environ.get("NATS_URL", "nats://127.0.0.1:4222")
-    async with Cambus.connect(url, nkey_file=os.environ.get("NATS_NKEY_FILE"), name="operator") as cambus:
+    async with Cambus.connect(url, nkey_file=os.environ.get("NATS_NKEY_FILE")) as cambus:
         camera = cambus.device(device)
         info = await camera.info()
         print(f"{device}: {info.vendor} {info.model}")

@@ -40,6 +40,9 @@ from cambus.schemas.events import live as live_events
 from cambus.schemas.events import recording as recording_events
 
 ADMIN: Final = "admin"
+CLIENT: Final = "client"
+"""What programs of others call their connection, unless they say otherwise: `Cambus.connect`."""
+
 OPERATOR: Final = "operator"
 VIEWER: Final = "viewer"
 CLI: Final = "cambusctl"
@@ -176,6 +179,7 @@ USERS: Final[dict[str, Permissions]] = {
     ADMIN: everything(),
     OPERATOR: (
         asks(CLI)
+        | asks(CLIENT)
         | publish(f"{subjects.PREFIX}.cmd.>", f"{subjects.PREFIX}.svc.>", "$SRV.>", "$JS.API.INFO")
         | fetches_transfers()
         | sends_media()  # what is said to a loudspeaker
@@ -191,6 +195,7 @@ USERS: Final[dict[str, Permissions]] = {
     ),
     VIEWER: (
         asks(CLI)
+        | asks(CLIENT)
         | publish("$SRV.>")
         | subscribe(f"{subjects.PREFIX}.evt.>")
         | reads(assets.KV_DEVICES, assets.KV_PRESENCE)
