@@ -40,6 +40,8 @@ COMMANDS: Final = (
     ("upgrade", UPKEEP, "Upgrade devices, one or a thousand."),
     ("cascade", UPKEEP, "Be a part of larger GB/T 28181 platforms, and say what they see."),
     ("nats", UPKEEP, "Make users of NATS with the least rights they need."),
+    ("backup", UPKEEP, "Keep what people have set up in a file."),
+    ("restore", UPKEEP, "Put what a backup holds back onto the bus."),
     ("services", UPKEEP, "List the services that run."),
     ("doctor", UPKEEP, "Find out what is wrong, and what to do about it."),
 )
