@@ -4,17 +4,24 @@ import re
 import shlex
 from pathlib import Path
 
+from console_blocks import Console, steps
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "libs/*/README.md", "services/*/README.md", "proto-schemas/*.md")
     for path in ROOT.glob(pattern)
 )
+INDEX = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+GUIDES = [
+    ROOT / "docs" / page for page in re.findall(r"\]\(((?:tutorial|how-to|operations)/[^)#]+\.md)\)", INDEX)
+]
+"""Pages that lead somebody through something, in the order of the index: each goes on where the one before it ended."""
 
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?<=\n\n)((?:    .*\n)+)")
 _CODE = re.compile(r"`([^`]+)`")
-_SHELL = re.compile(r"^```(?:sh|shell|bash|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SHELL = re.compile(r"^```(?:sh|shell|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def typed_lines(document: Path) -> list[str]:
@@ -27,7 +34,8 @@ def typed_lines(document: Path) -> list[str]:
             lines[-1] = lines[-1].removesuffix("\\") + " " + line
         elif line:
             lines.append(line.partition("  #")[0].rstrip())
-    return lines
+    consoles = (step for step in steps(document) if isinstance(step, Console))
+    return lines + [command.line for console in consoles for command in console.commands]
 
 
 def _unfinished(line: str) -> bool:

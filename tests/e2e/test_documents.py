@@ -1,25 +1,26 @@
-"""Every command of the README, typed where `make run` runs what it runs."""
+"""Every command of the README, of the tutorial and of the how-tos, typed where `make run` runs what it runs."""
 
 import asyncio
 import json
-import os
 import re
 import shlex
-import signal
-import sysconfig
 from pathlib import Path
 
 import nats
 import pytest
 import pytest_asyncio
-from documented import ROOT, typed_lines
+from console_blocks import Console, steps
+from documented import GUIDES, ROOT, typed_lines
+from readers import reader
 from suite import until
+from typed_commands import begin, end
+from typist import typist
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 README = ROOT / "README.md"
 LINES = typed_lines(README)
-CAMBUSCTL = str(Path(sysconfig.get_path("scripts")) / "cambusctl")
+FOLLOWED = [page for page in GUIDES if any(isinstance(step, Console) for step in steps(page))]
 FREE_PORTS = (
     "--nats-port",
     "0",
@@ -39,46 +40,6 @@ def lines_of(program: str, *but: str) -> list[str]:
     return [line for line in LINES if line.split()[0] == program and not {*but} & {*line.split()}]
 
 
-async def begin(folder: Path, *arguments: str, nats_url: str = "", **variables: str):
-    """A process of cambusctl in a folder."""
-    return await asyncio.create_subprocess_exec(
-        CAMBUSCTL,
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=folder,
-        env={**os.environ, **({"CAMBUS_NATS_URL": nats_url} if nats_url else {}), **variables},
-    )
-
-
-async def end(process) -> tuple[str, str]:
-    """What a process still says when Ctrl-C ends it."""
-    if process.returncode is None:
-        process.send_signal(signal.SIGINT)
-    try:
-        async with asyncio.timeout(60):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return out.decode(), err.decode()
-
-
-async def typed(folder: Path, nats_url: str, *arguments: str) -> tuple[int, str, str]:
-    """Run a command to its end."""
-    process = await begin(folder, *arguments, nats_url=nats_url)
-    try:
-        async with asyncio.timeout(90):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode, out.decode(), err.decode()
-
-
 def write_devices(folder: Path) -> None:
     """The devices.yaml of the README and its password; nothing listens at its address."""
     text = re.search(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)[1]
@@ -88,7 +49,7 @@ def write_devices(folder: Path) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def demonstration(folder):
-    """The process of a demonstration that has recorded something, and what it told when it ran."""
+    """The process of a demonstration, and what it told when it ran."""
     process = await begin(folder, "demo", "--json", *FREE_PORTS, CAMBUS_DISK_RESERVE_MIB="0")
     try:
         async with asyncio.timeout(180):
@@ -98,11 +59,6 @@ async def demonstration(folder):
                 assert line, (await process.stderr.read()).decode()
                 told = json.loads(line)
 
-        async def recorded() -> bool:
-            _, out, _ = await typed(folder, told["nats"], "recordings", "find", "gate")
-            return "recorded" in out
-
-        await until(recorded, within_s=60, what="something recorded")
         yield process, told
     finally:
         _, err = await end(process)
@@ -115,6 +71,28 @@ def demo(demonstration):
     """The address of its NATS."""
     _, told = demonstration
     return told["nats"]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hands(demo, folder):
+    """Somebody who types, once something has been recorded."""
+    key = str(folder / "var" / "credentials.key")
+    async with typist(folder, CAMBUS_NATS_URL=demo, CAMBUS_CREDENTIALS_KEY_FILE=key, TZ="UTC") as somebody:
+
+        async def recorded() -> bool:
+            _, out, _ = await somebody.types("recordings", "find", "gate")
+            return "recorded" in out
+
+        await until(recorded, within_s=60, what="something recorded")
+        yield somebody
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def following(demonstration, folder, hands):
+    """Somebody who follows pages there."""
+    _, told = demonstration
+    async with reader(folder, told, hands) as somebody:
+        yield somebody
 
 
 async def test_every_line_of_the_readme_is_known_here():
@@ -132,9 +110,9 @@ async def test_what_make_is_told_to_make_is_there():
 
 
 @pytest.mark.parametrize("line", lines_of("cambusctl", "--follow", "up", "doctor"))
-async def test_a_command_of_the_readme_does_what_it_should(line, demo, folder):
+async def test_a_command_of_the_readme_does_what_it_should(line, hands, folder):
     write_devices(folder)
-    code, out, err = await typed(folder, demo, *shlex.split(line)[1:])
+    code, out, err = await hands.types(*shlex.split(line)[1:])
     assert code == 0, (line, out, err)
     assert "Error" not in err
 
@@ -164,10 +142,10 @@ async def test_what_goes_on_tells_something_and_ends_with_ctrl_c(line, demo, fol
     assert "Traceback" not in err
 
 
-async def test_doctor_has_nothing_against_the_demonstration_itself(demo, folder):
+async def test_doctor_has_nothing_against_the_demonstration_itself(hands):
     assert lines_of("cambusctl", "devices", "events")  # the README names it
     assert "cambusctl doctor" in LINES
-    _, out, _ = await typed(folder, demo, "doctor", "--json")
+    _, out, _ = await hands.types("doctor", "--json")
     problems = [each for each in json.loads(out)["findings"] if each["level"] == "problem"]
     assert [each for each in problems if "gate-1" not in str(each)] == []
 
@@ -201,3 +179,8 @@ async def test_up_runs_a_file_of_ones_own(tmp_path):
     assert any("1 device applied" in each for each in shown)
     assert any("credentials.key" in each for each in shown)
     assert process.returncode in (0, 130)
+
+
+@pytest.mark.parametrize("page", FOLLOWED, ids=lambda page: f"{page.parent.name}-{page.stem}")
+async def test_a_page_is_followed_and_what_it_says_comes_about(page, following):
+    await following.follows(page)
