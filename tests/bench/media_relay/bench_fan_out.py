@@ -121,6 +121,12 @@ def ratio_row(output, runs, references, count):
     }
 
 
+def tell(output, ours, reference):
+    """One run of one output, for whoever waits."""
+    load = os.getloadavg()[0]
+    print(f"{output}: {ours[0] / reference[0]:.3f} of {reference[0]:.4f} s, load {load:.1f}", file=sys.stderr)
+
+
 async def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--viewers", type=int, default=500)
@@ -137,6 +143,7 @@ async def main():
                 for output, runs in results.items():
                     if REFERENCES[output] == reference:
                         runs.append(await run_relay(relay, output, count))
+                        tell(output, runs[-1], measured[-1])
     for output, runs in results.items():
         print(json.dumps(ratio_row(output, runs, references[REFERENCES[output]], count)))
         latencies = [each for run in runs for each in run[1]]
