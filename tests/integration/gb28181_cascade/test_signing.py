@@ -20,7 +20,13 @@ DIGEST = Algorithm.SM3 if Algorithm.SM3.available else Algorithm.SHA256
 
 
 def refusals(rig, reason):
-    return f'cambus_cascade_refusals_total{{reason="{reason}"}}' in rig.metrics.render().decode()
+    """How many requests were refused for it."""
+    (line,) = (
+        line
+        for line in rig.metrics.render().decode().splitlines()
+        if line.startswith(f'cambus_cascade_refusals_total{{reason="{reason}"}}')
+    )
+    return float(line.split()[-1])
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
@@ -39,7 +45,7 @@ async def test_a_signed_link_does_all_that_another_does(rig, unique, transport):
     await watching.close()
     await rig.until(lambda: not rig.held(link).sessions.open)
     await upper.unsubscribe(OURS, Topic.CATALOG)
-    assert "signature" not in rig.metrics.render().decode()
+    assert [refusals(rig, f"signature-{how}") for how in ("missing", "wrong", "old")] == [0, 0, 0]
     assert not [name for name in upper.platform.registrar.counts if name.startswith("signature")]
 
 
