@@ -213,10 +213,18 @@ class Viewer(threading.Thread):
         await until(lambda: len(self.pictures) >= count or self.failure, what=f"{count} pictures")
         assert self.failure is None
 
-    async def come(self, place, since):
-        """Wait until a picture has come behind the first `since`; its index."""
-        await until(lambda: place in self.places[since:], what=f"picture {place}")
-        return self.places.index(place, since)
+    async def jumped(self, place, since):
+        """Wait until a picture has come by a jump behind the first `since`, not in its turn; its index."""
+
+        def index():
+            pairs = itertools.pairwise(self.places[since - 1 :])
+            steps = enumerate(pairs, since)
+            return next(
+                (at for at, (before, after) in steps if after == place and not onward((before, after))), 0
+            )
+
+        await until(index, what=f"a jump to picture {place}")
+        return index()
 
     async def ended(self):
         await until(lambda: not self.is_alive(), what="the end")
@@ -269,7 +277,7 @@ async def test_pause_seek_and_speed_are_seen_by_the_viewer(suite, nvr):
 
     before = len(viewer.pictures)
     await tell(suite, session, "seek", stamp(recordings[2].begin, 11.0))
-    found = await viewer.come(11 * FPS, before)
+    found = await viewer.jumped(11 * FPS, before)
     await viewer.have(found + FPS)
     assert onward(viewer.places[found : found + FPS])
 
