@@ -21,7 +21,7 @@ from suite_version import ROOT, packages, problems, suite_version
 
 DIST = ROOT / "dist"
 SUMS = "SHA256SUMS"
-_OWN = re.compile(r'^(  "cambus-[a-z0-9-]+(?:\[[a-z0-9,-]+\])?)"', re.MULTILINE)
+_OWN = re.compile(r'((?:^  |\[)"cambus-[a-z0-9-]+(?:\[[a-z0-9,-]+\])?)"', re.MULTILINE)
 PROGRAMS = ("cli", "simulators")
 """Libs that have images of their own, as every service has."""
 
@@ -49,7 +49,11 @@ def build_wheels(folders: Iterable[Path], target: Path, version: str, at_s: int)
     Raises:
         subprocess.CalledProcessError: one cannot be built.
     """
-    environment = os.environ | {"SOURCE_DATE_EPOCH": str(at_s)}
+    beside = str(Path(sys.executable).parent)  # where uv_build looks for its program, activated or not
+    environment = os.environ | {
+        "SOURCE_DATE_EPOCH": str(at_s),
+        "PATH": os.pathsep.join([beside, os.environ.get("PATH", os.defpath)]),
+    }
     command = [sys.executable, "-c", "import sys, uv_build; uv_build.build_wheel(sys.argv[1])", str(target)]
     for folder in folders:
         with tempfile.TemporaryDirectory() as copied:

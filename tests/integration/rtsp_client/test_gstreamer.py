@@ -94,14 +94,14 @@ def source(server, path="with-sets"):
     return parse_source(f"{server[0]}/{path}")
 
 
-async def taken(pull, pictures=30):
-    """Frames of a stream until there are so many pictures."""
+async def taken(pull, pictures=30, *, reported=False):
+    """Frames of a stream until there are so many pictures and, if `reported`, what its clock is."""
     sound = next((track.sound for track in pull.tracks if track.sound is not None), None)
     maker = FrameMaker(LiveStamps(), described=sound)
     for track in pull.tracks:
         maker.know_sets(track.sets, track.codec)
     frames = []
-    while sum(frame.kind is Kind.VIDEO for frame in frames) < pictures:
+    while sum(frame.kind is Kind.VIDEO for frame in frames) < pictures or (reported and pull.drift_s is None):
         for unit in await pull.units():
             frames += maker.frames(unit, 1_700_000_000_000_000)
     return frames
@@ -142,10 +142,9 @@ async def test_sound_is_in_step_with_the_picture(server, file):
     async with asyncio.timeout(60):
         pull = await open_pull(source(server), server[1], PullSettings())
         try:
-            frames = await taken(pull, 60)
+            frames = await taken(pull, 60, reported=True)
         finally:
             await pull.close()
-    assert pull.drift_s is not None
     starts = [next(frame.pts for frame in frames if frame.kind is kind) for kind in (Kind.VIDEO, Kind.AUDIO)]
     last = [max(frame.pts for frame in frames if frame.kind is kind) for kind in (Kind.VIDEO, Kind.AUDIO)]
     lengths = [end - start for start, end in zip(starts, last, strict=True)]

@@ -265,7 +265,7 @@ class Upgrade:
         async def work() -> None:
             if attempt.state is UpgradeState.QUEUED:
                 if upgrades.can_begin(attempt, now):
-                    await upgrades.begin(DEVICE)
+                    await upgrades.begin(DEVICE, None)
             elif not attempt.state.final:
                 await upgrades.attend(attempt)
 

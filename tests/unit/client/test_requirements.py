@@ -52,7 +52,7 @@ class NotInstalled:
 import cambus.client
 sys.meta_path.insert(0, NotInstalled())
 for found in pkgutil.walk_packages(cambus.client.__path__, "cambus.client."):
-    if found.name != "cambus.client.nkeys":
+    if found.name not in {{"cambus.client.nkeys", "cambus.client.otlp"}}:  # come with extras
         importlib.import_module(found.name)
 try:
     cambus.client.login.Login(nkey_file="seed").options()

@@ -38,7 +38,11 @@ def test_a_wheel_wants_the_suite_in_its_own_version(tmp_path):
         (name,) = [each for each in archive.namelist() if each.endswith(".dist-info/METADATA")]
         wanted = message_from_bytes(archive.read(name)).get_all("Requires-Dist")
     own = [each for each in wanted if each.startswith("cambus-")]
-    assert own == ["cambus-schemas==0.1.0", "cambus-client[nkeys]==0.1.0"]
+    assert own == [
+        "cambus-schemas==0.1.0",
+        "cambus-client[nkeys]==0.1.0",
+        "cambus-client[tracing]==0.1.0 ; extra == 'tracing'",
+    ]
 
 
 def test_a_bill_of_one_commit_is_one_file():
