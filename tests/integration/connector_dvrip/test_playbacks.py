@@ -197,6 +197,18 @@ async def test_seeking_goes_there_forwards_and_back_in_this_and_in_other_recordi
     await stage.ended()
 
 
+async def test_seeking_while_it_is_held_goes_on_from_there(stage):
+    await stage.play(0, 2 * FILE_S)
+    await stage.pictures(5)
+    for at_s, place in ((3.0, 75), (FILE_S + 1.0, 25)):  # in the same recording, and in another
+        await stage.tell(recording.PAUSE)
+        before = len(stage.video)
+        await stage.tell(recording.SEEK, at=stage.at(at_s))
+        found = await stage.jumped_to(place, since=before)
+        await stage.pictures(found + 5)
+        assert stage.places[found : found + 5] == [*range(place, place + 5)]
+
+
 async def test_faster_and_slower_the_same_pictures_come_in_another_time(stage):
     await stage.play(0, 12 * FILE_S)
     await stage.pictures(5)

