@@ -209,7 +209,12 @@ async def test_a_recording_is_prepared_given_up_and_played_from_the_recorders_ow
         )
         await dialog.get_by_role("button", name="Close").click()
         await eventually(lambda: preparing.given_up == ["exp-1"])  # one that is ready is left to its time
+        preparing.state = "preparing"
+        await whole.click()
+        await expect(dialog.locator("progress")).to_have_js_property("value", 0.25)
         assert page.troubles == []
+        await page.goto("about:blank")
+        await eventually(lambda: preparing.given_up == ["exp-1", "exp-3"])
     finally:
         await endpoints.drain(1.0)
         await runner.cleanup()

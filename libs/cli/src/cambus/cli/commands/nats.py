@@ -89,8 +89,8 @@ def setup(context: typer.Context) -> None:
     How many copies and how many bytes, CAMBUS_JETSTREAM_REPLICAS and CAMBUS_JETSTREAM_BUDGET_MIB say.
     """
     from cambus.bus.assets import configurations, create_assets  # noqa: PLC0415 - the others need no NATS
-    from cambus.cli.connection import settings_of  # noqa: PLC0415
-    from cambus.client.connection import Connection  # noqa: PLC0415
+    from cambus.cli.connection import settings_of  # noqa: PLC0415 - as above
+    from cambus.client.connection import Connection  # noqa: PLC0415 - as above
 
     cli = Cli.of(context)
 

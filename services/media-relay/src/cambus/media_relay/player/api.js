@@ -52,8 +52,10 @@ export async function get(path, parameters = {}) {
   return answer(request(`${path}${query ? `?${query}` : ""}`, { headers: headers() }));
 }
 
-export async function post(path, body) {
+// `options.keepalive`: it is sent even if the page is left meanwhile.
+export async function post(path, body, options = {}) {
   return answer(request(path, {
+    ...options,
     method: "POST",
     headers: headers({ "Content-Type": "application/json" }),
     body: JSON.stringify(body),

@@ -16,7 +16,7 @@ import { Tile } from "./tile.js";
 import { Wall } from "./wall.js";
 
 const MOST_TILES = 16;
-const FIRST_TILES = 4;
+const FIRST_TILES = 6;
 const DEVICES_MS = 4000;
 const ALARMS_MS = 4000;
 const REST_MS = 60_000;

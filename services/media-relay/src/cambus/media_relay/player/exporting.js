@@ -14,6 +14,8 @@ export class Exporting {
     this.root = root;
     this.bar = root.querySelector("progress");
     root.querySelector("button").onclick = () => this.cancel();
+    this.leave = () => this.cancel();
+    window.addEventListener("pagehide", this.leave);
   }
 
   // The file, or null if it was given up; an Error says why there is none.
@@ -58,12 +60,13 @@ export class Exporting {
   cancel() {
     if (this.over) return;
     this.over = true;
+    window.removeEventListener("pagehide", this.leave);
     this.root.hidden = true;
     this.#giveUp();
   }
 
   #giveUp() {
-    if (this.name) post("export/cancel", { export: this.name }).catch(() => {}); // it lapses by itself too
+    if (this.name) post("export/cancel", { export: this.name }, { keepalive: true }).catch(() => {}); // it lapses by itself too
     this.name = null;
   }
 }
