@@ -24,18 +24,20 @@ def logging_left_as_it_was() -> Iterator[None]:
     """What a command or a service sets up for its whole process ends with the test that ran it in this one."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    levels = {
-        name: logger.level
-        for name, logger in logging.Logger.manager.loggerDict.items()
-        if isinstance(logger, logging.Logger)
-    }
+    levels = {name: logger.level for name, logger in _loggers()}
     yield
     root.handlers[:] = handlers
-    root.setLevel(level)
-    for name, before in levels.items():
-        logging.getLogger(name).setLevel(before)
-    for name in logging.Logger.manager.loggerDict.keys() - levels.keys():
-        logging.getLogger(name).setLevel(logging.NOTSET)
+    if root.level != level:
+        root.setLevel(level)
+    for name, logger in _loggers():
+        before = levels.get(name, logging.NOTSET)
+        if logger.level != before:  # setting it, even to what it is, makes every logger forget what it knows
+            logger.setLevel(before)
+
+
+def _loggers() -> list[tuple[str, logging.Logger]]:
+    known = logging.Logger.manager.loggerDict.items()
+    return [(name, logger) for name, logger in known if isinstance(logger, logging.Logger)]
 
 
 @pytest.fixture(scope="session")
