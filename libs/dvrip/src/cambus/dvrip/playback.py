@@ -240,7 +240,8 @@ class Playback:
         await self._command("Seek")
         self._queue.clear()
         self._new_splitter(wait_for_key=True)
-        if self._paused:  # some devices go on by themselves, and may refuse; others stay held at the new place
+        if self._paused:
+            # Some devices go on by themselves, and may refuse; others stay held at the new place.
             with contextlib.suppress(Refused):
                 await self._command("Continue")
         self._paused = False
