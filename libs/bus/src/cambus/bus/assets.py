@@ -7,13 +7,15 @@ disk must never get there. The sum is what a server needs at least.
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from cambus.bus.connection import Bus
 from cambus.bus.settings import BusSettings
 from cambus.client.connection import Connection
 from cambus.client.errors import AssetNotFound, BusUnavailable, JetStreamError
 from cambus.schemas import assets, subjects
+
+if TYPE_CHECKING:
+    from cambus.bus.connection import Bus
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +147,7 @@ def configurations(replicas: int, budget_bytes: int | None = None) -> list[dict[
     return configs
 
 
-async def ensure_assets(bus: Bus) -> None:
+async def ensure_assets(bus: "Bus") -> None:
     """Create what is missing. What exists is left as the operator has it.
 
     Raises:
@@ -163,7 +165,7 @@ async def create_assets(connection: Connection, settings: BusSettings) -> None:
         await ensure_stream(connection, config)
 
 
-async def wait_for_assets(bus: Bus) -> None:
+async def wait_for_assets(bus: "Bus") -> None:
     """Create what is missing; a cluster without a leader, and a disk that is slow, are waited for.
 
     Raises:

@@ -23,7 +23,8 @@ from cambus.bus.describe import describe_settings, effective_settings, explain_i
 from cambus.bus.logging import configure_logging
 from cambus.bus.monitor import watch_loop, watch_nats_sync
 from cambus.bus.outbox import OutboxFailed
-from cambus.bus.service import CannotRun, Runtime, S, Service, suite_version
+from cambus.bus.service import CannotRun, Runtime, S, Service
+from cambus.bus.version import suite_version
 from cambus.client.tasks import end
 from cambus.client.tracing import enable
 

@@ -5,7 +5,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar, Generic, TypeVar
 
 from cambus.bus.connection import Bus
@@ -14,6 +13,7 @@ from cambus.bus.health import Health
 from cambus.bus.http import HttpServer
 from cambus.bus.metrics import Metrics
 from cambus.bus.settings import BusSettings
+from cambus.bus.version import suite_version
 from cambus.client.calling import BusClient
 from cambus.client.tasks import end
 
@@ -23,14 +23,6 @@ T = TypeVar("T")
 
 class CannotRun(Exception):
     """The machine or its settings do not let the service run; the text tells its operator why, and what to change."""
-
-
-def suite_version() -> str:
-    """The one version of the whole suite."""
-    try:
-        return version("cambus-bus")
-    except PackageNotFoundError:
-        return "0.0.0"
 
 
 class Runtime(Generic[S]):

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from cambus.bus.describe import explain_invalid
 from cambus.bus.logging import configure_logging
-from cambus.bus.service import suite_version
 from cambus.bus.settings import BusSettings
+from cambus.bus.version import suite_version
 from cambus.cli.failures import NO_NATS, CliError, UsageError
 from cambus.cli.invocation import Options
 from cambus.client.connection import Connection

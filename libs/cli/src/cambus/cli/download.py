@@ -101,7 +101,7 @@ class Download:
             return 0
 
     async def _fetch_from(
-        self, session: aiohttp.ClientSession, source: Source, have: int, progress: Progress
+        self, session: "aiohttp.ClientSession", source: Source, have: int, progress: Progress
     ) -> None:
         async with session.get(source.url, headers={"Range": f"bytes={have}-"}) as answer:
             if answer.status in GONE:

@@ -12,6 +12,8 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from cambus.cli.deferred import defer
+
 GLOBAL_FLAGS: Final = frozenset({"--json", "--verbose"})
 GLOBAL_VALUES: Final = frozenset({"--nats", "--timeout"})
 
@@ -74,6 +76,7 @@ class LazyCommand(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Hand over to the real command."""
+        defer("aiohttp")
         app: typer.Typer = importlib.import_module(self._module).app
         real = unwrap(typer.main.get_command(app))
         real.name = self.name

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import IO, Any, Final
 
-from pydantic import BaseModel
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +22,8 @@ _C1 = re.compile(r"[\x7f-\x9f\u2028\u2029]")
 
 def plain(value: Any) -> Any:
     """Return models, wherever they are inside, as what JSON can hold; secrets stay starred."""
+    from pydantic import BaseModel  # noqa: PLC0415 - heavy; help does without
+
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, datetime):

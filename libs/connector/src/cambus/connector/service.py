@@ -10,7 +10,8 @@ from cambus.bus.leases import LeaseKeeper
 from cambus.bus.members import Members, this_replica
 from cambus.bus.outbox import Outbox
 from cambus.bus.sealing import KeyRing, SealError
-from cambus.bus.service import Runtime, Service, suite_version
+from cambus.bus.service import Runtime, Service
+from cambus.bus.version import suite_version
 from cambus.client.errors import BusError
 from cambus.connector.commands import Commands
 from cambus.connector.credentials import CredentialStore

@@ -10,7 +10,7 @@ from typing import Final
 from cambus.bus.connection import Bus
 from cambus.bus.leases import LeaseKeeper
 from cambus.bus.members import Members, this_replica
-from cambus.bus.service import suite_version
+from cambus.bus.version import suite_version
 from cambus.client.calling import BusClient
 from cambus.client.errors import BusError
 from cambus.recorder.alarm_board import AlarmBoard

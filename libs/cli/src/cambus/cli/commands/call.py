@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.syntax import Syntax
 
 from cambus.cli.command_lookup import (
     Spec,
@@ -115,6 +114,8 @@ def _show(cli: Cli, reply: Any) -> None:
     elif isinstance(reply, Done):
         cli.out.line("done", "green")
     elif cli.out.console.is_terminal:
+        from rich.syntax import Syntax  # noqa: PLC0415 - heavy; programs and pipes do without
+
         text = json.dumps(plain(reply), ensure_ascii=False, indent=2)
         cli.out.show(Syntax(text, "json", background_color="default", word_wrap=True))
     else:
