@@ -20,6 +20,8 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 BUILD_BACKEND: Final = "uv-build"
+EXTRAS: Final = ("tracing",)
+"""Extras that every image has of the packages that offer them: asked for by a variable, not by building anew."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VIA: Final = re.compile(r"^\s+#\s+(?:via\s+)?([A-Za-z0-9][A-Za-z0-9._-]*)(?:\s+\(.*\))?$")
 
@@ -50,8 +52,13 @@ class Member:
 
     @property
     def requires(self) -> list[str]:
-        """Names of what it depends on."""
-        return [normalized(each) for each in self.project.get("dependencies", ())]
+        """Names of what it depends on in an image: for itself, and for the extras that images have."""
+        offered = self.project.get("optional-dependencies", {})
+        wanted = [
+            *self.project.get("dependencies", ()),
+            *(each for name in EXTRAS for each in offered.get(name, ())),
+        ]
+        return list(dict.fromkeys(map(normalized, wanted)))
 
     @property
     def commands(self) -> list[str]:
@@ -126,6 +133,14 @@ def locked_closure(roots: Iterable[str], lock: str) -> list[Locked]:
         wanted |= new
 
 
+def locked_for(own: Iterable[Member], lock: str) -> list[Locked]:
+    """The entries of the lock that these packages of the suite need in an image.
+
+    What an extra takes is among the roots by its name: the lock says of it that development needs it.
+    """
+    return locked_closure([name for member in own for name in (member.name, *member.requires)], lock)
+
+
 def main() -> int:
     """Print what is asked for; 2 for a name nobody has."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -146,7 +161,7 @@ def main() -> int:
     if asked.members:
         print("\n".join(each.folder for each in closure))
     elif asked.requirements:
-        print("".join(each.text for each in locked_closure([each.name for each in closure], lock)), end="")
+        print("".join(each.text for each in locked_for(closure, lock)), end="")
     else:
         commands = next(each.commands for each in closure if each.name == f"cambus-{asked.package}")
         print(*commands[:1])

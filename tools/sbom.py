@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata
 
-from closure import Locked, Member, locked_closure, member_closure, members
+from closure import Locked, Member, locked_for, member_closure, members
 from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom
@@ -44,7 +44,7 @@ def bill(service: str, version: str, lock: str, *, revision: str, at_s: int) -> 
     """
     suite = members()
     own = member_closure(service, suite)
-    locked = locked_closure([member.name for member in own], lock)
+    locked = locked_for(own, lock)
     components = {member.name: _member(member, version) for member in own}
     root = components.pop(f"cambus-{service}")
     root.type = ComponentType.APPLICATION

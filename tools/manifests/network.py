@@ -14,6 +14,7 @@ from manifests.settings import environment_of
 _URL: Final = re.compile(r"(?:nats|tls|https?)://[a-z0-9.-]+:\d+")
 _SRV: Final = re.compile(r"_([a-z0-9-]+)\._tcp\.([a-z0-9-]+)")
 _DNS: Final = 53
+_NAMESPACE: Final = "kubernetes.io/metadata.name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,10 @@ def faults_of_network(resources: Resources, *, complete: bool = True) -> list[st
     faults: list[str] = []
     flows: list[Flow] = []
     for where, source, host, port in _asked(resources):
+        if (namespace := _elsewhere(resources, host)) and source is not None:
+            if not _lets_out(resources, source, namespace, port):
+                faults.append(f"no policy lets {source.name} to {host}, port {port}")
+            continue
         found = _targets(resources, host, port)
         flows += [] if source is None else [Flow(source, target, number, host) for target, number in found]
         if not found and complete:
@@ -99,6 +104,27 @@ def _in_files(data: Mapping[str, str]) -> Iterator[tuple[str, int | str]]:
     if "datasources.yaml" in data:
         for source in yaml.safe_load(data["datasources.yaml"])["datasources"]:
             yield _address(source["url"])
+
+
+def _elsewhere(resources: Resources, host: str) -> str:
+    """The namespace of a name that is a Service of another namespace than ours; empty for all others."""
+    _, namespace, kind, *_ = *host.split("."), "", "", ""
+    ours = {each["metadata"].get("namespace") for each in resources.of("Service")}
+    return namespace if kind == "svc" and namespace not in ours else ""
+
+
+def _lets_out(resources: Resources, source: Workload, namespace: str, port: int | str) -> bool:
+    """Whether somebody may talk to a port in another namespace."""
+    return source.on_node or any(
+        ("to" not in rule or any(_is_namespace(peer, namespace) for peer in rule["to"]))
+        and ("ports" not in rule or any(each.get("port") == port for each in rule["ports"]))
+        for rule in _rules(resources, "egress", source)
+    )
+
+
+def _is_namespace(peer: Mapping[str, Any], namespace: str) -> bool:
+    selector = peer.get("namespaceSelector")
+    return selector is not None and selector.get("matchLabels", {}).get(_NAMESPACE, namespace) == namespace
 
 
 def _targets(resources: Resources, host: str, port: int | str) -> list[tuple[Workload, int]]:

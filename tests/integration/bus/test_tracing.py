@@ -3,15 +3,13 @@
 import asyncio
 import json
 import logging
-import threading
 from contextlib import suppress
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from span_collector import Receiver, collecting
 
 from cambus.bus.assets import ensure_assets
 from cambus.bus.endpoints import Endpoints
@@ -148,35 +146,14 @@ async def test_log_lines_carry_the_trace(spans):
     del spans
 
 
-class Receiver(BaseHTTPRequestHandler):
-    """Takes traces, as a collector does."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.taken.append((self.path, ExportTraceServiceRequest.FromString(body)))
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *arguments):
-        pass
-
-
 @pytest.fixture
 def collector():
-    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
-        server.taken = []
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with collecting() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 async def test_spans_are_sent_by_http(collector, monkeypatch):
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.server_port}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
     monkeypatch.delenv("OTEL_SERVICE_NAME", raising=False)
     export = tracing.enable("connector-demo", instance="connector-demo-0", version="1.2")
     with span("ptz.move", "client", device="gate-1"):
@@ -196,7 +173,7 @@ async def test_spans_are_sent_by_http(collector, monkeypatch):
 async def test_nobody_who_takes_them_disturbs_nobody(
     collector, monkeypatch, client, chain, specs, device, caplog
 ):
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.server_port}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "4")
     monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2")

@@ -102,7 +102,7 @@ def test_only_what_the_service_needs_is_installed(built, contained):
     )
     lock = (closure.ROOT / "requirements.lock").read_text()
     expected = {each.name for each in members}
-    for each in closure.locked_closure(list(expected), lock):
+    for each in closure.locked_for(members, lock):
         marker = each.text.splitlines()[0].partition(" ; ")[2].removesuffix("\\").strip()
         if not marker or Marker(marker).evaluate({"python_full_version": version.stdout.strip()}):
             expected.add(each.name)

@@ -15,6 +15,7 @@ import pytest
 from image_rig import Builder, Container, missing
 from nats_configuration import SHIPPED, on_ports_of_its_own
 from ports import free_port
+from span_collector import collecting
 
 from cambus.bus.testing import NatsServer
 
@@ -64,12 +65,22 @@ def nats(volumes, tmp_path):
         yield server
 
 
+@pytest.fixture
+def collector():
+    with collecting() as server:
+        yield server
+
+
 async def test_a_picture_comes_from_a_device_through_the_images_to_the_command_line(
-    volumes, nats, tmp_path, eventually
+    volumes, nats, tmp_path, eventually, collector
 ):
     builder = Builder()
     at_work = {}
-    bus = {"CAMBUS_NATS_URL": nats.url, "CAMBUS_NATS_MONITOR_URL": nats.monitor_url}
+    bus = {
+        "CAMBUS_NATS_URL": nats.url,
+        "CAMBUS_NATS_MONITOR_URL": nats.monitor_url,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+    }
 
     def container(service, share, **environment):
         scratch, data = tmp_path / service, tmp_path / service / "data"
@@ -126,4 +137,7 @@ async def test_a_picture_comes_from_a_device_through_the_images_to_the_command_l
             told = people.run("doctor")
             assert "does not sync" not in told.stdout + told.stderr
             assert [each.terminate() for each in at_work.values()] == [0, 0]
+    assert "not installed" not in at_work["connector"].log
+    taken = {(service, span.name): span.trace_id for service, span in collector.spans()}
+    assert taken["connector-dvrip", "snapshot.take"] == taken["cambusctl", "snapshot.take"], "one trace"
     assert "Violation" not in nats.log_text

@@ -32,6 +32,10 @@ ROOT = Path(closure.__file__).resolve().parent.parent
 DOCKER = ROOT / "docker"
 TEXT = (DOCKER / "compose.yaml").read_text(encoding="utf-8")
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+TRACING = {
+    *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS"),
+    *("OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"),
+}
 THIRD_PARTIES = {"nats", "natsio/prometheus-nats-exporter", "prom/prometheus", "grafana/grafana"}
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)(?::-([^}]*))?\}")
 
@@ -79,13 +83,14 @@ def test_every_variable_is_a_setting_and_its_value_is_taken(name, monkeypatch):
     environment = OURS[name].get("environment", {})
     service = image(OURS[name]).removeprefix("cambus/")
     kind = settings_of(service)
-    known = {variable(kind, field) for field in kind.model_fields}
+    known = {variable(kind, field) for field in kind.model_fields} | TRACING
     if service == "cli":
         known.add("CAMBUS_CREDENTIALS_KEY_FILE")
     assert set(environment) <= known
     for key, value in environment.items():
-        assert isinstance(value, str), f"{key}: {value!r} is no text"
-        monkeypatch.setenv(key, value)
+        if key not in TRACING:
+            assert isinstance(value, str), f"{key}: {value!r} is no text"
+            monkeypatch.setenv(key, value)
     kind()
 
 
@@ -100,6 +105,14 @@ def test_every_service_of_the_suite_is_there_once_with_its_own_user_and_what_it_
         assert each["depends_on"]["jetstream"]["condition"] == "service_completed_successfully"
         assert each["healthcheck"]["test"][-2:] == ["cambus.bus.healthcheck", "readyz"]
     assert name in USERS
+
+
+def test_who_talks_to_the_bus_is_told_of_tracing_what_the_page_says_and_nothing_by_default():
+    page = (ROOT / "docs" / "operations" / "tracing.md").read_text()
+    assert {*re.findall(r"`(OTEL_[A-Z_]+)`", page)} >= TRACING
+    for name in (*SERVICES, "cli"):
+        told = {key: value for key, value in OURS[name]["environment"].items() if key in TRACING}
+        assert told == dict.fromkeys(TRACING), name  # no value: that of .env, or none
 
 
 def test_images_are_built_here_in_this_version_or_are_pinned():
@@ -150,7 +163,7 @@ def test_what_is_mounted_depended_on_and_connected_to_exists():
                 assert CONTAINERS[other]["restart"] == "no"
         assert set(each.get("networks", ())) <= COMPOSE["networks"].keys(), name
         for key, value in each.get("environment", {}).items():
-            for host in re.findall(r"//([a-z0-9-]+)[:/]", value):
+            for host in re.findall(r"//([a-z0-9-]+)[:/]", value or ""):
                 assert host in CONTAINERS, f"{name}: {key}={value}"
     assert used == COMPOSE["volumes"].keys()
 
@@ -334,7 +347,7 @@ def test_on_the_network_of_the_machine_the_connector_still_has_settings_that_are
     changed = {**overriding["connector-gb28181"]["environment"], "CAMBUS_GB28181_ADVERTISED": "192.0.2.5"}
     environment = {**OURS["connector-gb28181"]["environment"], **interpolated(changed)}
     kind = settings_of("connector-gb28181")
-    assert environment.keys() <= {variable(kind, field) for field in kind.model_fields}
+    assert environment.keys() <= {variable(kind, field) for field in kind.model_fields} | TRACING
     for key, value in environment.items():
         monkeypatch.setenv(key, value) if value is not None else monkeypatch.delenv(key, raising=False)
     settings = kind()

@@ -1,6 +1,7 @@
 """The manifests as they are shipped, and what the documentation says of them."""
 
 import asyncio
+import os
 import re
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import k8s_validate
 import pytest
 import yaml
 from k8s_validate import K8S, PAGE, faults
-from manifests.network import unused_policies
+from manifests.network import faults_of_network, unused_policies
 from manifests.references import documented_secrets, sources_of
 from manifests.rendering import SINGLE, Variant, everything, variants
 from manifests.resources import Resources
@@ -22,6 +23,7 @@ from cambus.bus.health import Health
 from cambus.bus.http import HttpServer
 from cambus.bus.metrics import Metrics
 from cambus.cli.devices_file import load_devices
+from cambus.cli.stack.options import SERVICES
 from cambus.connector.media_metrics import MediaMetrics
 from cambus.connector.metrics import SessionMetrics
 from cambus.media_relay.metrics import RelayMetrics
@@ -90,6 +92,24 @@ def test_yaml_of_the_page_is_as_kubernetes_takes_it() -> None:
     others = [each for each in blocks if "kind" not in each]
     assert others
     assert all(each.keys() <= {"images", "patches", "configMapGenerator"} for each in others)
+
+
+def test_the_overlay_of_the_page_on_tracing_lets_services_reach_the_collector(tmp_path: Path) -> None:
+    page = (PAGE.parent / "tracing.md").read_text()
+    kustomization, policy = (yaml.safe_load(text) for _, text in _BLOCK.findall(page))
+    (named,) = kustomization["resources"]
+    (tmp_path / named).write_text(yaml.safe_dump(policy))
+    prod = os.path.relpath(overlay("prod").resolve(), tmp_path.resolve())
+    (tmp_path / "kustomization.yaml").write_text(
+        yaml.safe_dump({**kustomization, "resources": [prod, named]})
+    )
+    resources = rendered(Variant(tmp_path))
+    assert faults_of_network(resources) == []
+    assert faults_of_schemas(Resources([policy]), VERSIONS[0]) == []
+    without = [each for each in resources.manifests if each["metadata"]["name"] != policy["metadata"]["name"]]
+    shut_in = faults_of_network(Resources(without))
+    assert len(shut_in) == len(SERVICES)
+    assert all("to otel-collector.observability.svc, port 4318" in each for each in shut_in)
 
 
 def test_simulated_devices_are_known_by_the_names_of_their_services(tmp_path: Path) -> None:

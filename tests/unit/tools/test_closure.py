@@ -8,6 +8,7 @@ from pathlib import Path
 
 import closure
 import pytest
+import sbom
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 
@@ -77,7 +78,7 @@ def test_the_part_of_the_lock_is_complete_and_without_what_tests_need(image):
     """Against what is installed here from the same lock: each requirement that holds here is in."""
     suite = closure.members()
     packages = closure.member_closure(image, suite)
-    part = names(closure.locked_closure([each.name for each in packages], LOCK))
+    part = names(closure.locked_for(packages, LOCK))
     assert not {"pytest", "mypy", "ruff", "uv", "uv-build", "pip", "hypothesis"} & set(part)
     for name in part:
         for text in importlib.metadata.distribution(name).requires or ():
@@ -86,6 +87,23 @@ def test_the_part_of_the_lock_is_complete_and_without_what_tests_need(image):
                 assert closure.normalized(requirement.name) in part, f"{name} needs {requirement}"
     direct = {each for member in packages for each in member.requires} - suite.keys()
     assert direct <= set(part)
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_of_what_talks_to_the_bus_can_trace_once_a_variable_asks_for_it(image):
+    """Every package that `cambus.client.otlp` imports, and all they need, in the image and in its bill of materials."""
+    suite = closure.members()
+    packages = closure.member_closure(image, suite)
+    part = set(names(closure.locked_for(packages, LOCK)))
+    on_the_bus = any(each.name == "cambus-client" for each in packages)
+    assert on_the_bus == (image != "simulators")
+    tracing = {
+        closure.normalized(each)
+        for each in suite["cambus-client"].project["optional-dependencies"]["tracing"]
+    }
+    assert tracing <= part if on_the_bus else not tracing & part
+    billed = {each.name for each in sbom.bill(image, "1.2.3", LOCK, revision="abc", at_s=0).components}
+    assert part | {each.name for each in packages} == billed | {f"cambus-{image}"}
 
 
 def test_the_whole_lock_is_understood():
