@@ -31,8 +31,9 @@ def closure(wanted: set[str]) -> set[str]:
 
 
 def test_the_client_and_the_schemas_declare_nothing_else():
-    assert declared("client") == THIRD_PARTY | {"cambus-schemas"}
+    assert declared("client") == THIRD_PARTY | {"cambus-schemas", "cambus-media"}
     assert declared("schemas") <= THIRD_PARTY
+    assert declared("media") == set()
 
 
 def test_what_these_bring_along_is_pydantics():

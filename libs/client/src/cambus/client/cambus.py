@@ -11,6 +11,7 @@ from cambus.client.calling import BusClient
 from cambus.client.connection import Connection
 from cambus.client.event_history import stored_events
 from cambus.client.follow import follow
+from cambus.client.frames import Frames, LiveFrames
 from cambus.client.generated.device import Device
 from cambus.client.generated.services import Services
 from cambus.client.kv import KeyValue
@@ -231,6 +232,17 @@ class Cambus(Services):
             ObjectDamaged, BusError: it cannot be had.
         """
         return await pictures.fetch(self.connection, ref, max_bytes=max_bytes)
+
+    def frames(self, device: str, channel: int = 0, stream: StreamName = "main") -> LiveFrames:
+        """Return the frames of a camera, to be read by `async for`: access units and packets of sound.
+
+        The device sends as long as somebody reads. Errors: see `LiveFrames`.
+        """
+        return LiveFrames(self.connection, self.client, device, channel, stream)
+
+    def frames_on(self, subject: str) -> Frames:
+        """Return the frames of a media subject that somebody else keeps up, such as a playback's, until its end."""
+        return Frames(self.connection, subject)
 
     def transfer(self, subject: str, *, offset: int = 0) -> TransferReader:
         """Return what reads the chunks of a file a device hands out: the `subject` of a reply such as a download's."""

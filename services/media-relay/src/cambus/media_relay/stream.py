@@ -9,8 +9,8 @@ from functools import partial
 from typing import Final
 
 from cambus.bus.connection import Bus
-from cambus.bus.live_claim import PASSING, LiveClaim
 from cambus.client.calling import BusClient
+from cambus.client.live_claim import PASSING, LiveClaim
 from cambus.media.audio import AudioConfig
 from cambus.media.frame import Codec, Frame
 from cambus.media_relay.hub import FormatFactory, HubLimits, StreamHub

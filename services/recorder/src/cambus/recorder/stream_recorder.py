@@ -18,9 +18,9 @@ from typing import cast
 from nats.aio.msg import Msg
 
 from cambus.bus.connection import Bus
-from cambus.bus.live_claim import LiveClaim
 from cambus.client.calling import BusClient
 from cambus.client.delivery import Subscription
+from cambus.client.live_claim import LiveClaim
 from cambus.client.tasks import end
 from cambus.media.errors import MediaError
 from cambus.media.frame import Frame, FrameAssembler, Kind, SequenceGate

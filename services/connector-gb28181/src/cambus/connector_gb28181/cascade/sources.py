@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
-from cambus.bus.live_claim import LiveClaim
+from cambus.client.live_claim import LiveClaim
 from cambus.client.tasks import end
 from cambus.connector_gb28181.cascade.context import LinkContext
 from cambus.connector_gb28181.cascade.feed import Feed

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from cambus.bus.live_claim import LiveClaim
+from cambus.client.live_claim import LiveClaim
 from cambus.schemas.commands import live
 from cambus.schemas.errors import DeadlineExceeded, NotFound, Offline
 from cambus.schemas.model import Done
