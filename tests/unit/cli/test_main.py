@@ -34,6 +34,11 @@ def test_every_command_explains_itself_and_its_parameters(words, command, capsys
     assert f"cambusctl {' '.join(words)}" in " ".join(shown.split())
     assert command.help.strip()
     assert [param.name for param in command.params if not param.help] == []
+    words_of_help = {
+        *command.help.split(),
+        *(word for param in command.params for word in param.help.split()),
+    }
+    assert words_of_help <= {*shown.replace("│", " ").split()}, "all of it, brackets as well"
 
 
 def test_the_list_of_commands_imports_neither_nats_nor_the_catalog():

@@ -20,6 +20,9 @@ GLOBAL_VALUES: Final = frozenset({"--nats", "--timeout"})
 #: The end of a line that is neither the end of a paragraph nor followed by an indented line.
 _LINE_END = re.compile(r"(?<!\n)\n(?![\n ])")
 
+#: What Rich would take for the beginning of a style.
+_BRACKET = re.compile(r"(?<!\\)\[(?=[a-zA-Z#/@])")
+
 
 def with_globals_first(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with the global options in front, wherever before `--` they stood.
@@ -43,8 +46,15 @@ def with_globals_first(arguments: Sequence[str]) -> list[str]:
 
 
 def unwrap(command: Any) -> Any:
-    """Join the lines of each paragraph of a command's help, and of its subcommands': terminals wrap them."""
-    command.help = _LINE_END.sub(" ", command.help or "")
+    """Make a command's help, and its subcommands', what is to be shown.
+
+    Lines of a paragraph are joined: terminals wrap them. Brackets are brackets: nobody marks up help here, and Typer
+    would take `[motion]` for a colour.
+    """
+    command.help = _BRACKET.sub(r"\\[", _LINE_END.sub(" ", command.help or ""))
+    for parameter in command.params:
+        if getattr(parameter, "help", None):
+            parameter.help = _BRACKET.sub(r"\\[", parameter.help)
     for inner in getattr(command, "commands", {}).values():
         unwrap(inner)
     return command
