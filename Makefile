@@ -39,7 +39,7 @@ audit: install ## look the locked dependencies up in the advisory database; need
 run: install ## start NATS, every service and simulated recorders, with a live picture to look at
 	$(BIN)/cambusctl demo
 
-check: install ## format, lint, types, import rules, generated schemas, conformance ledgers
+check: install ## format, lint, types, import rules, generated schemas, conformance ledgers, links of the documents
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -50,6 +50,7 @@ check: install ## format, lint, types, import rules, generated schemas, conforma
 	$(BIN)/python tools/compatibility.py --check
 	$(BIN)/python tools/ledgers.py --check
 	$(BIN)/python tools/dashboards.py --check
+	$(BIN)/python tools/links.py --check
 
 k8s-validate: install ## render every Kubernetes overlay, with every component, and check what comes out
 	$(BIN)/python tools/k8s_validate.py

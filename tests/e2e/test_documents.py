@@ -10,29 +10,18 @@ import nats
 import pytest
 import pytest_asyncio
 from console_blocks import Console, steps
+from demonstration import FREE_PORTS, demo, demonstration, hands
 from documented import GUIDES, ROOT, typed_lines
 from readers import reader
-from suite import until
 from typed_commands import begin, end
-from typist import typist
+
+__all__ = ["demo", "demonstration", "hands"]  # fixtures
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 README = ROOT / "README.md"
 LINES = typed_lines(README)
 FOLLOWED = [page for page in GUIDES if any(isinstance(step, Console) for step in steps(page))]
-FREE_PORTS = (
-    "--nats-port",
-    "0",
-    "--http-port",
-    "0",
-    "--rtsp-port",
-    "0",
-    "--sip-port",
-    "0",
-    "--webrtc-port",
-    "0",
-)
 
 
 def lines_of(program: str, *but: str) -> list[str]:
@@ -45,46 +34,6 @@ def write_devices(folder: Path) -> None:
     text = re.search(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)[1]
     (folder / "devices.yaml").write_text(text.replace("192.0.2.10:34567", "127.0.0.1:1"))
     (folder / "gate-1.secret").write_text("a password\n")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def demonstration(folder):
-    """The process of a demonstration, and what it told when it ran."""
-    process = await begin(folder, "demo", "--json", *FREE_PORTS, CAMBUS_DISK_RESERVE_MIB="0")
-    try:
-        async with asyncio.timeout(180):
-            told = {}
-            while told.get("event") != "running":
-                line = await process.stdout.readline()
-                assert line, (await process.stderr.read()).decode()
-                told = json.loads(line)
-
-        yield process, told
-    finally:
-        _, err = await end(process)
-    assert process.returncode in (0, 130)
-    assert "Traceback" not in err
-
-
-@pytest.fixture(scope="module")
-def demo(demonstration):
-    """The address of its NATS."""
-    _, told = demonstration
-    return told["nats"]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def hands(demo, folder):
-    """Somebody who types, once something has been recorded."""
-    key = str(folder / "var" / "credentials.key")
-    async with typist(folder, CAMBUS_NATS_URL=demo, CAMBUS_CREDENTIALS_KEY_FILE=key, TZ="UTC") as somebody:
-
-        async def recorded() -> bool:
-            _, out, _ = await somebody.types("recordings", "find", "gate")
-            return "recorded" in out
-
-        await until(recorded, within_s=60, what="something recorded")
-        yield somebody
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

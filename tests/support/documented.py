@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from console_blocks import Console, steps
@@ -18,24 +19,45 @@ GUIDES = [
 ]
 """Pages that lead somebody through something, in the order of the index: each goes on where the one before it ended."""
 
-_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?<=\n\n)((?:    .*\n)+)")
 _CODE = re.compile(r"`([^`]+)`")
-_SHELL = re.compile(r"^```(?:sh|shell|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SHELL = re.compile(r"^( *)```(?:sh|shell|bash)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_OURS = re.compile(r"cambus(?:ctl|-[a-z0-9-]+) |make |nats ")
 
 
 def typed_lines(document: Path) -> list[str]:
     """The commands in the blocks of a document, without their comments; one may go on over lines."""
-    text = document.read_text(encoding="utf-8")
-    blocks = _INDENTED.findall(_FENCE.sub("", text)) + _SHELL.findall(text)
-    lines: list[str] = []
-    for line in (line.strip() for block in blocks for line in block.splitlines()):
-        if lines and _unfinished(lines[-1]):
-            lines[-1] = lines[-1].removesuffix("\\") + " " + line
-        elif line:
-            lines.append(line.partition("  #")[0].rstrip())
+    return _indented(document) + _fenced(document)
+
+
+def block_lines(document: Path) -> list[str]:
+    """The same without what is only indented and calls nothing of ours: trees of files, messages."""
+    return [line for line in _indented(document) if _OURS.match(line)] + _fenced(document)
+
+
+def _indented(document: Path) -> list[str]:
+    return list(_lines(_INDENTED.findall(_FENCE.sub("", document.read_text(encoding="utf-8")))))
+
+
+def _fenced(document: Path) -> list[str]:
+    shell = _lines(body for _, body in _SHELL.findall(document.read_text(encoding="utf-8")))
+    return [*shell, *console_lines(document)]
+
+
+def console_lines(document: Path) -> list[str]:
+    """The commands in the consoles of a document."""
     consoles = (step for step in steps(document) if isinstance(step, Console))
-    return lines + [command.line for console in consoles for command in console.commands]
+    return [command.line for console in consoles for command in console.commands]
+
+
+def _lines(blocks: Iterable[str]) -> Iterator[str]:
+    unfinished = ""
+    for line in (line.strip() for block in blocks for line in block.splitlines()):
+        whole = f"{unfinished} {line}".strip()
+        unfinished = whole.removesuffix("\\").rstrip() if _unfinished(whole) else ""
+        if whole and not unfinished:
+            yield whole.partition("  #")[0].rstrip()
 
 
 def _unfinished(line: str) -> bool:
