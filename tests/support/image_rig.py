@@ -57,15 +57,19 @@ class Builder:
 
     def build(self, service: str, scratch: Path) -> str:
         """Build the image of a service by the script people use; returns its name."""
-        self._environment |= {
+        self._environment |= {**self.environment(scratch), "VERSION": TAG}
+        self._checked(str(ROOT / "docker" / "build.sh"), service)
+        return f"localhost/cambus/{service}:{TAG}"
+
+    def environment(self, scratch: Path) -> dict[str, str]:
+        """The variables under which `docker/build.sh` builds here."""
+        return {
+            **self._environment,
             "ENGINE": "buildah",
             "BASE": self.base(),
-            "VERSION": TAG,
             "PREFIX": "localhost/cambus/",
             **_index(scratch),
         }
-        self._checked(str(ROOT / "docker" / "build.sh"), service)
-        return f"localhost/cambus/{service}:{TAG}"
 
     def configuration(self, image: str) -> dict[str, Any]:
         """What the image says of how it is to be run."""
