@@ -7,6 +7,8 @@ of its own. What is there stays. It runs without a network.
     first_start.py                     make what is missing, hand everything out
     first_start.py show NAME           print a secret for a person
     first_start.py renew USER...       give users of NATS new seeds; then: docker compose kill -s HUP nats
+    first_start.py key add             a new key in front of those that seal; then: cambusctl secret keys reseal
+    first_start.py key drop NAME...    forget old ones, which `cambusctl secret keys list` says nothing is sealed with
 """
 
 import argparse
@@ -18,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cambus.bus.sealing import KeyRing
+from cambus.bus.sealing import KEY_BYTES, MAX_KEYS, KeyRing, SealError, key_id
 from cambus.bus.users import ADMIN, OPERATOR, USERS, VIEWER
 from cambus.cli.files import replacing
 from cambus.cli.nats_users import CONFIGURATION, UserFolder
@@ -97,6 +99,38 @@ def make(kept: Path, *, anew: Sequence[str] = ()) -> list[str]:
     return made
 
 
+def add_key(path: Path) -> str:
+    """Put a new key in front of a key file, where it seals from now on; return its name.
+
+    Raises:
+        OSError: the file cannot be read or written.
+        SealError: it is no key file, or holds as many keys as one may.
+    """
+    if len(KeyRing.load(path).ids) >= MAX_KEYS:
+        raise SealError(f"there are {MAX_KEYS} keys; forget old ones: key drop NAME")
+    new = secrets.token_bytes(KEY_BYTES)
+    _write(path, new + path.read_bytes())
+    return key_id(new)
+
+
+def drop_keys(path: Path, names: Sequence[str]) -> None:
+    """Forget keys of a key file. Whether something is sealed with them only the bus knows, which is not reached here.
+
+    Raises:
+        OSError: the file cannot be read or written.
+        SealError: it is no key file, one of the keys is not in it, or is the one that seals.
+    """
+    ids = KeyRing.load(path).ids
+    for name in names:
+        if name not in ids or name == ids[0]:
+            raise SealError(
+                f"{name} seals" if name in ids else f"there is no key {name}; there are {', '.join(ids)}"
+            )
+    content = path.read_bytes()
+    keys = [content[at : at + KEY_BYTES] for at in range(0, len(content), KEY_BYTES)]
+    _write(path, b"".join(key for key in keys if key_id(key) not in names))
+
+
 def hand_out(volumes: Path, owner: Owner) -> None:
     """Copy to each volume what is its own, readable for its owner alone; what no longer belongs there goes.
 
@@ -128,22 +162,35 @@ def _give(path: Path, uid: int) -> None:
     os.chown(path, uid, uid)
 
 
-def run(arguments: Sequence[str], volumes: Path = VOLUMES, owner: Owner = _give) -> int:
-    """Do what is asked; the exit code."""
+def parser() -> argparse.ArgumentParser:
+    """What may be asked for."""
     parser = argparse.ArgumentParser(prog="first_start", description=(__doc__ or "").partition("\n")[0])
     commands = parser.add_subparsers(dest="command")
     show = commands.add_parser("show", help="print a secret for a person")
     show.add_argument("name", choices=SHOWN)
     renew = commands.add_parser("renew", help="give users of NATS new seeds")
     renew.add_argument("user", nargs="+", choices=sorted(USERS))
-    asked = parser.parse_args(arguments)
+    key = commands.add_parser("key", help="change the key that seals what is secret on the bus")
+    changes = key.add_subparsers(dest="change", required=True)
+    changes.add_parser("add", help="a new one in front; the others still open")
+    changes.add_parser("drop", help="forget old ones").add_argument("name", nargs="+")
+    return parser
+
+
+def run(arguments: Sequence[str], volumes: Path = VOLUMES, owner: Owner = _give) -> int:
+    """Do what is asked; the exit code."""
+    asked = parser().parse_args(arguments)
     try:
         if asked.command == "show":
             sys.stdout.write((volumes / KEPT / asked.name).read_text(encoding="ascii"))
             return 0
         made = make(volumes / KEPT, anew=asked.user if asked.command == "renew" else ())
+        if asked.command == "key" and asked.change == "add":
+            made.append(add_key(volumes / KEPT / KEY))
+        elif asked.command == "key":
+            drop_keys(volumes / KEPT / KEY, asked.name)
         hand_out(volumes, owner)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SealError) as error:
         sys.stderr.write(f"first_start: {error}\n")
         return 1
     sys.stdout.write(f"first_start: {len(made)} secrets made, each container has its own\n")

@@ -8,9 +8,10 @@ import sys
 import first_start
 import pytest
 
-from cambus.bus.sealing import KeyRing
+from cambus.bus.sealing import MAX_KEYS, KeyRing
 from cambus.bus.users import USERS
 from cambus.client.nkeys import public_key
+from cambus.schemas.state.credentials import Credentials
 
 
 class Machine:
@@ -136,3 +137,38 @@ def test_it_is_run_as_a_file_as_the_container_does():
         [sys.executable, first_start.__file__, "--help"], capture_output=True, text=True, check=False
     )
     assert (ran.returncode, "renew" in ran.stdout) == (0, True)
+
+
+def keys_of(machine, volume):
+    return KeyRing.load(machine.volumes / volume / "credentials.key")
+
+
+def test_the_key_that_seals_is_changed_and_everybody_who_opens_gets_it(machine, capsys):
+    machine.run()
+    stored = keys_of(machine, "secrets").seal(Credentials(username="a", password="b"), "gate")
+    (old,) = keys_of(machine, "secrets").ids
+    assert machine.run("key", "add") == 0
+    for volume in ("secrets", "secrets-people", "secrets-alarm-router", "secrets-connector-dvrip"):
+        new, *others = keys_of(machine, volume).ids
+        assert others == [old]
+    ring = keys_of(machine, "secrets-connector-dvrip")
+    assert ring.open(stored, "gate").password.get_secret_value() == "b"
+    assert ring.seal(Credentials(username="a", password="b"), "gate").key_id == new
+    assert machine.run("key", "drop", new) == 1
+    assert f"{new} seals" in capsys.readouterr().err
+    assert machine.run("key", "drop", "k0123456789ab") == 1
+    assert "there is no key k0123456789ab" in capsys.readouterr().err
+    assert keys_of(machine, "secrets").ids == (new, old)
+    assert machine.run("key", "drop", old) == 0
+    assert {keys_of(machine, each).ids for each in ("secrets", "secrets-people")} == {(new,)}
+    assert machine.owners["secrets-people/credentials.key"] == first_start.CAMBUS
+    machine.run()
+    assert keys_of(machine, "secrets").ids == (new,), "what is there stays"
+
+
+def test_there_are_not_more_keys_than_a_file_may_have(machine, capsys):
+    machine.run()
+    while len(keys_of(machine, "secrets").ids) < MAX_KEYS:
+        assert machine.run("key", "add") == 0
+    assert machine.run("key", "add") == 1
+    assert "key drop" in capsys.readouterr().err
