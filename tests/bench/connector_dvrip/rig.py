@@ -38,6 +38,7 @@ class Rig:
     """What runs, and what it costs."""
 
     bus: Bus
+    server: NatsServer
     url: str
     folder: Path
     key: KeyRing
@@ -85,13 +86,13 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def running():
+async def running(sync_interval="2m"):
     """NATS and an empty rig; the connector is started by the benchmark, and ended here."""
-    with tempfile.TemporaryDirectory() as folder, NatsServer(sync_interval="2m") as server:
+    with tempfile.TemporaryDirectory() as folder, NatsServer(sync_interval=sync_interval) as server:
         key = KeyRing.load_or_create(Path(folder) / "key")
         async with await Bus.connect(BusSettings(nats_url=server.url, instance="bench"), name="bench") as bus:
             await ensure_assets(bus)
-            rig = Rig(bus, server.url, Path(folder), key)
+            rig = Rig(bus, server, server.url, Path(folder), key)
             try:
                 yield rig
             finally:
