@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -17,10 +18,13 @@ from cambus.bus.calls import CallContext
 from cambus.bus.endpoints import Endpoints
 from cambus.bus.testing import NatsServer
 from cambus.client import Cambus
+from cambus.schemas.catalog import DEVICE_COMMANDS
 from cambus.schemas.commands.recorder import RECORDING_SEARCH, RecordingSearchReply, RecordingSearchRequest
 
 README = ROOT / "libs/client/README.md"
 GUIDE = ROOT / "docs/how-to/python-client.md"
+SHELL = ROOT / "examples/shell/gate.sh"
+NATS = ROOT / "tests/support/nats_stand_in.py"
 MODULES = ROOT / "var/examples-javascript"
 """Where the packages of the JavaScript example are installed, by `npm install --prefix`."""
 
@@ -132,9 +136,25 @@ async def test_the_example_in_javascript_runs(gate, nats_server, tmp_path):
     assert lines[-1] == f"alarm: cambus.v1.evt.{gate.name}.alarm.raised"
 
 
-async def test_the_example_in_shell_runs(gate, nats_server, tmp_path):
-    missing = [program for program in ("nats", "jq") if shutil.which(program) is None]
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)}")
-    lines = await look(tmp_path, nats_server, gate, str(ROOT / "examples/shell/gate.sh"))
-    assert "it moves" in lines
+def test_what_the_example_in_shell_asks_is_what_there_is():
+    asked = re.findall(r"^[^#\n]*\bask ([a-z.]+) '([^']*)'", SHELL.read_text(), re.MULTILINE)
+    assert [name for name, _ in asked] == ["device.info", "ptz.move", "snapshot.take"]
+    for name, body in asked:
+        request = DEVICE_COMMANDS[name].request.model_validate_json(body)
+        assert set(json.loads(body)) <= type(request).model_fields.keys(), name
+
+
+@pytest.mark.slow
+async def test_the_example_in_shell_runs(gate, nats_server, tmp_path, monkeypatch):
+    """By natscli where it is installed, else by a stand-in that takes the options the example gives it."""
+    if shutil.which("jq") is None:
+        pytest.skip("not installed: jq")
+    if shutil.which("nats") is None:
+        stand_in = tmp_path / "bin" / "nats"
+        stand_in.parent.mkdir()
+        stand_in.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{NATS}" "$@"\n')
+        stand_in.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{stand_in.parent}{os.pathsep}{os.environ['PATH']}")
+    lines = await look(tmp_path, nats_server, gate, str(SHELL))
+    assert lines[:3] == ["Cambus Stand-in", "it moves", f"picture: {gate.name}.jpg"]
+    assert f"cambus.v1.evt.{gate.name}.alarm.raised" in lines[-1]
