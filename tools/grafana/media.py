@@ -160,11 +160,18 @@ _SOURCES = Row(
             ],
         ),
         Panel(
-            "Kept in memory",
-            "Pictures kept so that viewers start at once, and segments of HLS.",
+            "Kept for viewers",
+            "Pictures kept so that viewers start at once, and segments of HLS, in memory or in files.",
             [
                 Query(f"sum by (instance) (cambus_relay_gop_bytes{_WHERE})", "pictures {{instance}}"),
-                Query(f"sum by (instance) (cambus_relay_hls_bytes{_WHERE})", "HLS {{instance}}"),
+                Query(
+                    "sum by (instance) "
+                    f"(cambus_relay_hls_bytes{_WHERE} - cambus_relay_hls_stored_bytes{_WHERE})",
+                    "HLS {{instance}}",
+                ),
+                Query(
+                    f"sum by (instance) (cambus_relay_hls_stored_bytes{_WHERE})", "HLS in files {{instance}}"
+                ),
             ],
             "bytes",
         ),

@@ -156,6 +156,7 @@ async def running_relay(devices: Sequence[str] = (DEVICE,)) -> AsyncIterator[Rel
                     "CAMBUS_RELAY_RTSP_PORT": "0",
                     "CAMBUS_RELAY_WEBRTC_PORT": "0",
                     "CAMBUS_DATA_DIR": folder,
+                    "CAMBUS_RELAY_HLS_FOLDER": f"{folder}/segments",
                     "CAMBUS_LOG_FORMAT": "json",
                 },
                 stderr=asyncio.subprocess.PIPE,

@@ -26,7 +26,7 @@ TCP_TRACKS = [f"RTP/AVP/TCP;unicast;interleaved={first}-{first + 1}" for first i
 
 def connect(output: str, port: int, kept: list[socket.socket]) -> socket.socket:
     """What the stream comes by, asked for; RTSP clients have been through SETUP and PLAY. The rest is to be kept."""
-    peer = socket.create_connection(("127.0.0.1", port), timeout=30)
+    peer = connection(port)
     path = rig.PATHS.get(output)
     media = peer
     if output == "rtsp":
@@ -44,6 +44,16 @@ def connect(output: str, port: int, kept: list[socket.socket]) -> socket.socket:
         peer.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     media.setblocking(False)
     return media
+
+
+def connection(port: int) -> socket.socket:
+    """Holds two seconds: left to the kernel, the buffers of all viewers would take the memory it has for TCP, which
+    those of other machines do not, and then every connection stands still."""
+    peer = socket.socket()
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNK)
+    peer.settimeout(30)
+    peer.connect(("127.0.0.1", port))
+    return peer
 
 
 def datagram_socket() -> socket.socket:

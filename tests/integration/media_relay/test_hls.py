@@ -10,6 +10,7 @@ import pytest
 from camera import H264
 
 from cambus.bus.assets import ensure_assets
+from cambus.media_relay import http_hls
 from cambus.schemas.commands import media_relay
 from cambus.schemas.errors import Unsupported
 from cambus.schemas.model import Empty
@@ -235,6 +236,41 @@ async def test_a_reload_from_a_device_that_went_silent_is_told_so(player, make_c
             break
     assert status == 503
     assert b"no-picture" in body
+
+
+@pytest.mark.parametrize("disk", ["with room", "unusable"])
+async def test_segments_are_served_from_a_folder_or_from_memory_all_the_same(
+    disk, relay_settings, run_relay, make_camera, device, tmp_path, monkeypatch, eventually
+):
+    monkeypatch.setattr(http_hls, "_PIECE_BYTES", 1000)  # so that these small segments come in pieces
+    folder = tmp_path / "segments"
+    if disk == "unusable":
+        folder.write_bytes(b"not a folder")
+    await make_camera()
+    settings = relay_settings(relay_hls_folder=folder)
+    async with run_relay(settings) as relay, aiohttp.ClientSession() as http:
+        player = Player(http, f"{relay.http}/hls/{device}/0/main")
+        await player.open()
+        number = last_segment(await player.playlist()) + 1
+        playlist = await player.playlist(_HLS_msn=str(number))
+        if disk == "unusable":
+            await eventually(lambda: relay.metric("cambus_relay_hls_unwritten_segments_total"))
+            assert relay.metric("cambus_relay_hls_stored_bytes") == 0
+        else:
+            await eventually(lambda: relay.metric("cambus_relay_hls_stored_bytes"))
+            assert list(folder.iterdir()) == []
+        above = playlist[: playlist.index(f"segment-{number}.m4s")]
+        names = re.findall(r"part-\d+\.m4s|segment-\d+\.m4s", above)
+        parts = [each for each in names if each.startswith("part") and names.index(each) > _last_whole(names)]
+        found = [await player.get(f"{player.media}/{name}") for name in (f"segment-{number}.m4s", *parts)]
+        assert {status for status, _ in found} == {200}
+        whole, *pieces = [body for _, body in found]
+        assert len(whole) > 2000
+        assert whole == b"".join(pieces)
+
+
+def _last_whole(names):
+    return max((at for at, name in enumerate(names) if name.startswith("segment")), default=-1)
 
 
 async def test_limits_count_sessions(relay_settings, run_relay, make_camera, device):

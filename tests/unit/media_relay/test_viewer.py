@@ -146,3 +146,33 @@ def test_counts_are_handed_over_once(wire, make_viewer):
     viewer.deliver(b"12345", keyframe=True)
     assert viewer.take_counts() == (5, 0)
     assert viewer.take_counts() == (0, 0)
+
+
+def test_a_peer_that_acknowledges_has_not_stalled_though_its_socket_takes_nothing_new(
+    wire, make_viewer, clock
+):
+    socket = wire(room=50)
+    socket.descriptor, left = 99, [50]
+    socket.unacknowledged = lambda: left[0]
+    viewer = make_viewer(socket, stall_s=10.0)
+    viewer.deliver(b"k" * 60, keyframe=True)
+    for _ in range(30):
+        clock.advance(1.0)
+        left[0] -= 1
+        viewer.check()
+    assert viewer.closed is None
+    for _ in range(11):
+        clock.advance(1.0)
+        viewer.check()
+    assert viewer.closed is Closed.STALLED
+
+
+def test_a_peer_that_acknowledged_long_ago_has_stalled(wire, make_viewer, clock):
+    socket = wire(room=50)
+    socket.descriptor = 99
+    socket.unacknowledged = lambda: 50
+    viewer = make_viewer(socket, stall_s=10.0)
+    viewer.deliver(b"k" * 60, keyframe=True)
+    clock.advance(10.5)
+    viewer.check()
+    assert viewer.closed is Closed.STALLED

@@ -12,6 +12,7 @@ from cambus.media.audio import AudioConfig
 from cambus.media.fmp4 import TIMESCALE, Fmp4Muxer
 from cambus.media.frame import Frame, Kind
 from cambus.media.parameter_sets import VideoParams
+from cambus.media_relay.hls_folder import HlsFolder
 from cambus.media_relay.hls_segments import HlsLimits, Segment, SegmentWindow
 
 LONGEST_SEGMENT_S: Final = 12.0
@@ -49,6 +50,7 @@ class HlsFormat:
         audio: the sound of this output, None for none.
         base_dts: the decode time that becomes zero, 90 kHz.
         limits: see `HlsLimits`.
+        folder: where complete segments are kept; in memory without one.
 
     Attributes:
         window: the segments.
@@ -59,9 +61,14 @@ class HlsFormat:
     """
 
     def __init__(
-        self, video: VideoParams, audio: AudioConfig | None, base_dts: int, limits: HlsLimits
+        self,
+        video: VideoParams,
+        audio: AudioConfig | None,
+        base_dts: int,
+        limits: HlsLimits,
+        folder: HlsFolder | None = None,
     ) -> None:
-        self.window = SegmentWindow(limits)
+        self.window = SegmentWindow(limits, folder)
         self.target_s = 0
         self.part_target_s = limits.part_s
         self.served = False

@@ -7,6 +7,7 @@ from cambus.media_relay.format_fmp4 import Fmp4Format
 from cambus.media_relay.format_hls import HlsFormat
 from cambus.media_relay.format_rtp import RtpFormat
 from cambus.media_relay.format_ts import TsFormat
+from cambus.media_relay.hls_folder import HlsFolder
 from cambus.media_relay.hls_segments import HlsLimits
 from cambus.media_relay.output import Container, Output
 from cambus.media_relay.rendition import Format
@@ -19,13 +20,14 @@ def make_format(
     base_dts: int,
     *,
     hls: HlsLimits | None = None,
+    hls_folder: HlsFolder | None = None,
 ) -> Format:
     """The format of an output, its time beginning at `base_dts`; `audio` is the sound of the output itself.
 
-    `hls` says how HLS is cut.
+    `hls` says how HLS is cut, `hls_folder` where its segments are kept.
     """
     if output.container is Container.HLS:
-        return HlsFormat(video, audio, base_dts, hls or HlsLimits())
+        return HlsFormat(video, audio, base_dts, hls or HlsLimits(), hls_folder)
     if output.container is Container.RTP:
         return RtpFormat(output, video, audio)
     if output.container is Container.FLV:

@@ -8,10 +8,11 @@ that named it. That makes eight target durations: three listed, four kept, one g
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from cambus.media.fmp4 import TIMESCALE
+from cambus.media_relay.hls_folder import Extent, HlsFolder, SegmentFile
 
 _LEAST_TARGETS: Final = 3
 """Target durations a playlist is never shorter than: a player begins so far behind the end."""
@@ -50,13 +51,13 @@ class Part:
         number: counts all parts of the rendition, from 0.
         ticks: duration, 90 kHz.
         independent: whether it begins with a keyframe.
-        data: the bytes.
+        data: the bytes, or where they are.
     """
 
     number: int
     ticks: int
     independent: bool
-    data: bytes | memoryview
+    data: bytes | memoryview | Extent
 
     @property
     def seconds(self) -> float:
@@ -74,7 +75,7 @@ class Segment:
         discontinuity: whether it does not continue the one before (RFC 8216 §4.3.2.3).
         wall_us: when its first picture came from the device, microseconds since 1970.
         parts: in order.
-        data: all parts in one, once it is complete.
+        data: all parts in one, or where they are, once it is complete.
         longest_ticks: duration of the longest playlist that named it, 90 kHz.
         kept_until: when nobody needs it any more, in ticks of the window; None while it is listed.
     """
@@ -84,7 +85,7 @@ class Segment:
     discontinuity: bool
     wall_us: int
     parts: list[Part] = field(default_factory=list)
-    data: bytes | None = None
+    data: bytes | Extent | None = None
     longest_ticks: int = 0
     kept_until: int | None = None
 
@@ -110,17 +111,29 @@ class Segment:
 
     def close(self) -> None:
         """Nothing is added any more: the parts become views of the whole, which is kept once."""
-        whole = b"".join(part.data for part in self.parts)
+        whole = b"".join(part.data for part in self.parts if not isinstance(part.data, Extent))
         view, at = memoryview(whole), 0
         for index, part in enumerate(self.parts):
             end = at + len(part.data)
-            self.parts[index] = Part(part.number, part.ticks, part.independent, view[at:end])
+            self.parts[index] = replace(part, data=view[at:end])
             at = end
         self.data = whole
+
+    def move_to(self, file: SegmentFile) -> None:
+        """The file holds what `data` was: keep it there alone."""
+        at = 0
+        for index, part in enumerate(self.parts):
+            self.parts[index] = replace(part, data=Extent(file, at, len(part.data)))
+            at += len(part.data)
+        self.data = Extent(file, 0, at)
 
 
 class SegmentWindow:
     """The latest segments of a rendition, the last of them perhaps still growing.
+
+    Args:
+        limits: see `HlsLimits`.
+        folder: where complete segments are kept; in memory without one.
 
     Attributes:
         inits: initialisation segments by number; those no kept segment needs are dropped.
@@ -131,7 +144,8 @@ class SegmentWindow:
         abandoned: the stream was closed; who waits need not.
     """
 
-    def __init__(self, limits: HlsLimits) -> None:
+    def __init__(self, limits: HlsLimits, folder: HlsFolder | None = None) -> None:
+        self._folder = folder
         self.inits: dict[int, bytes] = {}
         self.discontinuities = 0
         self.version = 0
@@ -155,6 +169,11 @@ class SegmentWindow:
     def size_bytes(self) -> int:
         """Bytes kept."""
         return self._bytes
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of those that are kept in files."""
+        return sum(len(each.data) for each in self._segments if isinstance(each.data, Extent))
 
     @property
     def open_bytes(self) -> int:
@@ -224,7 +243,10 @@ class SegmentWindow:
         Args:
             target_s: the target duration; 0 while it is not known, when there is no playlist yet.
         """
-        self._segments[-1].close()
+        segment = self._segments[-1]
+        segment.close()
+        if self._folder is not None and isinstance(segment.data, bytes):
+            self._folder.keep(segment.data, segment.move_to)
         if target_s:
             self._shorten(_LEAST_TARGETS * target_s * TIMESCALE)
         self._forget()

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final, cast
 
 from cambus.media_relay.format_hls import LONGEST_SEGMENT_S, HlsFormat
+from cambus.media_relay.hls_folder import HlsFolder
 from cambus.media_relay.key import StreamKey
 from cambus.media_relay.metrics import RelayMetrics
 from cambus.media_relay.output import Output
@@ -80,6 +81,7 @@ class HlsSessions:
         start_timeout_s: how long an opening waits for the first picture. The first segment then takes as long as a
             group of pictures.
         idle_s: a session that asks for nothing for so long has ended.
+        folder: where complete segments are kept, if not in memory.
         clock: seconds on any monotonic clock.
     """
 
@@ -90,12 +92,15 @@ class HlsSessions:
         *,
         start_timeout_s: float,
         idle_s: float,
+        folder: HlsFolder | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._streams = streams
         self._metrics = metrics
         self._start_timeout_s = start_timeout_s
         self._idle_s = idle_s
+        self._folder = folder
+        self._failures = 0
         self._clock = clock
         self._sessions: dict[str, HlsSession] = {}
 
@@ -201,6 +206,10 @@ class HlsSessions:
                 self._end(name)
         windows = {session.form.window for session in self._sessions.values()}
         self._metrics.hls_bytes().set(sum(window.size_bytes for window in windows))
+        self._metrics.hls_stored_bytes().set(sum(window.stored_bytes for window in windows))
+        if self._folder is not None:
+            before, self._failures = self._failures, self._folder.failures
+            self._metrics.hls_unwritten().inc(self._failures - before)
 
     def close(self) -> None:
         """End every session."""

@@ -3,6 +3,7 @@
 RFC 8216; draft-pantos-hls-rfc8216bis §6.2.5 for what is low in latency about it.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ from aiohttp import web
 
 from cambus.media_relay.access import Access
 from cambus.media_relay.format_hls import HlsFormat
+from cambus.media_relay.hls_folder import Extent
 from cambus.media_relay.hls_playlist import CONTENT_TYPE, media_playlist, multivariant_playlist
 from cambus.media_relay.hls_session import HlsSession, HlsSessions
 from cambus.media_relay.key import StreamKey, parse_key
@@ -21,6 +23,8 @@ from cambus.media_relay.output import hls_output
 from cambus.schemas.errors import BadRequest, NotFound, Offline
 
 _MEDIA: Final = "video/mp4"
+_MEDIA_CACHING: Final = "private, max-age=60"
+_PIECE_BYTES: Final = 256 * 1024
 _PATIENCE: Final = 3
 """Target durations a request for what is yet to come may wait (§6.2.5.2)."""
 
@@ -99,21 +103,21 @@ class HlsHandlers:
                     raise _nothing_came(session)
             return _answer(self._media_playlist(form), CONTENT_TYPE, "no-store")
 
-    async def _init(self, request: web.Request) -> web.Response:
+    async def _init(self, request: web.Request) -> web.StreamResponse:
         with self._session(request) as session:
             found = session.form.window.inits.get(_number(request))
             if found is None:
                 raise _gone()
-            return _media(session, found)
+            return await _media(request, session, found)
 
-    async def _segment(self, request: web.Request) -> web.Response:
+    async def _segment(self, request: web.Request) -> web.StreamResponse:
         with self._session(request) as session:
             found = session.form.window.segment(_number(request))
             if found is None or found.data is None:
                 raise _gone()
-            return _media(session, found.data)
+            return await _media(request, session, found.data)
 
-    async def _part(self, request: web.Request) -> web.Response:
+    async def _part(self, request: web.Request) -> web.StreamResponse:
         """A part; the one the playlist hints at once it is there (§6.2.6)."""
         with self._session(request) as session:
             window, number = session.form.window, _number(request)
@@ -125,7 +129,7 @@ class HlsHandlers:
                 raise _nothing_came(session)
             if found is None:
                 raise _gone()
-            return _media(session, found.data)
+            return await _media(request, session, found.data)
 
     @contextmanager
     def _session(self, request: web.Request) -> Iterator[HlsSession]:
@@ -146,14 +150,34 @@ class HlsHandlers:
         return text
 
 
-def _media(session: HlsSession, data: bytes | memoryview) -> web.Response:
+async def _media(
+    request: web.Request, session: HlsSession, data: bytes | memoryview | Extent
+) -> web.StreamResponse:
     session.viewer.count(len(data))
-    return _answer(data, _MEDIA, "private, max-age=60")
+    if not isinstance(data, Extent):
+        return _answer(data, _MEDIA, _MEDIA_CACHING)
+    try:
+        first = await asyncio.to_thread(data.read, 0, _PIECE_BYTES)
+    except OSError:
+        raise _gone() from None
+    if len(first) == len(data):
+        return _answer(first, _MEDIA, _MEDIA_CACHING)
+    response = web.StreamResponse(headers=_headers(_MEDIA_CACHING) | {"Content-Type": _MEDIA})
+    response.content_length = len(data)
+    await response.prepare(request)
+    await response.write(first)
+    for start in range(len(first), len(data), _PIECE_BYTES):
+        await response.write(await asyncio.to_thread(data.read, start, _PIECE_BYTES))
+    await response.write_eof()
+    return response
 
 
 def _answer(body: bytes | memoryview, content_type: str, caching: str) -> web.Response:
-    headers = {"Cache-Control": caching, "X-Content-Type-Options": "nosniff"}
-    return web.Response(body=body, content_type=content_type, headers=headers)
+    return web.Response(body=body, content_type=content_type, headers=_headers(caching))
+
+
+def _headers(caching: str) -> dict[str, str]:
+    return {"Cache-Control": caching, "X-Content-Type-Options": "nosniff"}
 
 
 def _key(request: web.Request) -> StreamKey:

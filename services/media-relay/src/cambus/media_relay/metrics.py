@@ -27,6 +27,13 @@ class RelayMetrics:
         self.streams = metrics.gauge("relay_streams", "Streams relayed")
         self.gop_bytes = metrics.gauge("relay_gop_bytes", "Bytes kept so that new viewers start at once")
         self.hls_bytes = metrics.gauge("relay_hls_bytes", "Bytes of HLS segments kept")
+        self.hls_stored_bytes = metrics.gauge(
+            "relay_hls_stored_bytes", "Bytes of HLS segments kept in files, of those kept"
+        )
+        self.hls_unwritten = metrics.counter(
+            "relay_hls_unwritten_segments_total",
+            "HLS segments that stayed in memory because they could not be written",
+        )
         self.sent = metrics.counter("relay_sent_bytes_total", "Bytes the viewers' sockets took", by_output)
         self.transcoding = metrics.gauge(
             "relay_sounds_transcoded",

@@ -16,6 +16,7 @@ from cambus.bus.metrics import Metrics
 from cambus.client.calling import BusClient
 from cambus.media_relay.access import Access
 from cambus.media_relay.formats import make_format
+from cambus.media_relay.hls_folder import HlsFolder
 from cambus.media_relay.hls_session import HlsSessions
 from cambus.media_relay.http_hls import HlsHandlers, StreamsOf
 from cambus.media_relay.http_live import LiveHandlers
@@ -40,6 +41,7 @@ from cambus.schemas.ids import new_ulid
 
 _ROUND_S: Final = 1.0
 _SOUND_THREADS: Final = 2
+_DISK_THREADS: Final = 1
 
 
 class Relay:
@@ -76,6 +78,9 @@ class Relay:
         self.metrics.limit().set(settings.relay_max_viewers)
         # Of all streams: what transcodes sound lets the event loop run meanwhile.
         self._sound_threads = ThreadPoolExecutor(_SOUND_THREADS, thread_name_prefix="sound")
+        self._disk_threads = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="hls")
+        folder = settings.relay_hls_folder
+        self._hls_folder = HlsFolder(folder, self._disk_threads) if folder is not None else None
         self._hls_limits = replace(settings.hls_limits, epoch_us=time.time_ns() // 1000)
         self._stalls = StallReports(bus)
         self.streams = Streams(self._make_stream, settings.stream_limits, self._stalls.report)
@@ -92,6 +97,7 @@ class Relay:
             self.metrics,
             start_timeout_s=settings.relay_start_timeout_s,
             idle_s=settings.relay_hls_session_s,
+            folder=self._hls_folder,
         )
         hls = HlsHandlers(self._hls, access, streams_of)
         self._snapshots = Snapshots(self.streams, start_timeout_s=settings.relay_start_timeout_s)
@@ -179,6 +185,7 @@ class Relay:
         await self._rtsp.stop()
         await self._http.stop()
         await asyncio.to_thread(self._sound_threads.shutdown)
+        await asyncio.to_thread(self._disk_threads.shutdown)
 
     def _make_stream(self, key: StreamKey) -> RelayedStream:
         return RelayedStream(
@@ -187,7 +194,7 @@ class Relay:
             key,
             # A new name for every claim: the stop of an old one must not end it.
             f"relay-{new_ulid()}",
-            make_format=partial(make_format, hls=self._hls_limits),
+            make_format=partial(make_format, hls=self._hls_limits, hls_folder=self._hls_folder),
             limits=self._settings.hub_limits,
             known=self._known,
             claim_ttl_s=self._settings.relay_claim_ttl_s,

@@ -161,6 +161,11 @@ class RelaySettings(BusSettings):
     relay_hls_bytes: Annotated[int, Field(ge=1 * MIB)] = Field(
         default=32 * MIB, description="HLS: most bytes of segments kept for one stream."
     )
+    relay_hls_folder: Path | None = Field(
+        default=None,
+        description="HLS: folder, on a disk, for the complete segments; without one they are kept in memory. The files "
+        "have no names, and what can not be written stays in memory.",
+    )
     relay_hls_session_s: Annotated[float, Field(ge=5, le=600)] = Field(
         default=30.0, description="HLS: who asks for nothing for so long watches no more, in seconds."
     )

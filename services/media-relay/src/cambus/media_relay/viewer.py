@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Closed(StrEnum):
@@ -43,6 +43,17 @@ class Wire(Protocol):
         """Give the peer up at once."""
 
 
+@runtime_checkable
+class OnSocket(Protocol):
+    """A wire that puts what it is sent into a socket of its own and nowhere else, so that others may do so as well."""
+
+    descriptor: int
+    """The socket's number, while the wire is open."""
+
+    def unacknowledged(self) -> int:
+        """Bytes the socket took that the peer has not acknowledged."""
+
+
 class Crowd(Protocol):
     """Those a viewer is sent to with, as `audience.Audience` is one."""
 
@@ -71,6 +82,7 @@ class Viewer:
         flowing: nothing is queued and nothing skipped: a buffer may go straight to `send`. Where that takes less than
             all, it is for `took`, what it raises for `refused`. The fan-out does so itself, for a crowd at once.
         send: the wire's own.
+        descriptor: the number of the wire's socket, None if it has none of its own.
         queued_bytes: what the kernel has yet to take.
         skips: how often this viewer had to skip to a keyframe.
         closed: why it was closed, None while it is open.
@@ -87,8 +99,11 @@ class Viewer:
         "_reported",
         "_sent_bytes",
         "_skipping",
+        "_socket",
+        "_unacknowledged",
         "_wire",
         "closed",
+        "descriptor",
         "flowing",
         "limits",
         "queued_bytes",
@@ -106,6 +121,9 @@ class Viewer:
     ) -> None:
         self._wire = wire
         self.send = wire.send
+        self._socket = wire if isinstance(wire, OnSocket) else None
+        self.descriptor = self._socket.descriptor if self._socket is not None else None
+        self._unacknowledged = 0
         self._on_closed = on_closed
         self._clock = clock
         self._queue: deque[memoryview] = deque()
@@ -189,6 +207,7 @@ class Viewer:
         if sent != len(data):
             self._flow(False)
             self._progress_at = self._clock()
+            self._unacknowledged = 0
             self._wire.watch(self._drain)
             self._enqueue(memoryview(data)[sent:])
 
@@ -200,8 +219,19 @@ class Viewer:
             self.close(Closed.LEFT)
 
     def check(self) -> None:
-        """Close the viewer if its peer has taken nothing for `stall_s` although something is queued."""
-        if self._queue and self._clock() - self._progress_at > self.limits.stall_s:
+        """Close the viewer if its peer has taken nothing for `stall_s` although something is queued.
+
+        What the socket has room for is not enough to go by: it says so again when a third of it is free, and a slow
+        peer may take longer than that for some megabytes.
+        """
+        if not self._queue:
+            return
+        now = self._clock()
+        if self._socket is not None:
+            before, self._unacknowledged = self._unacknowledged, self._socket.unacknowledged()
+            if self._unacknowledged < before:
+                self._progress_at = now
+        if now - self._progress_at > self.limits.stall_s:
             self.close(Closed.STALLED)
 
     def restart(self) -> None:

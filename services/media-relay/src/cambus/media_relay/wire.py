@@ -6,12 +6,20 @@ Once a `SocketWire` is taken, nobody may write through the transport any more.
 """
 
 import asyncio
+import fcntl
 import os
 import socket
+import struct
+import termios
 from collections.abc import Callable
 from typing import Final
 
 _FLUSH_POLL_S: Final = 0.005
+_UNSENT_BYTES: Final = 512 * 1024
+"""What the kernel takes beyond what is on its way. More of it would be a copy for every slow viewer, of the memory all
+connections of the machine share, and that memory does run out; what waits here is a view of a buffer all have."""
+
+_INT: Final = struct.Struct("@i")
 
 
 class SocketWire:
@@ -22,7 +30,7 @@ class SocketWire:
         send_buffer_bytes: size of the kernel's send buffer, 0 for the kernel's own choice.
     """
 
-    __slots__ = ("_loop", "_sock", "_transport", "_watching", "send")
+    __slots__ = ("_loop", "_sock", "_transport", "_watching", "descriptor", "send")
 
     def __init__(self, transport: asyncio.WriteTransport, *, send_buffer_bytes: int = 0) -> None:
         if transport.get_write_buffer_size():
@@ -33,20 +41,26 @@ class SocketWire:
         self._sock.setblocking(False)
         if send_buffer_bytes:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         self._watching = False
         self.send = self._sock.send
+        self.descriptor = self._sock.fileno()
+
+    def unacknowledged(self) -> int:
+        """Bytes the socket took that the peer has not acknowledged (tcp(7), SIOCOUTQ)."""
+        return int(_INT.unpack(fcntl.ioctl(self.descriptor, termios.TIOCOUTQ, bytes(_INT.size)))[0])
 
     def watch(self, writable: Callable[[], None]) -> None:
         """Call back whenever the socket takes bytes again, until `unwatch`."""
         if not self._watching:
             self._watching = True
-            self._loop.add_writer(self._sock.fileno(), writable)
+            self._loop.add_writer(self.descriptor, writable)
 
     def unwatch(self) -> None:
         """Stop calling back."""
         if self._watching:
             self._watching = False
-            self._loop.remove_writer(self._sock.fileno())
+            self._loop.remove_writer(self.descriptor)
 
     def close(self) -> None:
         """Close the duplicate and abort the connection."""

@@ -104,6 +104,7 @@ def environment_of(service: str, options: StackOptions, nats_url: str, monitor_u
     }
     match service:
         case "media-relay":
+            values["CAMBUS_RELAY_HLS_FOLDER"] = str(options.data_dir.absolute() / service / "segments")
             values["CAMBUS_RELAY_HTTP_PORT"] = str(free_or_any(options.relay_http_port))
             values["CAMBUS_RELAY_RTSP_PORT"] = str(free_or_any(options.relay_rtsp_port))
             values["CAMBUS_RELAY_WEBRTC_PORT"] = str(free_or_any(options.webrtc_port, datagrams=True))
