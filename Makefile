@@ -65,7 +65,7 @@ test: ## check, then the unit, property, golden, contract, integration and e2e t
 
 test-all: ## test, and the slow ones: fault injection, soak, fuzz
 	$(MAKE) --jobs=2 check collected
-	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -m 'not bench' -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	HYPOTHESIS_PROFILE=thorough CAMBUS_TESTS_COLD=1 $(BIN)/pytest -m 'not bench' -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 fuzz: install ## every parser with inputs made by chance, FUZZ_MINUTES=30 in all; FUZZ_SEED=, FUZZ_TARGET= with FUZZ_HEX= as well
 	@echo "FUZZ_SEED=$(FUZZ_SEED) FUZZ_MINUTES=$(FUZZ_MINUTES)"

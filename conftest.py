@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-pytest_plugins = ["ledger_plugin", "memory_plugin", "pytester"]
+pytest_plugins = ["ledger_plugin", "memory_plugin", "pytester", "warm_starts"]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -22,7 +22,7 @@ from cambus.schemas.state.alarm_rule import AlarmMatch, AlarmRule
 from cambus.schemas.state.alarm_sinks import WebhookSink
 from cambus.schemas.state.presence import DeviceState
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.cold_start]
 
 CANARY = "Kanarienvogel-7Q4z"
 OTHER = "Zaunkoenig-9x2W"
