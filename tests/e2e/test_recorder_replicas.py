@@ -95,14 +95,22 @@ async def test_a_killed_recorders_streams_go_on_at_the_other_and_the_gap_is_told
 
     await until(all_at_the_first, within_s=60)
     async with second_recorder(suite, folder) as second:
+        shares: dict[str, set[int]] = {}
 
         async def shared() -> bool:
-            now = await recording(suite)
-            return all(len(now.get(name, ())) == 1 for name in ("recorder-0", SECOND))
+            shares.clear()
+            shares.update(await recording(suite))
+            return all(len(shares.get(name, ())) == 1 for name in ("recorder-0", SECOND))
 
         await until(shared, within_s=60, what="each recorder has one of the channels")
-        (moved,) = (await recording(suite))[SECOND]
-        spans = await found(suite)
+        (moved,) = shares[SECOND]
+        spans: dict[str, commands.RecordedFindReply] = {}
+
+        async def both_answered() -> bool:
+            spans.update(await found(suite))
+            return {"recorder-0", SECOND} <= spans.keys()
+
+        await until(both_answered)
         before = [span for span in spans["recorder-0"].spans if span.channel == moved][-1]
         after = next(span for span in spans[SECOND].spans if span.channel == moved)
         assert after.start <= before.end  # handed over without a gap
@@ -111,8 +119,9 @@ async def test_a_killed_recorders_streams_go_on_at_the_other_and_the_gap_is_told
         async def for_a_while() -> bool:  # until the mark has been told
             return any(
                 span.end - began > timedelta(seconds=8)
-                for span in (await found(suite))[SECOND].spans
-                if span.channel == moved
+                for replica, reply in (await found(suite)).items()
+                for span in reply.spans
+                if replica == SECOND and span.channel == moved
             )
 
         await until(for_a_while, within_s=60)

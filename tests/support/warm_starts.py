@@ -16,6 +16,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,7 +64,8 @@ class WarmStarts:
             self._server = subprocess.Popen(
                 command, stdin=null, stdout=null, stderr=null, pass_fds=[theirs.fileno()], cwd="/"
             )
-        self._said()  # nothing, if it can not import them: then they say themselves why
+        with suppress(OSError):
+            self._said()  # nothing, if it can not import them: then they say themselves why
 
     def begin(self, order: Order, streams: list[int]) -> int:
         """Begin a process; 0: it is not to be had like this."""

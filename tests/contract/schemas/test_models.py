@@ -19,7 +19,6 @@ from cambus.schemas.registry import declared_example, example_of, models
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "proto-schemas"
 MODELS = models()
-DEFINITIONS = schemas("#/$defs/{model}")
 STRANGE: tuple[Any, ...] = (
     {"no-such-field": [1.5]},
     [{"no-such-field": 1.5}],
@@ -28,6 +27,11 @@ STRANGE: tuple[Any, ...] = (
     True,
     -7,
 )
+
+
+@functools.cache
+def definitions() -> dict[str, Any]:
+    return schemas("#/$defs/{model}")
 
 
 def every_model(check: Callable[[type[Message]], None]) -> Callable[[], None]:
@@ -112,7 +116,7 @@ def test_every_field_is_described(model: type[Message]) -> None:
 def test_what_the_schema_refuses_is_refused_by_name(model: type[Message]) -> None:
     refused = 0
     for name in model.model_fields:
-        schema = {**DEFINITIONS[model.__name__]["properties"][name], "$defs": DEFINITIONS}
+        schema = {**definitions()[model.__name__]["properties"][name], "$defs": definitions()}
         for value in STRANGE:
             if Draft202012Validator(schema).is_valid(value):
                 continue
@@ -141,10 +145,10 @@ def secret_fields() -> list[tuple[type[Message], str]]:
         (model, name)
         for model in MODELS.values()
         for name in model.model_fields
-        if "password" in json.dumps(DEFINITIONS[model.__name__]["properties"][name].get("format", ""))
+        if "password" in json.dumps(definitions()[model.__name__]["properties"][name].get("format", ""))
         or any(
             option.get("format") == "password"
-            for option in DEFINITIONS[model.__name__]["properties"][name].get("anyOf", [])
+            for option in definitions()[model.__name__]["properties"][name].get("anyOf", [])
         )
     ]
 
