@@ -1,6 +1,7 @@
 """Configuration objects give back what they were given, whatever a device puts into them."""
 
 import copy
+import functools
 import json
 from dataclasses import replace
 
@@ -66,6 +67,7 @@ def shaped(kind):
     raise AssertionError(f"no strategy for {kind}")
 
 
+@functools.cache  # what makes them is made once, not for each example
 def objects_of(model):
     """Objects of a model: known keys in any spelling, missing keys, wrong types, keys nobody knows."""
     known = {key: shaped(slot.kind) | json_values for slot in slots_of(model) for key in slot.keys}
@@ -74,6 +76,13 @@ def objects_of(model):
         st.fixed_dictionaries({}, optional=known),
         st.dictionaries(st.text(max_size=6), json_values, max_size=2),
     )
+
+
+@functools.cache
+def nested(name):
+    """What a configuration of a name is, or lists of such, or lists of lists."""
+    made = objects_of(MODELS[name]) if name in MODELS else json_values
+    return made | st.lists(made, max_size=2) | st.lists(st.lists(made, max_size=2), max_size=2)
 
 
 def exactly(value):
@@ -85,8 +94,7 @@ def exactly(value):
 @few
 @given(data=st.data())
 def test_what_was_read_is_written_as_it_came(name, data):
-    made = objects_of(MODELS[name]) if name in MODELS else json_values
-    value = data.draw(made | st.lists(made, max_size=2) | st.lists(st.lists(made, max_size=2), max_size=2))
+    value = data.draw(nested(name))
     given_ = exactly(value)
     assert exactly(write_objects(read_objects(name, value))) == given_
     assert exactly(value) == given_  # and was not changed meanwhile
