@@ -11,6 +11,7 @@ import base64
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from thoroughness import examples
 
 from cambus.bus.leases import LeaseKeeper
 from cambus.bus.metrics import Metrics
@@ -136,7 +137,7 @@ class Leases(RuleBasedStateMachine):
             self.loop.close()
 
 
-Leases.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+Leases.TestCase.settings = settings(max_examples=examples(60, 200), stateful_step_count=40, deadline=None)
 TestLeases = Leases.TestCase
 
 

@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thoroughness import examples
 
 from cambus.dvrip.objects import fields
 from cambus.dvrip.objects.catalog import MODELS, problems, read_objects, write_objects
 from cambus.dvrip.objects.model import Inner, slots_of
 
 NAMES = sorted(name for name in MODELS if slots_of(MODELS[name]))
-few = settings(max_examples=12)  # of each object
+few = settings(max_examples=examples(8, 40))  # of each object
 
 json_values = st.recursive(
     st.none()

@@ -6,6 +6,7 @@ import pytest
 from dvrip_documents import CONFIG_OBJECTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thoroughness import examples
 
 from cambus.simulators.dvrip.centre import configured_centre
 from cambus.simulators.dvrip.config_store import ConfigStore
@@ -195,7 +196,7 @@ def test_no_path_and_no_value_breaks_the_store(writes):
     json.dumps(store.export())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(60, 300), deadline=None)
 @given(st.sampled_from(ROOTS + CONFIG_OBJECTS), _values | st.just({}) | st.just([]), st.booleans())
 def test_a_device_with_any_settings_still_answers(world_factory, leaf, value, merge):
     world = world_factory()

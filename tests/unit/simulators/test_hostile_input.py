@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from thoroughness import examples
 
 from cambus.simulators.dvrip.centre import configured_centre
 
@@ -196,7 +197,7 @@ _body = st.dictionaries(st.sampled_from(SECTIONS), _value, max_size=3).map(
 _payload = _body | st.binary(max_size=40)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(50, 150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(st.sampled_from(REQUESTS), _payload, st.integers(0, 3), st.integers(0, 3)), max_size=12
@@ -218,7 +219,7 @@ def test_any_requests_of_a_user(world_factory, requests):
     assert fresh.ask(1020, {"Name": "WorkState"}).ret in {100, 105}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50, 150), deadline=None)
 @given(st.lists(st.binary(max_size=64), max_size=10))
 def test_any_bytes_of_a_stranger(world_factory, chunks):
     world = world_factory()
@@ -228,7 +229,7 @@ def test_any_bytes_of_a_stranger(world_factory, chunks):
     assert member.ask(1006, {}).ret == 100
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(50, 100), deadline=None)
 @given(st.data())
 def test_any_cutting_of_the_same_bytes_gives_the_same_answers(world_factory, data):
     def request(message_id, body, sid):
