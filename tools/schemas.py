@@ -6,6 +6,7 @@ missing, stale or should not be there.
 
 import argparse
 import difflib
+import functools
 import json
 import sys
 from collections.abc import Iterator
@@ -46,6 +47,7 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Yaml.add_representer(str, _text)
 
 
+@functools.cache
 def files() -> dict[str, str]:
     """Every file of the folder, by its path in it."""
     return {

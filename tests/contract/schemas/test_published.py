@@ -42,7 +42,7 @@ def checker() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def document() -> Document:
-    loaded: Document = yaml.safe_load((PUBLISHED / "asyncapi.yaml").read_text())
+    loaded: Document = yaml.load((PUBLISHED / "asyncapi.yaml").read_text(), Loader=yaml.CSafeLoader)
     return loaded
 
 

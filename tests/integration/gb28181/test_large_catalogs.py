@@ -20,8 +20,8 @@ def code(number):
     return f"3402000000131{number:07d}"
 
 
-ITEMS = [
-    CatalogItem(
+def item(number):
+    return CatalogItem(
         code(number),
         f"摄像机 {number}",
         (OTHER,),
@@ -41,15 +41,19 @@ ITEMS = [
             "RoomType": "1",
         },
     )
-    for number in range(MANY)
-]
+
+
+@pytest.fixture(scope="module")
+def items():
+    """A city of cameras."""
+    return [item(number) for number in range(MANY)]
 
 
 def catalog_of(platform):
     return asyncio.create_task(platform.gb.device(DEVICE).catalog(now=asyncio.get_running_loop().time))
 
 
-async def test_ten_thousand_in_one_message_over_tcp_and_keepalives_meanwhile():
+async def test_ten_thousand_in_one_message_over_tcp_and_keepalives_meanwhile(items):
     async with (
         Platform(times=PATIENT) as platform,
         hand_device(platform, tcp=True) as device,
@@ -57,7 +61,7 @@ async def test_ten_thousand_in_one_message_over_tcp_and_keepalives_meanwhile():
     ):
         asking = catalog_of(platform)
         asked = await device.asked()
-        body = response(asked.sn, DEVICE, MANY, ITEMS)
+        body = response(asked.sn, DEVICE, MANY, items)
         assert len(body) > 5_000_000
         telling, beats = asyncio.create_task(device.tell(body)), 0
         while not asking.done():
@@ -66,20 +70,20 @@ async def test_ten_thousand_in_one_message_over_tcp_and_keepalives_meanwhile():
         assert await telling == 200
         result = await asking
         assert (result.outcome, result.announced) == (Outcome.COMPLETE, MANY)
-        assert list(result.items) == [each.code for each in ITEMS]
+        assert list(result.items) == [each.code for each in items]
         assert result.items[code(7)].name == "摄像机 7"
         assert beats > 3
 
 
 @pytest.mark.parametrize("tcp", [True, False])
-async def test_ten_thousand_in_two_thousand_five_hundred_messages(tcp):
+async def test_ten_thousand_in_two_thousand_five_hundred_messages(items, tcp):
     async with Platform(times=PATIENT) as platform, hand_device(platform, tcp=tcp) as device:
         asking = catalog_of(platform)
         asked = await device.asked()
         for at in range(0, MANY, 4):
-            assert await device.tell(response(asked.sn, DEVICE, MANY, ITEMS[at : at + 4])) == 200
+            assert await device.tell(response(asked.sn, DEVICE, MANY, items[at : at + 4])) == 200
         result = await asking
-        assert (result.outcome, set(result.items)) == (Outcome.COMPLETE, {each.code for each in ITEMS})
+        assert (result.outcome, set(result.items)) == (Outcome.COMPLETE, {each.code for each in items})
 
 
 @pytest.mark.parametrize("run", range(3))
