@@ -44,9 +44,11 @@ class Pending:
             command: its CmdType.
             sn: its number.
             take: called with every part of the answer.
-            late: called with those that come after the block, until `MAX_PAST` other questions have ended.
+            late: called with those that come after the block, until a question of the same kind is asked, or
+                `MAX_PAST` others have ended.
         """
         key = (command.lower(), sn)
+        self._let_go(key[0])
         self._open[key] = take
         try:
             yield
@@ -55,6 +57,17 @@ class Pending:
             self._past[key] = late
             while len(self._past) > MAX_PAST:
                 self._past.popitem(last=False)
+
+    def nobody_listens(self) -> None:
+        """Whoever asked is gone: what comes late is dropped, and nothing of them is held."""
+        for command in {name for name, _ in self._past}:
+            self._let_go(command)
+
+    def _let_go(self, command: str) -> None:
+        """What comes late of earlier questions of a kind is no news any more."""
+        for key, late in self._past.items():
+            if key[0] == command and late is not None:
+                self._past[key] = _no_news
 
     def answer(self, envelope: Envelope) -> bool:
         """Hand an answer to whoever asked; whether somebody had.
@@ -78,6 +91,10 @@ class Pending:
             take = same[0]
         take(envelope)
         return True
+
+
+def _no_news(_: Envelope) -> None:
+    """Drop what came too late for anybody."""
 
 
 class Parts:

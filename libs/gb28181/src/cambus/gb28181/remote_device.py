@@ -117,6 +117,10 @@ class RemoteDevice:
         """A number for a body to this device that nothing else here has."""
         return self._pending.next_sn()
 
+    def nobody_listens(self) -> None:
+        """Whoever asked is gone; what the device still has to say to that is dropped."""
+        self._pending.nobody_listens()
+
     @asynccontextmanager
     async def inviting(self) -> AsyncIterator[None]:
         """Room for an INVITE, which may be open for long: there is always some left for commands."""

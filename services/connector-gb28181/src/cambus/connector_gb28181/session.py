@@ -126,6 +126,7 @@ class GbSession:
             self.talks.close(),
         )
         self.device.hub.signalling.listen(self.code, None)
+        self.remote.nobody_listens()
         self.device.left(self)
 
     # --- what the platform tells ------------------------------------------------------------------------
