@@ -7,6 +7,7 @@ import json
 import random
 import secrets
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from alarm_flood import FIRST_TYPE, DvripFlood, Gb28181Flood
@@ -20,6 +21,7 @@ from gb28181_rig import SERVER, SMALL
 from cambus.alarm_router.settings import AlarmRouterSettings
 from cambus.bus.assets import STREAMS, ensure_assets, stream_config
 from cambus.bus.connection import Bus
+from cambus.bus.events import FLOWS, SLOW, WAITING
 from cambus.bus.sealing import KeyRing
 from cambus.bus.settings import BusSettings
 from cambus.client.kv import KeyValue
@@ -33,6 +35,8 @@ USER, PASSWORD = "operator", "acc0unt-for-all"
 SIP_PORT = 5060
 DVRIP_PORT = 7777  # the kernel gives it to nobody, and each device has an address of its own
 MOMENT_NS = 200_000_000
+STALLED = timedelta(seconds=5)  # what waited when a replica found out that JetStream took nothing
+ELECTED = timedelta(seconds=10)  # NATS nodes that have started are not at work yet
 
 
 class World:
@@ -66,6 +70,7 @@ class World:
         )
         self.router = AlarmBus(bus, settings, folder)
         self._counted = 0
+        self._away: list[tuple[datetime, datetime]] = []
 
     # --- what there is ----------------------------------------------------------------------------------
 
@@ -214,6 +219,35 @@ class World:
                 holders.pop(each["key"], None)
         return taken
 
+    def late(self):
+        """The reports that may come late if another replica took over: heard while JetStream took nothing."""
+        away = [*self._away, *self._stalls()]
+        return {
+            report
+            for report, at in self.ledger.at.items()
+            if any(begun <= datetime.fromisoformat(at) <= over for begun, over in away)
+        }
+
+    def _stalls(self):
+        """When replicas had no more than their disk to answer devices from, by their own words."""
+        for actor in self.actors.values():
+            for run in actor.runs:
+                begun = None
+                for at, event in written(run.lines):
+                    if event in {SLOW, WAITING}:
+                        begun = begun or at - STALLED
+                    elif event == FLOWS and begun is not None:
+                        yield begun, at
+                        begun = None
+                if begun is not None:
+                    yield begun, datetime.max.replace(tzinfo=UTC)
+
+    @contextlib.asynccontextmanager
+    async def _nats_away(self):
+        begun = datetime.now(UTC)
+        yield
+        self._away.append((begun, datetime.now(UTC) + ELECTED))
+
     async def until(self, condition, within_s=120.0):
         """Wait until the books are as they should be."""
         async with asyncio.timeout(within_s):
@@ -243,19 +277,21 @@ class World:
     async def nats_is_away(self):
         """Every server is killed, and comes back after devices have gone on reporting."""
         print("NATS away")
-        for server in nodes(self.nats):
-            server.kill()
-        heard = len(self.ledger.heard)
-        with contextlib.suppress(TimeoutError):  # where no connector runs at the moment, none is heard
-            await self.until(lambda: len(self.ledger.heard) >= heard + 5, 10.0)
-        await asyncio.gather(*(server.start() for server in nodes(self.nats)))
+        async with self._nats_away():
+            for server in nodes(self.nats):
+                server.kill()
+            heard = len(self.ledger.heard)
+            with contextlib.suppress(TimeoutError):  # where no connector runs at the moment, none is heard
+                await self.until(lambda: len(self.ledger.heard) >= heard + 5, 10.0)
+            await asyncio.gather(*(server.start() for server in nodes(self.nats)))
 
     async def a_nats_node_is_killed(self):
         server = self.chance.choice(nodes(self.nats))
         print("NATS node killed")
-        server.kill()
-        await self.more()
-        await server.start()
+        async with self._nats_away():
+            server.kill()
+            await self.more()
+            await server.start()
 
     async def the_receiver_refuses(self):
         print("receiver refuses")
@@ -299,6 +335,14 @@ class World:
 
 
 RECORDER = {"time_zone": "UTC", "alarm_hold_s": 3600, "clock_drift_s": 80000}
+
+
+def written(lines):
+    """When a service wrote what."""
+    for line in lines:
+        if line.startswith("{"):
+            entry = json.loads(line)
+            yield datetime.fromisoformat(entry["at"]), entry["event"]
 
 
 def camera(code):

@@ -6,7 +6,7 @@ it keeps its reports, and else has forgotten it.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -75,8 +75,8 @@ class AlarmLedger:
         """How often something came again under the id it had."""
         return len(self.received) - len({delivery for delivery, _ in self.received})
 
-    def problems(self, *, sorts: bool = False) -> list[Problem]:
-        """Everything that is wrong; `sorts`: the receiver sorts by when things were heard, as some may come late."""
+    def problems(self, late: Container[Report] = ()) -> list[Problem]:
+        """Everything that is wrong; what may come late is in order for a receiver that sorts by when it was heard."""
         first: dict[str, Report] = {}
         for delivery, report in self.received:
             first.setdefault(delivery, report)
@@ -84,7 +84,8 @@ class AlarmLedger:
             *(Problem("lost", report) for report in sorted(self.missing)),
             *self._twice(first),
             *(Problem("unheard of", report) for report in sorted(set(first.values()) - self.told)),
-            *self._disorder(sorted(first.values(), key=self.at.__getitem__) if sorts else first.values()),
+            *self._disorder(report for report in first.values() if report not in late),
+            *(self._disorder(sorted(first.values(), key=self.at.__getitem__)) if late else ()),
         ]
 
     def _twice(self, first: dict[str, Report]) -> Iterable[Problem]:

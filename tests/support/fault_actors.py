@@ -44,9 +44,11 @@ class InItsOwn:
     def __init__(self, launch: Callable[[], Awaitable[Any]]) -> None:
         self._launch = launch
         self.running: Any = None
+        self.runs: list[Any] = []
 
     async def start(self) -> None:
         self.running = await self._launch()
+        self.runs.append(self.running)
 
     async def kill(self) -> None:
         if self.running is not None and self.running.process.returncode is None:

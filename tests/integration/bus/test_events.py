@@ -306,3 +306,57 @@ async def idle():
 
 async def skip(timeout_s):
     return False
+
+
+class Gate:
+    """JetStream that answers when it is told to."""
+
+    def __init__(self, bus, monkeypatch):
+        self.asked = asyncio.Event()
+        self.answer = asyncio.get_running_loop().create_future()
+        self._publish = bus.jetstream.publish
+        monkeypatch.setattr(bus.jetstream, "publish", self.publish)
+
+    async def publish(self, *args, **options):
+        self.asked.set()
+        await asyncio.shield(self.answer)
+        return await self._publish(*args, **options)
+
+
+async def test_whoever_is_patient_waits_until_jetstream_has_it(bus, assets, outbox, device, monkeypatch):
+    async with EventPublisher(bus, outbox) as publisher:
+        await publisher.publish(OFFLINE, offline(device), acked=True)
+        gate = Gate(bus, monkeypatch)
+        publishing = asyncio.create_task(publisher.publish(OFFLINE, offline(device), patience_s=3600))
+        await gate.asked.wait()
+        await outbox.read(0, 9)  # it is on the disk
+        assert not publishing.done()
+        gate.answer.set_result(None)
+        await publishing
+        assert len(await stored(bus, device)) == 2
+
+
+async def test_while_jetstream_takes_nothing_the_disk_has_to_do(bus, assets, outbox, device, monkeypatch):
+    async with EventPublisher(bus, outbox) as publisher:
+        await publisher.publish(OFFLINE, offline(device), acked=True)
+        gate = Gate(bus, monkeypatch)
+        publishing = asyncio.create_task(publisher.publish(OFFLINE, offline(device), patience_s=3600))
+        await gate.asked.wait()
+        gate.answer.set_exception(BusUnavailable("the disk is full"))
+        await publishing
+        await publisher.publish(OFFLINE, offline(device), patience_s=3600)
+        assert outbox.rows == 2
+        monkeypatch.undo()
+        await outbox.empty.wait()
+        assert len(await stored(bus, device)) == 3
+
+
+async def test_patience_ends(bus, assets, outbox, device, monkeypatch):
+    async with EventPublisher(bus, outbox) as publisher:
+        await publisher.publish(OFFLINE, offline(device), acked=True)
+        gate = Gate(bus, monkeypatch)
+        await publisher.publish(OFFLINE, offline(device), patience_s=0.01)
+        await publisher.publish(OFFLINE, offline(device), patience_s=3600)  # one is enough to find it out
+        gate.answer.set_result(None)
+        await outbox.empty.wait()
+        assert len(await stored(bus, device)) == 3

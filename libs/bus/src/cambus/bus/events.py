@@ -30,6 +30,10 @@ FLUSH_S = 2.0
 LOOK_S = 0.02
 MESSAGE_TOO_LARGE = 10054  # JSStreamMessageExceedsMaximumErr of nats-server
 
+SLOW = "JetStream does not take events in time"
+WAITING = "events wait in the outbox"
+FLOWS = "JetStream takes events again"
+
 OnOverflow = Callable[[EventSpec[Event], Event], None]
 
 
@@ -59,6 +63,8 @@ class EventPublisher:
         self._back = asyncio.Event()
         self._forget_reconnects: Callable[[], None] = lambda: None
         self._acked: defaultdict[str, list[asyncio.Future[None]]] = defaultdict(list)
+        self._patient: set[asyncio.Future[None]] = set()
+        self._stalled = False
         self._sender: asyncio.Task[None] | None = None
         self._taken_to = 0
         self._sent_to = 0
@@ -87,13 +93,17 @@ class EventPublisher:
             future.cancel()
         await self._outbox.close()
 
-    async def publish(self, spec: EventSpec[E], event: E, *, acked: bool = False) -> None:
+    async def publish(
+        self, spec: EventSpec[E], event: E, *, acked: bool = False, patience_s: float = 0.0
+    ) -> None:
         """Take an event; returns once it would survive a power cut here.
 
         Args:
             spec: what happened.
             event: the event.
             acked: return only once JetStream has it, however long that takes.
+            patience_s: how long to wait for that besides, if JetStream takes what it is given; while it does not,
+                our disk has to do.
 
         Raises:
             OutboxFull: it does not fit; counted and reported. The event is not taken.
@@ -104,24 +114,60 @@ class EventPublisher:
         if len(body) > self._bus.max_payload:
             raise PayloadTooLarge(f"{spec.name}: {len(body)} bytes; the server takes {self._bus.max_payload}")
         with span(spec.name, "producer", device=event.device):
-            await self._take(spec, event, body, acked=acked)
+            await self._take(spec, event, body, None if acked else patience_s)
 
-    async def _take(self, spec: EventSpec[E], event: E, body: bytes, *, acked: bool) -> None:
+    async def _take(self, spec: EventSpec[E], event: E, body: bytes, patience_s: float | None) -> None:
         headers = {header.MESSAGE_ID: event.id, header.CONTENT_TYPE: MSGPACK}
         trace = TRACEPARENT.get()
         if trace is not None:
             headers[header.TRACEPARENT] = trace
         letter = Letter(event.id, spec.subject(event.device), headers, body)
-        if not acked:
+        if patience_s == 0.0 or (patience_s is not None and not self._flows):
             await self._put(spec, event, letter)
             return
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._acked[letter.id].append(stored)
         try:
             await self._put(spec, event, letter)
-            await stored
+            if patience_s is None:
+                await stored
+            else:
+                await self._await(stored, patience_s)
         finally:
             stored.cancel()
+
+    @property
+    def _flows(self) -> bool:
+        """Whether JetStream takes what it is given, as far as is known."""
+        return self._bus.connected and not self._stalled
+
+    async def _await(self, stored: asyncio.Future[None], patience_s: float) -> None:
+        """Wait until JetStream has a letter, it fails, or our patience does: then the next ones do not wait."""
+        if self._stalled:
+            return
+        self._patient.add(stored)
+        try:
+            async with asyncio.timeout(patience_s):
+                await stored
+        except TimeoutError:
+            if not self._stalled:
+                logger.warning(SLOW, extra={"count": self._outbox.rows})
+            self._stall()
+        finally:
+            self._patient.discard(stored)
+
+    def _stall(self) -> None:
+        """JetStream takes nothing: until it does, nobody waits for it."""
+        self._stalled = True
+        for stored in self._patient:
+            if not stored.done():
+                stored.set_result(None)
+
+    def _flow(self) -> None:
+        """JetStream takes what it is given, again once it has what has waited on the disk."""
+        if self._stalled and not self._on_disk_only:
+            self._stalled = False
+            logger.info(FLOWS, extra={"count": self._outbox.rows})
 
     async def _put(self, spec: EventSpec[E], event: E, letter: Letter) -> None:
         try:
@@ -177,10 +223,11 @@ class EventPublisher:
                 await self._bus.wait_connected(RETRY_MOST_S)
                 await self._send(batch)
             except BusError as error:
+                self._stall()
                 self._failed().inc()
                 level = logging.WARNING if delay_s == RETRY_FIRST_S else logging.DEBUG
                 facts = {"count": self._outbox.rows, "reason": str(error)}
-                logger.log(level, "events wait in the outbox", extra=facts)
+                logger.log(level, WAITING, extra=facts)
                 self._on_disk_only = True
                 self._fresh.clear()
                 self._at_once = 1  # a stream that comes back amid many would take the last of them first
@@ -192,6 +239,7 @@ class EventPublisher:
                 self._fresh.clear()
                 await asyncio.sleep(RETRY_MOST_S)
             else:
+                self._flow()
                 delay_s = RETRY_FIRST_S
                 self._at_once = BATCH
 

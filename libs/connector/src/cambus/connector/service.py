@@ -29,6 +29,7 @@ from cambus.connector.registry import Registry
 from cambus.connector.settings import ConnectorSettings
 from cambus.connector.surroundings import Surroundings
 from cambus.connector.talk_metrics import TalkMetrics
+from cambus.schemas.events.alarm import AlarmCleared, AlarmRaised
 from cambus.schemas.events.base import Event
 from cambus.schemas.spec import EventSpec
 
@@ -40,6 +41,9 @@ FLUSH_S: Final = 1.0
 SETTLED_S: Final = 1.0
 """How long a hand-over waits for what its devices have told to be in JetStream, so that it comes before what they tell
 their next owner."""
+HEARD_S: Final = 2.0
+"""How long a device may wait for being told that its alarm was heard: until JetStream has it, so that no other replica
+can come before it with what the device tells next. While JetStream takes nothing our disk has to do."""
 SYNCED: Final = "device records"
 
 
@@ -67,7 +71,7 @@ class ConnectorService(Service[SettingsT]):
         )
         TalkMetrics(metrics, protocol)  # there from the start, whether anybody talks or not
         self.left_behind = LeftBehind(
-            bus, protocol, self.events.publish, self._holder_of, settings.alarm_left_behind_s
+            bus, protocol, self._publish, self._holder_of, settings.alarm_left_behind_s
         )
         self.credentials = CredentialStore(bus, self._load_keys(), self._credentials_changed)
         self.board = PresenceBoard(bus)
@@ -183,6 +187,10 @@ class ConnectorService(Service[SettingsT]):
 
     def _wake(self) -> None:
         self.ownership.wake()
+
+    async def _publish(self, spec: EventSpec[Any], event: Event) -> None:
+        is_alarm = isinstance(event, AlarmRaised | AlarmCleared)
+        await self.events.publish(spec, event, patience_s=HEARD_S if is_alarm else 0.0)
 
     def _event_dropped(self, spec: EventSpec[Event], event: Event) -> None:
         logger.error("event dropped: the outbox is full", extra={"device": event.device, "kind": spec.name})

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from cambus.client.errors import BusError
+from cambus.connector.alarm_publisher import keep
 from cambus.connector.device_events import DeviceEvents
 from cambus.connector_dvrip.alarms import AlarmEvent, DeviceAlarms, Moment
 from cambus.connector_dvrip.clock import DeviceZone
@@ -14,7 +14,6 @@ from cambus.connector_dvrip.metrics import DvripMetrics
 from cambus.dvrip.events import AlarmRaised, EventStream
 from cambus.dvrip.messages.alarm import AlarmReport, AlarmStatus
 from cambus.schemas.alarms import Severity
-from cambus.schemas.errors import CambusError
 
 logger = logging.getLogger(__name__)
 
@@ -117,17 +116,11 @@ class AlarmPump:
 
         What could not be kept is as if it had not been told: a repeat must not be taken for one of what nobody has.
         """
-        for number, event in enumerate(events):
-            try:
-                await self._events.publish(event.spec, event_id=event.event_id, **event.fields)
-            except (BusError, CambusError) as error:
-                for lost in events[number:]:
-                    self._alarms.forget(lost)
-                self._metrics.alarm("dropped")
-                extra = {"device": self._events.device, "reason": str(error)}
-                logger.error("alarm not published", extra=extra)
-                return False
-        return True
+        return await keep(self._events, events, self._forget)
+
+    def _forget(self, event: AlarmEvent) -> None:
+        self._alarms.forget(event)
+        self._metrics.alarm("dropped")
 
     async def _tell_drops(self, stream: EventStream) -> None:
         """Say now and then how many reports came faster than they could be taken (DVRIP: a storm)."""
