@@ -1,6 +1,5 @@
 """What devices send goes to the bus as values and never as names, and what is secret goes nowhere (GB-273, GB-274)."""
 
-import logging
 import re
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -9,6 +8,7 @@ import pytest
 from gb28181_by_hand import compose, hand_device
 from gb28181_rig import DEVICE as CAMERA
 from gb28181_rig import NVR
+from overhearing import everything_logged, everything_said
 
 from cambus.gb28181.manscdp.envelope import Root
 from cambus.schemas.commands import device as commands
@@ -25,36 +25,16 @@ _SUBJECT = re.compile(r"cambus\.v1(\.[A-Za-z0-9_-]+)+\Z")
 EVIL = ["gate.>", "*", ">", "a b", "x\r\ny", "cambus.v1.cmd.gate.device.reboot", "\u202etxt\x1b[2J"]
 
 
-class Everything(logging.Handler):
-    """All that is logged."""
-
-    def __init__(self):
-        super().__init__(logging.DEBUG)
-        self.texts = []
-
-    def emit(self, record):
-        self.texts.append(f"{record.getMessage()} {vars(record)!r}")
-
-
 @pytest.fixture
 def logged():
-    handler, root = Everything(), logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    yield handler.texts
-    root.removeHandler(handler)
+    with everything_logged() as texts:
+        yield texts
 
 
 @pytest.fixture
 async def overheard(bench):
-    """Subject and data of every message on the bus."""
-    messages = []
-    subscription = await bench.bus.subscribe(
-        ">", lambda message: messages.append((message.subject, message.data))
-    )
-    await bench.bus.flush()
-    yield messages
-    await subscription.close()
+    async with everything_said(bench.bus) as messages:
+        yield messages
 
 
 def on_wire(code, **fields):
@@ -99,7 +79,7 @@ async def test_no_secret_is_logged_counted_or_told(bench, logged, overheard):
     assert len(proofs) >= 3
     assert logged
     assert overheard
-    told = [f"{subject} {data!r}" for subject, data in overheard]
+    told = [f"{subject} {data!r} {headers}" for subject, data, headers in overheard]
     for secret in {PASSWORD, DEVICE_PASSWORD, SDP_PASSWORD, "another-canary", *proofs}:
         assert not [text[:300] for text in (*logged, *told, metrics) if secret in text]
 
@@ -121,7 +101,7 @@ async def test_no_text_of_a_device_becomes_part_of_a_subject(bench, overheard):
         await device.tell(on_wire(CAMERA, AlarmPriority=1, AlarmMethod=5, AlarmType=2))
         await device.asked()
         await heard.until("alarm.raised")
-    subjects = {subject for subject, _ in overheard if subject.startswith("cambus")}
+    subjects = {subject for subject, *_ in overheard if subject.startswith("cambus")}
     assert subjects
     assert not [subject for subject in subjects if not _SUBJECT.match(subject)]
     devices = {subject.split(".")[3] for subject in subjects if subject.startswith("cambus.v1.evt.")}

@@ -2,12 +2,14 @@
 
 import csv
 import io
+from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
 from rich.console import Console
 
-from cambus.cli.upgrade_views import plan_picture, report_csv, report_picture
-from cambus.schemas.commands.upgrade_manager import CampaignStatus, PlannedDevice, PlanReply
+from cambus.cli.upgrade_views import campaign_picture, plan_picture, report_csv, report_picture
+from cambus.schemas.commands.upgrade_manager import CampaignStatus, PlannedDevice, PlanReply, SharedBandwidth
 from cambus.schemas.state.firmware import FirmwareImage
 from cambus.schemas.state.upgrades import CampaignStep, FirmwareRef, UpgradeAttempt, UpgradeCampaign
 
@@ -69,6 +71,17 @@ def test_a_report_tells_what_happened_and_what_to_do_about_it() -> None:
         assert part in text
     assert "cambusctl upgrade resolve c1 gate-1 --as failed" in text
     assert "cambusctl upgrade resume c1" in text
+
+
+@pytest.mark.parametrize("picture", [campaign_picture, report_picture], ids=["watched", "reported"])
+def test_the_bandwidth_all_campaigns_share_is_shown_where_there_is_a_limit(
+    picture: Callable[[CampaignStatus], object],
+) -> None:
+    shared = SharedBandwidth(max_bytes_per_s=4 << 20, taken_bytes_per_s=1 << 20, transfers=2)
+    text = shown(picture(status().model_copy(update={"shared": shared})))
+    assert "at most 4.0 MiB/s, 1.0 MiB/s taken by 2 transfers" in text
+    assert "of all campaigns" in text
+    assert "of all campaigns" not in shown(picture(status()))
 
 
 def test_a_report_in_csv_holds_no_formula_a_device_could_have_written() -> None:

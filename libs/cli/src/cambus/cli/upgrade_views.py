@@ -88,7 +88,13 @@ def _planned_row(device: PlannedDevice) -> list[str | Text]:
 
 
 def campaign_picture(found: CampaignStatus) -> Together:
-    """A campaign, device by device."""
+    """A campaign as it goes, device by device."""
+    notes = [Text(f"bandwidth of all campaigns: {_shared(found.shared)}")] if found.shared else []
+    return _devices_picture(found, notes)
+
+
+def _devices_picture(found: CampaignStatus, notes: list[Text]) -> Together:
+    """A campaign, device by device, with what is to be said about it."""
     campaign = found.campaign
     head = Text.assemble(
         (campaign.id, "bold"),
@@ -96,7 +102,7 @@ def campaign_picture(found: CampaignStatus) -> Together:
         (campaign.state, _CAMPAIGNS.get(campaign.state, "yellow")),
         f"  {counts(found)}  begun {ago(campaign.created_at)} ago",
     )
-    notes = [Text(clean(campaign.note), "yellow")] if campaign.note else []
+    notes += [Text(clean(campaign.note), "yellow")] if campaign.note else []
     notes += [Text(f"waits for {clean(found.waits_for)}", "yellow")] if found.waits_for else []
     rows = table(("device", "state", "", "from", "to", "why"), [_row(each) for each in found.attempts])
     return Together(head, *notes, rows)
@@ -121,7 +127,7 @@ def report_picture(found: CampaignStatus) -> Together:
     steps = table(
         ("when", "what", ""), [(local(each.at), each.change, clean(each.text)) for each in campaign.steps]
     )
-    return Together(facts, Text(), steps, Text(), campaign_picture(found), *_advice(found))
+    return Together(facts, Text(), steps, Text(), _devices_picture(found, []), *_advice(found))
 
 
 def _facts(found: CampaignStatus) -> list[tuple[str, str]]:
