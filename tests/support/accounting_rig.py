@@ -231,7 +231,8 @@ class World:
     def _stalls(self):
         """When replicas had no more than their disk to answer devices from, by their own words."""
         for actor in self.actors.values():
-            for run in actor.runs:
+            ends = [begun for _, begun in actor.runs[1:]] + [datetime.now(UTC)]
+            for (run, _), end in zip(actor.runs, ends, strict=True):
                 begun = None
                 for at, event in written(run.lines):
                     if event in {SLOW, WAITING}:
@@ -240,7 +241,7 @@ class World:
                         yield begun, at
                         begun = None
                 if begun is not None:
-                    yield begun, datetime.max.replace(tzinfo=UTC)
+                    yield begun, end
 
     @contextlib.asynccontextmanager
     async def _nats_away(self):

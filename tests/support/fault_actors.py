@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from cambus.bus.in_process import RunningService
@@ -44,11 +45,11 @@ class InItsOwn:
     def __init__(self, launch: Callable[[], Awaitable[Any]]) -> None:
         self._launch = launch
         self.running: Any = None
-        self.runs: list[Any] = []
+        self.runs: list[tuple[Any, datetime]] = []
 
     async def start(self) -> None:
         self.running = await self._launch()
-        self.runs.append(self.running)
+        self.runs.append((self.running, datetime.now(UTC)))
 
     async def kill(self) -> None:
         if self.running is not None and self.running.process.returncode is None:

@@ -51,7 +51,8 @@ async def storm(made, seed, doings):
             f"{len(ledger.forgotten)} forgotten, {len(taken_over)} shards taken over, "
             f"{len(late)} heard while JetStream took nothing, load {os.getloadavg()[0]:.1f}"
         )
-        assert problems[:10] == [], f"seed {seed}"
+        heard_at = [f"{each.report}: {ledger.at.get(each.report)}" for each in problems[:10]]
+        assert problems[:10] == [], f"seed {seed}, heard at {heard_at}"
         assert ledger.unanswered == set()
         assert await made.router.dead_letters() == []
     finally:

@@ -122,7 +122,9 @@ class EventPublisher:
         if trace is not None:
             headers[header.TRACEPARENT] = trace
         letter = Letter(event.id, spec.subject(event.device), headers, body)
-        if patience_s == 0.0 or (patience_s is not None and not self._flows):
+        if patience_s and not self._bus.connected:
+            self._slow()
+        if patience_s == 0.0 or (patience_s is not None and self._stalled):
             await self._put(spec, event, letter)
             return
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -136,11 +138,6 @@ class EventPublisher:
         finally:
             stored.cancel()
 
-    @property
-    def _flows(self) -> bool:
-        """Whether JetStream takes what it is given, as far as is known."""
-        return self._bus.connected and not self._stalled
-
     async def _await(self, stored: asyncio.Future[None], patience_s: float) -> None:
         """Wait until JetStream has a letter, it fails, or our patience does: then the next ones do not wait."""
         if self._stalled:
@@ -150,11 +147,15 @@ class EventPublisher:
             async with asyncio.timeout(patience_s):
                 await stored
         except TimeoutError:
-            if not self._stalled:
-                logger.warning(SLOW, extra={"count": self._outbox.rows})
-            self._stall()
+            self._slow()
         finally:
             self._patient.discard(stored)
+
+    def _slow(self) -> None:
+        """JetStream does not take events as fast as somebody waits for it, or is not there."""
+        if not self._stalled:
+            logger.warning(SLOW, extra={"count": self._outbox.rows})
+        self._stall()
 
     def _stall(self) -> None:
         """JetStream takes nothing: until it does, nobody waits for it."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from cambus.client.errors import BusError
 from cambus.connector.context import DeviceHooks
@@ -36,29 +36,58 @@ class ToBeKept(Protocol):
 T = TypeVar("T", bound=ToBeKept)
 
 
-async def keep(events: DeviceEvents, told: Sequence[T], forget: Callable[[T], None]) -> bool:
-    """Make durable what became of the alarms of a device; in order, also with what other tasks keep after it.
+class AlarmKeeper(Generic[T]):
+    """Makes durable what becomes of the alarms of one device, in order.
 
     Args:
         events: publishes.
-        told: what became of them.
         forget: called with what could not be kept: were it told again, it would be news.
-
-    Returns:
-        Whether all of it is kept: only then the device is to be told that it was heard.
     """
-    # Each is in the outbox's hands before any of them is waited for, so nothing comes between them.
-    outcomes = await asyncio.gather(
-        *(events.publish(each.spec, event_id=each.event_id, **each.fields) for each in told),
-        return_exceptions=True,
-    )
-    for each, outcome in zip(told, outcomes, strict=True):
-        if isinstance(outcome, BusError | CambusError):
-            forget(each)
-            logger.error("alarm not published", extra={"device": events.device, "reason": str(outcome)})
-        elif isinstance(outcome, BaseException):
-            raise outcome
-    return not any(isinstance(outcome, BaseException) for outcome in outcomes)
+
+    def __init__(self, events: DeviceEvents, forget: Callable[[T], None]) -> None:
+        self._events = events
+        self._forget = forget
+        self._under_way: set[asyncio.Future[bool]] = set()
+
+    async def keep(self, told: Sequence[T]) -> bool:
+        """Keep what a report makes; nothing, if it is a repeat: of what may still be under way.
+
+        Returns:
+            Whether all of it is kept: only then the device is to be told that it was heard.
+        """
+        if not told:
+            return await self._rest()
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._under_way.add(done)
+        kept = False
+        try:
+            kept = await self._publish(told)
+        finally:
+            self._under_way.discard(done)
+            done.set_result(kept)
+        return kept
+
+    async def _rest(self) -> bool:
+        """Wait for what is under way; whether all of that was kept."""
+        waiting = set(self._under_way)
+        if waiting:
+            await asyncio.wait(waiting)
+        return all(each.result() for each in waiting)
+
+    async def _publish(self, told: Sequence[T]) -> bool:
+        # Each is in the outbox's hands before any of them is waited for, so nothing comes between them.
+        outcomes = await asyncio.gather(
+            *(self._events.publish(each.spec, event_id=each.event_id, **each.fields) for each in told),
+            return_exceptions=True,
+        )
+        for each, outcome in zip(told, outcomes, strict=True):
+            if isinstance(outcome, BusError | CambusError):
+                self._forget(each)
+                extra = {"device": self._events.device, "reason": str(outcome)}
+                logger.error("alarm not published", extra=extra)
+            elif isinstance(outcome, BaseException):
+                raise outcome
+        return not any(isinstance(outcome, BaseException) for outcome in outcomes)
 
 
 class AlarmPublisher:
@@ -72,13 +101,13 @@ class AlarmPublisher:
 
     def __init__(self, alarms: HeldAlarms, events: DeviceEvents, hooks: DeviceHooks) -> None:
         self._alarms = alarms
-        self._events = events
+        self._keeper: AlarmKeeper[AlarmEvent] = AlarmKeeper(events, alarms.forget)
         self._hooks = hooks
         self._expiring = False
 
     async def heard(self, alarm: HeardAlarm) -> bool:
         """The device told an alarm; whether all of it is durable: only then the device is to be told so."""
-        kept = await self._keep(self._alarms.heard(alarm, datetime.now(UTC), _now()))
+        kept = await self._keeper.keep(self._alarms.heard(alarm, datetime.now(UTC), _now()))
         if not self._expiring and self._alarms.next_timeout() is not None:
             self._expiring = True
             self._hooks.spawn(self._expire(), "alarms")
@@ -87,19 +116,16 @@ class AlarmPublisher:
     async def ended(self, over: Callable[[HeardAlarm], bool], cause: ClearCause) -> None:
         """The alarms of which `over` says so have ended."""
         keys = [key for key, alarm in self._alarms.active.items() if over(alarm)]
-        await self._keep(self._alarms.ended(keys, datetime.now(UTC), _now(), cause))
+        await self._keeper.keep(self._alarms.ended(keys, datetime.now(UTC), _now(), cause))
 
     async def _expire(self) -> None:
         """End alarms as they run out, for as long as there are any."""
         try:
             while (due := self._alarms.next_timeout()) is not None:
                 await asyncio.sleep(max(due - _now(), 0.0))
-                await self._keep(self._alarms.expire(datetime.now(UTC), _now()))
+                await self._keeper.keep(self._alarms.expire(datetime.now(UTC), _now()))
         finally:
             self._expiring = False
-
-    async def _keep(self, told: list[AlarmEvent]) -> bool:
-        return await keep(self._events, told, self._alarms.forget)
 
 
 def _now() -> float:

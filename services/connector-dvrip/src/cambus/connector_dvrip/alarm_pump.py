@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from cambus.connector.alarm_publisher import keep
+from cambus.connector.alarm_publisher import AlarmKeeper
 from cambus.connector.device_events import DeviceEvents
 from cambus.connector_dvrip.alarms import AlarmEvent, DeviceAlarms, Moment
 from cambus.connector_dvrip.clock import DeviceZone
@@ -45,6 +45,7 @@ class AlarmPump:
     ) -> None:
         self._alarms = alarms
         self._events = events
+        self._keeper = AlarmKeeper(events, self._forget)
         self._metrics = metrics
         self._zone = zone
         self._channels = channels
@@ -116,7 +117,7 @@ class AlarmPump:
 
         What could not be kept is as if it had not been told: a repeat must not be taken for one of what nobody has.
         """
-        return await keep(self._events, events, self._forget)
+        return await self._keeper.keep(events)
 
     def _forget(self, event: AlarmEvent) -> None:
         self._alarms.forget(event)
