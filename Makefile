@@ -33,8 +33,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.tom
 lock: install ## resolve requirements.lock again from the pyproject files
 	$(BIN)/python tools/lock.py
 
-audit: install ## look the locked dependencies up in the advisory database; needs the network
-	$(BIN)/python tools/audit.py
+audit: install ## look the locked dependencies up in the advisory database; needs the network (OSV_URL=… asks another)
+	$(BIN)/python tools/audit.py $(if $(OSV_URL),--osv-url $(OSV_URL))
 
 run: install ## start NATS, every service and simulated recorders, with a live picture to look at
 	$(BIN)/cambusctl demo
