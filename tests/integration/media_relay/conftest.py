@@ -126,12 +126,32 @@ class Watched:
     samples: int = 0
     loudest: int = 0
 
+    def in_step(self, within_s: float | None) -> bool:
+        """Whether the last sound and the last picture belong together."""
+        return within_s is None or abs(self.pictures[-1] - self.sounds[-1]) < within_s
+
+
+LONGEST = 10
+
 
 def decode(
-    source: object, *, pictures: int, container: str | None = None, options: dict[str, str] | None = None
+    source: object,
+    *,
+    pictures: int,
+    container: str | None = None,
+    options: dict[str, str] | None = None,
+    within_s: float | None = None,
 ) -> Watched:
-    """Open an output with FFmpeg and decode until so many pictures, and some sound, have come."""
+    """Open an output with FFmpeg and decode until so many pictures, and some sound, have come.
+
+    Args:
+        source, container, options: what is opened, and how.
+        pictures: how many.
+        within_s: go on until sound and picture are no more than that apart, or `LONGEST` times as many pictures have
+            come: of two sockets FFmpeg empties one first where it was held up.
+    """
     watched = Watched()
+    most = pictures * LONGEST
     with av.open(source, format=container, options=options or {}, timeout=20.0) as opened:
         watched.codecs = {stream.type: stream.codec_context.name for stream in opened.streams}
         for packet in opened.demux():
@@ -150,8 +170,10 @@ def decode(
                     scale = 32768 if frame.format.name.startswith("flt") else 1
                     watched.loudest = max(watched.loudest, int(abs(frame.to_ndarray() * float(scale)).max()))
             if len(watched.pictures) >= pictures and (
-                "audio" not in watched.codecs or len(watched.sounds) >= 10
+                "audio" not in watched.codecs or (len(watched.sounds) >= 10 and watched.in_step(within_s))
             ):
+                break
+            if within_s is not None and len(watched.pictures) >= most and watched.sounds:
                 break
     watched.keyframe_first |= watched.untimed_keyframes == 1
     return watched

@@ -64,7 +64,7 @@ def connections_of(relay):
 )
 async def test_ffmpeg_plays_picture_and_sound(codec, query, sound, relay, make_camera, specs, device, watch):
     await make_camera(specs[codec.replace("hevc", "h265")])
-    watched = await watch(f"{relay.rtsp}/{device}/0/main{query}", options=UDP)
+    watched = await watch(f"{relay.rtsp}/{device}/0/main{query}", options=UDP, within_s=1.0)
     assert watched.codecs == {"video": codec, "audio": sound}
     assert watched.size == (320, 240)
     assert watched.keyframe_first
