@@ -1,10 +1,11 @@
 """What a program may do that logs in as one of the users of people."""
 
+import asyncio
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from bus_camera import JPEG, BusCamera
+from bus_camera import JPEG, PICTURE, BusCamera
 
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
@@ -13,11 +14,20 @@ from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
 from cambus.bus.users import ADMIN, OPERATOR, USERS, VIEWER
 from cambus.cli.nats_users import UserFolder
-from cambus.client import Cambus
+from cambus.client import Cambus, live_claim
 from cambus.schemas.errors import DeadlineExceeded
 
 
-async def test_an_operator_commands_and_a_viewer_looks(tmp_path, unique):
+async def read_a_picture(cambus, gate):
+    async with asyncio.timeout(30), aclosing(aiter(cambus.frames(gate.name))) as frames:
+        picture = asyncio.ensure_future(anext(frames))
+        while not picture.done():  # nobody tells when somebody has subscribed
+            await gate.send_picture()
+            await asyncio.wait({picture}, timeout=0.05)
+        assert (await picture).payload == PICTURE
+
+
+async def test_an_operator_commands_and_a_viewer_looks(tmp_path, unique, monkeypatch):
     folder = UserFolder(tmp_path)
     folder.ensure(USERS)
     with NatsServer(config={"authorization": folder.authorization(USERS)}) as server:
@@ -35,10 +45,15 @@ async def test_an_operator_commands_and_a_viewer_looks(tmp_path, unique):
                 assert await cambus.snapshot(unique) == JPEG
                 assert await cambus.device_records() == {}
                 assert [each.name for each in await cambus.services()] == ["connector-test"]
+                await read_a_picture(cambus, gate)
+                assert gate.claims == set()
 
             async with Cambus.connect(server.url, nkey_file=folder.seed_file(VIEWER)) as cambus:
                 async with aclosing(cambus.alarms(device=unique, since=begun)) as alarms:
                     assert (await anext(alarms)).id == alarm.id
+                monkeypatch.setattr(live_claim, "_STOP_TIMEOUT_S", 0.1)  # it may not, and nobody tells it
+                await read_a_picture(cambus, gate)
+                assert len(gate.claims) == 1, "ends by itself"
                 with pytest.raises(
                     DeadlineExceeded
                 ):  # NATS drops what may not be sent, and says so on the side only
