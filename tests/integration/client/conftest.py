@@ -1,5 +1,6 @@
 """A server with everything Cambus keeps in JetStream, and endpoints that stand in for a connector."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -15,16 +16,21 @@ from cambus.client import Cambus
 
 @pytest.fixture(scope="module")
 def nats_server() -> Iterator[NatsServer]:
-    """A server of this module's own: its streams are its own."""
+    """A server of this module's own with all assets: its streams are its own."""
     with NatsServer() as server:
+        asyncio.run(_make_assets(server))
         yield server
+
+
+async def _make_assets(server: NatsServer) -> None:
+    async with await Bus.connect(BusSettings(nats_url=server.url), name="setup") as bus:
+        await ensure_assets(bus)
 
 
 @pytest.fixture
 async def bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
     """The connection of whoever answers and tells."""
     async with await Bus.connect(BusSettings(nats_url=nats_server.url, instance="r1"), name="test") as bus:
-        await ensure_assets(bus)
         yield bus
 
 

@@ -205,8 +205,9 @@ class NatsServer:
         os.kill(self.pid, signal.SIGHUP)
 
     def suspend(self) -> None:
-        """SIGSTOP: the connections stay open and nobody answers."""
+        """SIGSTOP: the connections stay open and nobody answers. Returns when every thread has stopped."""
         os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """SIGCONT after `suspend()`."""

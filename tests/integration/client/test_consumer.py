@@ -31,11 +31,6 @@ async def publish(bus, device, text):
     return event
 
 
-@pytest.fixture
-async def assets(bus):
-    await ensure_assets(bus)
-
-
 @asynccontextmanager
 async def running(consumer):
     task = asyncio.ensure_future(consumer.run())
@@ -47,7 +42,7 @@ async def running(consumer):
 
 
 @pytest.fixture
-async def consume(bus, assets, unique):
+async def consume(bus, unique):
     """Starts a consumer of one device's events under a durable name of its own."""
 
     def start(handler, device, **options):
@@ -256,7 +251,7 @@ async def test_an_event_that_kills_every_process_becomes_a_dead_letter(
     assert handled == []
 
 
-async def test_one_device_in_order_and_many_at_once(bus, consume, unique, assets):
+async def test_one_device_in_order_and_many_at_once(bus, consume, unique):
     devices = [f"d{number}-{unique}" for number in range(8)]
     order, running_now, most = {device: [] for device in devices}, 0, 0
     done = asyncio.Event()
@@ -283,7 +278,7 @@ async def test_one_device_in_order_and_many_at_once(bus, consume, unique, assets
     await bus.jetstream.call(f"CONSUMER.DELETE.CAMBUS_EVENTS.{unique}")
 
 
-async def test_never_more_in_flight_than_allowed(bus, consume, unique, assets):
+async def test_never_more_in_flight_than_allowed(bus, consume, unique):
     devices = [f"d{number}-{unique}" for number in range(20)]
     in_flight, most, count = 0, 0, 0
     done = asyncio.Event()
