@@ -35,7 +35,7 @@ def is_warm(pid):
     "command",
     [
         (CAMBUSCTL, "ptz", "mvoe"),
-        (sys.executable, "-c", "from cambus.simulators.cli import main; main()", "dvrip", "--port", "none"),
+        (sys.executable, "-c", "from cambus.cli.main import main; main()", "--version"),
         (*RECORDER, "--check-config"),
     ],
 )
