@@ -76,7 +76,8 @@ def recovered(root: Path) -> list[Segment]:
         assert not any(row.open for row in rows)
     for row in rows:
         assert row.extent.bytes == (root / row.name.path()).stat().st_size
-        assert pictures_in(root / row.name.path()) == row.extent.duration_us * FPS // 1_000_000 > 0
+        pictures = pictures_in(root / row.name.path())
+        assert pictures == row.extent.duration_us * FPS // 1_000_000 > 0, (pictures, row)
     return rows
 
 
