@@ -1,6 +1,7 @@
 """Every declared body: what is built is read again with the same fields, and in the order of the standard (GB-060)."""
 
 import contextlib
+import functools
 import importlib
 import pkgutil
 from dataclasses import fields
@@ -52,6 +53,7 @@ def bodies():
     return sorted(found.values(), key=lambda each: each.__name__)
 
 
+@functools.cache  # made once, not for each example
 def parts(type_):
     """Any value of a declared element."""
     values = {}
