@@ -202,6 +202,7 @@ def overlap_us(a: tuple[int, int], b: tuple[int, int]) -> int:
 @example(history=[("recorded", 3), ("killed", 4), ("recorded", 3)])
 @example(history=[("recorded", 5), ("killed, index lost", 2), ("unwanted", 4), ("recorded", 3)])
 @example(history=[("offline", 5), ("killed, index lost", 4), ("killed", 2), ("recorded", 6)])
+@example(history=[("offline", 1), ("recorded", 1), ("killed", 1), ("recorded", 1), ("killed, index lost", 1)])
 @example(history=[("recorded", 5), ("dropped", 3), ("recorded", 5), ("full", 4), ("recorded", 4)])
 @example(history=[("recorded", 5), ("broken", 3), ("recorded", 5), ("unwanted", 4), ("silent", 4)])
 def test_every_second_is_accounted_for_and_no_gap_is_invented(history: list[tuple[str, int]]) -> None:

@@ -20,29 +20,37 @@ MAX_STEPS = 240
 
 
 def covered(key: StreamKey, index: Index, journal: Journal) -> int | None:
-    """Up to when a stream that is to be recorded here is accounted for; None if it is not to be.
+    """Up to when a stream that is to be recorded here is accounted for, for good; None if it is not to be.
 
     Raises:
-        OSError: The disk cannot be read.
+        OSError: The disk cannot be read, or takes nothing.
     """
     since_us = journal.read(key).duty_since_us
-    return None if since_us is None else _covered(key, since_us, index)
+    return None if since_us is None else _covered(key, since_us, index, journal)
 
 
-def _covered(key: StreamKey, since_us: int, index: Index) -> int:
-    return max(since_us, index.last_end_us(key) or 0, index.last_gap_end_us(key) or 0)
+def _covered(key: StreamKey, since_us: int, index: Index, journal: Journal) -> int:
+    last = index.last_gap(key)
+    if last is None:
+        return max(since_us, index.last_end_us(key) or 0)
+    written = journal.read(key).gaps.get(last.start_us)
+    if written is None or written.end_us < last.end_us:
+        # It still grew when the recorder died, and nobody goes on with it: what the index alone knows of it would be
+        # lost with the index.
+        journal.gap(last)
+    return max(since_us, index.last_end_us(key) or 0, last.end_us)
 
 
 def open_duties(index: Index, journal: Journal) -> Iterator[tuple[StreamKey, int]]:
     """Every stream that was to be recorded when the recorder last ran, and up to when it is accounted for.
 
     Raises:
-        OSError: The disk cannot be read.
+        OSError: The disk cannot be read, or takes nothing.
     """
     for key in journal.streams():
         since_us = journal.read(key).duty_since_us
         if since_us is not None:
-            yield key, _covered(key, since_us, index)
+            yield key, _covered(key, since_us, index, journal)
 
 
 def close_missed(

@@ -341,11 +341,11 @@ class Index:
         query = f"SELECT {_GAP} FROM gaps WHERE {where} ORDER BY {order}"  # noqa: S608  # constant parts
         return [Gap(StreamKey(*row[:3]), *row[3:]) for row in self._rows(query, values)]
 
-    def last_gap_end_us(self, key: StreamKey) -> int | None:
-        """When the newest gap of a stream ends; None if there is none."""
-        query = f"SELECT max(end_us) FROM gaps WHERE {_OF_STREAM}"  # noqa: S608  # constant parts
-        found = self._rows(query, (key.device, key.channel, key.stream))[0][0]
-        return None if found is None else int(found)
+    def last_gap(self, key: StreamKey) -> Gap | None:
+        """The newest gap of a stream; None if there is none."""
+        query = f"SELECT {_GAP} FROM gaps WHERE {_OF_STREAM} ORDER BY end_us DESC LIMIT 1"  # noqa: S608  # constant
+        found = self._rows(query, (key.device, key.channel, key.stream))
+        return Gap(key, *found[0][3:]) if found else None
 
     def all_gaps(self) -> list[Gap]:
         """Every gap."""
