@@ -51,6 +51,12 @@ def test_sound_alone_has_no_configuration_tag(pcma):
     assert len(split_tags(header[13:])) == 1
 
 
+def test_sound_from_before_the_base_is_left_out(pcma, audio):
+    muxer = FlvMuxer(None, pcma)
+    assert muxer.tag(audio(90_000 - 1), 90_000) == b""
+    assert [at for _, at, _ in split_tags(muxer.tag(audio(90_000), 90_000))] == [0]
+
+
 def test_h264_tags_hold_slices_without_parameter_sets_and_the_composition_time(h264, video):
     muxer = FlvMuxer(h264)
     key = muxer.tag(video(90_000, params=h264, keyframe=True, pts=97_200), 0)

@@ -90,7 +90,7 @@ class FlvMuxer:
         return _tag(_VIDEO_TAG, timestamp_ms, head + avc_decoder_configuration(video))
 
     def tag(self, frame: Frame, base_pts: int) -> bytes:
-        """The tag of a frame; b"" for one of neither track, without media, or too large for a tag.
+        """The tag of a frame; b"" for one of neither track, without media, too large, or sound before the base.
 
         Args:
             frame: of the bus.
@@ -99,6 +99,8 @@ class FlvMuxer:
         milliseconds = timestamp_ms(frame.dts, base_pts)
         if frame.kind is Kind.AUDIO:
             if self._audio is None or frame.codec is not self._audio.codec or not frame.payload:
+                return b""
+            if frame.dts < base_pts:  # there is no time before zero, and at zero it would be beside the next
                 return b""
             return _tag(_AUDIO_TAG, milliseconds, self._audio_head + frame.payload)
         if frame.kind is not Kind.VIDEO or self._video is None or frame.codec is not self._video.codec:
