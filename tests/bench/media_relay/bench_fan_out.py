@@ -14,7 +14,7 @@ import sys
 import psutil
 import rig
 
-WINDOW_S = 3.0
+WINDOW_S = 2 * rig.GOP_S  # whole groups of pictures: a keyframe more or less would be a fortieth
 SETTLE_S = 0.5
 SETTLE_PER_VIEWER_S = 0.004  # the groups of pictures all of them were sent at the start have to drain first
 RUNS = 5
@@ -76,8 +76,8 @@ async def run_minimal(relay, reference, count):
     try:
         return await measure(viewers, count, lambda: sum(ours.cpu_times()[:2]))
     finally:
-        process.kill()
         await viewers.close()
+        process.kill()
         await process.wait()
         await background.close()
 

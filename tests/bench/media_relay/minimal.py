@@ -6,6 +6,8 @@ Prints its port, accepts N connections, writes until it is ended. With `datagram
 packets go to, and what is written are those of RTP over UDP: the picture in runs the kernel cuts, the sound in one.
 """
 
+import contextlib
+import itertools
 import os
 import socket
 import sys
@@ -62,7 +64,7 @@ def by_datagrams(peers: list[socket.socket]) -> Callable[[int], None]:
 
 
 def main() -> None:
-    """Accept, then write for ever."""
+    """Accept, then write until the viewers leave."""
     os.sched_setaffinity(0, rig.UNDER_TEST)
     count, datagrams = int(sys.argv[1]), "datagrams" in sys.argv[2:]
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -70,9 +72,10 @@ def main() -> None:
     peers = accepted(listener, count)
     write = by_datagrams(peers) if datagrams else by_connection(peers)
     started = time.monotonic()
-    for index in range(1 << 30):
-        write(rig.KEY_BYTES if index % rig.GOP == 0 else rig.DELTA_BYTES)
-        time.sleep(max(0.0, started + (index + 1) / rig.FPS - time.monotonic()))
+    with contextlib.suppress(ConnectionError):
+        for index in itertools.count():
+            write(rig.KEY_BYTES if index % rig.GOP == 0 else rig.DELTA_BYTES)
+            time.sleep(max(0.0, started + (index + 1) / rig.FPS - time.monotonic()))
 
 
 if __name__ == "__main__":
