@@ -25,6 +25,7 @@ from cambus.bus.events import FLOWS, SLOW, WAITING
 from cambus.bus.sealing import KeyRing
 from cambus.bus.settings import BusSettings
 from cambus.client.kv import KeyValue
+from cambus.connector.service import HEARD_S
 from cambus.schemas import assets
 from cambus.schemas.state.credentials import Credentials, SealedCredentials
 from cambus.schemas.state.devices import CredentialsRef, DeviceRecord
@@ -36,6 +37,7 @@ SIP_PORT = 5060
 DVRIP_PORT = 7777  # the kernel gives it to nobody, and each device has an address of its own
 MOMENT_NS = 200_000_000
 STALLED = timedelta(seconds=5)  # what waited when a replica found out that JetStream took nothing
+WAITED = timedelta(seconds=HEARD_S)  # what was heard so long before may wait for JetStream when it goes
 ELECTED = timedelta(seconds=10)  # NATS nodes that have started are not at work yet
 
 
@@ -245,7 +247,7 @@ class World:
 
     @contextlib.asynccontextmanager
     async def _nats_away(self):
-        begun = datetime.now(UTC)
+        begun = datetime.now(UTC) - WAITED
         yield
         self._away.append((begun, datetime.now(UTC) + ELECTED))
 
