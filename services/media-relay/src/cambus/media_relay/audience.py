@@ -117,7 +117,7 @@ class Audience:
             outcomes = self._pages.send(data, self._numbers)
         except OSError:
             return None
-        refused = [number for number, outcome in outcomes if _is_odd(outcome)]
+        refused = {number for number, outcome in outcomes if _is_odd(outcome)}
         short = [(self._sockets[number], outcome) for number, outcome in outcomes if number not in refused]
         return short + _send_to_each(data, [self._sockets[number] for number in refused])
 
