@@ -44,6 +44,7 @@ class FakeDevice:
     most_sessions: int = 0
     moves: list[ptz.PtzMoveRequest] = field(default_factory=list)
     streams: int = 0
+    hesitates: asyncio.Event | None = None
 
     def drop(self, reason=EndReason.CONNECTION_LOST):
         for session in list(self.sessions):
@@ -176,6 +177,8 @@ class _Connectable:
             raise SessionEnd(EndReason.UNREACHABLE, "no route to it")
         password = credentials.password.get_secret_value() if credentials else None
         device.passwords.append(password)
+        if device.hesitates is not None:
+            await device.hesitates.wait()
         if device.password is not None and device.password != password:
             raise CredentialsRefused("wrong-password", f"the device refused user {credentials.username}")
         return FakeSession(device, self.driver.replica)

@@ -13,6 +13,7 @@ from cambus.schemas.assets import KV_DEVICES
 from cambus.schemas.commands import ptz
 from cambus.schemas.errors import Offline
 from cambus.schemas.model import Message
+from cambus.schemas.state.credentials import Credentials
 from cambus.schemas.state.presence import DeviceState
 
 
@@ -148,6 +149,51 @@ async def test_a_changed_password_is_tried_at_once(bench, device):
     await bench.credential(reference.name, "right")
     await bench.shown(device)
     assert world.passwords == ["wrong", "right"]
+
+
+async def test_a_refused_password_that_is_sealed_anew_is_not_tried_again(bench, device, eventually):
+    """As when the key of all that is sealed is changed: thousands of devices would be tried at once."""
+    service = (await bench.connector()).service
+    reference = await bench.credential(f"c-{device}", "wrong")
+    bench.world[device].password = "right"
+    world = await bench.add(device, credentials=reference)
+    await bench.shown(device, lambda p: p.last_error is not None)
+    before = service.credentials.written(reference.name)
+    await bench.credential(reference.name, "wrong")
+    await eventually(lambda: service.credentials.written(reference.name) > before)
+    await bench.credential(reference.name, "right")
+    await bench.shown(device)
+    assert world.passwords == ["wrong", "right"]
+
+
+async def test_a_password_that_is_changed_while_the_old_one_is_tried_is_tried_at_once(
+    bench, device, eventually
+):
+    service = (await bench.connector()).service
+    reference = await bench.credential(f"c-{device}", "wrong")
+    bench.world[device].password = "right"
+    bench.world[device].hesitates = asyncio.Event()
+    world = await bench.add(device, credentials=reference)
+    await eventually(lambda: world.passwords == ["wrong"])
+    before = service.credentials.written(reference.name)
+    await bench.credential(reference.name, "right")
+    await eventually(lambda: service.credentials.written(reference.name) > before)
+    world.hesitates.set()
+    await bench.shown(device)
+    assert world.passwords == ["wrong", "right"]
+
+
+async def test_a_password_and_the_one_before_it_count_as_two_wrong_logins(bench, device):
+    await bench.connector()
+    name = f"c-{device}"
+    both = Credentials(username="admin", password="wrong", previous_password="wrong-too")
+    await bench.sealed.put(name, bench.keys.seal(both, name))
+    bench.world[device].password = "right"
+    world = await bench.add(device, credentials={"name": name})
+    await bench.shown(device, lambda p: p.last_error is not None)
+    assert world.passwords == ["wrong", "wrong-too"]
+    unit = bench.connectors["replica-1"].service.fleet.units[device]
+    assert unit._backoff.refused(2) == 1800
 
 
 async def test_a_restart_does_not_try_a_refused_password_again(bench, device):

@@ -1,5 +1,7 @@
 """The waits between attempts at a device."""
 
+import pytest
+
 from cambus.connector.backoff import Backoff, BackoffPolicy
 
 
@@ -44,7 +46,28 @@ def test_time_spent_away_does_not_count_as_time_online():
 
 def test_refused_credentials_wait_a_minute_doubling_to_half_an_hour():
     backoff = steady(0.0)
-    assert [backoff.refused() for _ in range(7)] == [60, 120, 240, 480, 960, 1800, 1800]
+    assert [backoff.refused() for _ in range(7)] == [60, 120, 240, 1800, 1800, 1800, 1800]
+
+
+@pytest.mark.parametrize("logins", [1, 2])
+@pytest.mark.parametrize("jitter", [0.0, 0.999999])
+def test_a_refused_credential_is_shown_less_often_than_locks_an_account(logins, jitter):
+    """The fifth wrong login within half an hour does with most; a try may cost two."""
+    backoff, now, at = steady(jitter), 0.0, []
+    while now < 4 * 3600:
+        at += [now] * logins
+        now += backoff.refused(logins)
+    assert max(sum(since <= each < since + 1800 for each in at) for since in at) <= 4
+
+
+@pytest.mark.parametrize("before", [1, 2, 3, 4, 9])
+@pytest.mark.parametrize("jitter", [0.0, 0.999999])
+def test_who_takes_over_goes_on_with_the_waits_of_who_was_there_before(before, jitter):
+    last = steady(jitter)
+    waits = [last.refused() for _ in range(before)]
+    successor = steady(jitter)
+    successor.resume(waits[-1])
+    assert successor.refused() == last.refused()
 
 
 def test_a_refusal_is_never_retried_sooner_nor_later_than_promised():

@@ -39,6 +39,40 @@ async def test_a_refused_registration_is_repeated_after_a_minute_and_some_chance
     assert True not in agent.states
 
 
+def asks_for_a_digest(request):
+    """Refuses whatever is shown."""
+    return response(401, WWW_Authenticate='Digest realm="3401000000", nonce="abc", algorithm=MD5')
+
+
+async def test_a_refused_password_is_shown_less_often_than_has_it_locked(agent, platform):
+    platform.answer = asks_for_a_digest
+    await agent.start()
+    await platform.until("REGISTER", 24)
+    shown = [each.at for each in platform.of("REGISTER") if each.request.headers.get("Authorization")]
+    waits = [after - before for before, after in pairwise(shown)]
+    assert all(least <= wait <= 1.6 * least for least, wait in zip([60, 120, 240], waits, strict=False))
+    assert all(wait >= 1800 for wait in waits[3:])
+    assert max(sum(since <= each < since + 1800 for each in shown) for since in shown) <= 4
+
+
+async def test_a_password_that_is_right_again_is_shown_anew_as_if_nothing_had_been(agent, platform):
+    refuses = True
+
+    def answer(request):
+        if refuses or (request.method == "REGISTER" and not request.headers.get("Authorization")):
+            return asks_for_a_digest(request)
+        return response(200, Expires="1000")
+
+    platform.answer = answer
+    await agent.start()
+    await platform.until("REGISTER", 4)
+    refuses = False
+    await agent.registered.wait()
+    count, refuses = len(platform.of("REGISTER")), True
+    first, third = await platform.until("REGISTER", count + 2), await platform.until("REGISTER", count + 4)
+    assert third.at - first.at < 100
+
+
 def test_nobody_has_to_set_that_minute():
     assert AgentSettings("1", "2", "3", ("h", 1), "p").retry_s == 60.0
 

@@ -2,7 +2,8 @@
 
 A device that is away is tried after 1, 2, 4 … 60 seconds; once it was online for a minute the count starts
 over. Refused credentials are another matter: every try is a failed login in the device's own count, and enough
-of them lock the operator out. So they wait a minute, doubling to half an hour, until the credential changes.
+of them lock the operator out; most devices lock at the fifth within half an hour. So they wait a minute, doubling, and
+from the fourth wrong login on half an hour, until the credential changes.
 """
 
 import random
@@ -22,6 +23,7 @@ class BackoffPolicy:
         steady_s: time online after which the next failure counts as the first again.
         auth_first_s: after the first refusal of a credential; never shortened by the jitter.
         auth_last_s: where doubling ends for refused credentials.
+        auth_most: from so many wrong logins on it is `auth_last_s` at once: one less than locks an account.
     """
 
     first_s: float = 1.0
@@ -30,6 +32,7 @@ class BackoffPolicy:
     steady_s: float = 60.0
     auth_first_s: float = 60.0
     auth_last_s: float = 1800.0
+    auth_most: int = 4
 
 
 class Backoff:
@@ -49,6 +52,7 @@ class Backoff:
         self._rng = rng
         self._failures = 0
         self._refusals = 0
+        self._wrong = 0
         self._online_at: float | None = None
 
     @property
@@ -64,7 +68,7 @@ class Backoff:
     def online(self, now: float) -> None:
         """Record that a session was established at `now` (monotonic seconds); the credential is good."""
         self._online_at = now
-        self._refusals = 0
+        self._refusals = self._wrong = 0
 
     def failed(self, now: float) -> float:
         """Record that the session, or the attempt at one, ended at `now`; return the delay in seconds."""
@@ -76,16 +80,34 @@ class Backoff:
         delay_s = _doubled(policy.first_s, policy.last_s, self._failures)
         return min(delay_s * (1 + policy.jitter * (2 * self._rng() - 1)), policy.last_s)
 
-    def refused(self) -> float:
-        """Record that the device refused the credential; return the delay in seconds, never less than a minute."""
+    def refused(self, logins: int = 1) -> float:
+        """Record that the device refused the credential; return the delay in seconds, never less than a minute.
+
+        Args:
+            logins: how many wrong logins that was for the device.
+        """
         self._online_at = None
         self._refusals += 1
-        delay_s = _doubled(self._policy.auth_first_s, self._policy.auth_last_s, self._refusals)
-        return min(delay_s * (1 + self._policy.jitter * self._rng()), self._policy.auth_last_s)
+        self._wrong += logins
+        policy = self._policy
+        if self._wrong >= policy.auth_most:
+            return policy.auth_last_s
+        delay_s = _doubled(policy.auth_first_s, policy.auth_last_s, self._refusals)
+        return min(delay_s * (1 + policy.jitter * self._rng()), policy.auth_last_s)
+
+    def resume(self, delay_s: float) -> None:
+        """Go on where another left off who had to wait so long after a refusal."""
+        policy = self._policy
+        count = 1
+        while count < policy.auth_most and delay_s >= _doubled(
+            policy.auth_first_s, policy.auth_last_s, count + 1
+        ):
+            count += 1
+        self._refusals = self._wrong = count
 
     def reset(self) -> None:
         """Forget everything: the credential or the address was changed, so the next try is the first."""
-        self._failures = self._refusals = 0
+        self._failures = self._refusals = self._wrong = 0
         self._online_at = None
 
 

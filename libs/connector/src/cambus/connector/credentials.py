@@ -4,17 +4,24 @@ What is kept here is sealed; a password is in clear only on its way into a login
 """
 
 import logging
+import secrets
 from collections.abc import Callable
 from datetime import datetime
+from hashlib import blake2b
+from typing import Final
 
 from cambus.bus.connection import Bus
 from cambus.bus.sealing import KeyRing, SealError
 from cambus.client.kv import Entry, KeyValue
 from cambus.connector.errors import EndReason, SessionEnd
 from cambus.schemas.assets import KV_CREDENTIALS
+from cambus.schemas.codec import MSGPACK, encode
 from cambus.schemas.state.credentials import Credentials, SealedCredentials
 
 logger = logging.getLogger(__name__)
+
+_FINGERPRINTS: Final = secrets.token_bytes(32)
+"""Keys the fingerprints of this process: they are to say nothing to anybody else."""
 
 
 class CredentialStore:
@@ -71,6 +78,14 @@ class CredentialStore:
             return self.keys.open(entry.value, name)
         except SealError as error:
             raise SessionEnd(EndReason.CREDENTIALS_MISSING, str(error)) from None
+
+    def fingerprint(self, name: str) -> bytes | None:
+        """Return what tells an account from another without showing it; None if it can not be opened."""
+        try:
+            credentials = self.open(name)
+        except SessionEnd:
+            return None
+        return blake2b(encode(credentials, MSGPACK), digest_size=16, key=_FINGERPRINTS).digest()
 
     async def replace(self, name: str, credentials: Credentials) -> None:
         """Store a credential anew, sealed.

@@ -66,6 +66,8 @@ class DialledUnit(DeviceUnit):
         self._backoff = Backoff(around.backoff)
         self._retry = asyncio.Event()
         self._expected_until = 0.0
+        self._shown: bytes | None = None
+        self._wrong = 1
         super().__init__(record, driver, around, epoch=epoch)
 
     def owned(self) -> bool:
@@ -84,9 +86,14 @@ class DialledUnit(DeviceUnit):
         await self._renew(epoch)
 
     def credentials_changed(self, name: str) -> None:
-        """A credential was written: if it is this device's and it is not online, it is tried at once."""
+        """A credential was written: if it is this device's and it is not online, it is tried at once.
+
+        Not if it says what was refused before: sealed with another key, or stored once more, it is no other.
+        """
         reference = self.record.credentials
-        if reference is not None and reference.name == name and self.session is None:
+        if reference is None or reference.name != name or self.session is not None:
+            return
+        if self._backoff.refusals == 0 or self._is_another():
             self._backoff.reset()
             self._retry.set()
 
@@ -119,7 +126,7 @@ class DialledUnit(DeviceUnit):
         written = None if reference is None else self._around.credentials.written(reference.name)
         refused_at = last.last_error.at if last.last_error else None
         if written is None or refused_at is None or written < refused_at:
-            self._backoff.refused()
+            self._backoff.resume((last.retry_at - refused_at).total_seconds() if refused_at else 0.0)
             self._move(last.state)
             self.presence.renewed(self.epoch)
             await self._wait(min((last.retry_at - datetime.now(UTC)).total_seconds(), 1800.0))
@@ -139,12 +146,14 @@ class DialledUnit(DeviceUnit):
             session: DeviceSession = await self._device.connect(None)
             return session
         credentials = self._around.credentials.open(reference.name)
+        self._shown, self._wrong = self._around.credentials.fingerprint(reference.name), 1
         try:
             session = await self._device.connect(credentials)
         except CredentialsRefused as refusal:
             if credentials.previous_password is None or refusal.detail in NO_MATTER_WHICH:
                 raise
             before = Credentials(username=credentials.username, password=credentials.previous_password)
+            self._wrong = 2
             session = await self._device.connect(before)
             await self.replace_credentials(before)
             return session
@@ -179,7 +188,10 @@ class DialledUnit(DeviceUnit):
 
     def _delay(self, end: SessionEnd) -> float:
         if isinstance(end, CredentialsRefused):
-            return self._backoff.refused()
+            if self._shown is not None and self._is_another():  # it was changed while this one was tried
+                self._backoff.reset()
+                return 0.0
+            return self._backoff.refused(self._wrong)
         now = asyncio.get_running_loop().time()
         if end.reason is EndReason.REBOOTING:
             self._expected_until = now + REBOOT_S
@@ -188,6 +200,11 @@ class DialledUnit(DeviceUnit):
         delay_s = self._backoff.refused() if never else self._backoff.failed(now)
         expected = self.presence.upgrading or now < self._expected_until
         return min(delay_s, REBOOT_POLL_S) if expected else delay_s
+
+    def _is_another(self) -> bool:
+        """Whether the account that is stored is not the one that was shown last."""
+        reference = self.record.credentials
+        return reference is not None and self._around.credentials.fingerprint(reference.name) != self._shown
 
     async def _tell_refused(self, end: CredentialsRefused, retry_at: datetime) -> None:
         await self.events.tell(

@@ -15,6 +15,8 @@ JITTER: Final = 0.2
 STABLE_S: Final = 60.0
 AUTH_DELAY_S: Final = 60.0
 MAX_AUTH_DELAY_S: Final = 30 * 60.0
+#: From so many refusals in a row on it is the longest at once: most devices lock an account at the fifth.
+MOST_REFUSALS: Final = 4
 
 
 class Random(Protocol):
@@ -48,12 +50,13 @@ class Backoff:
 class CredentialPolicy:
     """Keeps a failing credential away from the device: 60 s, doubling to 30 min; a changed one goes at once.
 
-    Without it our own retries would lock the account.
+    Without it our own retries would lock the account; after `MOST_REFUSALS` it is 30 min at once.
     """
 
     def __init__(self) -> None:
         self._refused: str | None = None
         self._delay_s = AUTH_DELAY_S
+        self._refusals = 0
         self._not_before = 0.0
 
     def delay_s(self, fingerprint: str, now: float) -> float:
@@ -65,8 +68,11 @@ class CredentialPolicy:
     def refused(self, fingerprint: str, now: float) -> float:
         """The device refused it; return the seconds to wait."""
         if fingerprint != self._refused:
-            self._delay_s = AUTH_DELAY_S
+            self._delay_s, self._refusals = AUTH_DELAY_S, 0
         self._refused = fingerprint
+        self._refusals += 1
+        if self._refusals >= MOST_REFUSALS:
+            self._delay_s = MAX_AUTH_DELAY_S
         delay_s, self._delay_s = self._delay_s, min(self._delay_s * 2, MAX_AUTH_DELAY_S)
         self._not_before = now + delay_s
         return delay_s
@@ -74,7 +80,7 @@ class CredentialPolicy:
     def accepted(self) -> None:
         """The device accepted one."""
         self._refused = None
-        self._delay_s = AUTH_DELAY_S
+        self._delay_s, self._refusals = AUTH_DELAY_S, 0
 
 
 class DialState(StrEnum):

@@ -119,6 +119,7 @@ class Agent:
         self._sequence = 0
         self._sn = 0
         self._missed = 0
+        self._refusals = 0
         self._dialogs: dict[DialogKey, Handler] = {}
         self._task: asyncio.Task[None] | None = None
         self._telling: set[asyncio.Task[None]] = set()
@@ -176,15 +177,16 @@ class Agent:
 
     async def _run(self) -> None:
         while True:
+            before = self._refusals
             try:
                 granted_s = await self._register(self.settings.expires_s)
             except (SipError, Unreachable, ProtocolError) as error:
                 self._is_off(str(error))
                 self._go_back()
-                spread = random.uniform(0.0, self.settings.retry_s / 2)  # noqa: S311 - no secret
-                await asyncio.sleep(self.settings.retry_s + spread)
+                pause_s = self.settings.pause_s(self._refusals if self._refusals > before else 0)
+                await asyncio.sleep(pause_s * random.uniform(1.0, 1.5))  # noqa: S311 - no secret
                 continue
-            self._missed = 0
+            self._missed = self._refusals = 0
             if not self.registered.is_set():
                 self.registered.set()
                 self._tell_state(registered=True)
@@ -252,6 +254,7 @@ class Agent:
                 if challenge is None or not challenge.algorithm.available:
                     raise Unreachable("the platform asks for what we cannot answer")
                 response = await self._attempt(expires_s, challenge)
+                self._refusals += response.status in {401, 403, 407}
             if response.status == 302:
                 contact = SipUri.parse(NameAddress.parse(response.headers.get("Contact") or "").uri)
                 self._server = (contact.host, contact.port or 5060)

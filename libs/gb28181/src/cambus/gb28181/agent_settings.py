@@ -9,6 +9,10 @@ from cambus.gb28181.versions import Version
 from cambus.sip.digest import Algorithm
 
 RETRY_S: Final = 60.0
+MOST_REFUSALS: Final = 4
+"""One less than has most platforms lock an account."""
+LONGEST: Final = 30
+"""The pauses after a refused password end at so many times the first one: half an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class AgentSettings:
         user_agent: what it calls itself.
         domain_uris: whether From and To name the domain, as recorders do, or addresses, as cameras do.
         with_qop: whether it takes up an offered qop.
-        retry_s: how long it waits after a failed registration.
+        retry_s: how long it waits after a failed registration; see `pause_s`.
         signing: with what digest requests of both sides are signed, by the password; None for not at all (GB-277).
     """
 
@@ -58,3 +62,12 @@ class AgentSettings:
     with_qop: bool = True
     retry_s: float = RETRY_S
     signing: Algorithm | None = None
+
+    def pause_s(self, refusals: int = 0) -> float:
+        """How long it waits after a failed registration, its password refused so often in a row (0: it was not).
+
+        It doubles, and from `MOST_REFUSALS` on it is the longest: we are not to lock our own account.
+        """
+        if refusals >= MOST_REFUSALS:
+            return self.retry_s * LONGEST
+        return self.retry_s * 2.0 ** max(refusals - 1, 0)

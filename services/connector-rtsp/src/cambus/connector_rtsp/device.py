@@ -1,6 +1,7 @@
 """One RTSP device, over all its sessions."""
 
 from cambus.connector.context import DeviceContext
+from cambus.connector_rtsp.entrance import Entrance
 from cambus.connector_rtsp.options import RtspOptions
 from cambus.connector_rtsp.places import check_places, sources
 from cambus.connector_rtsp.session import RtspSession
@@ -36,6 +37,8 @@ class RtspDevice:
         self.context = context
         self.shared = shared
         self._address = record.address
+        self._entrance = Entrance()
+        self._shown: Credentials | None = None
         check_places(record.address, self.options.cameras)
 
     async def connect(self, credentials: Credentials | None) -> RtspSession:
@@ -48,10 +51,12 @@ class RtspDevice:
             password = "" if credentials.password is None else credentials.password.get_secret_value()
             return Login(credentials.username, password, basic=self.options.basic)
 
-        survey = Survey(places, login, self.settings, self.shared.looking, self._counted)
+        if credentials != self._shown:
+            self._entrance, self._shown = Entrance(), credentials
+        survey = Survey(places, login, self._entrance, self.settings, self.shared.looking, self._counted)
         await survey.look()
         survey.raise_if_away()
-        return RtspSession(self, places, login, survey)
+        return RtspSession(self, places, login, self._entrance, survey)
 
     async def close(self) -> None:
         """Nothing of it outlives its sessions."""

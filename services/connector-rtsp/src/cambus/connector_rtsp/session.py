@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cambus.connector.driver import DeviceDescription, DeviceStream, FrameSink
 from cambus.connector.errors import CredentialsRefused, SessionEnd
 from cambus.connector.taps import KeyframeTaps
+from cambus.connector_rtsp.entrance import Entrance
 from cambus.connector_rtsp.mapping.device import description_of
 from cambus.connector_rtsp.places import Sources
 from cambus.connector_rtsp.stream import RtspStream, open_live
@@ -33,18 +34,23 @@ class RtspSession:
         device: whose session.
         sources: where its streams are.
         login: makes the account of each connection.
+        entrance: keeps a refused account away from the device.
         survey: has looked at it.
 
     Attributes:
         device: see above.
         login: see above.
+        entrance: see above.
         survey: see above.
         taps: keyframes of its live streams, for whoever waits for one.
     """
 
-    def __init__(self, device: "RtspDevice", sources: Sources, login: NewLogin, survey: Survey) -> None:
+    def __init__(
+        self, device: "RtspDevice", sources: Sources, login: NewLogin, entrance: Entrance, survey: Survey
+    ) -> None:
         self.device = device
         self.login = login
+        self.entrance = entrance
         self.survey = survey
         self.taps = KeyframeTaps()
         self._sources = sources
@@ -91,7 +97,8 @@ class RtspSession:
         self._streams.discard(stream)
 
     def doubt(self) -> None:
-        """A stream broke off, or could not be opened: perhaps the device is away."""
+        """A stream broke off, or could not be opened: perhaps the device is away, or its account was changed."""
+        self.entrance.doubt()
         self._doubt.set()
 
     async def close(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cambus.connector.driver import FrameSink
@@ -38,7 +39,9 @@ async def open_live(
     """Have a device send a stream; returns once a picture comes. Raises CambusError."""
     clock = SteadyClock()
     try:
-        pull = await open_pull(source, session.login, session.device.settings, clock_us=clock.now_us)
+        pull = await session.entrance.enter(
+            source, partial(open_pull, source, session.login, session.device.settings, clock_us=clock.now_us)
+        )
         try:
             first = await pull.units()
             while not any(unit.codec.is_video for unit in first):  # no longer than until it counts as stalled

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
+from cambus.connector_rtsp.entrance import Entrance
 from cambus.connector_rtsp.mapping.errors import command_error, end_of
 from cambus.connector_rtsp.places import Sources
 from cambus.rtsp.client import NewLogin, PullSettings, describe
@@ -46,6 +48,7 @@ class Survey:
     Args:
         sources: where they are.
         login: makes the account of each connection.
+        entrance: keeps a refused account away from the device.
         settings: how the device is dealt with.
         gate: how many streams are looked at at a time, of all devices.
         count: told how each look went, `answered` or the slug of an error.
@@ -55,12 +58,14 @@ class Survey:
         self,
         sources: Sources,
         login: NewLogin,
+        entrance: Entrance,
         settings: PullSettings,
         gate: asyncio.Semaphore,
         count: Callable[[bool], None],
     ) -> None:
         self._sources = sources
         self._login = login
+        self._entrance = entrance
         self._settings = settings
         self._gate = gate
         self._count = count
@@ -96,9 +101,12 @@ class Survey:
             raise end_of((refusals or errors)[0])
 
     async def _one(self, number: int) -> Look:
+        source = main_of(self._sources[number])
         async with self._here, self._gate:
             try:
-                description = await describe(main_of(self._sources[number]), self._login, self._settings)
+                description = await self._entrance.enter(
+                    source, partial(describe, source, self._login, self._settings)
+                )
             except ClientError as error:
                 self._count(False)
                 return Look(self.looks[number].description, error)
