@@ -30,7 +30,7 @@ class SmallDisk(Disk):
 
     @property
     def used(self) -> int:
-        return self.others + sum(path.stat().st_size for path in self.root.rglob("*.mp4"))
+        return self.others + sum(_size(path) for path in self.root.rglob("*.mp4"))
 
     @property
     def free(self) -> int:
@@ -44,6 +44,13 @@ class SmallDisk(Disk):
 
     def space(self, folder: Path) -> tuple[int, int]:
         return self.free, self.size
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # deleted meanwhile, by another thread of the recorder
+        return 0
 
 
 class BrokenDisk(Disk):

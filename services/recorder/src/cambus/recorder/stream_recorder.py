@@ -40,6 +40,7 @@ from cambus.recorder.pre_roll import PreRoll
 from cambus.recorder.selection import Selection
 from cambus.recorder.settings import RecorderSettings
 from cambus.recorder.stream_writer import StreamWriter, WriteFailedError
+from cambus.recorder.turns import Turns
 from cambus.schemas import subjects
 from cambus.schemas.commands import live
 from cambus.schemas.errors import CambusError, ErrorCode
@@ -123,7 +124,7 @@ class StreamRecorder:
         self._failing = False
         self._facts = {"device": key.device, "channel": key.channel, "stream": key.stream}
         self._arrived = asyncio.Event()
-        self._disk = asyncio.Lock()  # one thread at a time writes this stream, in the order of the cuts
+        self._turns = Turns()  # one thread at a time writes this stream, in the order of the cuts
         self._assembler = FrameAssembler()
         self._gate = SequenceGate()
         self._last_frame_at = time.monotonic()
@@ -247,6 +248,7 @@ class StreamRecorder:
         await subscription.close()
         await self._claim.release()
         await self._carry_out([*self._cuts(self._drain()), *self._selection.finish()])
+        await self._turns.finish()
         if not self._ledger.resting:
             self._shared.marks.note(self.key, self._ledger.covered_us)
 
@@ -305,16 +307,19 @@ class StreamRecorder:
         return cuts
 
     async def _carry_out(self, cuts: list[Cut]) -> None:
-        if not cuts:
-            return
+        """Bring to the disk what was cut, behind what was cut before, whether or not the caller can wait for it."""
+        if cuts:
+            await self._turns.take(self._write(cuts))
+
+    async def _write(self, cuts: list[Cut]) -> None:
         if not self._shared.may_write(self.key):
             self._blocked = True
             self._ledger.interrupted(GapReason.DISK_FULL)
             self._selection.renew()
-            await self._on_writer(self._writer.close)
+            await self._in_thread(self._writer.close)
             return
         try:
-            await self._on_writer(self._writer.write, cuts)
+            await self._in_thread(self._writer.write, cuts)
         except WriteFailedError as error:
             self._refused(error)
             return
@@ -342,9 +347,10 @@ class StreamRecorder:
         self._ledger.interrupted(reason)
 
     async def _on_writer(self, function: Callable[..., None], *arguments: object) -> None:
-        loop = asyncio.get_running_loop()
-        async with self._disk:
-            await asyncio.shield(loop.run_in_executor(self._shared.writers, function, *arguments))
+        await self._turns.take(self._in_thread(function, *arguments))
+
+    async def _in_thread(self, function: Callable[..., None], *arguments: object) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._shared.writers, function, *arguments)
 
     def _new_cutter(self) -> Cutter:
         return Cutter(segment_s=self._segment_s, fragment_s=self._shared.settings.sync_interval_s)
