@@ -13,12 +13,14 @@ from cambus.bus.http import HttpServer
 from cambus.bus.metrics import Metrics
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+from cambus.cli.doctor import writes
 from cambus.cli.doctor.services import WITHOUT
 from cambus.client.consumer import EventConsumer
 from cambus.client.kv import KeyValue
 from cambus.schemas import assets
 from cambus.schemas.assets import KV_DEVICES, KV_PRESENCE
 from cambus.schemas.codec import encode
+from cambus.schemas.commands.alarm_cases import SINKS_LIST, SinksListReply, SinkStatus
 from cambus.schemas.events import device as device_events
 from cambus.schemas.ids import new_ulid
 from cambus.schemas.state.dead_letters import DeadLetter
@@ -42,12 +44,22 @@ async def site():
         http = HttpServer(made.metrics, made.health)
         await http.start()
 
-        async def run(name, version="0.1.0", instance=None):
+        async def sinks_list(_, request):
+            del request
+            return SinksListReply(replica="alarm-router-0", on_duty=True, sinks=made.sinks)
+
+        made.sinks = []
+
+        async def run(name, version="0.1.0", instance=None, viewers=""):
             settings = BusSettings(nats_url=made.server.url, instance=instance or f"{name}-0")
             connection = await Bus.connect(settings, name=name)
             endpoints = Endpoints(connection, name, version)
             if name == "recorder":
                 endpoints.metadata["http"] = http.url
+            if viewers:
+                endpoints.metadata["viewers"] = viewers
+            if name == "alarm-router" and made.sinks:
+                endpoints.add(SINKS_LIST, sinks_list)
             await endpoints.start()
             ends.append((endpoints, connection))
 
@@ -116,13 +128,25 @@ async def test_events_that_wait_for_a_service_that_is_gone_are_a_problem(cambusc
     assert problems(ran) == [("events", "1 event waiting for alarm-router, and nobody takes them")]
 
 
-async def test_every_problem_says_what_to_do(cambusctl, site):
+async def test_a_receiver_that_takes_no_alarms_is_a_problem(cambusctl, site):
+    site.sinks = [SinkStatus(route="night.0", kind="webhook", target="https://ops.example.org/a", away=True)]
+    await site.run("alarm-router")
+    ran = await cambusctl("doctor", "--json", nats=site.server.url)
+    assert any(
+        text.startswith("night.0 (webhook https://ops.example.org/a) takes none") for _, text in problems(ran)
+    )
+
+
+async def test_every_problem_says_what_to_do(cambusctl, site, monkeypatch):
     await site.run("recorder", "0.0.9")
-    await site.run("media-relay")
+    await site.run("media-relay", viewers="http://0.0.0.0:8080")
     await site.run("media-relay")  # a second process under the same name
     site.health.set("disk", ok=False, detail="full")
     site.metrics.gauge("recorder_disk_free_bytes", "Free")().set(1000)
     site.metrics.gauge("nats_sync_always", "Synced")().set(0)
+    site.metrics.gauge("clock_seconds", "Clock")().set(0)
+    monkeypatch.setattr(writes, "SILENT_S", -1.0)  # whatever was written to the leases was too long ago
+    await site.bus.jetstream.publish(f"$KV.{assets.KV_LEASES}.x", b"")
     then = datetime.now(UTC) - timedelta(minutes=5)
     records = KeyValue(site.bus, KV_DEVICES, DeviceRecord)
     presences = KeyValue(site.bus, KV_PRESENCE, Presence)
@@ -157,6 +181,9 @@ async def test_every_problem_says_what_to_do(cambusctl, site):
     texts = {f"{subject}: {text}" for subject, text in found}
     for expected in (
         "JetStream: does not sync every write",
+        "JetStream: stores nothing: no lease was renewed for",
+        "recorder-0: the clock of its machine is",
+        "media-relay-0: tells viewers http://0.0.0.0:8080, which is no address",
         "dead letters: 1 message given up: 1 of alarm-router; the latest: HTTP 500",
         "alarm-router: does not answer",
         "upgrade-manager: does not answer",

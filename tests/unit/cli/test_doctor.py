@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cambus.cli.device_status import DeviceStatus
-from cambus.cli.doctor import devices, nats, services
+from cambus.cli.doctor import complaints, devices, nats, services
 from cambus.cli.doctor.finding import Level
 from cambus.cli.doctor.probes import Probe, read_samples
 from cambus.client.discovery import Instance
@@ -47,6 +47,11 @@ def test_a_device_that_has_only_begun_to_connect_is_left_in_peace():
     assert len(troubles(status(state=DeviceState.CONNECTING, since=timedelta(minutes=5)))) == 1
 
 
+def test_a_device_that_dials_in_is_given_time_to():
+    assert troubles(status(state=DeviceState.AWAITED, since=timedelta(seconds=30))) == []
+    assert len(troubles(status(state=DeviceState.AWAITED, since=timedelta(minutes=5)))) == 1
+
+
 def test_what_is_switched_off_is_not_looked_for():
     found = devices.check_states([status(state=DeviceState.OFFLINE, enabled=False), status("yard")], NOW)
     assert [each.text for each in found] == ["1 of 1 online"]
@@ -62,6 +67,12 @@ def test_a_wrong_clock_is_noted():
     (finding,) = devices.check_clocks([status(drift_s=-93.0), status("yard", drift_s=2.0)])
     assert (finding.subject, finding.level) == ("gate", Level.NOTE)
     assert "1 min 33 s behind" in finding.text
+
+
+def test_a_thousand_wrong_clocks_do_not_fill_the_screen():
+    found = devices.check_clocks(status(f"d{n}", drift_s=-93.0) for n in range(100))
+    assert len(found) == 1 + devices.SHOWN
+    assert (found[-1].level, found[-1].text) == (Level.NOTE, "80 more devices with a wrong clock")
 
 
 def test_a_connector_is_missed_only_for_protocols_that_are_spoken():
@@ -96,7 +107,7 @@ def test_a_recorder_that_could_not_write_is_noted():
     ]
     (unreachable,) = services.check_probes([Probe(instance)])
     assert unreachable.level is Level.NOTE
-    (full,) = services.check_probes([Probe(instance, True, True, "", {services.DISK_METRIC: 0.0})])
+    (full,) = services.check_probes([Probe(instance, True, True, "", {complaints.DISK_METRIC: 0.0})])
     assert (full.level, full.text) == (Level.PROBLEM, "0 B free on the disk of the recordings")
 
 

@@ -93,6 +93,8 @@ def test_without_connectors_that_give_addresses_there_is_nothing_to_say():
     [
         ("192.0.2.1", "192.0.2.1"),
         ("192.0.2.1:5060", "192.0.2.1"),
+        ("gateway:30000", "gateway"),
+        ("http://gateway:8080", "gateway"),
         ("[2001:db8::7]:5060", "2001:db8::7"),
         ("tcp://example.org:9400", "example.org"),
         ("sip:34020000002000000001@192.0.2.1:5060", "192.0.2.1"),

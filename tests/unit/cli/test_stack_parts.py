@@ -15,6 +15,7 @@ from cambus.cli.stack.options import (
     SERVICES,
     StackFailedError,
     StackOptions,
+    budget_of,
     command_of,
     environment_of,
     jetstream_budget_mib,
@@ -61,6 +62,13 @@ def test_a_service_that_is_not_installed_is_said_so():
 
 TRIES = 8
 """Somebody else may take a port that was let go; not each time."""
+
+
+@pytest.mark.parametrize("asked", ["1", "plenty", "-300"])
+def test_a_budget_that_is_none_is_refused_by_its_name(asked, tmp_path):
+    options = StackOptions(tmp_path, environment={"CAMBUS_JETSTREAM_BUDGET_MIB": asked})
+    with pytest.raises(StackFailedError, match="CAMBUS_JETSTREAM_BUDGET_MIB: want 256 or more"):
+        budget_of(options)
 
 
 @pytest.mark.parametrize(("free_gib", "budget_mib"), [(1000, None), (4, 2048), (0.1, 256)])

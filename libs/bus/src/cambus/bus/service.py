@@ -1,10 +1,13 @@
 """What a service is made of: a class with a start and an end, and the runtime it is given."""
 
 import asyncio
+import math
+import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from cambus.bus.connection import Bus
@@ -54,6 +57,9 @@ class Runtime(Generic[S]):
         self.metrics.gauge("clock_seconds", "This machine's clock: seconds since 1970")().set_function(
             time.time
         )
+        self.metrics.gauge(
+            "data_free_bytes", "Bytes free on the disk of CAMBUS_DATA_DIR, if there is one"
+        )().set_function(lambda: _free_bytes(settings.data_dir))
         self._resources = AsyncExitStack()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._group: asyncio.TaskGroup | None = None
@@ -121,3 +127,11 @@ class Service(ABC, Generic[S]):
 
 
 ServiceFactory = Callable[[Runtime[S]], Service[S]]
+
+
+def _free_bytes(folder: Path) -> float:
+    """What is free where a folder is; not a number where it is not: then nothing is kept there."""
+    try:
+        return float(shutil.disk_usage(folder).free)
+    except OSError:
+        return math.nan

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from cambus.cli.connection import connected
 from cambus.cli.device_status import DeviceBoard, utc_now
-from cambus.cli.doctor import addresses, consumers, devices, nats, safety, services
+from cambus.cli.doctor import addresses, consumers, devices, nats, safety, services, sinks, viewers, writes
 from cambus.cli.doctor.addresses import addresses_of
 from cambus.cli.doctor.finding import Finding, Level, problem
 from cambus.cli.doctor.probes import probe_all
@@ -75,9 +75,11 @@ async def _examine_all(bus: Connection, monitor: str | None) -> list[Finding]:
     probes = await probe_all(running)
     streams = await nats.read_streams(bus)
     findings += [*nats.check_assets(streams), *safety.check_settings(bus, streams)]
+    findings += writes.check_writes(streams, running)
     findings += await nats.check_sync(monitor, probes)
     findings += await nats.check_clock(bus)
     findings += consumers.check_consumers(await consumers.read_consumers(bus))
+    findings += sinks.check_sinks(await sinks.read_sinks(bus, running))
     findings += await nats.check_dead_letters(bus)
     try:
         board = (await DeviceBoard.read(bus)).all()
@@ -91,6 +93,7 @@ async def _examine_all(bus: Connection, monitor: str | None) -> list[Finding]:
     findings += services.check_versions(running, version("cambus-cli"))
     findings += services.check_probes(probes)
     findings += await asyncio.to_thread(addresses.check_advertised, running, board, addresses_of)
+    findings += await viewers.check_viewers(running, safety.host_of_server(bus))
     findings += [*devices.check_states(board, utc_now()), *devices.check_clocks(board), *flapping]
     return findings
 

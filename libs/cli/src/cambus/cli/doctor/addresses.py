@@ -1,4 +1,4 @@
-"""The addresses a connector gives devices, for signalling, for media and for HTTP: why "it rings and no picture".
+"""The addresses others are told to go to: devices for signalling, media and HTTP, and viewers for pictures.
 
 A connector says on the bus where devices are told to go (`advertised`, `media`, `web` in its metadata); where
 the devices themselves are stands in their presence. One that is behind another network can not reach an address of this
@@ -27,7 +27,7 @@ SIGNALLING: Final = "advertised"
 WEB: Final = "web"
 _WHAT: Final = {SIGNALLING: "signalling", MEDIA: "media", WEB: "HTTP requests"}
 _SETTING: Final = {SIGNALLING: "ADVERTISED", MEDIA: "MEDIA_ADVERTISED", WEB: "WEB_ADVERTISED"}
-_HOST: Final = re.compile(r"^(?:[a-z]+:)?(?://)?(?:[^@/]*@)?(\[[0-9a-fA-F:.]+\]|[^:/\[\]]+)(?::\d+)?$")
+_HOST: Final = re.compile(r"^(?:[a-z]+://|sips?:)?(?:[^@/]*@)?(\[[0-9a-fA-F:.]+\]|[^:/\[\]]+)(?::\d+)?$")
 
 
 def check_advertised(

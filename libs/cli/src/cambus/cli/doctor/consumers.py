@@ -53,10 +53,16 @@ def _check(info: Mapping[str, Any], now: datetime) -> Iterable[Finding]:
         )
         return
     since = _since(info, now)
-    if waiting and taken and since > UNACKNOWLEDGED:
+    if (
+        taken
+        and since > UNACKNOWLEDGED
+        and (waiting or not info.get("num_waiting"))
+        and not _just_begun(info, now)
+    ):
         yield problem(
             SUBJECT,
-            f"{name} has finished none for {duration(since.total_seconds())}; {plural(waiting, 'event')} waiting",
+            f"{name} has finished none for {duration(since.total_seconds())}; "
+            f"{plural(waiting + taken, 'event')} waiting",
             "its log says what it is waiting for; cambusctl services",
         )
     elif waiting > BEHIND:
@@ -67,9 +73,18 @@ def _check(info: Mapping[str, Any], now: datetime) -> Iterable[Finding]:
         )
 
 
+def _just_begun(info: Mapping[str, Any], now: datetime) -> bool:
+    """Whether what it has in hand came just now, after a quiet time, and none of it was tried before."""
+    return not info.get("num_redelivered") and _ago(info, "delivered", now) < UNACKNOWLEDGED
+
+
 def _since(info: Mapping[str, Any], now: datetime) -> timedelta:
     """How long ago it last acknowledged one; nothing acknowledged yet: since it was made."""
-    last = (info.get("ack_floor") or {}).get("last_active") or info.get("created")
+    return _ago(info, "ack_floor", now)
+
+
+def _ago(info: Mapping[str, Any], what: str, now: datetime) -> timedelta:
+    last = (info.get(what) or {}).get("last_active") or info.get("created")
     try:
         return now - datetime.fromisoformat(str(last))
     except (ValueError, TypeError):

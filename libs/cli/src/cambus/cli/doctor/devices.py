@@ -39,6 +39,9 @@ _TODO: Final = {
     DeviceState.PENDING: "it asks to be let in: add it to the devices file, and apply it",
     DeviceState.DEGRADED: "see what does not work: cambusctl device get {device}",
 }
+_BEGINNING: Final = frozenset({DeviceState.CONNECTING, DeviceState.AWAITED})
+"""For the first minutes no trouble: a device that dials in does so in its own time."""
+
 _PASSING: Final = frozenset({DeviceState.UPGRADING, DeviceState.REBOOTING})
 
 
@@ -55,11 +58,16 @@ def check_states(devices: Sequence[DeviceStatus], now: datetime) -> list[Finding
             troubles[each.state].append(finding)
     findings = [ok("devices", f"{online} of {len(wanted)} online")]
     for state, found in troubles.items():
-        findings += found[:SHOWN]
-        if len(found) > SHOWN:
-            rest = plural(len(found) - SHOWN, "more device")
-            findings.append(problem("devices", f"{rest} {state}", "cambusctl devices --offline"))
+        findings += _some(found, state, "cambusctl devices --offline")
     return findings
+
+
+def _some(found: Sequence[Finding], what: str, todo: str) -> list[Finding]:
+    """As many of one kind as can be read, and how many more there are."""
+    if len(found) <= SHOWN:
+        return list(found)
+    rest = f"{plural(len(found) - SHOWN, 'more device')} {what}"
+    return [*found[:SHOWN], Finding("devices", found[0].level, rest, todo)]
 
 
 def _trouble(status: DeviceStatus, now: datetime) -> Finding | None:
@@ -74,7 +82,7 @@ def _trouble(status: DeviceStatus, now: datetime) -> Finding | None:
         return note(status.device, f"{state} for {ago(presence.since, now=lambda: now)}")
     if presence.state is DeviceState.DEGRADED:
         return problem(status.device, f"degraded: {', '.join(presence.degraded)}", _todo(status))
-    if presence.online or (presence.state is DeviceState.CONNECTING and now - presence.since < STARTING):
+    if presence.online or (presence.state in _BEGINNING and now - presence.since < STARTING):
         return None
     error = presence.last_error
     why = f": {error.text}" if error is not None else ""
@@ -110,7 +118,7 @@ def check_clocks(devices: Iterable[DeviceStatus]) -> list[Finding]:
                     each.device, text, f"cambusctl call {each.device} device.time.set, or switch NTP on in it"
                 )
             )
-    return findings
+    return _some(findings, "with a wrong clock", "let them follow a time server")
 
 
 async def check_flapping(events: AsyncIterator[ReceivedEvent]) -> list[Finding]:
@@ -119,7 +127,7 @@ async def check_flapping(events: AsyncIterator[ReceivedEvent]) -> list[Finding]:
     async for received in events:
         if isinstance(received.event, DeviceOffline) and received.event.reason not in NOT_ITS_FAULT:
             ends[received.device].append(received.event)
-    return [
+    findings = [
         problem(
             device,
             f"went offline {len(found)} times in the last {duration(LOOKED_BACK.total_seconds())}, "
@@ -129,3 +137,4 @@ async def check_flapping(events: AsyncIterator[ReceivedEvent]) -> list[Finding]:
         for device, found in sorted(ends.items())
         if len(found) >= FLAPPING
     ]
+    return _some(findings, "came and went", "cambusctl events --type device.offline --since -1h")

@@ -86,7 +86,7 @@ def check_assets(streams: Streams) -> list[Finding]:
             problem(
                 "JetStream",
                 f"{plural(len(missing), 'stream')} missing: {', '.join(missing)}",
-                "start a service that may create them (CAMBUS_CREATE_ASSETS)",
+                "cambusctl nats setup makes them",
             )
         )
     for name, info in streams.items():
@@ -188,7 +188,7 @@ async def check_dead_letters(bus: Connection) -> list[Finding]:
         problem(
             "dead letters",
             f"{plural(count, 'message')} given up: {by_whom}{why}",
-            f"correct the cause; nats stream view {stream} shows them, nats stream purge {stream} forgets them",
+            "correct the cause; then cambusctl deadletters list, retry or drop",
         )
     ]
 

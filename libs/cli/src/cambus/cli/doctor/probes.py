@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -11,6 +12,7 @@ import aiohttp
 from cambus.client.discovery import Instance
 
 TIMEOUT_S: Final = 3.0
+CLOCK_METRIC: Final = "cambus_clock_seconds"
 MAX_BYTES: Final = 8 * 1024 * 1024
 
 _SAMPLE = re.compile(r"^(cambus_\w+)(?:\{[^}]*\})? ([0-9.eE+-]+)$", re.MULTILINE)
@@ -26,6 +28,7 @@ class Probe:
         ready: what `/readyz` says.
         why_not: the conditions that do not hold, with their details.
         samples: the metrics without labels, those with labels summed up over them.
+        skew_s: seconds its clock is certainly ahead of ours at least, negative if behind; None if it does not tell.
     """
 
     instance: Instance
@@ -33,6 +36,7 @@ class Probe:
     ready: bool = False
     why_not: str = ""
     samples: dict[str, float] = field(default_factory=dict)
+    skew_s: float | None = None
 
 
 async def probe_all(instances: Iterable[Instance]) -> list[Probe]:
@@ -49,11 +53,24 @@ async def _probe(session: aiohttp.ClientSession, instance: Instance) -> Probe:
     try:
         async with session.get(f"{url}/readyz") as answer:
             ready, report = answer.status == 200, await answer.json(content_type=None)
+        asked = time.time()
         async with session.get(f"{url}/metrics") as answer:
             text = (await answer.content.read(MAX_BYTES)).decode("utf-8", "replace")
+        answered = time.time()
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         return Probe(instance)
-    return Probe(instance, True, ready, _unmet(report), read_samples(text))
+    samples = read_samples(text)
+    skew_s = skew(samples.get(CLOCK_METRIC), asked, answered)
+    return Probe(instance, True, ready, _unmet(report), samples, skew_s)
+
+
+def skew(told: float | None, asked: float, answered: float) -> float | None:
+    """How far ahead a clock is at least that told this between two instants of ours; all in seconds since 1970."""
+    if told is None:
+        return None
+    if told < asked:
+        return told - asked
+    return max(told - answered, 0.0)
 
 
 def _unmet(report: Any) -> str:

@@ -3,7 +3,6 @@
 import ipaddress
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from cambus.cli.doctor.finding import Finding, note, ok, problem
 from cambus.client.connection import Connection
@@ -14,13 +13,18 @@ SUBJECT: Final = "NATS"
 def check_settings(bus: Connection, streams: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     """Whether just anybody may do everything, whether it goes in clear, and whether one dead disk loses it all."""
     server = bus.nc._server_info  # noqa: SLF001 - nats-py tells only parts of it
-    return judge(bus.nc.connected_url.geturl() if bus.nc.connected_url else "", server, streams)
+    return judge(host_of_server(bus), server, streams)
 
 
-def judge(url: str, server: Mapping[str, Any], streams: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
-    """The same from what the server says of itself, reached at `url`."""
+def host_of_server(bus: Connection) -> str:
+    """Where the NATS is that we are connected to; empty where that is not known."""
+    return (bus.nc.connected_url.hostname or "") if bus.nc.connected_url else ""
+
+
+def judge(host: str, server: Mapping[str, Any], streams: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    """The same from what the server says of itself, reached at `host`."""
     findings = []
-    if not _on_this_machine(urlsplit(url).hostname or ""):
+    if not on_this_machine(host):
         if not server.get("auth_required"):
             findings.append(
                 problem(
@@ -47,7 +51,8 @@ def _copies(info: Mapping[str, Any]) -> int:
     return int((info.get("config") or {}).get("num_replicas", 1))
 
 
-def _on_this_machine(host: str) -> bool:
+def on_this_machine(host: str) -> bool:
+    """Whether a host, by name or address, is the machine of whoever asks; nothing counts as that, too."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

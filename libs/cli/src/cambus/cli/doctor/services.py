@@ -4,9 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from cambus.cli.doctor.complaints import check_metrics
 from cambus.cli.doctor.finding import Finding, note, ok, problem
 from cambus.cli.doctor.probes import Probe
-from cambus.cli.formatting import plural, size
+from cambus.cli.formatting import plural
 from cambus.client.discovery import Instance
 
 CONNECTOR: Final = "connector-"
@@ -17,14 +18,6 @@ WITHOUT: Final = {
     "upgrade-manager": "firmware cannot be upgraded",
 }
 """What does not work while a service is away."""
-
-LITTLE_DISK: Final = 512 << 20
-DISK_METRIC: Final = "cambus_recorder_disk_free_bytes"
-FAILURES: Final = {
-    "cambus_recorder_write_failures_total": "writes the disk refused",
-    "cambus_recorder_overflows_total": "times the disk was too slow",
-    "cambus_nats_slow_consumer_drops_total": "messages lost because it was too slow",
-}
 
 
 def check_running(instances: Sequence[Instance], protocols: Iterable[str]) -> list[Finding]:
@@ -87,18 +80,5 @@ def check_probes(probes: Iterable[Probe]) -> list[Finding]:
             )
         elif probe.reachable and not probe.ready:
             findings.append(problem(name, f"is not ready: {probe.why_not}", "its log says why"))
-        findings += _complaints(probe)
+        findings += check_metrics(probe)
     return findings
-
-
-def _complaints(probe: Probe) -> Iterable[Finding]:
-    name = probe.instance.id
-    for metric, meaning in FAILURES.items():
-        count = probe.samples.get(metric, 0.0)
-        if count:
-            yield note(name, f"{count:.0f} {meaning} since it started", "its log says when and why")
-    free = probe.samples.get(DISK_METRIC)
-    if free is not None:
-        text = f"{size(free)} free on the disk of the recordings"
-        todo = "free some, or keep recordings for less long: cambusctl recordings policy list"
-        yield problem(name, text, todo) if free < LITTLE_DISK else ok(name, text)

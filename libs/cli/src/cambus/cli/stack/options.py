@@ -120,10 +120,19 @@ def environment_of(service: str, options: StackOptions, nats_url: str, monitor_u
 
 
 def budget_of(options: StackOptions) -> int | None:
-    """How much JetStream may take, in MiB: what is asked for, else what fits on the disk; None for the usual sizes."""
+    """How much JetStream may take, in MiB: what is asked for, else what fits on the disk; None for the usual sizes.
+
+    Raises:
+        StackFailedError: what is asked for is no number, or too little.
+    """
     for variables in (options.environment, os.environ):
         if ASKED_BUDGET in variables:
-            return int(variables[ASKED_BUDGET])
+            asked = variables[ASKED_BUDGET]
+            if not asked.isdecimal() or int(asked) < SMALLEST_BUDGET_MIB:
+                raise StackFailedError(
+                    f"{ASKED_BUDGET}: want {SMALLEST_BUDGET_MIB} or more (MiB), got {asked}"
+                )
+            return int(asked)
     return jetstream_budget_mib(shutil.disk_usage(options.data_dir).free)
 
 
