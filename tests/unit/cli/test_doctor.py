@@ -12,7 +12,7 @@ from cambus.client.discovery import Instance
 from cambus.client.received import ReceivedEvent
 from cambus.schemas.events.device import DeviceOffline
 from cambus.schemas.state.devices import DeviceRecord
-from cambus.schemas.state.presence import DeviceState, Presence
+from cambus.schemas.state.presence import DeviceState, Presence, PresenceError
 
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
@@ -50,6 +50,14 @@ def test_a_device_that_has_only_begun_to_connect_is_left_in_peace():
 def test_a_device_that_dials_in_is_given_time_to():
     assert troubles(status(state=DeviceState.AWAITED, since=timedelta(seconds=30))) == []
     assert len(troubles(status(state=DeviceState.AWAITED, since=timedelta(minutes=5)))) == 1
+
+
+def test_a_device_that_was_let_go_is_not_to_be_looked_for():
+    error = PresenceError(code=503, reason="ownership-lost", text="no longer held here", at=NOW)
+    (let_go,) = troubles(status(state=DeviceState.OFFLINE, last_error=error))
+    (gone,) = troubles(status(state=DeviceState.OFFLINE))
+    assert "NATS" in let_go.todo
+    assert "NATS" not in gone.todo
 
 
 def test_what_is_switched_off_is_not_looked_for():

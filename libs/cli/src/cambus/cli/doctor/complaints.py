@@ -80,4 +80,4 @@ def _recordings(probe: Probe) -> Iterable[Finding]:
     elif full is None:
         yield problem(name, text, todo)
     else:
-        yield note(name, f"{text}: the oldest recordings go to make room", todo)
+        yield note(name, f"{text}; when it is full, the oldest recordings go", todo)

@@ -18,7 +18,8 @@ SHOWN: Final = 20
 FLAPPING: Final = 3
 """So often offline within the time looked at is no accident."""
 
-NOT_ITS_FAULT: Final = {"handed-over", "ownership-lost", "record-changed", "removed", "rebooting"}
+OWNERSHIP_LOST: Final = "ownership-lost"
+NOT_ITS_FAULT: Final = {"handed-over", OWNERSHIP_LOST, "record-changed", "removed", "rebooting"}
 """Ends of sessions that we wanted, or that come from a connector that went: they say nothing of the device."""
 
 LOOKED_BACK: Final = timedelta(hours=1)
@@ -97,7 +98,10 @@ def _again(presence: Presence, now: datetime) -> str:
 
 
 def _todo(status: DeviceStatus) -> str:
-    record = status.record
+    record, presence = status.record, status.presence
+    error = presence.last_error if presence is not None else None
+    if error is not None and error.reason == OWNERSHIP_LOST and status.state == DeviceState.OFFLINE.value:
+        return "it is not the device: see what is said of NATS, JetStream and its connector"
     return _TODO.get(status.state, "cambusctl device get {device}").format(
         device=status.device,
         address=(record.address if record is not None else None) or "it",
