@@ -140,16 +140,17 @@ async def test_a_connection_that_says_nothing_is_cut(monkeypatch, metrics):
 
 
 @pytest.mark.parametrize("bound", ["MAX_CONNECTIONS", "MAX_OF_ADDRESS"])
-async def test_connections_have_a_bound(monkeypatch, site, order, http, bound):
+async def test_connections_have_a_bound(monkeypatch, metrics, http, bound):
     monkeypatch.setattr(web, bound, 1)
-    host, _, port = site.address("127.0.0.1").removeprefix("http://").partition(":")
-    _, first = await asyncio.open_connection(host, int(port))
-    try:
-        with pytest.raises((aiohttp.ClientError, ConnectionError)):
-            await status_of(http.put(order.url, data=JPEG))
-    finally:
-        first.close()
-        await first.wait_closed()
+    async with WebSite(Gb28181Settings(gb28181_host="127.0.0.1"), metrics, time.monotonic) as site:
+        host, _, port = site.address("127.0.0.1").removeprefix("http://").partition(":")
+        _, first = await asyncio.open_connection(host, int(port))
+        try:
+            with pytest.raises((aiohttp.ClientError, ConnectionError)):
+                await status_of(http.get(site.address("127.0.0.1")))
+        finally:
+            first.close()
+            await first.wait_closed()
 
 
 # --- pictures ---------------------------------------------------------------------------------------------

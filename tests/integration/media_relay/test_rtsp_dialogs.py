@@ -144,9 +144,12 @@ async def test_one_viewer_too_many_is_453_and_may_try_again(
                     pass
 
 
-async def test_one_connection_too_many_is_told_so_and_closed(relay_settings, run_relay, make_camera, path):
+@pytest.mark.parametrize("bound", ["relay_max_connections", "relay_max_connections_of_address"])
+async def test_one_connection_too_many_is_told_so_and_closed(
+    relay_settings, run_relay, make_camera, path, bound
+):
     await make_camera()
-    async with run_relay(relay_settings(relay_max_connections=1)) as relay:
+    async with run_relay(relay_settings(**{bound: 1})) as relay:
         port = relay.service.relay.rtsp_port
         async with Rtsp(port) as first:
             assert (await first.ask("OPTIONS", "*"))[0] == 200

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from cambus.media_relay.access import Access
+from cambus.media_relay.guesses import Guesses
 from cambus.media_relay.settings import RelaySettings
-from cambus.schemas.errors import Forbidden, Unauthorized
+from cambus.schemas.errors import Forbidden, Overloaded, Unauthorized
 
 TOKEN = "correct-horse-battery-staple"
 
@@ -15,6 +16,7 @@ TOKEN = "correct-horse-battery-staple"
 class Request:
     headers: dict[str, str] = field(default_factory=lambda: {"Host": "127.0.0.1:8088"})
     query: dict[str, str] = field(default_factory=dict)
+    remote: str = "192.0.2.7"
 
 
 @pytest.fixture
@@ -119,3 +121,25 @@ def test_behind_a_proxy_the_advertised_name_counts():
     access = Access.of(RelaySettings(relay_advertised_http_url="https://cctv.example/relay"))
     access.check_http(Request(headers={"Host": "cctv.example"}))
     access.check_http(Request(headers={"Host": "127.0.0.1:8080", "Origin": "https://cctv.example"}))
+
+
+async def test_an_address_that_guesses_at_the_shared_token_is_not_told_when_it_is_right(token_file):
+    access = Access(token_file, guesses=Guesses(3))
+    for guess in range(3):
+        with pytest.raises(Unauthorized):
+            access.check_http(Request(query={"token": f"guess-number-{guess}"}))
+    right = Request(query={"token": TOKEN})
+    with pytest.raises(Overloaded):
+        access.check_http(right)
+    for asked in (access.check_page, access.open_page, lambda request: access.admit(request, lambda: None)):
+        with pytest.raises(Overloaded):
+            await asked(right)
+    access.check_http(Request(query={"token": TOKEN}, remote="192.0.2.8"))
+
+
+def test_who_shows_no_token_guesses_nothing(token_file):
+    access = Access(token_file, guesses=Guesses(1))
+    for _ in range(3):
+        with pytest.raises(Unauthorized):
+            access.check_http(Request())
+    access.check_http(Request(query={"token": TOKEN}))

@@ -6,11 +6,16 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
+from cambus.bus.crowd import Crowd
 from cambus.bus.health import Health
+from cambus.bus.http_site import BoundedSite, bounded_runner
 from cambus.bus.metrics import CONTENT_TYPE, Metrics
 
 MAX_BODY_BYTES = 1024 * 1024
 SHUTDOWN_S = 2.0
+MAX_CONNECTIONS = 512
+MAX_OF_ADDRESS = 128
+"""Connections of one address: descriptors are what a service keeps its files open with."""
 
 
 class HttpServer:
@@ -60,10 +65,11 @@ class HttpServer:
         Raises:
             OSError: the address is taken or not ours.
         """
-        runner = web.AppRunner(self.app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S)
+        runner = bounded_runner(self.app, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
+        crowd = Crowd(MAX_CONNECTIONS, MAX_OF_ADDRESS)
         try:
-            await web.TCPSite(runner, self._host, self._port).start()
+            await BoundedSite(runner, self._host, self._port, crowd).start()
         except BaseException:
             await runner.cleanup()
             raise

@@ -11,6 +11,7 @@ import asyncio
 import errno
 import gc
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,9 @@ logger = logging.getLogger(__name__)
 COLLECT_AFTER = 20_000, 20, 20
 """Allocations between two searches for garbage: with Python's 700 a service of thousands of devices spends a quarter of
 its time on going over what lives."""
+MAX_FILES = 65_536
+"""Descriptors a service may have, if the system lets it: the 1024 it gets by itself on most are fewer than the connections
+its ports may have, and none would be left for its files."""
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 ABORT_S = 5.0
 DRAIN_SHARE = 0.7  # of the time a stop may take; the rest is for flushing and closing
@@ -98,6 +102,7 @@ def _parser(service_class: type[Service[S]], settings_class: type[S]) -> argpars
 def _run(service_class: type[Service[S]], settings: S) -> int:
     gc.freeze()  # what the imports made stays
     gc.set_threshold(*COLLECT_AFTER)
+    allow_files()
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             runner.run(serve(service_class, settings))
@@ -113,6 +118,14 @@ def _run(service_class: type[Service[S]], settings: S) -> int:
                 logger.debug("where", exc_info=cause)
         return EXIT_FAILED
     return EXIT_OK
+
+
+def allow_files() -> None:
+    """Raise the bound of open files as far as this process may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

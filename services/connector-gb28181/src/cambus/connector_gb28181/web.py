@@ -4,13 +4,14 @@ One request a connection; a client that dawdles is cut off. Addresses hold token
 an address: neither by us nor by the library.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from aiohttp import web
 
+from cambus.bus.crowd import Crowd
+from cambus.bus.http_site import BoundedSite
 from cambus.bus.metrics import Metrics
 from cambus.connector_gb28181.settings import Gb28181Settings
 
@@ -44,22 +45,10 @@ class _Connection(web.RequestHandler):
 
 
 class _Server(web.Server):
-    """Makes connections, not too many at a time."""
+    """Makes connections."""
 
     def __call__(self) -> web.RequestHandler:
         return _Connection(self, loop=self._loop, **self._kwargs)
-
-    def connection_made(self, handler: web.RequestHandler, transport: Any) -> None:
-        super().connection_made(handler, transport)
-        host = _host(transport)
-        same = sum(1 for each in self.connections if _host(each.transport) == host)
-        if len(self.connections) > MAX_CONNECTIONS or same > MAX_OF_ADDRESS:
-            transport.abort()
-
-
-def _host(transport: asyncio.BaseTransport | None) -> str | None:
-    peer = None if transport is None else transport.get_extra_info("peername")
-    return None if peer is None else str(peer[0])
 
 
 class WebServer:
@@ -101,7 +90,8 @@ class WebServer:
         await runner.setup()
         try:
             host, port = self._settings.web_host, self._settings.gb28181_web_port
-            await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+            crowd = Crowd(MAX_CONNECTIONS, MAX_OF_ADDRESS)
+            await BoundedSite(runner, host, port, crowd, backlog=BACKLOG).start()
         except BaseException:
             await runner.cleanup()
             raise

@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 
 from cambus.client.secret_file import read_secret
 from cambus.media_relay.admission import Admission
+from cambus.media_relay.guesses import Guesses
 from cambus.media_relay.key import StreamKey
 from cambus.media_relay.page_sessions import PageSessions
 from cambus.media_relay.settings import RelaySettings, is_loopback
 from cambus.media_relay.tokens import Tokens, purpose_of
-from cambus.schemas.errors import Forbidden, Unauthorized
+from cambus.schemas.errors import Forbidden, Overloaded, Unauthorized
 from cambus.schemas.state.relay_tokens import TokenPurpose
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Access:
         tokens: where every stream takes a token of its own. The shared one, if there is one, is then for the page:
             it moves cameras and gets tokens, and opens no stream itself.
         pages: where there are tokens, the pages that were opened by one; they may do the same.
+        guesses: bounds how many wrong shared tokens an address may show.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class Access:
         origins: frozenset[str] = frozenset(),
         tokens: Tokens | None = None,
         pages: PageSessions | None = None,
+        guesses: Guesses | None = None,
     ) -> None:
         self.tokens = tokens
+        self._guesses = guesses or Guesses(0)
         self._pages = pages
         self._token_file = token_file
         self._hosts = hosts
@@ -74,9 +78,13 @@ class Access:
 
     @classmethod
     def of(
-        cls, settings: RelaySettings, tokens: Tokens | None = None, pages: PageSessions | None = None
+        cls,
+        settings: RelaySettings,
+        tokens: Tokens | None = None,
+        pages: PageSessions | None = None,
+        guesses: Guesses | None = None,
     ) -> "Access":
-        """What the settings say; `tokens` and `pages` are used if they want it so.
+        """What the settings say; `tokens` and `pages` are used if they want it so, `guesses` unless access is open.
 
         Raises:
             ValueError, OSError: the token file is unusable.
@@ -86,9 +94,11 @@ class Access:
         if advertised.netloc:  # a proxy may write a `Host` of its own, the browser's `Origin` stays
             origins |= {f"{advertised.scheme}://{advertised.netloc}"}
         if settings.relay_access == "shared-token":
-            return cls(settings.relay_token_file, origins=origins)
+            return cls(settings.relay_token_file, origins=origins, guesses=guesses)
         if settings.relay_access == "token":
-            return cls(settings.relay_token_file, origins=origins, tokens=tokens, pages=pages)
+            return cls(
+                settings.relay_token_file, origins=origins, tokens=tokens, pages=pages, guesses=guesses
+            )
         hosts = None
         if is_loopback(settings.relay_host):
             named = {settings.relay_advertised_host, advertised.hostname or ""}
@@ -140,6 +150,7 @@ class Access:
             CambusError: as `check_http`, and as `PageSessions.knows`.
         """
         self.check_site(request)
+        self.check_guesses(request.remote or "")
         if self._pages is not None and await self._pages.knows(shown_token(request)):
             return
         self.check_http(request)
@@ -151,6 +162,7 @@ class Access:
             CambusError: as `check_http`, and as `Tokens.use`.
         """
         token = shown_token(request)
+        self.check_guesses(request.remote or "")
         if self._pages is None or self.accepts(token) or await self._pages.knows(token):
             await self.check_page(request)
             return token
@@ -163,10 +175,26 @@ class Access:
         Raises:
             Unauthorized: the token is missing or wrong.
             Forbidden: another site's page made the request.
+            Overloaded: too many wrong tokens came from that address.
         """
         self.check_site(request)
-        if not self.open and not self.accepts(shown_token(request)):
+        if self.open:
+            return
+        token, address = shown_token(request), request.remote or ""
+        self.check_guesses(address)
+        if not self.accepts(token):
+            if token:
+                self.guessed(address)
             raise Unauthorized("a valid token is needed: ?token=… or Authorization: Bearer …", reason="token")
+
+    def check_guesses(self, address: str) -> None:
+        """Raises Overloaded where an address has shown too many wrong shared tokens, whatever it shows now."""
+        if self._guesses.exceeded(address):
+            raise Overloaded("too many wrong tokens from this address", reason="too-many-guesses")
+
+    def guessed(self, address: str) -> None:
+        """An address has shown a wrong one."""
+        self._guesses.wrong(address)
 
     def check_site(self, request: HttpRequest) -> None:
         """Let a request pass that shows by other means that it may watch. Raises Forbidden as `check_http`."""

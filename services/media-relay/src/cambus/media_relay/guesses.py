@@ -1,15 +1,14 @@
 """How many wrong tokens an address may show: each costs a look-up."""
 
-import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
+from cambus.bus.crowd import site_of
+
 WINDOW_S: Final = 60.0
 _ADDRESSES: Final = 4096
-_IPV6_SITE: Final = 64
-"""Bits of an IPv6 address that name a site; the rest anybody there chooses."""
 
 
 class Guesses:
@@ -27,25 +26,13 @@ class Guesses:
 
     def exceeded(self, address: str) -> bool:
         """Whether this address has shown too many."""
-        since, count = self._counts.get(_site(address), (0.0, 0))
+        since, count = self._counts.get(site_of(address), (0.0, 0))
         return bool(self._most) and count >= self._most and self._clock() - since < WINDOW_S
 
     def wrong(self, address: str) -> None:
         """Count one."""
-        site, now = _site(address), self._clock()
+        site, now = site_of(address), self._clock()
         since, count = self._counts.pop(site, (now, 0))
         self._counts[site] = (since, count + 1) if now - since < WINDOW_S else (now, 1)
         while len(self._counts) > _ADDRESSES:
             self._counts.popitem(last=False)
-
-
-def _site(address: str) -> str:
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return ""
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, _IPV6_SITE), strict=False))
-    return str(parsed)

@@ -5,6 +5,8 @@ from typing import Final
 
 from aiohttp import web
 
+from cambus.bus.crowd import Crowd
+from cambus.bus.http_site import BoundedSite, bounded_runner
 from cambus.media_relay.access import Access
 from cambus.media_relay.cross_origin import answers_preflights, let_origins_in
 from cambus.media_relay.http_errors import errors_as_json
@@ -22,21 +24,19 @@ class ViewerServer:
         routes: what to serve.
         metrics: counts what was refused.
         access: knows which other sites' pages may read the answers.
+        crowd: how many connections there may be.
     """
 
-    def __init__(self, routes: Iterable[web.AbstractRouteDef], metrics: RelayMetrics, access: Access) -> None:
+    def __init__(
+        self, routes: Iterable[web.AbstractRouteDef], metrics: RelayMetrics, access: Access, crowd: Crowd
+    ) -> None:
         self._app = web.Application(
             client_max_size=_MAX_BODY_BYTES, middlewares=[answers_preflights(access), errors_as_json(metrics)]
         )
         let_origins_in(self._app, access)
         self._app.add_routes(routes)
-        self._runner = web.AppRunner(
-            self._app,
-            access_log=None,  # addresses hold tokens
-            handle_signals=False,
-            handler_cancellation=True,
-            shutdown_timeout=_SHUTDOWN_S,
-        )
+        self._crowd = crowd
+        self._runner = bounded_runner(self._app, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S)
 
     @property
     def port(self) -> int:
@@ -48,7 +48,7 @@ class ViewerServer:
         """Listen. Raises OSError when the address is taken."""
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, host, port, backlog=_BACKLOG).start()
+            await BoundedSite(self._runner, host, port, self._crowd, backlog=_BACKLOG).start()
         except BaseException:
             await self._runner.cleanup()
             raise

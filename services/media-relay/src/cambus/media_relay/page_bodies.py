@@ -1,5 +1,6 @@
 """What the page sends and gets: JSON, and nothing a foreign page's form could send."""
 
+import asyncio
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -11,6 +12,8 @@ from cambus.schemas.errors import BadRequest
 from cambus.schemas.model import Instant, Message
 
 MAX_HOURS: Final = 24 * 31
+BODY_S: Final = 20.0
+"""How long a body may take: a few kilobytes."""
 
 _INSTANT: Final[TypeAdapter[datetime]] = TypeAdapter(Instant)
 
@@ -21,7 +24,19 @@ async def body_of(request: web.Request, wanted: type[M]) -> M:
     """The JSON body; its content type must say so, which no foreign page's form can. Raises BadRequest."""
     if request.content_type != JSON:
         raise BadRequest(f"Content-Type: wanted {JSON}")
-    return decode(wanted, await request.read(), JSON)
+    return decode(wanted, await bytes_of(request), JSON)
+
+
+async def bytes_of(request: web.Request) -> bytes:
+    """The body; aiohttp bounds its size. Raises BadRequest if it does not come."""
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await request.read()
+    except TimeoutError:
+        request.protocol.force_close()
+        raise BadRequest(f"the body did not come within {BODY_S:g} s", reason="slow") from None
+    except web.RequestPayloadError:
+        raise BadRequest("the body is not what its headers say") from None
 
 
 def json_answer(body: dict[str, Any]) -> web.Response:

@@ -115,14 +115,17 @@ class Relay:
         )
         outputs = (live, hls, pictures, whep, Page())
         self._http = ViewerServer(
-            [*(each for output in outputs for each in output.routes()), *routes], self.metrics, access
+            [*(each for output in outputs for each in output.routes()), *routes],
+            self.metrics,
+            access,
+            settings.crowd(),
         )
         self._rtsp = RtspServer(
             self.streams,
             access,
             self.metrics,
             viewer_limits=settings.viewer_limits,
-            max_connections=settings.relay_max_connections,
+            crowd=settings.crowd(),
             start_timeout_s=settings.relay_start_timeout_s,
             session_timeout_s=settings.relay_rtsp_timeout_s,
             send_buffer_bytes=settings.relay_send_buffer_bytes,

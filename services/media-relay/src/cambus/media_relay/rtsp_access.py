@@ -48,12 +48,15 @@ class RtspAccess:
         if self._access.tokens is not None:
             return await self._challenge_by_token(self._access.tokens, event, address)
         if not self._let_in:
+            self._access.check_guesses(address)
             token = event.url.query.get("token")
             verdict = self._auth.check(event.request, now)
             self._let_in = (token is not None and self._access.accepts(token)) or verdict.user is not None
             if not self._let_in:
                 shown = token is not None or "authorization" in event.request.headers
-                self.failures += shown and not verdict.stale
+                if shown and not verdict.stale:
+                    self.failures += 1
+                    self._access.guessed(address)
                 return self._auth.challenges(now, stale=verdict.stale)
         return None
 

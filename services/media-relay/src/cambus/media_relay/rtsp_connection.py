@@ -57,9 +57,14 @@ _STATUS: Final = {
 
 
 class RtspConnection(asyncio.Protocol):
-    """Feeds the sans-IO core from a socket; decides what it asks; writes through a `Viewer`."""
+    """Feeds the sans-IO core from a socket; decides what it asks; writes through a `Viewer`.
+
+    Attributes:
+        address: where the client is.
+    """
 
     def __init__(self, server: RtspServer) -> None:
+        self.address = ""
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._rtsp = RtspServerConnection(
@@ -83,6 +88,8 @@ class RtspConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the socket, or refuse it when there are too many."""
         stream_transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else ""
         if not self._server.admit(self):
             reason = ("X-Cambus-Reason", "too-many-connections")
             stream_transport.write(Response(Status.NOT_ENOUGH_BANDWIDTH, (reason,)).serialize())
@@ -176,7 +183,7 @@ class RtspConnection(asyncio.Protocol):
 
     async def _answer(self, event: Request) -> None:
         try:
-            challenge = await self._access.challenge(event, self._loop.time(), self._address)
+            challenge = await self._access.challenge(event, self._loop.time(), self.address)
             if challenge is None:
                 await self._decide(event)
                 self._access.settle()
@@ -300,11 +307,6 @@ class RtspConnection(asyncio.Protocol):
         if self._rtsp.awaiting_reply:
             self._rtsp.reject(status, (("X-Cambus-Reason", error.reason),))
         self._server.metrics.refused(str(int(error.code))).inc()
-
-    @property
-    def _address(self) -> str:
-        peer = self._transport.get_extra_info("peername") if self._transport is not None else None
-        return str(peer[0]) if peer else ""
 
     def _on_gone(self, viewer: Viewer, reason: Gone) -> None:
         del viewer

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Protocol
 
+from cambus.bus.crowd import Crowd
 from cambus.media_relay.access import Access
 from cambus.media_relay.metrics import RelayMetrics
 from cambus.media_relay.rtp_over_udp import RtpOverUdp, UdpOptions
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 
 class Connection(Protocol):
     """What the server does with a connection."""
+
+    address: str
 
     def check(self) -> None:
         """Close it if it is silent or stalled."""
@@ -34,7 +37,7 @@ class RtspServer:
         access: who may watch.
         metrics: counts refusals and starts.
         viewer_limits: how far behind a client may fall.
-        max_connections: more are refused.
+        crowd: how many connections there may be; more are refused.
         start_timeout_s: how long a client waits for the first picture.
         session_timeout_s: how long a client that does not play may be silent.
         send_buffer_bytes: the kernel's send buffer of a client, 0 for its own choice.
@@ -48,7 +51,7 @@ class RtspServer:
         metrics: RelayMetrics,
         *,
         viewer_limits: ViewerLimits,
-        max_connections: int,
+        crowd: Crowd,
         start_timeout_s: float,
         session_timeout_s: float,
         send_buffer_bytes: int = 0,
@@ -63,7 +66,7 @@ class RtspServer:
         self.send_buffer_bytes = send_buffer_bytes
         self.udp: RtpOverUdp | None = None
         self._udp_options = udp
-        self._max_connections = max_connections
+        self._crowd = crowd
         self._connections: dict[Connection, set[asyncio.Task[None]]] = {}
         self._server: asyncio.Server | None = None
 
@@ -110,15 +113,18 @@ class RtspServer:
 
     def admit(self, connection: Connection) -> bool:
         """Take a new connection in, unless there are too many."""
-        if len(self._connections) >= self._max_connections:
+        if not self._crowd.enter(connection.address):
             return False
         self._connections[connection] = set()
         return True
 
     def forget(self, connection: Connection) -> None:
         """A connection has ended, and with it the tasks that answer it."""
-        for task in self._connections.pop(connection, ()):
-            task.cancel()
+        tasks = self._connections.pop(connection, None)
+        if tasks is not None:
+            self._crowd.leave(connection.address)
+            for task in tasks:
+                task.cancel()
 
     def spawn(self, connection: Connection, answering: Coroutine[None, None, None]) -> None:
         """Run the answer to a request; it is cancelled when the connection ends."""

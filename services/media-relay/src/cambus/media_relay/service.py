@@ -39,7 +39,7 @@ class MediaRelay(Service[RelaySettings]):
         settings = runtime.settings
         guesses = Guesses(settings.relay_wrong_tokens_per_minute)
         tokens = Tokens(runtime.bus, runtime.metrics, guesses)
-        self._access = Access.of(settings, tokens, PageSessions(runtime.bus, tokens))
+        self._access = Access.of(settings, tokens, PageSessions(runtime.bus, tokens), guesses)
         self._directory = Directory(runtime.bus, self._on_online)
         self._alarms = AlarmTicker(runtime.bus)
         api = PageApi(runtime.bus, self._directory, self._alarms, self._access)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from aioice.ice import get_host_addresses
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from cambus.bus.crowd import Crowd
 from cambus.bus.settings import BusSettings
 from cambus.client.secret_file import read_secret
 from cambus.media_relay.hls_segments import HlsLimits
@@ -86,7 +87,7 @@ class RelaySettings(BusSettings):
     )
     relay_wrong_tokens_per_minute: Annotated[int, Field(ge=0)] = Field(
         default=30,
-        description="With `token`: an address that shows more wrong ones is refused for the rest of the minute; 0 "
+        description="An address that shows more wrong tokens is refused for the rest of the minute; 0 "
         "for no bound, as behind a proxy.",
     )
     relay_allowed_origins: str = Field(
@@ -101,7 +102,12 @@ class RelaySettings(BusSettings):
         default=2000, description="Most viewers of one stream."
     )
     relay_max_connections: Annotated[int, Field(ge=1)] = Field(
-        default=4000, description="Most RTSP connections at a time, watching or not."
+        default=4000, description="Most connections at a time, watching or not, of RTSP and of HTTP each."
+    )
+    relay_max_connections_of_address: Annotated[int, Field(ge=0)] = Field(
+        default=2000,
+        description="Most connections of one address at a time, of RTSP and of HTTP each; 0 for no bound, as behind "
+        "a proxy.",
     )
     relay_start_timeout_s: Annotated[float, Field(gt=0, le=120)] = Field(
         default=10.0, description="How long a viewer waits for the first picture, in seconds."
@@ -259,6 +265,10 @@ class RelaySettings(BusSettings):
         return HlsLimits(
             self.relay_hls_segment_s, self.relay_hls_part_s, self.relay_hls_segments, self.relay_hls_bytes
         )
+
+    def crowd(self) -> Crowd:
+        """How many connections a port may have."""
+        return Crowd(self.relay_max_connections, self.relay_max_connections_of_address)
 
     @property
     def stream_limits(self) -> StreamLimits:

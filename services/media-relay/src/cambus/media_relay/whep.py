@@ -10,6 +10,7 @@ from multidict import CIMultiDict
 from cambus.media_relay.access import Access
 from cambus.media_relay.key import StreamKey, parse_key
 from cambus.media_relay.output import webrtc_sound
+from cambus.media_relay.page_bodies import bytes_of
 from cambus.media_relay.rtc_ice import IceServers
 from cambus.media_relay.rtc_offer import parse_candidates, parse_offer
 from cambus.media_relay.rtc_session import RtcSession
@@ -145,8 +146,8 @@ def _tag(session: RtcSession) -> str:
 
 
 async def _text(request: web.Request) -> str:
-    """The body; aiohttp bounds its size. Raises BadRequest when it is no UTF-8."""
+    """The body. Raises BadRequest when it does not come or is no UTF-8."""
     try:
-        return (await request.read()).decode()
+        return (await bytes_of(request)).decode()
     except UnicodeDecodeError:
         raise BadRequest("the body is no UTF-8") from None
