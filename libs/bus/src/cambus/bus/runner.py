@@ -35,8 +35,8 @@ COLLECT_AFTER = 20_000, 20, 20
 """Allocations between two searches for garbage: with Python's 700 a service of thousands of devices spends a quarter of
 its time on going over what lives."""
 MAX_FILES = 65_536
-"""Descriptors a service may have, if the system lets it: the 1024 it gets by itself on most are fewer than the connections
-its ports may have, and none would be left for its files."""
+"""Descriptors a service may have, if the system lets it: the 1024 it gets by itself on most are fewer than the
+connections its ports may have, and none would be left for its files."""
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 ABORT_S = 5.0
 DRAIN_SHARE = 0.7  # of the time a stop may take; the rest is for flushing and closing
