@@ -7,7 +7,7 @@ import pytest
 from cambus.bus.connection import Bus
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
-from cambus.bus.users import ADMIN, OPERATOR, USERS, VIEWER
+from cambus.bus.users import ADMIN, DURABLES, OPERATOR, USERS, VIEWER
 from cambus.cli.nats_users import UserFolder
 from cambus.schemas import keys
 
@@ -25,6 +25,9 @@ PUBLISH = {
         f"{COMMAND}.ptz.move",
         "$KV.cambus-registrations.bound.gb28181.x",
         f"$KV.cambus-leases.{keys.ssrc_lease('3402000000', 15)}",
+        "$JS.API.CONSUMER.CREATE.CAMBUS_EVENTS.cascade-upper",
+        "$JS.ACK.CAMBUS_EVENTS.cascade-upper.1.2.3.4.5",
+        "cambus.v1.dead.cascade-upper",
     ],
     "connector-rtsp": [f"{EVENT}.device.online", "$KV.cambus-presence.d1", "$O.cambus-pictures.C.x"],
     "media-relay": [
@@ -150,6 +153,28 @@ async def test_what_a_service_listens_to(log_in, name):
         holds = name in CONNECTORS
         for subject in [*(DEAF[1:] if holds else DEAF), *others, *commands]:
             assert await refused(bus, listen, subject), subject
+
+
+@pytest.mark.parametrize("name", sorted(set(USERS) - {ADMIN}))
+async def test_the_place_of_a_service_in_the_events_is_its_own(log_in, name):
+    """Else a viewer could have the alarms of all sent to himself, or have them start anew."""
+    async with await log_in(name) as bus:
+        for durable in DURABLES:
+            place = f"CAMBUS_EVENTS.{durable}"
+            subjects = [f"$JS.API.CONSUMER.{what}.{place}" for what in ("CREATE", "DELETE", "MSG.NEXT")]
+            for subject in [*subjects, f"$JS.ACK.{place}.1.2.3.4.5", f"cambus.v1.dead.{durable}"]:
+                assert await refused(bus, bus.publish, subject) is (name != durable), subject
+
+
+def test_every_service_that_takes_events_under_its_name_has_its_place_to_itself():
+    start = "$JS.ACK.CAMBUS_EVENTS."
+    named = {
+        subject.removeprefix(start).partition(".")[0]
+        for user in USERS.values()
+        for subject in user.publish
+        if subject.startswith(start)
+    }
+    assert named - {"*"} == set(DURABLES)
 
 
 @pytest.mark.parametrize("name", sorted(USERS))

@@ -19,17 +19,27 @@ _API: Final = "$JS.API"
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """Subjects, with wildcards, that may be published and subscribed; `|` joins two."""
+    """Subjects, with wildcards, that may be published and subscribed; `|` joins two.
+
+    Attributes:
+        publish: may be published.
+        subscribe: may be subscribed to.
+        denied: may not be published, though `publish` has them.
+    """
 
     publish: frozenset[str] = frozenset()
     subscribe: frozenset[str] = frozenset()
+    denied: frozenset[str] = frozenset()
 
     def __or__(self, other: Permissions) -> Permissions:
-        return Permissions(self.publish | other.publish, self.subscribe | other.subscribe)
+        return Permissions(
+            self.publish | other.publish, self.subscribe | other.subscribe, self.denied | other.denied
+        )
 
     def as_config(self) -> dict[str, Any]:
         """The `permissions` of a user in the configuration of nats-server."""
-        return {"publish": {"allow": sorted(self.publish)}, "subscribe": {"allow": sorted(self.subscribe)}}
+        published = {"allow": sorted(self.publish)} | ({"deny": sorted(self.denied)} if self.denied else {})
+        return {"publish": published, "subscribe": {"allow": sorted(self.subscribe)}}
 
 
 def publish(*allowed: str) -> Permissions:
@@ -124,6 +134,26 @@ def handles_events(durable: str) -> Permissions:
         *(f"{_API}.CONSUMER.{what}.{stream}.{durable}" for what in ("CREATE", "INFO", "DELETE", "MSG.NEXT")),
         f"$JS.ACK.{stream}.{durable}.>",
         f"{subjects.PREFIX}.dead.{durable}",
+    )
+
+
+def leaves_alone(*durables: str) -> Permissions:
+    """Takes no event from whom it is meant for, whatever else may be read.
+
+    A reader of a stream may make, ask and delete consumers of any name there, for NATS has no wildcard within a name.
+    Without this it could delete the place of a service in the stream, or have its events sent to itself.
+    """
+    stream = assets.STREAM_EVENTS
+    return Permissions(
+        denied=frozenset(
+            subject
+            for durable in durables
+            for subject in (
+                *(f"{_API}.CONSUMER.{what}.{stream}.{durable}" for what in ("CREATE", "DELETE", "MSG.NEXT")),
+                f"$JS.ACK.{stream}.{durable}.>",
+                f"{subjects.PREFIX}.dead.{durable}",
+            )
+        )
     )
 
 

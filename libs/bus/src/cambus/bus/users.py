@@ -17,6 +17,7 @@ from cambus.bus.permissions import (
     fetches_transfers,
     handles_events,
     holds_devices,
+    leaves_alone,
     publish,
     reads,
     reads_objects,
@@ -47,6 +48,9 @@ OPERATOR: Final = "operator"
 VIEWER: Final = "viewer"
 CLI: Final = "cambusctl"
 """The name of the connections of people: their answers come in there."""
+
+DURABLES: Final = ("alarm-router", "upgrade-manager")
+"""Who takes events under a name of its own: a place in the stream that is nobody else's."""
 
 
 def _service(name: str) -> Permissions:
@@ -95,7 +99,8 @@ def _cascade() -> Permissions:
         | calls_service("recorder")
         | writes(assets.KV_POLICIES, *stored)
         | writes(assets.KV_LEASES, "cascade.*")
-        | handles_events("cascade-*")
+        | handles_events("*")  # under the names of its links, which are the operator's
+        | leaves_alone(*DURABLES)
     )
 
 
@@ -146,6 +151,7 @@ USERS: Final[dict[str, Permissions]] = {
         | calls(*_VIEWS, snapshot.TAKE)
         | calls_service("recorder")
         | reads_stream(assets.STREAM_EVENTS)
+        | leaves_alone(*DURABLES)
         | tells(recording_events.CLOSED, picture.STORED, alarm.RAISED, alarm.CLEARED, exception.REPORTED)
     ),
     "alarm-router": (
@@ -162,6 +168,7 @@ USERS: Final[dict[str, Permissions]] = {
         | handles_events("alarm-router")
         | watches_jetstream()
         | reads_stream(assets.STREAM_EVENTS)
+        | leaves_alone(*(name for name in DURABLES if name != "alarm-router"))
         | publish("alarms.>")  # where rules may hand alarms on; more: `cambusctl nats users --allow`
     ),
     "upgrade-manager": (
@@ -188,6 +195,7 @@ USERS: Final[dict[str, Permissions]] = {
         | writes(assets.KV_CREDENTIALS)
         | reads(*assets.KV_BUCKETS)
         | reads_stream(assets.STREAM_EVENTS)
+        | leaves_alone(*DURABLES)
         | reads_stream(assets.STREAM_DEAD_LETTERS)
         | publish(*(f"$JS.API.STREAM.MSG.{what}.{assets.STREAM_DEAD_LETTERS}" for what in ("GET", "DELETE")))
         | writes_objects(*assets.OBJECT_STORES)
@@ -200,6 +208,7 @@ USERS: Final[dict[str, Permissions]] = {
         | subscribe(f"{subjects.PREFIX}.evt.>")
         | reads(assets.KV_DEVICES, assets.KV_PRESENCE)
         | reads_stream(assets.STREAM_EVENTS)
+        | leaves_alone(*DURABLES)
         | calls(*(_VIEWS[:2]))
         | receives_media()
     ),

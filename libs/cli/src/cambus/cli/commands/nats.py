@@ -76,8 +76,12 @@ def permissions(context: typer.Context, user: User = None) -> None:
     rows = (
         (name, what, subject)
         for name, config in shown.items()
-        for what in ("publish", "subscribe")
-        for subject in config[what]["allow"]
+        for what, subjects in (
+            ("publish", config["publish"]["allow"]),
+            ("not publish", config["publish"].get("deny", [])),
+            ("subscribe", config["subscribe"]["allow"]),
+        )
+        for subject in subjects
     )
     cli.out.table(("user", "may", "subject"), rows)
 
