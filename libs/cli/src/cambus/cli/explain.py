@@ -8,6 +8,7 @@ from cambus.cli.device_writer import StoppedHalfWayError
 from cambus.cli.devices_file import DevicesFileError
 from cambus.cli.failures import FAILED, NO_ANSWER, NO_NATS, OFFLINE, REFUSED, CliError, UsageError
 from cambus.cli.stack.options import StackFailedError
+from cambus.client.calling import BUS_FORBIDDEN
 from cambus.client.errors import (
     AssetNotFound,
     BusClosed,
@@ -31,6 +32,8 @@ _HINTS: Final = {
     ErrorCode.DEADLINE: "look whether it was done before you try again; --timeout waits longer",
     ErrorCode.INTERNAL: "the service's log says more",
 }
+
+_BUS_FORBIDDEN: Final = "log in to NATS as a user that may, such as `operator`"
 
 
 @singledispatch
@@ -86,7 +89,7 @@ def _(error: DevicesFileError) -> CliError:
 def _(error: CambusError) -> CliError:
     return CliError(
         error.text,
-        hint=_HINTS.get(error.code, ""),
+        hint=_BUS_FORBIDDEN if error.reason == BUS_FORBIDDEN else _HINTS.get(error.code, ""),
         exit_code=_EXIT.get(error.code, REFUSED),
         code=int(error.code),
         reason=error.reason,

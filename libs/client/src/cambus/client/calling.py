@@ -8,7 +8,7 @@ from nats.aio.msg import Msg
 
 from cambus.client.behalf import ON_BEHALF_OF, PREFERRED_PATH, caller_name
 from cambus.client.connection import Connection
-from cambus.client.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge
+from cambus.client.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge, SendingForbidden
 from cambus.client.trace import TRACEPARENT, span
 from cambus.schemas import headers as header
 from cambus.schemas.codec import MSGPACK, decode, encode
@@ -18,6 +18,7 @@ from cambus.schemas.errors import (
     DeadlineExceeded,
     ErrorCode,
     ErrorReply,
+    Forbidden,
     Internal,
     Offline,
     TooLarge,
@@ -28,6 +29,9 @@ from cambus.schemas.spec import CommandSpec
 
 Req = TypeVar("Req", bound=Message)
 Rep = TypeVar("Rep", bound=Message)
+
+BUS_FORBIDDEN = "bus-forbidden"
+"""The reason of a `Forbidden` that NATS speaks, not whom we ask: nothing was done."""
 
 GRACE_S = 0.25
 """How much longer than the handler the caller waits, so that the handler's own 504 arrives."""
@@ -70,6 +74,7 @@ class BusClient:
 
         Raises:
             Offline: nobody holds the device or runs the service; known at once. Or NATS itself is away.
+            Forbidden: the user we are on NATS may not send it; known at once. Or the device does not allow it.
             DeadlineExceeded: no answer in time; whether it was done is unknown.
             CambusError: what the handler refused with.
         """
@@ -90,9 +95,12 @@ class BusClient:
                 encode(request, self._content_type, limit=self._bus.max_payload),
                 headers=self._headers(budget_s),
                 timeout_s=budget_s + GRACE_S,
+                refusable=True,
             )
         except NoResponders:
             raise Offline(f"nobody answers {spec.key}" + (f" for {device}" if device else "")) from None
+        except SendingForbidden as error:
+            raise Forbidden(f"{spec.key}: {error}", reason=BUS_FORBIDDEN, retryable=True) from None
         except BusUnavailable as error:
             raise DeadlineExceeded(f"{spec.key}: {error}") from None
         except PayloadTooLarge as error:

@@ -204,14 +204,22 @@ class Connection:
         return inbox.attach(await self.subscribe(subject, inbox.push, queue=queue))
 
     async def request(
-        self, subject: str, data: bytes = b"", *, headers: Headers | None = None, timeout_s: float = 5.0
+        self,
+        subject: str,
+        data: bytes = b"",
+        *,
+        headers: Headers | None = None,
+        timeout_s: float = 5.0,
+        refusable: bool = False,
     ) -> Msg:
         """Send a request and return the first answer.
 
-        While NATS is away it waits to be sent; what its time ran out for is never sent.
+        While NATS is away it waits to be sent; what its time ran out for is never sent. What may not be sent gets no
+        answer; with `refusable` that is said at once.
 
         Raises:
             NoResponders: nobody listens there.
+            SendingForbidden: the server does not let us send there; with `refusable` only.
             BusUnavailable: no answer within `timeout_s` seconds, or the connection was lost meanwhile.
             BusClosed: the connection is closed for good.
             PayloadTooLarge: more than `max_payload`.
@@ -220,7 +228,7 @@ class Connection:
             started = asyncio.get_running_loop().time()
             await self.wait_connected(timeout_s)
             timeout_s -= asyncio.get_running_loop().time() - started
-        return await self._open_requests().one(subject, data, headers, timeout_s)
+        return await self._open_requests().one(subject, data, headers, timeout_s, refusable=refusable)
 
     async def gather(
         self,
@@ -294,6 +302,8 @@ class Connection:
             return
         what, subject = violation[1].lower(), violation[2]
         logger.error("NATS forbids a %s", what, extra={"subject": subject})
+        if what == "publish" and self._requests is not None:
+            self._requests.forbidden(subject)
         ours = what == "subscription" or subject.startswith(_OUR_SUBJECTS)
         self.watch.forbidden(what, subject, ours=ours)
 

@@ -2,7 +2,8 @@
 
 BusError
 ├── BusUnavailable     not connected, the send buffer is full, or no answer came in time
-│   └── LoginRefused       the server does not let us in
+│   ├── LoginRefused       the server does not let us in
+│   └── SendingForbidden   the server does not let us send there
 ├── BusClosed          the connection is closed for good
 ├── NoResponders       nobody subscribes to that subject
 ├── PayloadTooLarge    more than the server's max_payload
@@ -26,6 +27,10 @@ class BusUnavailable(BusError):
 
 class LoginRefused(BusUnavailable):
     """The server does not let us in: our credentials are not what it wants."""
+
+
+class SendingForbidden(BusUnavailable):
+    """The server does not let us send to that subject; nothing was done."""
 
 
 class BusClosed(BusError):

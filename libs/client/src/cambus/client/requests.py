@@ -9,7 +9,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from cambus.client.delivery import Handler
-from cambus.client.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge
+from cambus.client.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge, SendingForbidden
 
 NO_RESPONDERS = "503"
 STATUS = "Status"
@@ -54,6 +54,7 @@ class Requests:
         self._numbers = count(1)
         self._waiting: dict[str, Handler] = {}
         self._single: dict[str, asyncio.Future[Msg]] = {}
+        self._refusable: dict[str, tuple[str, asyncio.Future[Msg]]] = {}
 
     @property
     def subject(self) -> str:
@@ -72,11 +73,30 @@ class Requests:
             if not answer.done():
                 answer.set_exception(BusUnavailable("the connection was lost before the answer came"))
 
-    async def one(self, subject: str, data: bytes, headers: Headers | None, timeout_s: float) -> Msg:
+    def forbidden(self, subject: str) -> None:
+        """Fail what waits to hear that the server lets us send nothing to a subject.
+
+        Args:
+            subject: in small letters, as nats-py tells it. Requests to subjects that differ in nothing else wait on:
+                which of them is meant nobody knows.
+        """
+        meant = [each for each in self._refusable.values() if each[0].lower() == subject]
+        if len({exact for exact, _ in meant}) == 1:
+            for exact, answer in meant:
+                if not answer.done():
+                    answer.set_exception(SendingForbidden(f"NATS does not let us send to {exact}"))
+
+    async def one(
+        self, subject: str, data: bytes, headers: Headers | None, timeout_s: float, *, refusable: bool = False
+    ) -> Msg:
         """Send and return the first answer.
+
+        If it may not be sent that shows as a time-out, which is a pause for those who try for ever; with `refusable`
+        it is said at once.
 
         Raises:
             NoResponders: nobody listens there.
+            SendingForbidden: the server does not let us send there; with `refusable` only.
             BusUnavailable: no answer within `timeout_s` seconds, the connection was lost meanwhile, or nothing
                 could be sent.
         """
@@ -84,6 +104,8 @@ class Requests:
         answer: asyncio.Future[Msg] = loop.create_future()
         token = f"{next(self._numbers):x}"
         self._single[token] = answer
+        if refusable:
+            self._refusable[token] = subject, answer
         self._waiting[token] = lambda message: None if answer.done() else answer.set_result(message)
         timer = loop.call_later(timeout_s, _give_up, answer, timeout_s)
         try:
@@ -94,6 +116,7 @@ class Requests:
             if not answer.cancel() and not answer.cancelled():
                 answer.exception()  # a time-out that nobody awaits any more is no defect to be logged
             del self._waiting[token], self._single[token]
+            self._refusable.pop(token, None)
         if is_no_responders(message):
             raise NoResponders(subject)
         return message
