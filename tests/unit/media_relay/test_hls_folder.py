@@ -12,7 +12,7 @@ import pytest
 from cambus.media.parameter_sets import ParameterSetTracker
 from cambus.media_relay import hls_folder
 from cambus.media_relay.format_hls import HlsFormat
-from cambus.media_relay.hls_folder import MOST_WAITING_BYTES, Extent, HlsFolder
+from cambus.media_relay.hls_folder import MOST_WAITING_BYTES, Extent, FolderLimits, HlsFolder
 from cambus.media_relay.hls_segments import HlsLimits, SegmentWindow
 
 DATA = bytes(range(256)) * 4096
@@ -119,6 +119,44 @@ async def test_a_full_disk_is_told_once_and_again_when_there_is_room(folder, sys
     assert folder.failures == 2
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert "No space left" in caplog.records[0].reason
+
+
+@pytest.mark.parametrize(
+    "limits", [FolderLimits(files=10), FolderLimits(bytes=10 * len(DATA) + 1)], ids=["files", "bytes"]
+)
+async def test_beyond_its_bound_segments_stay_in_memory_and_that_is_told_once(
+    limits, tmp_path, thread, caplog
+):
+    caplog.set_level("INFO")
+    folder, kept = HlsFolder(tmp_path / "segments", thread, limits), []
+    for _ in range(12):
+        folder.keep(DATA, kept.append)
+    await settled(thread)
+    assert (len(kept), folder.files, folder.failures) == (10, 10, 2)
+    for _ in range(3):  # as one goes, another comes
+        kept.pop(0)
+        folder.keep(DATA, kept.append)
+        folder.keep(DATA, pytest.fail)
+        await settled(thread)
+    assert (len(kept), folder.files, folder.failures) == (10, 10, 5)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    del kept[:2]
+    folder.keep(DATA, kept.append)
+    await settled(thread)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    kept.clear()
+    assert folder.files == 0
+
+
+async def test_what_could_not_be_written_takes_no_room_of_what_can(tmp_path, system, thread):
+    folder, kept = HlsFolder(tmp_path / "segments", thread, FolderLimits(1, len(DATA))), []
+    system.room = 1000
+    folder.keep(DATA, pytest.fail)
+    await settled(thread)
+    system.room = None
+    folder.keep(DATA, kept.append)
+    await settled(thread)
+    assert len(kept) == 1
 
 
 async def test_a_folder_that_can_not_be_made_is_a_failure_like_others(tmp_path, thread):

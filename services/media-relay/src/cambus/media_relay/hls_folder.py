@@ -1,7 +1,9 @@
 """Complete HLS segments in unnamed files, so that a stream takes no more memory than its live outputs.
 
 Nobody can open such a file and nothing is left of it when its last user has gone, not even if that was by a crash.
-What can not be written stays in memory: a full disk costs memory, never a viewer.
+But nobody sees it either: what counts a folder's bytes by the names in it, as Kubernetes does, finds none. So the
+bound is kept here, of bytes and of open files. What can not or may not be written stays in memory: that costs memory,
+never a viewer.
 """
 
 import asyncio
@@ -11,9 +13,11 @@ import logging
 import os
 import tempfile
 import weakref
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,11 +35,12 @@ class SegmentFile:
 
     Args:
         descriptor: open for reading.
+        on_close: called when it is closed, in whatever thread.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, on_close: Callable[[], None] = lambda: None) -> None:
         self._descriptor = descriptor
-        weakref.finalize(self, os.close, descriptor)
+        weakref.finalize(self, _close, descriptor, on_close)
 
     def read(self, offset: int, size: int) -> bytes:
         """Those bytes. Raises OSError if the disk does not give them."""
@@ -46,6 +51,24 @@ class SegmentFile:
                 raise OSError(errno.EIO, "a segment has lost its end")
             data += more
         return data
+
+
+def _close(descriptor: int, on_close: Callable[[], None]) -> None:
+    os.close(descriptor)
+    on_close()
+
+
+@dataclass(frozen=True, slots=True)
+class FolderLimits:
+    """How much may be in files, of all streams together.
+
+    Attributes:
+        files: how many, each of which is a descriptor of the process.
+        bytes: how many in them.
+    """
+
+    files: int = 16_384
+    bytes: int = 6 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +93,44 @@ class HlsFolder:
     Args:
         folder: where; made if it is not there.
         executor: where the work is done.
+        limits: how much it may hold.
 
     Attributes:
-        failures: segments that stayed in memory because they could not be written.
+        failures: segments that stayed in memory because they could not be written, or there were too many.
     """
 
-    def __init__(self, folder: Path, executor: Executor) -> None:
+    def __init__(self, folder: Path, executor: Executor, limits: FolderLimits | None = None) -> None:
+        self._limits = limits or FolderLimits()
+        self._files = 0
+        self._bytes = 0
+        self._freed: deque[int] = deque()  # sizes of files that were closed: in any thread, at any moment
         self._folder = folder
         self._executor = executor
         self._waiting_bytes = 0
         self._failing = False
         self.failures = 0
 
+    @property
+    def files(self) -> int:
+        """How many are open, those on the way to the disk included."""
+        while self._freed:
+            self._bytes -= self._freed.popleft()
+            self._files -= 1
+        return self._files
+
     def keep(self, data: bytes, kept: Callable[[SegmentFile], None]) -> None:
         """Write a segment; `kept` is called in the event loop once that is done, and never if it can not be."""
         if self._waiting_bytes + len(data) > MOST_WAITING_BYTES:
             self._failed("the disk is too slow")
             return
+        if self.files >= self._limits.files:
+            self._failed(f"there are {self._limits.files} files, as many as there may be")
+            return
+        if self._bytes + len(data) > self._limits.bytes:
+            self._failed(f"there are {self._bytes} bytes, and no more than {self._limits.bytes} may be")
+            return
+        self._files += 1
+        self._bytes += len(data)
         self._waiting_bytes += len(data)
         job = asyncio.get_running_loop().run_in_executor(self._executor, self._write, data)
 
@@ -95,6 +139,8 @@ class HlsFolder:
             if job.cancelled():
                 return
             error = job.exception()
+            if error is not None:
+                self._freed.append(len(data))
             if error is None:
                 self._written()
                 kept(job.result())
@@ -107,11 +153,14 @@ class HlsFolder:
 
     def _write(self, data: bytes) -> SegmentFile:  # in a thread of the executor
         descriptor = self._create()
-        file = SegmentFile(descriptor)  # closes it, whatever happens
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        return file
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return SegmentFile(descriptor, partial(self._freed.append, len(data)))
 
     def _create(self) -> int:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -136,6 +185,9 @@ class HlsFolder:
             )
 
     def _written(self) -> None:
-        if self._failing:
+        roomy = 10 * self.files <= 9 * self._limits.files and 10 * self._bytes <= 9 * self._limits.bytes
+        if (
+            self._failing and roomy
+        ):  # at its bound it takes one for each that goes: that is not to be told each time
             self._failing = False
             log.info("HLS segments are written again", extra={"folder": str(self._folder)})

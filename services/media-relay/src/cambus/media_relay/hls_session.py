@@ -208,6 +208,7 @@ class HlsSessions:
         self._metrics.hls_bytes().set(sum(window.size_bytes for window in windows))
         self._metrics.hls_stored_bytes().set(sum(window.stored_bytes for window in windows))
         if self._folder is not None:
+            self._metrics.hls_files().set(self._folder.files)
             before, self._failures = self._failures, self._folder.failures
             self._metrics.hls_unwritten().inc(self._failures - before)
 

@@ -30,6 +30,7 @@ class RelayMetrics:
         self.hls_stored_bytes = metrics.gauge(
             "relay_hls_stored_bytes", "Bytes of HLS segments kept in files, of those kept"
         )
+        self.hls_files = metrics.gauge("relay_hls_files", "Files HLS segments are kept in, each an open one")
         self.hls_unwritten = metrics.counter(
             "relay_hls_unwritten_segments_total",
             "HLS segments that stayed in memory because they could not be written",

@@ -15,8 +15,9 @@ from cambus.bus.connection import Bus
 from cambus.bus.metrics import Metrics
 from cambus.client.calling import BusClient
 from cambus.media_relay.access import Access
+from cambus.media_relay.descriptors import for_segments, limit
 from cambus.media_relay.formats import make_format
-from cambus.media_relay.hls_folder import HlsFolder
+from cambus.media_relay.hls_folder import FolderLimits, HlsFolder
 from cambus.media_relay.hls_session import HlsSessions
 from cambus.media_relay.http_hls import HlsHandlers, StreamsOf
 from cambus.media_relay.http_live import LiveHandlers
@@ -80,7 +81,11 @@ class Relay:
         self._sound_threads = ThreadPoolExecutor(_SOUND_THREADS, thread_name_prefix="sound")
         self._disk_threads = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="hls")
         folder = settings.relay_hls_folder
-        self._hls_folder = HlsFolder(folder, self._disk_threads) if folder is not None else None
+        sockets = settings.relay_max_viewers + settings.relay_max_connections
+        folder_limits = FolderLimits(for_segments(limit(), sockets), settings.relay_hls_folder_bytes)
+        self._hls_folder = (
+            HlsFolder(folder, self._disk_threads, folder_limits) if folder is not None else None
+        )
         self._hls_limits = replace(settings.hls_limits, epoch_us=time.time_ns() // 1000)
         self._stalls = StallReports(bus)
         self.streams = Streams(self._make_stream, settings.stream_limits, self._stalls.report)

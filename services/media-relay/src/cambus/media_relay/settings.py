@@ -172,6 +172,10 @@ class RelaySettings(BusSettings):
         description="HLS: folder, on a disk, for the complete segments; without one they are kept in memory. The files "
         "have no names, and what can not be written stays in memory.",
     )
+    relay_hls_folder_bytes: Annotated[int, Field(ge=0)] = Field(
+        default=6 << 30,
+        description="HLS: most bytes of all streams' segments in the folder; beyond it they are kept in memory.",
+    )
     relay_hls_session_s: Annotated[float, Field(ge=5, le=600)] = Field(
         default=30.0, description="HLS: who asks for nothing for so long watches no more, in seconds."
     )
