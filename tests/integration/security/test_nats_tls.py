@@ -28,9 +28,9 @@ class Authority:
         self.file = folder / f"{name}.pem"
         self.file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _sign(self, name, key, constraints):
-        now = dt.datetime.now(dt.UTC)
-        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    def _sign(self, name, key, constraints, *, host="127.0.0.1", expired=False):
+        now = dt.datetime.now(dt.UTC) - dt.timedelta(hours=2 if expired else 0)
+        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))])
         builder = x509.CertificateBuilder(self.name, name, key, x509.random_serial_number())
         builder = builder.not_valid_before(now - dt.timedelta(hours=1)).not_valid_after(
             now + dt.timedelta(hours=1)
@@ -38,11 +38,13 @@ class Authority:
         builder = builder.add_extension(constraints, critical=True).add_extension(address, critical=False)
         return builder.sign(self.key, hashes.SHA256())
 
-    def issue(self, name):
+    def issue(self, name, **how):
         """A certificate and its key, as files."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        signed = self._sign(subject, key.public_key(), x509.BasicConstraints(ca=False, path_length=None))
+        signed = self._sign(
+            subject, key.public_key(), x509.BasicConstraints(ca=False, path_length=None), **how
+        )
         certificate, secret = self.folder / f"{name}.crt", self.folder / f"{name}.key"
         certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
         secret.write_bytes(
@@ -111,3 +113,14 @@ async def test_a_server_that_somebody_else_vouches_for_is_not_talked_to(
 
 async def test_a_client_without_a_certificate_does_not_get_in(server, authority, eventually):
     await never_connects(settings_for(server, authority, names=()), eventually, "not connected:")
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [({"expired": True}, "expired"), ({"host": "192.0.2.1"}, "mismatch")],
+    ids=["expired", "other"],
+)
+async def test_a_certificate_that_is_not_good_any_more_or_another_s_is_named(authority, eventually, how, why):
+    certificate, key = authority.issue("server", **how)
+    async with NatsServer(config={"tls": {"cert_file": str(certificate), "key_file": str(key)}}) as server:
+        await never_connects(settings_for(server, authority, names=()), eventually, why)

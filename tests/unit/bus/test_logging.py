@@ -44,6 +44,20 @@ def test_a_newline_in_a_message_does_not_make_a_second_line(logged):
         assert stream.getvalue().count("\n") == before + 1
 
 
+@pytest.mark.parametrize("control", ["\x1b[2K", "\x1b]0;owned\x07", "\x9b2K", "\r", "\x08" * 80, "\x7f"])
+def test_what_a_device_says_does_not_move_the_cursor_of_who_reads_the_log(logged, control):
+    stream = logged(log_format="console")
+    try:
+        float(f"no{control}number")
+    except ValueError:
+        logging.getLogger("cambus.x").exception(
+            "device %s", f"a{control}b", extra={"device": f"gate{control}", "names": [f"x{control}y"]}
+        )
+    written = stream.getvalue()
+    assert "gate" in written
+    assert not [each for each in written if each != "\n" and not each.isprintable()]
+
+
 @pytest.mark.parametrize("log_format", ["json", "console"])
 @pytest.mark.parametrize(
     "facts",

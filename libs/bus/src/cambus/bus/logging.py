@@ -27,6 +27,9 @@ _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {
     "asctime",
     "taskName",
 }
+_CONTROLS = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in {0x09, 0x0A}
+}
 _COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31;1m"}
 
 
@@ -90,14 +93,14 @@ class ConsoleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Write the record; a traceback follows on lines of its own."""
         at = datetime.fromtimestamp(record.created).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-        event = scrubbed(record.getMessage()).replace("\n", "\\n")
+        event = _visible(scrubbed(record.getMessage())).replace("\n", "\\n")
         line = f"{at} {record.levelname:<7} {self._service}  {event}"
         facts = "".join(f" {name}={_logfmt(value)}" for name, value in _fields(record).items())
         line += f" {facts}" if facts else ""
         if self._colour and record.levelname in _COLOURS:
             line = f"{_COLOURS[record.levelname]}{line}\x1b[0m"
         if record.exc_info:
-            line += "\n" + scrubbed_traceback(self.formatException(record.exc_info))
+            line += "\n" + _visible(scrubbed_traceback(self.formatException(record.exc_info)))
         return line
 
 
@@ -108,9 +111,16 @@ def scrubbed_traceback(text: str) -> str:
     return text if len(text) <= limit else "…" + text[-limit:]
 
 
+def _visible(text: str) -> str:
+    """A text without what a terminal obeys: a device's name is not to move its cursor or hide a line."""
+    return text.translate(_CONTROLS)
+
+
 def _logfmt(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return json.dumps(text, ensure_ascii=False) if not text or re.search(r'[\s"=]', text) else text
+    if not text or re.search(r'[\s"=]', text):
+        text = json.dumps(text, ensure_ascii=False)
+    return _visible(text)
 
 
 def configure_logging(

@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from cambus.cli.mistakes import reason_of
+from cambus.cli.yaml_text import parse
 from cambus.schemas.ids import DeviceId
 from cambus.schemas.matching import Tag
 from cambus.schemas.model import JsonObject
@@ -132,9 +133,8 @@ def load_devices(path: Path) -> list[DeviceEntry]:
     """
     text = _read(path)
     try:
-        root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+        root, document = parse(text)
         duplicates = list(_duplicate_keys(root)) if root is not None else []
-        document = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise DevicesFileError(path, [Problem(line, "", f"not YAML: {error.problem}")]) from None

@@ -7,6 +7,7 @@ import yaml
 
 from cambus.cli.failures import UsageError
 from cambus.cli.requests import made
+from cambus.cli.yaml_text import parse
 from cambus.schemas.model import Message
 
 MAX_BYTES: Final = 4 * 1024 * 1024
@@ -31,7 +32,7 @@ def _load(path: Path) -> Any:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UsageError(f"{path} is larger than {MAX_BYTES} bytes")
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return parse(path.read_text(encoding="utf-8"))[1]
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

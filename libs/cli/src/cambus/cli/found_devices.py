@@ -14,6 +14,7 @@ import yaml
 from cambus.cli.failures import UsageError
 from cambus.cli.files import replacing
 from cambus.cli.formatting import clean
+from cambus.cli.yaml_text import parse
 from cambus.schemas.commands.discovery import DiscoveryRunReply, FoundDevice
 from cambus.schemas.ids import is_token
 
@@ -96,8 +97,7 @@ def _read(path: Path) -> tuple[str, set[Any], int]:
     try:
         raw = path.read_bytes()
         text = raw.decode() if len(raw) <= MAX_FILE_BYTES else ""
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
+        root, document = parse(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise UsageError(f"{path} cannot be added to: {error}") from None
     if root is None:

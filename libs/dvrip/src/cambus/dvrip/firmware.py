@@ -14,6 +14,11 @@ from cambus.dvrip.payload import decode_body
 INSTALL_DESCRIPTION: Final = "InstallDesc"
 #: Such a description is a page of text; a longer one is an attack.
 MAX_DESCRIPTION_BYTES: Final = 64 * 1024
+#: Packages have a dozen files.
+_MAX_DIRECTORY_BYTES: Final = 256 * 1024
+_MAX_COMMENT_BYTES: Final = 1 << 16
+#: The end of the directory of a zip (APPNOTE 4.3.16), and what points at the larger one of Zip64 (4.3.15).
+_END, _END_64, _END_BYTES, _END_64_BYTES = b"PK\5\6", b"PK\6\7", 22, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class FirmwarePackage:
         """
         try:
             file = io.BytesIO(package) if isinstance(package, bytes) else package
+            _check_directory(file)
             with zipfile.ZipFile(file) as archive, archive.open(INSTALL_DESCRIPTION) as entry:
                 text = entry.read(MAX_DESCRIPTION_BYTES + 1)
         except (
@@ -45,6 +51,7 @@ class FirmwarePackage:
             EOFError,
             NotImplementedError,
             RuntimeError,
+            MemoryError,
             ValueError,
             lzma.LZMAError,
             zlib.error,
@@ -67,3 +74,24 @@ class FirmwarePackage:
         ):
             if have and want and have != want and not force:
                 raise Refused("wrong_firmware", f"the package is for {what} {have!r}, the device is {want!r}")
+
+
+def _check_directory(file: IO[bytes]) -> None:
+    """Refuse a package whose directory is too long: all of it would be read, at ten times its size.
+
+    Looks for the end of the directory where `zipfile` does.
+
+    Raises:
+        BadZipFile: it is, or there is none.
+    """
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(size - _END_BYTES - _MAX_COMMENT_BYTES, 0))
+    tail = file.read()
+    at = len(tail) - _END_BYTES
+    if at < 0 or not (tail.startswith(_END, at) and tail.endswith(b"\0\0")):
+        at = tail.rfind(_END)
+    if at < 0 or len(tail) - at < _END_BYTES:
+        raise zipfile.BadZipFile("no directory")
+    directory_bytes = int.from_bytes(tail[at + 12 : at + 16], "little")
+    if directory_bytes > _MAX_DIRECTORY_BYTES or tail.startswith(_END_64, max(at - _END_64_BYTES, 0)):
+        raise zipfile.BadZipFile(f"its directory is longer than {_MAX_DIRECTORY_BYTES} bytes")
