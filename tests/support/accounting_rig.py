@@ -7,7 +7,6 @@ import json
 import random
 import secrets
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from alarm_flood import FIRST_TYPE, DvripFlood, Gb28181Flood
@@ -21,11 +20,9 @@ from gb28181_rig import SERVER, SMALL
 from cambus.alarm_router.settings import AlarmRouterSettings
 from cambus.bus.assets import STREAMS, ensure_assets, stream_config
 from cambus.bus.connection import Bus
-from cambus.bus.events import FLOWS, SLOW, WAITING
 from cambus.bus.sealing import KeyRing
 from cambus.bus.settings import BusSettings
 from cambus.client.kv import KeyValue
-from cambus.connector.service import HEARD_S
 from cambus.schemas import assets
 from cambus.schemas.state.credentials import Credentials, SealedCredentials
 from cambus.schemas.state.devices import CredentialsRef, DeviceRecord
@@ -36,9 +33,7 @@ USER, PASSWORD = "operator", "acc0unt-for-all"
 SIP_PORT = 5060
 DVRIP_PORT = 7777  # the kernel gives it to nobody, and each device has an address of its own
 MOMENT_NS = 200_000_000
-STALLED = timedelta(seconds=5)  # what waited when a replica found out that JetStream took nothing
-WAITED = timedelta(seconds=HEARD_S)  # what was heard so long before may wait for JetStream when it goes
-ELECTED = timedelta(seconds=10)  # NATS nodes that have started are not at work yet
+COMES_BACK_S = 600  # whatever is killed here does, some time
 
 
 class World:
@@ -72,7 +67,6 @@ class World:
         )
         self.router = AlarmBus(bus, settings, folder)
         self._counted = 0
-        self._away: list[tuple[datetime, datetime]] = []
 
     # --- what there is ----------------------------------------------------------------------------------
 
@@ -156,6 +150,7 @@ class World:
             "credentials_key_file": self.folder / "key",
             "lease_ttl_s": self.lease_ttl_s,
             "lease_margin_s": 1,
+            "alarm_order_wait_s": COMES_BACK_S,
             "lease_history": self.folder / f"{instance}.leases",
             "reconnect_first_s": 0.1,
             "reconnect_most_s": 0.5,
@@ -202,7 +197,7 @@ class World:
         else:
             clocks = {flood.device: flood for flood in self.dvrip} | self.books
             number = clocks[device].number_of(alarm["device_time"])
-        self.ledger.take(delivery, (device, code, number, what), alarm["at"])
+        self.ledger.take(delivery, (device, code, number, what))
 
     def taken_over(self):
         """Devices that went to another replica because theirs was not back within its lease, as on a busy machine."""
@@ -220,36 +215,6 @@ class World:
             elif each["what"] == "released":
                 holders.pop(each["key"], None)
         return taken
-
-    def late(self):
-        """The reports that may come late if another replica took over: heard while JetStream took nothing."""
-        away = [*self._away, *self._stalls()]
-        return {
-            report
-            for report, at in self.ledger.at.items()
-            if any(begun <= datetime.fromisoformat(at) <= over for begun, over in away)
-        }
-
-    def _stalls(self):
-        """When replicas had no more than their disk to answer devices from, by their own words."""
-        for actor in self.actors.values():
-            ends = [begun for _, begun in actor.runs[1:]] + [datetime.now(UTC)]
-            for (run, _), end in zip(actor.runs, ends, strict=True):
-                begun = None
-                for at, event in written(run.lines):
-                    if event in {SLOW, WAITING}:
-                        begun = begun or at - STALLED
-                    elif event == FLOWS and begun is not None:
-                        yield begun, at
-                        begun = None
-                if begun is not None:
-                    yield begun, end
-
-    @contextlib.asynccontextmanager
-    async def _nats_away(self):
-        begun = datetime.now(UTC) - WAITED
-        yield
-        self._away.append((begun, datetime.now(UTC) + ELECTED))
 
     async def until(self, condition, within_s=120.0):
         """Wait until the books are as they should be."""
@@ -280,21 +245,19 @@ class World:
     async def nats_is_away(self):
         """Every server is killed, and comes back after devices have gone on reporting."""
         print("NATS away")
-        async with self._nats_away():
-            for server in nodes(self.nats):
-                server.kill()
-            heard = len(self.ledger.heard)
-            with contextlib.suppress(TimeoutError):  # where no connector runs at the moment, none is heard
-                await self.until(lambda: len(self.ledger.heard) >= heard + 5, 10.0)
-            await asyncio.gather(*(server.start() for server in nodes(self.nats)))
+        for server in nodes(self.nats):
+            server.kill()
+        heard = len(self.ledger.heard)
+        with contextlib.suppress(TimeoutError):  # where no connector runs at the moment, none is heard
+            await self.until(lambda: len(self.ledger.heard) >= heard + 5, 10.0)
+        await asyncio.gather(*(server.start() for server in nodes(self.nats)))
 
     async def a_nats_node_is_killed(self):
         server = self.chance.choice(nodes(self.nats))
         print("NATS node killed")
-        async with self._nats_away():
-            server.kill()
-            await self.more()
-            await server.start()
+        server.kill()
+        await self.more()
+        await server.start()
 
     async def the_receiver_refuses(self):
         print("receiver refuses")
@@ -338,14 +301,6 @@ class World:
 
 
 RECORDER = {"time_zone": "UTC", "alarm_hold_s": 3600, "clock_drift_s": 80000}
-
-
-def written(lines):
-    """When a service wrote what."""
-    for line in lines:
-        if line.startswith("{"):
-            entry = json.loads(line)
-            yield datetime.fromisoformat(entry["at"]), entry["event"]
 
 
 def camera(code):

@@ -6,7 +6,7 @@ it keeps its reports, and else has forgotten it.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -34,14 +34,12 @@ class AlarmLedger:
         forgotten: those a device had told, was not told were heard, and no longer knew after it was killed: they
             were never accepted, and may have arrived, once, or not.
         received: (id, report) of what the receiver took, in order, repeats under one id included.
-        at: when the suite heard of each, as the receiver was told.
     """
 
     told: set[Report] = field(default_factory=set)
     heard: set[Report] = field(default_factory=set)
     forgotten: set[Report] = field(default_factory=set)
     received: list[tuple[str, Report]] = field(default_factory=list)
-    at: dict[Report, str] = field(default_factory=dict)
 
     def tell(self, report: Report) -> None:
         """A device tells something; again, if it was not told that it was heard."""
@@ -55,10 +53,9 @@ class AlarmLedger:
         """The device was killed before it was told that it was heard, and does not tell it again."""
         self.forgotten.add(report)
 
-    def take(self, delivery: str, report: Report, at: str = "") -> None:
+    def take(self, delivery: str, report: Report) -> None:
         """The receiver has accepted something."""
         self.received.append((delivery, report))
-        self.at.setdefault(report, at)
 
     @property
     def missing(self) -> set[Report]:
@@ -75,8 +72,8 @@ class AlarmLedger:
         """How often something came again under the id it had."""
         return len(self.received) - len({delivery for delivery, _ in self.received})
 
-    def problems(self, late: Container[Report] = ()) -> list[Problem]:
-        """Everything that is wrong; what may come late is in order for a receiver that sorts by when it was heard."""
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong."""
         first: dict[str, Report] = {}
         for delivery, report in self.received:
             first.setdefault(delivery, report)
@@ -84,8 +81,7 @@ class AlarmLedger:
             *(Problem("lost", report) for report in sorted(self.missing)),
             *self._twice(first),
             *(Problem("unheard of", report) for report in sorted(set(first.values()) - self.told)),
-            *self._disorder(report for report in first.values() if report not in late),
-            *(self._disorder(sorted(first.values(), key=self.at.__getitem__)) if late else ()),
+            *self._disorder(first.values()),
         ]
 
     def _twice(self, first: dict[str, Report]) -> Iterable[Problem]:

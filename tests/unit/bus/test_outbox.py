@@ -1,11 +1,13 @@
 """The queue on disk."""
 
 import asyncio
+import contextlib
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
-from cambus.bus.outbox import Letter, Outbox, OutboxFailed, OutboxFull
+from cambus.bus.outbox import HeldBack, Letter, Outbox, OutboxFailed, OutboxFull
 
 
 def letter(number, body=b"body"):
@@ -156,3 +158,30 @@ async def test_a_closed_outbox_refuses(tmp_path):
     outbox = Outbox(tmp_path / "o.db")
     with pytest.raises(OutboxFailed):
         await outbox.put(letter(1))
+
+
+async def test_what_is_held_back_is_known_after_a_restart(tmp_path):
+    async with Outbox(tmp_path / "o.db") as outbox:
+        for number, since in enumerate((0, 40, 41, 0)):
+            await outbox.put(replace(letter(number), subject="gate", held_back=since))
+        last = await outbox.put(letter(9))
+        await outbox.put(replace(letter(10), subject="yard", held_back=7))
+        assert (outbox.found, outbox.found_held_back) == (0, {})
+    async with Outbox(tmp_path / "o.db") as outbox:
+        assert outbox.found == last
+        assert outbox.found_held_back == {"gate": HeldBack(2, 40), "yard": HeldBack(1, 7)}
+        assert [each.held_back for each in await outbox.read(0, 10)] == [0, 40, 41, 0, 0, 7]
+
+
+async def test_an_outbox_of_before_there_was_holding_back_is_read(tmp_path):
+    path = tmp_path / "o.db"
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            "CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, "
+            "subject TEXT NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL)"
+        )
+        db.execute("INSERT INTO outbox (id, subject, headers, body) VALUES ('a', 's', '{}', x'01')")
+    async with Outbox(path) as outbox:
+        await outbox.put(letter(2))
+        assert [(each.id, each.held_back) for each in await outbox.read(0, 10)] == [("a", 0), ("id-2", 0)]
+        assert outbox.found == 1

@@ -98,6 +98,25 @@ class FakeHolder:
         self.running.pop(shard, None)
 
 
+class FakeHistory:
+    """What becomes of alarms."""
+
+    def __init__(self):
+        self.taken = []
+        self.waiting = set()
+        self.settling = asyncio.Event()
+        self.settling.set()
+
+    def took_over(self, shard, lease):
+        self.taken.append((shard, lease.epoch))
+
+    def pending(self, shard):
+        return shard in self.waiting
+
+    async def settled(self):
+        await self.settling.wait()
+
+
 class World:
     """Some replicas over one table of leases; every one with the same devices."""
 
@@ -108,11 +127,16 @@ class World:
         self.log = []
         self.tasks = []
 
-    def add(self, name, **more):
+    def add(self, name, history=None):
         self.alive.add(name)
         holder = FakeHolder(self.log, name, self.used)
         ownership = Ownership(
-            self.leases.keeper(name), FakeMembers(name, self.alive), "dvrip", holder, ttl_s=TTL_S, **more
+            self.leases.keeper(name),
+            FakeMembers(name, self.alive),
+            "dvrip",
+            holder,
+            ttl_s=TTL_S,
+            history=history or FakeHistory(),
         )
         task = asyncio.create_task(ownership.run())
         self.tasks.append(task)
@@ -144,18 +168,55 @@ async def test_three_replicas_hold_their_shares(world):
 
 
 async def test_what_the_devices_have_told_is_known_before_another_may_have_them(world):
-    async def settled():
-        assert 7 not in holder.running
-        assert ownership.held
-        world.log.append(("a", "settled", 7))
-
     world.used.clear()
     world.used.add(7)
-    ownership, holder = world.add("a", settled=settled)
+    history = FakeHistory()
+    ownership, _holder = world.add("a", history)
     await asyncio.sleep(1)
-    await ownership.stop()
-    assert world.log == [("a", "gained", 7), ("a", "handed-over", 7), ("a", "settled", 7)]
+    history.settling.clear()
+    stopping = asyncio.create_task(ownership.stop())
+    await asyncio.sleep(1)
+    assert world.log == [("a", "gained", 7), ("a", "handed-over", 7)]
+    assert world.leases.table == {shard_lease("dvrip", 7): "a"}
+    history.settling.set()
+    await stopping
     assert world.leases.table == {}
+
+
+async def test_of_a_shard_that_is_taken_the_alarms_are_told_before_any_session(world):
+    world.used.clear()
+    world.used.add(7)
+    history = FakeHistory()
+    history.took_over = lambda shard, lease: world.log.append(("history", shard, lease.epoch))
+    world.add("a", history)
+    await asyncio.sleep(1)
+    assert world.log == [("history", 7, 1), ("a", "gained", 7)]
+
+
+async def test_a_shard_whose_alarms_wait_moves_once_they_do_not(world):
+    history = FakeHistory()
+    history.waiting = set(range(256))
+    ownership, _holder = world.add("a", history)
+    await asyncio.sleep(1)
+    other, _ = world.add("b")
+    await asyncio.sleep(5)
+    assert not other.held
+    history.waiting = set()
+    await asyncio.sleep(5)
+    assert set(other.held) == share_of("b", "ab")
+    assert set(ownership.held) == share_of("a", "ab")
+
+
+async def test_while_a_shard_is_fenced_nothing_is_certain(world):
+    ownership, _holder = world.add("a")
+    await asyncio.sleep(2)
+    assert ownership.certain()
+    world.leases.away = True
+    ownership.lease_lost(shard_lease("dvrip", 3))
+    assert not ownership.certain()
+    world.leases.away = False
+    await asyncio.sleep(2)
+    assert ownership.certain()
 
 
 async def test_a_newcomer_gets_its_share_after_the_sessions_were_closed(world):

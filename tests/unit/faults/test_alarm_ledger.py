@@ -65,22 +65,6 @@ def test_one_that_no_device_told_is_found():
     assert kinds(books(("a", BEGUN), ("x", ("gate-2", "door", 9, "raised")), told=[BEGUN])) == ["unheard of"]
 
 
-def test_what_comes_late_is_in_order_for_a_receiver_that_sorts():
-    ledger = books()
-    for delivery, report, at in (("b", ENDED, "12:02"), ("a", BEGUN, "12:01"), ("c", OTHER, "12:03")):
-        ledger.take(delivery, report, at)
-    assert [problem.kind for problem in ledger.problems()] == ["order"]
-    assert ledger.problems(late={BEGUN}) == []
-    assert [problem.kind for problem in ledger.problems(late={OTHER})] == ["order"]
-
-
-def test_sorting_does_not_help_what_was_heard_in_another_order():
-    ledger = books()
-    for delivery, report, at in (("a", BEGUN, "12:02"), ("b", ENDED, "12:01"), ("c", OTHER, "12:03")):
-        ledger.take(delivery, report, at)
-    assert [problem.kind for problem in ledger.problems(late={BEGUN, ENDED})] == ["order"]
-
-
 @pytest.mark.parametrize(
     "wrap", [lambda a: {"alarm": a}, lambda a: {"data": a}, lambda a: {"data": {"alarm": a}}]
 )

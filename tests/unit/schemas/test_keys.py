@@ -20,6 +20,7 @@ NATS_KEY = re.compile(r"^[-/_=.a-zA-Z0-9]+$")
         (keys.attempt("c1", "gate-1"), "attempt.c1.gate-1"),
         (keys.upgrade_job("gate-1"), "job.gate-1"),
         (keys.replica("recorder", "recorder-0"), "replica.recorder.recorder-0"),
+        (keys.open_outbox("connector-dvrip", "a"), "outbox.connector-dvrip.a"),
     ],
 )
 def test_keys_are_readable(key: str, expected: str) -> None:

@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-import sys
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Self, TypeVar
 
 from cambus.bus.connection import Bus
-from cambus.bus.outbox import Letter, Outbox, OutboxFull
+from cambus.bus.outbox import HeldBack, Letter, Outbox, OutboxFull
 from cambus.client.errors import BusError, JetStreamError, PayloadTooLarge
 from cambus.client.tasks import end
 from cambus.client.trace import TRACEPARENT, span
@@ -18,6 +17,7 @@ from cambus.schemas.catalog import EVENTS
 from cambus.schemas.codec import MSGPACK, encode
 from cambus.schemas.events.base import Event
 from cambus.schemas.spec import EventSpec
+from cambus.schemas.subjects import parse_event
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,9 @@ class EventPublisher:
     process on the same file sends them. An event may arrive twice after a fault, with the same id: JetStream
     drops the second within its duplicate window, consumers by the id.
 
+    Events of a device can be held back: they are kept on disk, and others pass them, until the device is let go.
+    That outlives the process: who opens the outbox is to let go of all in `held_back` some time.
+
     Args:
         bus: the connection.
         outbox: the queue on disk.
@@ -68,17 +71,27 @@ class EventPublisher:
         self._sender: asyncio.Task[None] | None = None
         self._taken_to = 0
         self._sent_to = 0
+        self._kept_to = 0
+        self._stored_to = 0
+        self._held_back: dict[str, HeldBack] = {}
+        self._from_start = False
         metrics = bus.metrics
         self._published = metrics.counter("events_published_total", "Events stored", {"event": EVENTS})
         self._overflowed = metrics.counter("events_overflow_total", "Events that did not fit the outbox")
         self._failed = metrics.counter("events_publish_failures_total", "Publishes that will be repeated")
         self._rejected = metrics.counter("events_rejected_total", "Events JetStream will never take")
         self._waiting = metrics.gauge("outbox_events", "Events that wait in the outbox")()
+        self._held = metrics.gauge(
+            "outbox_held_back_events", "Those of them that wait for older ones of another replica"
+        )()
 
     async def __aenter__(self) -> Self:
         self._outbox.on_stored = self._offer
         await self._outbox.open()
         self._waiting.set(self._outbox.rows)
+        self._taken_to = self._kept_to = self._outbox.found
+        for subject, held_back in self._outbox.found_held_back.items():
+            self._count_held_back(parse_event(subject).device, held_back)
         self._forget_reconnects = self._bus.on_reconnect(self._back.set)
         self._sender = asyncio.get_running_loop().create_task(self._send_for_ever())
         return self
@@ -93,8 +106,57 @@ class EventPublisher:
             future.cancel()
         await self._outbox.close()
 
+    # --- whose turn it is -------------------------------------------------------------------------------
+
+    @property
+    def held_back(self) -> dict[str, HeldBack]:
+        """The devices whose events are held back, since when, and how many events that are."""
+        return dict(self._held_back)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether events wait here of which somebody may have been told that they are safe; but those held back."""
+        return self._unsent(self._kept_to)
+
+    def hold_back(self, device: str, since: int) -> None:
+        """Keep the events of a device that are published in turn from now on, until it is let go.
+
+        Args:
+            device: which.
+            since: a number that tells this from an earlier or later time it was held back; above 0.
+        """
+        self._count_held_back(device, HeldBack(0, since))
+
+    def let_go(self, device: str) -> None:
+        """Send what was held back of a device, and what comes from now on behind it."""
+        if self._held_back.pop(device, None) is not None:
+            self._held.set(sum(each.letters for each in self._held_back.values()))
+            self._taken_to = self._kept_to = self._stored_to
+            self._on_disk_only = self._from_start = True
+            self._wake.set()
+
+    def _count_held_back(self, device: str, more: HeldBack) -> None:
+        known = self._held_back.get(device, HeldBack(0, more.since))
+        self._held_back[device] = HeldBack(known.letters + more.letters, min(known.since, more.since))
+        self._held.set(sum(each.letters for each in self._held_back.values()))
+
+    def _unsent(self, mark: int) -> bool:
+        """Whether some of the letters up to a place are not in JetStream."""
+        return self._outbox.rows > 0 and (self._from_start or self._sent_to < mark)
+
+    def _may_go(self, letter: Letter) -> bool:
+        return not letter.held_back or parse_event(letter.subject).device not in self._held_back
+
+    # --- taking -----------------------------------------------------------------------------------------
+
     async def publish(
-        self, spec: EventSpec[E], event: E, *, acked: bool = False, patience_s: float = 0.0
+        self,
+        spec: EventSpec[E],
+        event: E,
+        *,
+        acked: bool = False,
+        patience_s: float = 0.0,
+        in_turn: bool = False,
     ) -> None:
         """Take an event; returns once it would survive a power cut here.
 
@@ -104,6 +166,7 @@ class EventPublisher:
             acked: return only once JetStream has it, however long that takes.
             patience_s: how long to wait for that besides, if JetStream takes what it is given; while it does not,
                 our disk has to do.
+            in_turn: whether it waits on our disk while its device is held back.
 
         Raises:
             OutboxFull: it does not fit; counted and reported. The event is not taken.
@@ -113,28 +176,38 @@ class EventPublisher:
         body = encode(event, MSGPACK, limit=1 << 30)
         if len(body) > self._bus.max_payload:
             raise PayloadTooLarge(f"{spec.name}: {len(body)} bytes; the server takes {self._bus.max_payload}")
+        held_back = self._held_back[event.device].since if in_turn and event.device in self._held_back else 0
         with span(spec.name, "producer", device=event.device):
-            await self._take(spec, event, body, None if acked else patience_s)
+            letter = self._letter(spec, event, body, held_back=held_back)
+            await self._take(spec, event, letter, None if acked else patience_s)
 
-    async def _take(self, spec: EventSpec[E], event: E, body: bytes, patience_s: float | None) -> None:
+    def _letter(self, spec: EventSpec[E], event: E, body: bytes, *, held_back: int) -> Letter:
         headers = {header.MESSAGE_ID: event.id, header.CONTENT_TYPE: MSGPACK}
         trace = TRACEPARENT.get()
         if trace is not None:
             headers[header.TRACEPARENT] = trace
-        letter = Letter(event.id, spec.subject(event.device), headers, body)
+        return Letter(event.id, spec.subject(event.device), headers, body, held_back=held_back)
+
+    async def _take(self, spec: EventSpec[E], event: E, letter: Letter, patience_s: float | None) -> None:
+        if letter.held_back:
+            self._count_held_back(event.device, HeldBack(1, letter.held_back))
         if patience_s and not self._bus.connected:
             self._slow()
-        if patience_s == 0.0 or (patience_s is not None and self._stalled):
-            await self._put(spec, event, letter)
+        if patience_s is not None and (patience_s == 0.0 or self._stalled or letter.held_back):
+            seq = await self._put(spec, event, letter)
+            if patience_s and not letter.held_back:
+                self._kept_to = max(self._kept_to, seq)
             return
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._acked[letter.id].append(stored)
         try:
-            await self._put(spec, event, letter)
+            seq = await self._put(spec, event, letter)
             if patience_s is None:
                 await stored
             else:
                 await self._await(stored, patience_s)
+                if self._stalled:
+                    self._kept_to = max(self._kept_to, seq)
         finally:
             stored.cancel()
 
@@ -170,15 +243,16 @@ class EventPublisher:
             self._stalled = False
             logger.info(FLOWS, extra={"count": self._outbox.rows})
 
-    async def _put(self, spec: EventSpec[E], event: E, letter: Letter) -> None:
+    async def _put(self, spec: EventSpec[E], event: E, letter: Letter) -> int:
         try:
-            await self._outbox.put(letter)
+            seq = await self._outbox.put(letter)
         except OutboxFull:
             self._overflowed().inc()
             if self._on_overflow is not None:
                 self._on_overflow(spec, event)  # type: ignore[arg-type]  # E is an Event, and it is only read
             raise
         self._waiting.set(self._outbox.rows)
+        return seq
 
     async def flush(self, timeout_s: float) -> bool:
         """Wait until JetStream has everything; False if it has not after `timeout_s` seconds."""
@@ -195,10 +269,10 @@ class EventPublisher:
 
         What somebody else publishes from then on comes after it.
         """
-        mark = self._taken_to or sys.maxsize  # what the run before has left
+        mark = self._taken_to
         try:
             async with asyncio.timeout(timeout_s):
-                while self._outbox.rows and self._sent_to < mark:  # noqa: ASYNC110 - either may come first
+                while self._unsent(mark):  # noqa: ASYNC110 - either may come first
                     await asyncio.sleep(LOOK_S)
         except TimeoutError:
             return False
@@ -208,7 +282,9 @@ class EventPublisher:
 
     def _offer(self, letter: Letter) -> None:
         """Hand a fresh letter to the sender, or leave it to be read from disk if too many wait."""
-        self._taken_to = letter.seq
+        self._stored_to = max(self._stored_to, letter.seq)
+        if not letter.held_back:
+            self._taken_to = max(self._taken_to, letter.seq)
         if not self._on_disk_only and len(self._fresh) < MAX_FRESH:
             self._fresh.append(letter)
         else:
@@ -260,15 +336,21 @@ class EventPublisher:
             if self._on_disk_only:
                 self._fresh.clear()
                 self._on_disk_only = False  # what is put from now on is in memory, and behind what is read
+                if self._from_start:
+                    self._last_sent = self._sent_to = 0
+                    self._from_start = False
                 batch = await self._outbox.read(self._last_sent, self._at_once)
                 if len(batch) == self._at_once:
                     self._on_disk_only = True
-                if batch:
-                    return batch
             elif self._fresh:
-                return [self._fresh.popleft() for _ in range(min(self._at_once, len(self._fresh)))]
+                batch = [self._fresh.popleft() for _ in range(min(self._at_once, len(self._fresh)))]
             else:
                 await self._wake.wait()
+                continue
+            if going := [letter for letter in batch if self._may_go(letter)]:
+                return going
+            if batch:
+                self._last_sent = batch[-1].seq
 
     async def _send(self, letters: Sequence[Letter]) -> None:
         """Publish and remove what was acknowledged; the first failure is raised after that."""
@@ -291,7 +373,8 @@ class EventPublisher:
         if failure is not None:
             self._last_sent = 0
             raise failure
-        self._last_sent = self._sent_to = letters[-1].seq
+        self._last_sent = letters[-1].seq
+        self._sent_to = max(self._sent_to, self._last_sent)
 
     async def _send_one(self, letter: Letter) -> None:
         try:

@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import Enum
 from types import MappingProxyType
 
 from cambus.bus.connection import Bus
@@ -48,6 +49,15 @@ PARALLEL = 64
 Clock = Callable[[], float]
 
 
+class Before(Enum):
+    """Whose a lease was before it was taken."""
+
+    OURS = "ours"
+    GIVEN_BACK = "given-back"
+    UNKNOWN = "unknown"
+    """Nobody's, perhaps never; or of one that did not renew it, and may have things of it that nobody knows."""
+
+
 def sleepless_clock() -> float:
     """Seconds on a clock that never jumps and, where there is one, runs on while the machine sleeps."""
     boottime = getattr(time, "CLOCK_BOOTTIME", None)
@@ -61,6 +71,7 @@ class HeldLease:
     Attributes:
         key: what it is for.
         epoch: the revision at which it was taken.
+        before: whose it was.
         lost: set when it has ended, for whatever reason.
     """
 
@@ -69,6 +80,7 @@ class HeldLease:
     since: datetime
     revision: int
     renewed_at: float
+    before: Before = Before.UNKNOWN
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -159,19 +171,20 @@ class LeaseKeeper:
         lease = self._held.get(check_key(key))
         if lease is not None and self.valid(key):
             return lease
-        since, before = datetime.now(UTC), self._clock()
+        since, asked_at, before = datetime.now(UTC), self._clock(), Before.UNKNOWN
         try:
             revision = await self._write(key, since, expected=0)
         except WrongRevision:
             present = await read_raw(self._bus, self._bucket, key)
             if present is not None and not self._takeable(key, present):
                 return None
-            before = self._clock()
+            before = self._before(present)
+            asked_at = self._clock()
             try:
                 revision = await self._write(key, since, expected=present.revision if present else 0)
             except WrongRevision:
                 return None
-        lease = HeldLease(key, revision, since, revision, before)
+        lease = HeldLease(key, revision, since, revision, asked_at, before)
         self._seen.pop(key, None)
         self._held[key] = lease
         self._changed("taken", lease)
@@ -277,6 +290,15 @@ class LeaseKeeper:
             self._seen[key] = present.revision, self._clock()
             return False
         return self._clock() >= seen_at + owner.ttl_s
+
+    def _before(self, present: RawEntry | None) -> Before:
+        """Whose a key is that is about to be replaced."""
+        owner = None if present is None or present.deleted else _read(present)
+        if owner is None:
+            return Before.UNKNOWN
+        if owner.released:
+            return Before.GIVEN_BACK
+        return Before.OURS if owner.holder == self.holder else Before.UNKNOWN
 
     def _lose(self, lease: HeldLease, why: str) -> None:
         if self._held.get(lease.key) is not lease:

@@ -6,7 +6,9 @@ they last heard of each other.
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -30,6 +32,17 @@ class NameTakenError(Exception):
     """A younger process runs under our name: two would take devices from each other for ever."""
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits on the disk of a replica: anything at all, and alarms held back, since which taking of a device."""
+
+    waiting: bool = False
+    held_from: int | None = None
+
+
+NOTHING: Final = Waiting()
+
+
 class Members:
     """The replicas of one service, this one among them.
 
@@ -39,7 +52,8 @@ class Members:
         ttl_s: how long a replica that is silent counts as alive, whole seconds.
         settle_s: how long a newcomer must have been seen before it counts: a replica that comes and goes within
             that moves no device.
-        on_change: called when the set of members that count has changed.
+        on_change: called when somebody was heard, and the set of members that count may have changed.
+        outbox: what waits on our disk, for the others to know.
     """
 
     def __init__(
@@ -50,12 +64,14 @@ class Members:
         ttl_s: float,
         settle_s: float = SETTLE_S,
         on_change: Callable[[], None] = lambda: None,
+        outbox: Callable[[], Waiting] = lambda: NOTHING,
     ) -> None:
         self._bus = bus
         self._replica = replica
         self._ttl_s = ttl_s
         self._settle_s = settle_s
         self._on_change = on_change
+        self._outbox = outbox
         self._key = keys.replica(replica.service, replica.replica)
         watched = keys.replica(replica.service, "x").removesuffix("x") + "*"
         self._watch = KeyValue(bus, KV_LEASES, Replica).watch(watched, resync_s=ttl_s)
@@ -88,6 +104,24 @@ class Members:
         ]
         return min(times, default=None)
 
+    def outbox(self, name: str) -> Waiting | None:
+        """What waits on the disk of a peer, as it was last heard; None: it was not."""
+        peer = self._peers.get(name)
+        return None if peer is None else peer.outbox
+
+    def speaking(self, name: str, now: float) -> bool:
+        """Whether a peer lives for certain at `now` (loop time): we have heard it say so itself a moment ago.
+
+        What was there when we began to listen may be of one that has died since.
+        """
+        peer = self._peers.get(name)
+        return peer is not None and now < peer.witnessed_at + 2 * self._ttl_s / RENEWALS_PER_TTL
+
+    def heard_at(self, name: str) -> int:
+        """Return the revision of what a peer has said last; 0 if it was not heard."""
+        peer = self._peers.get(name)
+        return 0 if peer is None else peer.revision
+
     async def synced(self) -> None:
         """Wait until everybody who was there at the start is known."""
         await self._watch.synced.wait()
@@ -114,6 +148,13 @@ class Members:
         except BusError as error:
             logger.info("could not say that we leave", extra={"reason": str(error)})
 
+    async def say(self) -> None:
+        """Say at once how we are: whether events wait has changed. Never raises."""
+        try:
+            await self._write(LEAVING_TTL_S if self._leaving else self._ttl_s)
+        except BusError as error:
+            logger.debug("could not say how we are", extra={"reason": str(error)})
+
     # --- inside -----------------------------------------------------------------------------------------
 
     async def _announce(self) -> None:
@@ -125,7 +166,9 @@ class Members:
             await asyncio.sleep(self._ttl_s / RENEWALS_PER_TTL)
 
     async def _write(self, ttl_s: float) -> None:
-        value = self._replica.model_copy(update={"draining": self._leaving, "epoch": self._epoch})
+        value = self._replica.model_copy(
+            update={"draining": self._leaving, "epoch": self._epoch, **asdict(self._outbox())}
+        )
         ack = await self._bus.jetstream.publish(
             f"$KV.{KV_LEASES}.{self._key}",
             encode(value, JSON),
@@ -147,11 +190,12 @@ class Members:
         elif entry is None:
             self._peers.pop(name, None)
         elif (peer := self._peers.get(name)) is not None and peer.heard_at + self._ttl_s > now:
-            peer.heard_at, peer.leaving = now, entry.value.draining
+            peer.hear(entry, now)
+            peer.witnessed_at = now
         else:
             early = not self._watch.synced.is_set()  # who was there before us need not settle
             counts_from = now if early else now + self._settle_s
-            self._peers[name] = _Peer(now, counts_from, entry.value.draining)
+            self._peers[name] = _Peer(entry, now, counts_from, witnessed_at=-math.inf if early else now)
         self._on_change()
 
     def _heard_everybody(self) -> None:
@@ -174,12 +218,19 @@ class Members:
 class _Peer:
     """Another replica."""
 
-    __slots__ = ("counts_from", "heard_at", "leaving")
+    __slots__ = ("counts_from", "heard_at", "leaving", "outbox", "revision", "witnessed_at")
 
-    def __init__(self, heard_at: float, counts_from: float, leaving: bool) -> None:
-        self.heard_at = heard_at
+    def __init__(self, entry: Entry[Replica], now: float, counts_from: float, *, witnessed_at: float) -> None:
         self.counts_from = counts_from
-        self.leaving = leaving
+        self.witnessed_at = witnessed_at
+        self.hear(entry, now)
+
+    def hear(self, entry: Entry[Replica], now: float) -> None:
+        """It has said how it is."""
+        self.heard_at = now
+        self.leaving = entry.value.draining
+        self.outbox = Waiting(entry.value.waiting, entry.value.held_from)
+        self.revision = entry.revision
 
 
 def this_replica(service: str, name: str, version: str) -> Replica:

@@ -41,9 +41,11 @@ CREATE TABLE IF NOT EXISTS outbox (
     id TEXT NOT NULL UNIQUE,
     subject TEXT NOT NULL,
     headers TEXT NOT NULL,
-    body BLOB NOT NULL
+    body BLOB NOT NULL,
+    held_back INTEGER NOT NULL DEFAULT 0
 );
 """
+_ADD_HELD_BACK = "ALTER TABLE outbox ADD COLUMN held_back INTEGER NOT NULL DEFAULT 0"
 
 
 class OutboxFull(BusError):
@@ -56,13 +58,36 @@ class OutboxFailed(BusError):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One message to be sent; `seq` is its place in the queue, 0 before it was put."""
+    """One message to be sent; `seq` is its place in the queue, 0 before it was put.
+
+    `held_back` is 0 unless something had to come before it when it was put: then it tells since when that was so.
+    Whether it is over the reader knows.
+    """
 
     id: str
     subject: str
     headers: Mapping[str, str]
     body: bytes
     seq: int = 0
+    held_back: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """How many letters are held back, and since when the first."""
+
+    letters: int
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a file holds when it is opened."""
+
+    rows: int
+    size: int
+    last: int
+    held_back: Mapping[str, HeldBack]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +111,8 @@ class Outbox:
     Attributes:
         rows: letters in the queue, those being put included.
         bytes: bytes of their bodies.
+        found: the place of the last letter in the file when it was opened that was not held back; 0: there was none.
+        found_held_back: how many of those were held back, and since when, by subject.
         empty: set while there are none.
         on_stored: called with every letter that was put, in order, even if whoever put it has gone.
     """
@@ -97,6 +124,8 @@ class Outbox:
         self._room_bytes = room_bytes
         self.rows = 0
         self.bytes = 0
+        self.found = 0
+        self.found_held_back: Mapping[str, HeldBack] = {}
         self.empty = asyncio.Event()
         self.on_stored: Callable[[Letter], None] = _ignore
         self._max_rows = max_rows
@@ -119,12 +148,14 @@ class Outbox:
             OutboxFailed: another process uses it, or it cannot be written.
         """
         loop = asyncio.get_running_loop()
-        opened: asyncio.Future[tuple[int, int]] = loop.create_future()
+        opened: asyncio.Future[_Found] = loop.create_future()
         report = _in_loop(loop, lambda result, error: _complete(opened, result, error))
         self._thread = threading.Thread(target=self._work, args=(report,), name="outbox", daemon=True)
         self._thread.start()
         self.rows, self.bytes = 0, 0
-        self._account(*await opened)
+        there = await opened
+        self.found, self.found_held_back = there.last, there.held_back
+        self._account(there.rows, there.size)
 
     async def close(self) -> None:
         """Finish what is under way and close the file; what is in it stays."""
@@ -209,11 +240,11 @@ class Outbox:
             db = _connect(self.path)
             if self._room_bytes and not make_room(db, self._room_bytes):
                 logger.warning("there is no room to keep free in the outbox")
-            rows, size = db.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM outbox").fetchone()
+            found = _find(db)
         except (sqlite3.Error, OSError) as error:
             opened(None, OutboxFailed(f"{self.path}: {error}"))
             return
-        opened((rows, size), None)
+        opened(found, None)
         jobs: list[_Job] = []
         while True:
             job = self._jobs.get()
@@ -266,6 +297,8 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         db.executescript(_SCHEMA)
         _check(db)
+        if "held_back" not in {column[1] for column in db.execute("PRAGMA table_info(outbox)")}:
+            db.execute(_ADD_HELD_BACK)
     except BaseException:
         db.close()
         raise
@@ -295,9 +328,23 @@ def _transact(db: sqlite3.Connection, jobs: list[_Job]) -> None:
         job.done(None if failure else results[index], failure)
 
 
+def _find(db: sqlite3.Connection) -> _Found:
+    rows, size = db.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM outbox").fetchone()
+    last = db.execute("SELECT coalesce(max(seq), 0) FROM outbox WHERE held_back = 0").fetchone()[0]
+    held_back = db.execute(
+        "SELECT subject, count(*), min(held_back) FROM outbox WHERE held_back <> 0 GROUP BY subject"
+    )
+    return _Found(
+        rows, size, last, {subject: HeldBack(letters, since) for subject, letters, since in held_back}
+    )
+
+
 def _insert(db: sqlite3.Connection, letter: Letter) -> tuple[int, bool]:
-    row = (letter.id, letter.subject, json.dumps(dict(letter.headers)), letter.body)
-    cursor = db.execute("INSERT OR IGNORE INTO outbox (id, subject, headers, body) VALUES (?, ?, ?, ?)", row)
+    headers = json.dumps(dict(letter.headers))
+    cursor = db.execute(
+        "INSERT OR IGNORE INTO outbox (id, subject, headers, body, held_back) VALUES (?, ?, ?, ?, ?)",
+        (letter.id, letter.subject, headers, letter.body, letter.held_back),
+    )
     if cursor.rowcount:
         return int(cursor.lastrowid or 0), True
     return int(db.execute("SELECT seq FROM outbox WHERE id = ?", (letter.id,)).fetchone()[0]), False
@@ -305,10 +352,13 @@ def _insert(db: sqlite3.Connection, letter: Letter) -> tuple[int, bool]:
 
 def _select(db: sqlite3.Connection, after: int, limit: int) -> list[Letter]:
     rows = db.execute(
-        "SELECT id, subject, headers, body, seq FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?",
+        "SELECT id, subject, headers, body, seq, held_back FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?",
         (after, limit),
     )
-    return [Letter(key, subject, json.loads(headers), body, seq) for key, subject, headers, body, seq in rows]
+    return [
+        Letter(key, subject, json.loads(headers), body, seq, held_back)
+        for key, subject, headers, body, seq, held_back in rows
+    ]
 
 
 def _delete(db: sqlite3.Connection, places: list[int]) -> tuple[int, int]:

@@ -71,7 +71,7 @@ def _connector(protocol: str) -> Permissions:
         | reads(assets.KV_DEVICES, assets.KV_ALARMS)
         | writes(assets.KV_CREDENTIALS)
         | writes(assets.KV_PRESENCE)
-        | writes(assets.KV_LEASES, *leases)
+        | writes(assets.KV_LEASES, *leases, f"outbox.connector-{protocol}.*")
         | writes(assets.KV_UPGRADES, "job.*")
         | writes_objects(assets.OBJECTS_PICTURES, assets.OBJECTS_FILES)
         | reads_objects(assets.OBJECTS_FIRMWARE)

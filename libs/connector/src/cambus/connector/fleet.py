@@ -111,6 +111,11 @@ class Fleet:
         """The shards that have devices."""
         return frozenset(shard for shard, devices in self._by_shard.items() if devices)
 
+    def dialled(self, shard: int) -> frozenset[str]:
+        """The devices of a shard that do not dial in: those that go where the shard goes."""
+        devices = self._by_shard.get(shard, ())
+        return frozenset(device for device in devices if self._identity(self._desired[device]) is None)
+
     def busy(self, shard: int) -> bool:
         """Whether a device of the shard is being upgraded."""
         return any(unit.busy and shard_of(device) == shard for device, unit in self.units.items())

@@ -45,15 +45,22 @@ class Holds:
         leases: keeps the lease of this replica. Its `on_lost` must be `lease_lost` of this object.
         protocol: whose devices.
         on_change: told of every device that may have changed hands.
+        on_taken: told of a device that this replica takes: the device, under which epoch, and who had it, if anybody.
     """
 
     def __init__(
-        self, bus: Bus, leases: LeaseKeeper, protocol: str, on_change: Callable[[str], None]
+        self,
+        bus: Bus,
+        leases: LeaseKeeper,
+        protocol: str,
+        on_change: Callable[[str], None],
+        on_taken: Callable[[str, int, str | None], None] = lambda _device, _epoch, _before: None,
     ) -> None:
         self._bus = bus
         self._leases = leases
         self._protocol = protocol
         self._on_change = on_change
+        self._on_taken = on_taken
         self._key = keys.holder_lease(protocol, leases.holder)
         self._prefix = keys.inbound_hold(protocol, "x").removesuffix("x")
         self._bucket = KeyValue(bus, KV_LEASES, InboundHold)
@@ -74,6 +81,10 @@ class Holds:
     def valid(self, device: str, epoch: int) -> bool:
         """Whether the device is certainly ours at this instant; asked right before a side effect."""
         return self.mine(device, epoch) and device not in self._unsure and self._leases.valid(self._key)
+
+    def certain(self) -> bool:
+        """Whether it is known of every device whether this replica has it."""
+        return not self._unsure and (not self._needed or self._leases.valid(self._key))
 
     def mine(self, device: str, epoch: int) -> bool:
         """Whether, as far as is known, the hold taken under this epoch is the newest."""
@@ -122,6 +133,7 @@ class Holds:
                 continue
             self._leaving.pop(device, None)
             self._unsure.discard(device)
+            self._on_taken(device, revision, None if present is None else present.value.holder)
             self._learn(device, Entry(key, value, revision, since))
             return revision
         raise BusUnavailable(f"{key}: others write it all the time")

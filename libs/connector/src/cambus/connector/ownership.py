@@ -11,10 +11,10 @@ alarms go on into the outbox: until another owner is seen, or three times to liv
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Final, Protocol
 
-from cambus.bus.leases import LeaseKeeper
+from cambus.bus.leases import HeldLease, LeaseKeeper
 from cambus.bus.members import Members
 from cambus.bus.rendezvous import preferred_owner
 from cambus.client.errors import BusError
@@ -27,10 +27,6 @@ STEP_S: Final = 0.5
 UNUSED_S: Final = 5.0
 OUTAGE_TTLS: Final = 2.0
 """How many times to live a fenced shard keeps its sessions; with the one that ran out it makes three."""
-
-
-async def _at_once() -> None:
-    """Nothing is to be waited for."""
 
 
 class ShardHolder(Protocol):
@@ -52,6 +48,19 @@ class ShardHolder(Protocol):
         """Close the sessions of its devices; returns when they are closed."""
 
 
+class ShardHistory(Protocol):
+    """What becomes of the alarms of a shard that changes hands."""
+
+    def took_over(self, shard: int, lease: HeldLease) -> None:
+        """A shard is ours that was another's, or nobody's; no session of its devices has begun."""
+
+    def pending(self, shard: int) -> bool:
+        """Whether the shard had better not be handed over now."""
+
+    async def settled(self) -> object:
+        """Return once others may have a shard whose sessions are closed: what its devices have told is known."""
+
+
 class Ownership:
     """Keeps this replica's share of the shards of one protocol.
 
@@ -61,7 +70,7 @@ class Ownership:
         protocol: whose devices.
         holder: runs the devices.
         ttl_s: time to live of the leases.
-        settled: returns once others may have a shard whose sessions are closed: what its devices have told is known.
+        history: what becomes of the alarms of the shards.
     """
 
     def __init__(
@@ -72,14 +81,14 @@ class Ownership:
         holder: ShardHolder,
         *,
         ttl_s: float,
-        settled: Callable[[], Awaitable[object]] = _at_once,
+        history: ShardHistory,
     ) -> None:
         self._leases = leases
         self._members = members
         self._protocol = protocol
         self._holder = holder
         self._ttl_s = ttl_s
-        self._settled = settled
+        self._history = history
         self._epochs: dict[int, int] = {}
         self._fenced_at: dict[int, float] = {}
         self._unused_since: dict[int, float] = {}
@@ -95,6 +104,10 @@ class Ownership:
     def valid(self, shard: int) -> bool:
         """Whether the shard is certainly ours at this instant; asked right before a side effect."""
         return shard in self._epochs and self._leases.valid(self._key(shard))
+
+    def certain(self) -> bool:
+        """Whether every shard of which we have sessions is certainly ours."""
+        return not self._fenced_at and all(self.valid(shard) for shard in self._epochs)
 
     def wake(self) -> None:
         """Members or devices have changed: look now."""
@@ -155,19 +168,20 @@ class Ownership:
         if lease is not None:
             self._fenced_at.pop(shard, None)
             self._epochs[shard] = lease.epoch
+            self._history.took_over(shard, lease)
             logger.info("shard taken", extra={"shard": shard, "epoch": lease.epoch})
             await self._holder.gained(shard, lease.epoch)
 
     async def _give_up(self, shard: int, used: frozenset[int]) -> None:
         """Hand over another's share at once, or when it is idle; let go of a shard without devices after a while."""
-        if self._holder.busy(shard):
+        if self._holder.busy(shard) or self._history.pending(shard):
             return
         if shard in used or _now() - self._unused_since.setdefault(shard, _now()) >= UNUSED_S:
             await self._hand_over(shard)
 
     async def _hand_over(self, shard: int) -> None:
         await self._holder.lost(shard, EndReason.HANDED_OVER)
-        await self._settled()
+        await self._history.settled()
         self._epochs.pop(shard, None)
         self._unused_since.pop(shard, None)
         await self._leases.release(self._key(shard))

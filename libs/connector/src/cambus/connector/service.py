@@ -6,8 +6,8 @@ from abc import abstractmethod
 from typing import Any, ClassVar, Final, TypeVar
 
 from cambus.bus.events import EventPublisher
-from cambus.bus.leases import LeaseKeeper
-from cambus.bus.members import Members, this_replica
+from cambus.bus.leases import Before, HeldLease, LeaseKeeper
+from cambus.bus.members import Members, Waiting, this_replica
 from cambus.bus.outbox import Outbox
 from cambus.bus.sealing import KeyRing, SealError
 from cambus.bus.service import Runtime, Service
@@ -27,6 +27,7 @@ from cambus.connector.ownership import Ownership
 from cambus.connector.presence import PresenceBoard
 from cambus.connector.registry import Registry
 from cambus.connector.settings import ConnectorSettings
+from cambus.connector.succession import Succession
 from cambus.connector.surroundings import Surroundings
 from cambus.connector.talk_metrics import TalkMetrics
 from cambus.schemas.events.alarm import AlarmCleared, AlarmRaised
@@ -99,8 +100,17 @@ class ConnectorService(Service[SettingsT]):
             this_replica(self.name, settings.instance, suite_version()),
             ttl_s=settings.lease_ttl_s,
             on_change=self._wake,
+            outbox=self._outbox,
         )
-        self.holds = Holds(bus, self.leases, protocol, self._hold_changed)
+        self.succession = Succession(
+            bus,
+            self.name,
+            self.events,
+            self.members,
+            wait_s=settings.alarm_order_wait_s,
+            certain=lambda: self.ownership.certain() and self.holds.certain(),
+        )
+        self.holds = Holds(bus, self.leases, protocol, self._hold_changed, self._hold_taken)
         self.fleet = Fleet(self.driver, self.around, self.holds, valid=self._valid, on_shards=self._wake)
         self.inbound = Inbound(self.fleet, self.holds, self.around, patient=self.patient)
         self.knocks = Knocks(bus, protocol, settings.instance, metrics)
@@ -110,7 +120,7 @@ class ConnectorService(Service[SettingsT]):
             protocol,
             self.fleet,
             ttl_s=settings.lease_ttl_s,
-            settled=lambda: self.events.settled(SETTLED_S),
+            history=_ShardAlarms(self.events, self.succession, self.fleet),
         )
         self.registry = Registry(bus, protocol, self.fleet.record_changed)
         self.around.sessions.wanted(lambda: len(self.registry.devices))
@@ -130,6 +140,7 @@ class ConnectorService(Service[SettingsT]):
             (self.board.run(), "presence"),
             (self.leases.run(), "leases"),
             (self.members.run(), "members"),
+            (self.succession.run(), "succession"),
             (self.fleet.run(), "fleet"),
             (self.holds.run(), "holds"),
             (self.inbound.run(), "inbound"),
@@ -141,19 +152,22 @@ class ConnectorService(Service[SettingsT]):
             await self.credentials.synced()
             await self.registry.synced()
             await self.holds.synced()
+            await self.succession.open()
         runtime.spawn(self.ownership.run(), name="ownership")
         runtime.spawn(self._sweep_presence(), name="sweep")
 
     async def release(self) -> None:
         """Hand every device over at once; those that dialled in are hung up on, and dial another replica."""
         self.inbound.close()
+        self.succession.let_all_go()
         await asyncio.gather(self.fleet.hang_up(), self.ownership.stop())
         await self.holds.leave()
         await self.board.flush(FLUSH_S)
 
     async def stop(self) -> None:
         """Say what is left to say."""
-        await self.events.flush(FLUSH_S)
+        if await self.events.flush(FLUSH_S):
+            await self.succession.close()
 
     # --- inside -----------------------------------------------------------------------------------------
 
@@ -182,15 +196,22 @@ class ConnectorService(Service[SettingsT]):
     def _hold_changed(self, device: str) -> None:
         self.fleet.hold_changed(device)
 
+    def _hold_taken(self, device: str, epoch: int, former: str | None) -> None:
+        before = {None: Before.GIVEN_BACK, self.members.name: Before.OURS}.get(former, Before.UNKNOWN)
+        self.succession.took_over({device}, epoch, before, former)
+
     def _valid(self, shard: int) -> bool:
         return self.ownership.valid(shard)
+
+    def _outbox(self) -> Waiting:
+        return self.succession.outbox()
 
     def _wake(self) -> None:
         self.ownership.wake()
 
     async def _publish(self, spec: EventSpec[Any], event: Event) -> None:
         is_alarm = isinstance(event, AlarmRaised | AlarmCleared)
-        await self.events.publish(spec, event, patience_s=HEARD_S if is_alarm else 0.0)
+        await self.events.publish(spec, event, patience_s=HEARD_S if is_alarm else 0.0, in_turn=is_alarm)
 
     def _event_dropped(self, spec: EventSpec[Event], event: Event) -> None:
         logger.error("event dropped: the outbox is full", extra={"device": event.device, "kind": spec.name})
@@ -203,3 +224,21 @@ class ConnectorService(Service[SettingsT]):
                     await self.board.remove(device, self.driver.protocol)
         except BusError as error:
             logger.warning("presence not swept", extra={"reason": str(error)})
+
+
+class _ShardAlarms:
+    """What becomes of the alarms of the devices in a shard that changes hands."""
+
+    def __init__(self, events: EventPublisher, succession: Succession, fleet: Fleet) -> None:
+        self._events = events
+        self._succession = succession
+        self._fleet = fleet
+
+    def took_over(self, shard: int, lease: HeldLease) -> None:
+        self._succession.took_over(self._fleet.dialled(shard), lease.epoch, lease.before)
+
+    def pending(self, shard: int) -> bool:
+        return self._succession.pending(self._fleet.dialled(shard))
+
+    async def settled(self) -> object:
+        return await self._events.settled(SETTLED_S)

@@ -44,6 +44,11 @@ class ConnectorSettings(BusSettings):
         description="Seconds after which an alarm is over that another replica had begun before it was killed, unless "
         "the device tells it again.",
     )
+    alarm_order_wait_s: Annotated[float, Field(ge=0, le=3600)] = Field(
+        default=10.0,
+        description="Seconds at most that alarms of a device taken over from a replica that died wait, on disk, for "
+        "those the dead one may still have on its own, so that they arrive in order; 0: they do not wait.",
+    )
     outbox_max_events: Annotated[int, Field(ge=100)] = Field(
         default=100_000, description="Events kept on disk while NATS is away; more are counted and dropped."
     )

@@ -5,7 +5,7 @@
 | `cambus-devices` | `DeviceRecord`: which devices exist | device id |
 | `cambus-credentials` | `SealedCredentials`: secrets of devices and sinks | name of the credentials |
 | `cambus-presence` | `Presence`: what is known of each device now | device id |
-| `cambus-leases` | `Lease`, `InboundHold`, `RecordedMark`: who owns what; `Replica`, `Knock` | `cambus.schemas.keys` |
+| `cambus-leases` | `Lease`, `InboundHold`, `Replica`, `OpenOutbox`, `Knock` …: who has what | `cambus.schemas.keys` |
 | `cambus-policies` | `RecordingPolicy`, `AlarmRule`, `KnownRecorder`, `CascadeLink` … | `cambus.schemas.keys` |
 | `cambus-upgrades` | `UpgradeCampaign`, `UpgradeAttempt`, `TransferShares` | `cambus.schemas.keys` |
 | `cambus-alarms` | `ActiveAlarm`: alarms that are raised and not cleared | `cambus.schemas.keys` |

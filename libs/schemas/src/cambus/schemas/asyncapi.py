@@ -31,7 +31,7 @@ from cambus.schemas.state.dead_letters import DeadLetter
 from cambus.schemas.state.deliveries import DeliveryProgress, OpenEscalation
 from cambus.schemas.state.devices import DeviceRecord
 from cambus.schemas.state.inbound import InboundHold, Knock
-from cambus.schemas.state.leases import Lease, Replica
+from cambus.schemas.state.leases import Lease, OpenOutbox, Replica
 from cambus.schemas.state.presence import Presence
 from cambus.schemas.state.recording_policy import RecordingPolicy
 from cambus.schemas.state.registrations import KnownChannels, KnownDevice, OpenDialog, Registration
@@ -56,6 +56,7 @@ KEY_VALUES: tuple[tuple[str, str, type[Message]], ...] = (
     (assets.KV_LEASES, f"{keys.CAMPAIGNS}<campaign>", Lease),
     (assets.KV_LEASES, f"{keys.CASCADE_LINKS}<link>", Lease),
     (assets.KV_LEASES, f"{keys.REPLICAS}<service>.<replica>", Replica),
+    (assets.KV_LEASES, f"{keys.OPEN_OUTBOXES}<service>.<replica>", OpenOutbox),
     (assets.KV_LEASES, f"{keys.HOLDER_LEASES}<protocol>.<replica>", Lease),
     (assets.KV_LEASES, f"{keys.INBOUND_HOLDS}<protocol>.<device>", InboundHold),
     (assets.KV_REGISTRATIONS, f"{keys.REGISTRATIONS}<protocol>.<identity>", Registration),

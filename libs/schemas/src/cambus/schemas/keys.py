@@ -16,6 +16,7 @@
                       service.<service>                     Lease
                       ssrc.<SIP domain>.<share>             Lease
                       replica.<service>.<replica>           Replica
+                      outbox.<service>.<replica>            OpenOutbox
                       holder.<protocol>.<replica>           Lease
                       inbound.<protocol>.<device>           InboundHold
                       knock.<protocol>.<hash of identity>   Knock
@@ -59,6 +60,7 @@ STREAM_LEASES: Final = "stream."
 SERVICE_LEASES: Final = "service."
 SSRC_LEASES: Final = "ssrc."
 REPLICAS: Final = "replica."
+OPEN_OUTBOXES: Final = "outbox."
 HOLDER_LEASES: Final = "holder."
 INBOUND_HOLDS: Final = "inbound."
 KNOCKS: Final = "knock."
@@ -160,6 +162,11 @@ def unresolved_upgrade(device: str) -> str:
 def replica(service: str, replica_id: str) -> str:
     """Return the key under which a replica says that it is alive."""
     return REPLICAS + _tokens(service, replica_id)
+
+
+def open_outbox(service: str, replica_id: str) -> str:
+    """Return the key that says that events may be in the outbox of a replica, alive or not."""
+    return OPEN_OUTBOXES + _tokens(service, replica_id)
 
 
 def holder_lease(protocol: str, replica_id: str) -> str:

@@ -57,5 +57,31 @@ class Replica(Message):
         "Of two runs under one name the one with the higher epoch is the younger.",
     )
     draining: bool = Field(default=False, description="True if it is about to stop and takes nothing more.")
+    waiting: bool = Field(
+        default=False,
+        description="True while events wait on its disk of which devices were told that they are safe, "
+        "or while it can not be certain of what it owns.",
+    )
+    held_from: int | None = Field(
+        default=None,
+        ge=1,
+        description="Revision of the oldest taking of a device whose alarms it keeps on its disk until those of the "
+        "device's former replica are known; none if it keeps none.",
+    )
     weight: float = Field(default=1.0, gt=0, le=100, description="Its share, compared with the others'.")
     load: JsonObject = Field(default_factory=dict, description="How much it carries, for people.")
+
+
+class OpenOutbox(Message):
+    """A replica that has not stopped in order, if it is not among those that live: its disk may hold events.
+
+    Vanishes when its replica stops with nothing left to send, or a week after that was last heard.
+    """
+
+    model_config = example(
+        replica="connector-dvrip-0", service="connector-dvrip", since="2026-02-01T12:00:00Z"
+    )
+
+    replica: ReplicaId = Field(description="Whose outbox it is.")
+    service: Name = Field(description="The service it is one of.")
+    since: Instant = Field(description="When it was opened, by the clock of the replica: for people.")
