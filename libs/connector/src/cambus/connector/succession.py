@@ -126,7 +126,7 @@ class Succession:
             revision = await self._tell()
         await self._watch.synced.wait()
         await self._members.synced()
-        for device, held in self._events.held_back.items():
+        for device, held in list(self._events.held_back.items()):
             self._have_wait(device, held.since, revision, frozenset(self._open))
 
     def took_over(
@@ -165,7 +165,7 @@ class Succession:
 
     def let_all_go(self) -> None:
         """This replica stops: what waits must not stay here."""
-        for device in self._events.held_back:
+        for device in list(self._events.held_back):
             self._waits.pop(device, None)
             self._events.let_go(device)
 
