@@ -18,13 +18,15 @@ from cambus.cli.doctor.services import WITHOUT
 from cambus.client.consumer import EventConsumer
 from cambus.client.kv import KeyValue
 from cambus.schemas import assets
-from cambus.schemas.assets import KV_DEVICES, KV_PRESENCE
+from cambus.schemas.assets import KV_DEVICES, KV_LEASES, KV_PRESENCE
 from cambus.schemas.codec import encode
 from cambus.schemas.commands.alarm_cases import SINKS_LIST, SinksListReply, SinkStatus
 from cambus.schemas.events import device as device_events
 from cambus.schemas.ids import new_ulid
+from cambus.schemas.keys import open_outbox
 from cambus.schemas.state.dead_letters import DeadLetter
 from cambus.schemas.state.devices import DeviceRecord
+from cambus.schemas.state.leases import OpenOutbox
 from cambus.schemas.state.presence import DeviceState, Presence, PresenceError
 from cambus.schemas.subjects import dead_letter_subject
 
@@ -172,6 +174,11 @@ async def test_every_problem_says_what_to_do(cambusctl, site, monkeypatch):
         body=b"",
     )
     await site.bus.jetstream.publish(dead_letter_subject("alarm-router"), encode(letter))
+    outboxes = KeyValue(site.bus, KV_LEASES, OpenOutbox)
+    for service, replica in (("recorder", "recorder-0"), ("connector-dvrip", "dvrip-7")):
+        await outboxes.put(
+            open_outbox(service, replica), OpenOutbox(replica=replica, service=service, since=then)
+        )
 
     ran = await cambusctl("doctor", "--json", nats=site.server.url)
     assert ran.code == 1
@@ -198,6 +205,14 @@ async def test_every_problem_says_what_to_do(cambusctl, site, monkeypatch):
     ):
         assert any(text.startswith(expected) for text in texts), expected
     assert any("refused user admin" in text for text in texts)
+    notes = {each["subject"]: each for each in ran.document["findings"] if each["level"] == "note"}
+    assert notes["dvrip-7"]["text"].startswith(
+        "did not stop in order, and is not back: alarms that connector-dvrip"
+    )
+    assert "CAMBUS_INSTANCE=dvrip-7" in notes["dvrip-7"]["todo"]
+    assert not any(
+        "not back" in each["text"] for each in ran.document["findings"] if each["subject"] == "recorder-0"
+    )
 
 
 async def test_a_nats_without_cambus_lacks_everything(cambusctl):

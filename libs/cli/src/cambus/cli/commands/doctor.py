@@ -12,7 +12,18 @@ from rich.text import Text
 
 from cambus.cli.connection import connected
 from cambus.cli.device_status import DeviceBoard, utc_now
-from cambus.cli.doctor import addresses, consumers, devices, nats, safety, services, sinks, viewers, writes
+from cambus.cli.doctor import (
+    addresses,
+    consumers,
+    devices,
+    nats,
+    outboxes,
+    safety,
+    services,
+    sinks,
+    viewers,
+    writes,
+)
 from cambus.cli.doctor.addresses import addresses_of
 from cambus.cli.doctor.finding import Finding, Level, problem
 from cambus.cli.doctor.probes import probe_all
@@ -92,6 +103,7 @@ async def _examine_all(bus: Connection, monitor: str | None) -> list[Finding]:
     findings += services.check_names(running)
     findings += services.check_versions(running, version("cambus-cli"))
     findings += services.check_probes(probes)
+    findings += outboxes.check_outboxes(await outboxes.read_open_outboxes(bus), running)
     findings += await asyncio.to_thread(addresses.check_advertised, running, board, addresses_of)
     findings += await viewers.check_viewers(running, safety.host_of_server(bus))
     findings += [*devices.check_states(board, utc_now()), *devices.check_clocks(board), *flapping]
