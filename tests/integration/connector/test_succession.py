@@ -88,7 +88,7 @@ async def test_it_does_not_wait_for_ever(bench, device, orphan, successor, caplo
     await tells(second, device, "young")
     assert await arrived(bench, device, 1) == ["young"]
     assert shows(second, b'cambus_successions_total{end="given-up"} 1.0')
-    assert "alarms of a former replica may come late: it is not back" in caplog.messages
+    assert "alarms of a former replica may come late: it has not sent them in time" in caplog.messages
     await bench.connector("replica-1", lease_ttl_s=2)
     assert await arrived(bench, device, 3) == ["young", "oldest", "older"]
 

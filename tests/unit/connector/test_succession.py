@@ -175,7 +175,17 @@ async def test_or_until_it_takes_too_long(world, caplog):
     await asyncio.sleep(1 + succession.LOOK_S)
     assert world.events.log == ["gate"]
     assert b'cambus_successions_total{end="given-up"} 1.0' in world.metrics.render()
-    assert [record.replica for record in caplog.records if hasattr(record, "waited_s")] == ["former"]
+    assert [record.replica for record in caplog.records if "may come late" in record.message] == ["former"]
+
+
+async def test_one_that_is_back_and_still_sends_gets_more_time_but_not_for_ever(world):
+    world.us.took_over({"gate"}, 50, Before.UNKNOWN)
+    world.members.here.add("former")
+    world.members.speak("former", 51, Waiting(waiting=True))
+    await asyncio.sleep(succession.STILL_SENDING * WAIT_S - 1)
+    assert world.events.log == []
+    await asyncio.sleep(1 + succession.LOOK_S)
+    assert world.events.log == ["gate"]
 
 
 @pytest.mark.parametrize(

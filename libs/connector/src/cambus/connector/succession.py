@@ -36,6 +36,8 @@ KNOWN_S: Final = 7 * 86_400.0
 """How long an outbox counts as open after its replica was last heard: as long as the stream keeps events."""
 REMIND_S: Final = 3600.0
 RETRY_S: Final = 1.0
+STILL_SENDING: Final = 6
+"""How many times as long we wait for a replica that is back and has not sent everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class _Wait:
         since: the revision at which the device was taken over: what was held back earlier may be older.
         revision: the revision after which the suspects have to speak.
         suspects: replicas that may have older ones.
-        until: when we give up.
+        until: when we give up those that are silent.
     """
 
     since: int
@@ -72,7 +74,7 @@ class Succession:
         service: whose replicas.
         events: holds alarms back.
         members: who is alive, and what waits on their disks. It must be given `outbox` of this object.
-        wait_s: how long alarms wait at most; 0: they do not.
+        wait_s: how long alarms wait for one that is silent; 0: they do not.
         certain: whether this replica knows what it owns.
     """
 
@@ -211,7 +213,7 @@ class Succession:
         given_up: dict[str, int] = {}
         for device, wait in list(self._waits.items()):
             suspects = frozenset(name for name in wait.suspects if self._is_suspect(name, wait))
-            if suspects and now < wait.until:
+            if suspects and not self._is_over(wait, suspects, now):
                 self._waits[device] = replace(wait, suspects=suspects)
                 continue
             for name in suspects:
@@ -220,8 +222,15 @@ class Succession:
             del self._waits[device]
             self._events.let_go(device)
         for name, count in given_up.items():
-            extra = {"replica": name, "count": count, "waited_s": self._wait_s}
-            logger.warning("alarms of a former replica may come late: it is not back", extra=extra)
+            extra = {"replica": name, "count": count}
+            logger.warning(
+                "alarms of a former replica may come late: it has not sent them in time", extra=extra
+            )
+
+    def _is_over(self, wait: _Wait, suspects: Collection[str], now: float) -> bool:
+        if any(self._members.speaking(name, now) for name in suspects):
+            return now >= wait.until + (STILL_SENDING - 1) * self._wait_s
+        return now >= wait.until
 
     def _is_suspect(self, name: str, wait: _Wait) -> bool:
         """Whether a replica may still have alarms that are older than those that wait."""
