@@ -1,8 +1,13 @@
 """What the bus hears of devices."""
 
+import contextlib
+import sqlite3
+
 import pytest
 from connector_bench import Heard
 
+from cambus.bus.outbox import ROOM_BYTES
+from cambus.bus.sqlite_room import room_in
 from cambus.schemas.commands import live
 
 
@@ -57,3 +62,11 @@ async def test_streams_that_open_and_close_are_told(bench, device, heard):
     await bench.client.call(live.STOP, stop, device=device)
     stopped = await heard.until("live.stopped")
     assert (stopped.stream, stopped.reason) == ("sub", "unclaimed")
+
+
+async def test_there_is_room_for_events_while_nothing_is_free_on_the_disk(bench, tmp_path):
+    connector = await bench.connector()
+    await connector.stop()
+    (outbox,) = tmp_path.glob("*.outbox")
+    with contextlib.closing(sqlite3.connect(outbox)) as database:
+        assert room_in(database) >= ROOM_BYTES

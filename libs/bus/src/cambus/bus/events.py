@@ -80,15 +80,16 @@ class EventPublisher:
         self._overflowed = metrics.counter("events_overflow_total", "Events that did not fit the outbox")
         self._failed = metrics.counter("events_publish_failures_total", "Publishes that will be repeated")
         self._rejected = metrics.counter("events_rejected_total", "Events JetStream will never take")
-        self._waiting = metrics.gauge("outbox_events", "Events that wait in the outbox")()
-        self._held = metrics.gauge(
+        waiting = metrics.gauge("outbox_events", "Events that wait in the outbox")
+        waiting().set_function(lambda: outbox.rows)
+        held_back = metrics.gauge(
             "outbox_held_back_events", "Those of them that wait for older ones of another replica"
-        )()
+        )
+        held_back().set_function(lambda: sum(each.letters for each in self._held_back.values()))
 
     async def __aenter__(self) -> Self:
         self._outbox.on_stored = self._offer
         await self._outbox.open()
-        self._waiting.set(self._outbox.rows)
         self._taken_to = self._kept_to = self._outbox.found
         for subject, held_back in self._outbox.found_held_back.items():
             self._count_held_back(parse_event(subject).device, held_back)
@@ -130,7 +131,6 @@ class EventPublisher:
     def let_go(self, device: str) -> None:
         """Send what was held back of a device, and what comes from now on behind it."""
         if self._held_back.pop(device, None) is not None:
-            self._held.set(sum(each.letters for each in self._held_back.values()))
             self._taken_to = self._kept_to = self._stored_to
             self._on_disk_only = self._from_start = True
             self._wake.set()
@@ -138,7 +138,6 @@ class EventPublisher:
     def _count_held_back(self, device: str, more: HeldBack) -> None:
         known = self._held_back.get(device, HeldBack(0, more.since))
         self._held_back[device] = HeldBack(known.letters + more.letters, min(known.since, more.since))
-        self._held.set(sum(each.letters for each in self._held_back.values()))
 
     def _unsent(self, mark: int) -> bool:
         """Whether some of the letters up to a place are not in JetStream."""
@@ -251,7 +250,6 @@ class EventPublisher:
             if self._on_overflow is not None:
                 self._on_overflow(spec, event)  # type: ignore[arg-type]  # E is an Event, and it is only read
             raise
-        self._waiting.set(self._outbox.rows)
         return seq
 
     async def flush(self, timeout_s: float) -> bool:
@@ -365,7 +363,6 @@ class EventPublisher:
             else:
                 done.append(letter)
         self._outbox.discard(done)
-        self._waiting.set(self._outbox.rows)
         for letter in done:
             for stored in self._acked.pop(letter.id, ()):
                 if not stored.done():

@@ -28,6 +28,8 @@ Report = Callable[[Any, BaseException | None], None]
 MAX_ROWS = 100_000
 MAX_BYTES = 256 * 1024 * 1024
 MAX_WAITING = 10_000
+ROOM_BYTES = 4 * 1024 * 1024
+"""What an outbox of evidence should be able to take while nothing is free on the disk: some thousand events."""
 DISCARD_DELAY_S = 0.05
 CLOSE_TIMEOUT_S = 10.0
 

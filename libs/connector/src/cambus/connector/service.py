@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, TypeVar
 from cambus.bus.events import EventPublisher
 from cambus.bus.leases import Before, HeldLease, LeaseKeeper
 from cambus.bus.members import Members, Waiting, this_replica
-from cambus.bus.outbox import Outbox
+from cambus.bus.outbox import ROOM_BYTES, Outbox
 from cambus.bus.sealing import KeyRing, SealError
 from cambus.bus.service import Runtime, Service
 from cambus.bus.version import suite_version
@@ -67,6 +67,7 @@ class ConnectorService(Service[SettingsT]):
             Outbox(
                 settings.data_dir / f"{self.name}-{settings.instance}.outbox",
                 max_rows=settings.outbox_max_events,
+                room_bytes=ROOM_BYTES,
             ),
             on_overflow=self._event_dropped,
         )

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 from cambus.bus.events import EventPublisher
-from cambus.bus.outbox import Outbox
+from cambus.bus.outbox import ROOM_BYTES, Outbox
 from cambus.bus.service import CannotRun, Runtime, Service
 from cambus.client.errors import BusError
 from cambus.client.tasks import end
@@ -48,7 +48,6 @@ from cambus.schemas.commands import recorder as commands
 logger = logging.getLogger(__name__)
 
 READER_THREADS = 2
-OUTBOX_ROOM_BYTES = 4 << 20
 GAPS_KEPT_US = 400 * 86_400 * 1_000_000
 
 
@@ -145,7 +144,7 @@ class Recorder(Service[RecorderSettings]):
         await self._loop.run_in_executor(self._threads, self._borrowing.clear)
         if self._copying is not None:
             await self._copying.load(self._index)
-        outbox = Outbox(runtime.settings.data_dir / "recorder-outbox.sqlite3", room_bytes=OUTBOX_ROOM_BYTES)
+        outbox = Outbox(runtime.settings.data_dir / "recorder-outbox.sqlite3", room_bytes=ROOM_BYTES)
         self._publisher = publisher = await runtime.enter(EventPublisher(runtime.bus, outbox))
         runtime.spawn(self._archives.run(), name="archives")
         RecorderCommands(
