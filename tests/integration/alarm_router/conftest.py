@@ -15,8 +15,13 @@ from cambus.bus.testing import NatsServer
 
 @pytest.fixture
 def nats_server() -> Iterator[NatsServer]:
-    """Rules and the router's place in the stream are the server's, not the test's."""
-    with NatsServer(sync_interval="2m") as server:
+    """Rules and the router's place in the stream are the server's, not the test's.
+
+    Nobody may publish below `forbidden.`.
+    """
+    user = {"user": "all", "password": "all", "permissions": {"publish": {"deny": ["forbidden.>"]}}}
+    config = {"authorization": {"users": [user]}, "no_auth_user": "all"}
+    with NatsServer(sync_interval="2m", config=config) as server:
         yield server
 
 

@@ -7,7 +7,7 @@ import pytest
 from cambus.bus.connection import Bus
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
-from cambus.client.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge
+from cambus.client.errors import BusClosed, BusUnavailable, NoResponders, PayloadTooLarge, SendingForbidden
 
 
 async def test_a_request_is_answered(bus, unique):
@@ -192,6 +192,15 @@ async def test_a_forbidden_publish_is_counted_and_fails_readiness(guarded, event
         await eventually(lambda: not bus.health.ready)
         assert b'cambus_nats_permission_errors_total{what="publish"} 1.0' in bus.metrics.render()
         assert "cambus.v1.evt.x" in str(bus.health.report())
+
+
+async def test_what_is_handed_over_was_taken_or_is_refused(guarded):
+    async with await Bus.connect(guarded) as bus:
+        inbox = await bus.inbox("free.>")
+        with pytest.raises(SendingForbidden, match=r"send to Secret\.x"):
+            await bus.hand_over("Secret.x", b"")
+        await bus.hand_over("free.x", b"taken")
+        assert (await anext(inbox)).data == b"taken"
 
 
 async def test_a_forbidden_subscription_fails_readiness(guarded, eventually):

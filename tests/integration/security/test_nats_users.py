@@ -184,6 +184,25 @@ async def test_who_may_read_sealed_credentials(log_in, name):
         assert said_no is (name not in READ_CREDENTIALS)
 
 
+@pytest.mark.parametrize("name", sorted(USERS))
+def test_what_is_left_open_is_a_whole_token(name):
+    allowed = USERS[name].publish | USERS[name].subscribe
+    assert [each for each in allowed for token in each.split(".") if token != "*" and "*" in token] == []
+
+
+async def test_who_shows_a_seed_is_that_user_where_strangers_are_let_in_too(tmp_path):
+    folder = UserFolder(tmp_path)
+    folder.ensure(USERS)
+    config = {"authorization": folder.authorization(USERS), "no_auth_user": folder.public_key(ADMIN)}
+    with NatsServer(config=config) as server:
+        for name, is_himself in ((VIEWER, True), (None, False)):
+            seed = folder.seed_file(name) if name is not None else None
+            async with await Bus.connect(
+                BusSettings(nats_url=server.url, nats_nkey_file=seed), name="cambusctl"
+            ) as bus:
+                assert await refused(bus, bus.publish, "$KV.cambus-devices.d1") is is_himself
+
+
 @pytest.mark.parametrize("known", [False, True], ids=["anonymous", "stranger"])
 async def test_without_a_seed_of_the_server_s_nobody_gets_in(users, tmp_path, eventually, known):
     server, _ = users

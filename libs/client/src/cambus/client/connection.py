@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Self
 
 from nats import errors as nats_errors
@@ -17,7 +18,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from cambus.client.delivery import Delivery, Handler, Inbox, Subscription
-from cambus.client.errors import BusClosed, BusError, BusUnavailable
+from cambus.client.errors import BusClosed, BusError, BusUnavailable, SendingForbidden
 from cambus.client.inboxes import INBOXES, inbox_prefix
 from cambus.client.jetstream import JetStream
 from cambus.client.login import Login
@@ -42,6 +43,14 @@ _OUR_SUBJECTS = ("cambus.", "$")
 _PERMISSION = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"", re.IGNORECASE)
 
 
+@dataclass(eq=False, slots=True)
+class _HandedOver:
+    """A message that is on its way to the server."""
+
+    subject: str
+    refused: bool = False
+
+
 class Connection:
     """One connection to NATS.
 
@@ -62,6 +71,7 @@ class Connection:
         self._closed = asyncio.Event()
         self._closing = False
         self._told: set[str] = set()
+        self._handed_over: set[_HandedOver] = set()
         self._on_reconnect: dict[object, Callable[[], None]] = {}
         self.watch.subscriptions(lambda: len(self.nc._subs))  # noqa: SLF001 - nats-py does not say
 
@@ -78,6 +88,9 @@ class Connection:
         options = self.login.options()
         if (public := self.login.public_nkey()) is not None:
             self.nc._public_nkey = public  # noqa: SLF001 - nats-py takes it from a package of its own only
+        if "signature_cb" in options:
+            # or nats-py shows nothing to a server that lets strangers in as well (no_auth_user), and we are one of them
+            self.nc._auth_configured = True  # noqa: SLF001
         await self.nc.connect(
             list(self.login.servers),
             name=f"{self.name}:{self.login.instance}",
@@ -182,6 +195,24 @@ class Connection:
             BusUnavailable, BusClosed, PayloadTooLarge: see `cambus.client.requests.send`.
         """
         await send(self.nc, subject, data, reply, headers)
+
+    async def hand_over(self, subject: str, data: bytes, *, headers: Headers | None = None) -> None:
+        """Send a core message, and return once the server has taken it.
+
+        Raises:
+            SendingForbidden: the server does not let us send there.
+            BusUnavailable: the server did not say so in time.
+            BusClosed, PayloadTooLarge: see `cambus.client.requests.send`.
+        """
+        sent = _HandedOver(subject)
+        self._handed_over.add(sent)
+        try:
+            await self.publish(subject, data, headers=headers)
+            await self.flush()  # it refuses before it echoes
+        finally:
+            self._handed_over.discard(sent)
+        if sent.refused:
+            raise SendingForbidden(f"NATS does not let us send to {subject}")
 
     async def subscribe(self, subject: str, handler: Handler, *, queue: str = "") -> Subscription:
         """Have `handler` called with every message, in the read loop: it must return at once.
@@ -304,6 +335,8 @@ class Connection:
         logger.error("NATS forbids a %s", what, extra={"subject": subject})
         if what == "publish" and self._requests is not None:
             self._requests.forbidden(subject)
+        for sent in self._handed_over if what == "publish" else ():
+            sent.refused |= sent.subject.lower() == subject  # nats-py tells it in small letters
         ours = what == "subscription" or subject.startswith(_OUR_SUBJECTS)
         self.watch.forbidden(what, subject, ours=ours)
 

@@ -61,31 +61,33 @@ class Sinks:
         self._client = BusClient(bus)
         self.brokers = Brokers(trusted, bus.settings.instance)
 
-    async def deliver(self, sink: AlarmSink, notice: Notice) -> None:
+    async def deliver(self, sink: AlarmSink, notice: Notice) -> str:
         """Make one attempt.
+
+        Returns:
+            What is wrong though it was taken; empty as a rule.
 
         Raises:
             DeliveryFailedError: The sink did not take it; says why.
         """
         try:
-            await self._deliver(sink, notice)
+            return await self._deliver(sink, notice)
         except UnusableSecret as error:
             raise DeliveryFailedError(str(error), away=True) from None
         except BusError as error:
             raise DeliveryFailedError(f"bus: {error}", away=True) from None
 
-    async def _deliver(self, sink: AlarmSink, notice: Notice) -> None:
+    async def _deliver(self, sink: AlarmSink, notice: Notice) -> str:
         match sink:
             case WebhookSink():
                 await self._post(sink, notice)
             case BusSink():
                 fields = {header.MESSAGE_ID: notice.alarm.id, header.CONTENT_TYPE: JSON}
-                await self._bus.publish(sink.subject, notice.body, headers=fields)
-                await self._bus.flush()
+                await self._bus.hand_over(sink.subject, notice.body, headers=fields)
             case EmailSink():
                 login = await self._secrets.credentials(sink.secret) if sink.secret else None
                 pictures = await self._pictures.of(notice) if sink.pictures else []
-                await mail.send(sink, notice, pictures, login, self._trusted)
+                return await mail.send(sink, notice, pictures, login, self._trusted)
             case MqttSink():
                 login = await self._secrets.credentials(sink.secret) if sink.secret else None
                 await self.brokers.publish(sink, notice, login)
@@ -94,6 +96,7 @@ class Sinks:
                 await gateway.send(self._session, sink, notice, secret)
             case CascadeSink():
                 await self._tell_platform(sink, notice)
+        return ""
 
     async def _post(self, sink: WebhookSink, notice: Notice) -> None:
         key = await self._secrets.key(sink.secret) if sink.secret else None
