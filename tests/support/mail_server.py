@@ -15,12 +15,14 @@ class MailServer:
     Attributes:
         taken: the mails, with whom they were for.
         refusing: answers DATA with this line while it is set.
+        unknown: recipients that are refused.
         logins: who logged in.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None, user: tuple[str, str] | None = None) -> None:
         self.taken: list[tuple[list[str], EmailMessage]] = []
         self.refusing = ""
+        self.unknown: set[str] = set()
         self.logins: list[str] = []
         self._tls = tls
         self._user = user
@@ -63,6 +65,14 @@ class MailServer:
         if good:
             self.logins.append(data.login.decode())
         return AuthResult(success=good, handled=False)
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address in self.unknown:
+            return "550 nobody of that name"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         if self.refusing:

@@ -7,6 +7,7 @@ from alarm_rig import AlarmBus, Receiver
 
 from cambus.schemas.commands import alarm_router as commands
 from cambus.schemas.errors import NotFound
+from cambus.schemas.state.alarm_rule import AlarmRule
 
 Hook = Callable[..., dict]
 Eventually = Callable[..., Awaitable[None]]
@@ -72,6 +73,7 @@ async def test_rules_survive_the_router(router: AlarmBus) -> None:
         ([], {}, "unusable-rule", "sinks"),
         ([MAIL | {"security": "none", "secret": "x"}], {}, "unusable-rule", "sinks[0].security"),
         ([MAIL | {"subject": "{secret}"}], {}, "unusable-rule", "{secret}"),
+        ([MAIL | {"subject": "{type}\r\nBcc: all@example.org"}], {}, "unusable-rule", "sinks[0].subject"),
         ([GATEWAY | {"secret": "x"}], {}, "unusable-rule", "sinks[0].secret"),
         ([GATEWAY | {"method": "GET", "fields": {"a": "b"}}], {}, "unusable-rule", "sinks[0].fields"),
         ([{"kind": "mqtt", "host": "h", "topic": "a/#"}], {}, "unusable-rule", "sinks[0].topic"),
@@ -113,6 +115,19 @@ async def test_a_rule_that_cannot_work_is_refused_with_the_field(
         refusal = await router.refused("rule", *sinks, **fields)
         assert (int(refusal.code), refusal.reason) == (400, reason)
         assert named in refusal.text
+        assert await router.rules() == []
+
+
+async def test_all_that_is_wrong_with_a_rule_is_told_without_writing_it(router: AlarmBus) -> None:
+    sinks = [MAIL | {"secret": "nobody"}, {"kind": "mqtt", "host": "h", "topic": "a/#"}]
+    rule = AlarmRule(id="rule", sinks=sinks, match={"types": ["moton"]})
+    async with router.in_process():
+        for wanted, fields in (
+            (rule, ["match.types[0]", "sinks[1].topic", "sinks[0].secret"]),
+            (AlarmRule(id="rule", sinks=[SINK]), []),
+        ):
+            reply = await router.client.call(commands.RULES_CHECK, commands.RulesPutRequest(rule=wanted))
+            assert [problem.partition(":")[0] for problem in reply.problems] == fields
         assert await router.rules() == []
 
 

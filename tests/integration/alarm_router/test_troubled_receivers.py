@@ -168,6 +168,41 @@ async def test_waiting_alarms_go_to_the_corrected_address(
     assert receiver.ids("/right") == published
 
 
+async def test_what_waits_for_a_sink_that_is_taken_out_goes_to_no_other(
+    router: AlarmBus, receiver: Receiver, hook: Hook, eventually: Eventually
+) -> None:
+    receiver.scripts["/dead"] = lambda _: 503
+    async with router.in_process():
+        await router.put("all", hook("/dead"), hook("/live"), hook("/later"))
+        event = await router.raise_alarm("gate-1")
+        await receiver.until(lambda: receiver.attempts("/dead") >= 2 and receiver.ids("/later"))
+        await router.put("all", hook("/new"), hook("/later"), hook("/live"))  # in place of the dead one
+        await receiver.until(lambda: receiver.ids("/new"))
+        await router.put("all", hook("/dead"), hook("/live"))
+        other = await router.raise_alarm("gate-1")
+        await receiver.until(lambda: len(receiver.ids("/live")) == 2)
+        await router.put("all", hook("/live"))
+        await eventually(router.all_done)
+    took = {path: receiver.ids(path) for path in ("/dead", "/new", "/live", "/later")}
+    assert took == {"/dead": [], "/new": [event], "/live": [event, other], "/later": [event]}
+
+
+async def test_what_is_written_down_for_a_sink_finds_it_in_its_new_place(
+    router: AlarmBus, receiver: Receiver, hook: Hook, eventually: Eventually
+) -> None:
+    away = True
+    receiver.scripts["/slow"] = lambda _: 503 if away else 200
+    async with router.in_process():
+        await router.put("all", hook("/live"), hook("/slow"))
+        event = await router.raise_alarm("gate-1")
+        await eventually(lambda: router.owed(event))
+    await router.store("all", hook("/slow"), hook("/live"), hook("/new"))
+    away = False
+    async with router.in_process():
+        await eventually(router.all_done)
+    assert (receiver.ids("/live"), receiver.ids("/slow"), receiver.ids("/new")) == ([event], [event], [])
+
+
 async def test_waiting_alarms_are_dropped_with_their_rule(
     router: AlarmBus, receiver: Receiver, hook: Hook, eventually: Eventually
 ) -> None:

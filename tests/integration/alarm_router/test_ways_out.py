@@ -24,6 +24,9 @@ from cambus.schemas.commands import alarm_cases
 Hook = Callable[..., dict]
 Eventually = Callable[..., Awaitable[None]]
 
+FORBIDDEN = "forbidden"
+"""Where the server of these tests lets nobody publish."""
+
 PASSWORD = "canary-of-the-sinks"
 
 
@@ -144,6 +147,35 @@ async def test_a_mail_that_is_refused_for_now_comes_again(router: AlarmBus) -> N
         await server.until(1)
     mail = server.taken[0][1]
     assert (mail["Subject"], mail.get_content().strip()) == ("motion {gate-1}", "info")
+
+
+async def test_who_does_not_get_a_mail_that_others_get_is_told(router: AlarmBus) -> None:
+    async with MailServer() as server, router.in_process():
+        server.unknown = {"gone@example.org"}
+        await router.put("mails", mail_sink(server, to=["guard@example.org", "gone@example.org"]))
+        await router.raise_alarm("gate-1")
+        await server.until(1)
+        async with asyncio.timeout(60):
+            while not (status := await status_of(router, "mails.0")).delivered:
+                continue
+    assert server.taken[0][0] == ["guard@example.org"]
+    assert (status.failed, status.last_error) == (0, "not taken for recipient 2 (SMTP 550)")
+
+
+async def test_a_subject_that_nats_forbids_has_not_taken_an_alarm(router: AlarmBus, eventually) -> None:
+    async with router.in_process():
+        sinks = [{"kind": "bus", "subject": f"{where}.North"} for where in (FORBIDDEN, "allowed")]
+        await router.put("all", *sinks)
+        await router.raise_alarm("gate-1")
+
+        async def failed() -> bool:
+            return (await status_of(router, "all.0")).failed > 0
+
+        await eventually(failed)
+        refused, taken = await status_of(router, "all.0"), await status_of(router, "all.1")
+        assert (refused.delivered, refused.waiting, taken.delivered) == (0, 1, 1)
+        assert refused.last_error == f"bus: NATS does not let us send to {FORBIDDEN}.North"
+        await router.delete("all")
 
 
 @pytest.fixture

@@ -92,6 +92,21 @@ async def test_an_alarm_is_acknowledged_once(cambusctl, case):
     assert (await cambusctl("alarms", "ack", "nonsense")).code == 2
 
 
+async def test_several_alarms_are_acknowledged_at_once(cambusctl, case):
+    ids = ["01KGE5C8QXG1Z5X0N3V7M4T2RB", "01KGE5CZ5ZN2QK7V2X4W9D3M8S"]
+    ran = await cambusctl("alarms", "ack", *ids, ids[0], "--by", "anna")
+    assert [line.partition(" ")[0] for line in ran.out.splitlines()] == ["acknowledged", "anna"]
+
+
+async def test_who_has_no_name_here_says_who_looks_after_an_alarm(cambusctl, monkeypatch):
+    def nobody():
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    ran = await cambusctl("alarms", "ack", "01KGE5C8QXG1Z5X0N3V7M4T2RB")
+    assert (ran.code, "--by NAME" in ran.err) == (2, True)
+
+
 async def test_all_that_became_of_an_alarm_is_shown(cambusctl, case):
     shown = (await cambusctl("alarms", "show", case[0].id)).out
     for part in (

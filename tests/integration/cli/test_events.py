@@ -106,6 +106,10 @@ async def router(service):
         rules[request.rule.id] = request.rule
         return Done()
 
+    async def check(context, request):
+        wrong = ["match.types[0]: no such type"] if "moton" in request.rule.match.types else []
+        return alarm_router.RulesCheckReply(problems=wrong)
+
     async def listed(context, request):
         return alarm_router.RulesListReply(rules=list(rules.values()))
 
@@ -118,6 +122,7 @@ async def router(service):
 
     for spec, handler in (
         (alarm_router.RULES_PUT, put),
+        (alarm_router.RULES_CHECK, check),
         (alarm_router.RULES_LIST, listed),
         (alarm_router.RULES_DELETE, delete),
         (alarm_router.ALARMS_LIST, active),
@@ -161,6 +166,15 @@ async def test_rules_are_put_listed_and_deleted(cambusctl, router, tmp_path):
     assert "subject ops.alarms" in shown
     assert (await cambusctl("alarms", "rules", "delete", "all", "--yes")).code == 0
     assert list(router[0]) == ["night"]
+
+
+@pytest.mark.parametrize("option", [[], ["--dry-run"]])
+async def test_of_rules_one_of_which_cannot_work_none_is_put(cambusctl, router, tmp_path, option):
+    file = tmp_path / "rules.yaml"
+    file.write_text(RULES.replace("{id: all, ", "{id: all, match: {types: [moton]}, "))
+    ran = await cambusctl("alarms", "rules", "apply", "-f", str(file), *option)
+    assert (ran.code, "all: match.types[0]: no such type" in ran.err) == (3, True)
+    assert router[0] == {}
 
 
 async def test_a_rule_with_a_mistake_is_not_put(cambusctl, router, tmp_path):

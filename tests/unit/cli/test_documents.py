@@ -5,6 +5,8 @@ import pytest
 from cambus.cli.documents import read_messages
 from cambus.cli.failures import UsageError
 from cambus.cli.sizes import parse_size
+from cambus.schemas.state.alarm_actions import CallAction
+from cambus.schemas.state.alarm_rule import AlarmRule
 from cambus.schemas.state.recording_policy import RecordingPolicy
 
 
@@ -29,6 +31,11 @@ def test_one_message_several_or_a_named_list(tmp_path, text, ids):
     [
         ("[{id: a}, {id: b, mode: sometimes}]", "number 2: mode"),
         ("{id: a, modee: x}", "no field modee"),
+        ("{id: a, match: {device: [x]}}", "match: no field device; there are devices"),
+        (
+            "[{id: a}, {id: b, schedule: {spans: [{}, {begin: x}]}}]",
+            r"number 2: schedule.spans\[1\]: no field begin",
+        ),
         ("just text", "wanted a mapping"),
         ("{id: [", "no YAML"),
         ("id: 'no token!'", "id: "),
@@ -39,6 +46,14 @@ def test_a_mistake_is_named(tmp_path, text, expected):
     path.write_text(text)
     with pytest.raises(UsageError, match=expected):
         read_messages(path, RecordingPolicy, "policies")
+
+
+def test_what_a_message_leaves_free_may_hold_anything(tmp_path):
+    path = tmp_path / "file.yaml"
+    path.write_text("{id: a, actions: [{kind: call, command: ptz.aux, args: {channel: 0, more: {of: it}}}]}")
+    (rule,) = read_messages(path, AlarmRule, "rules")
+    assert isinstance(rule.actions[0], CallAction)
+    assert rule.actions[0].args["more"] == {"of": "it"}
 
 
 def test_a_file_that_is_not_there_or_no_text_is_said_so(tmp_path):

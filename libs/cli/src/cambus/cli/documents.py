@@ -1,5 +1,6 @@
 """Reading a message, or several, from a YAML or JSON file."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -45,10 +46,37 @@ def _one(path: Path, model: type[M], item: Any, number: int, total: int) -> M:
     where = f"{path}" if total == 1 else f"{path}, number {number + 1}"
     if not isinstance(item, dict):
         raise UsageError(f"{where}: wanted a mapping")
-    unknown = [str(name) for name in item if name not in model.model_fields]
-    if unknown:
-        raise UsageError(f"{where}: no field {', '.join(unknown)}; there are {', '.join(model.model_fields)}")
+    _no_unknown(where, "", model.model_fields, item)
     try:
-        return made(model, **item)
+        message = made(model, **item)
     except UsageError as error:
         raise UsageError(f"{where}: {error.text}") from None
+    for field, inner, told in _inside(message, item):
+        _no_unknown(where, f"{field}: ", type(inner).model_fields, told)
+    return message
+
+
+def _no_unknown(where: str, field: str, known: Iterable[str], told: dict[str, Any]) -> None:
+    """Raise UsageError for what would be left out unseen: a match without its condition covers everything."""
+    unknown = [str(name) for name in told if name not in known]
+    if unknown:
+        raise UsageError(f"{where}: {field}no field {', '.join(unknown)}; there are {', '.join(known)}")
+
+
+def _inside(value: object, told: object, field: str = "") -> Iterator[tuple[str, Message, dict[str, Any]]]:
+    """The messages inside a message or a list, each with the field it stands in and what was said of it."""
+    if isinstance(value, Message) and isinstance(told, dict):
+        for name, below in told.items():
+            yield from _one_inside(getattr(value, str(name), None), below, f"{field}.{name}".strip("."))
+    elif isinstance(value, dict) and isinstance(told, dict):
+        for name, below in told.items():
+            yield from _one_inside(value.get(name), below, f"{field}.{name}")
+    elif isinstance(value, list) and isinstance(told, list):
+        for number, (each, below) in enumerate(zip(value, told, strict=False)):
+            yield from _one_inside(each, below, f"{field}[{number}]")
+
+
+def _one_inside(value: object, told: object, field: str) -> Iterator[tuple[str, Message, dict[str, Any]]]:
+    if isinstance(value, Message) and isinstance(told, dict):
+        yield field, value, told
+    yield from _inside(value, told, field)

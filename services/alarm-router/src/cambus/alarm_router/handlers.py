@@ -1,6 +1,6 @@
 """The commands of alarm-router."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from fnmatch import fnmatchcase
 
 from cambus.alarm_router import acknowledging, history
@@ -47,6 +47,7 @@ class AlarmRouterCommands:
     def register(self, endpoints: Endpoints) -> None:
         """Answer the commands."""
         endpoints.add(commands.RULES_PUT, self.put_rule)
+        endpoints.add(commands.RULES_CHECK, self.check_rule)
         endpoints.add(commands.RULES_LIST, self.list_rules)
         endpoints.add(commands.RULES_DELETE, self.delete_rule)
         endpoints.add(commands.RULES_TEST, self.try_rules)
@@ -68,17 +69,25 @@ class AlarmRouterCommands:
         unusable = problems(rule)
         if unusable:
             raise BadRequest("; ".join(unusable[:3]), reason="unusable-rule")
-        await self._check_secrets(rule)
+        async for field, error in self._unusable_secrets(rule):
+            raise BadRequest(f"{field}.secret: {error}", reason=error.reason)
         revision = await self._rules.stored.put(keys.alarm_rule(rule.id), rule)
         self._rules.learn(rule, revision)
         return Done()
 
-    async def _check_secrets(self, rule: AlarmRule) -> None:
+    async def check_rule(self, _: CallContext, request: commands.RulesPutRequest) -> commands.RulesCheckReply:
+        """All that would keep a rule from being written; nothing is."""
+        found = problems(request.rule)
+        async for field, error in self._unusable_secrets(request.rule):
+            found.append(f"{field}.secret: {error}")
+        return commands.RulesCheckReply(problems=found)
+
+    async def _unusable_secrets(self, rule: AlarmRule) -> AsyncIterator[tuple[str, UnusableSecret]]:
         for field, sink in sinks_of(rule):
             try:
                 await self._check_secret(sink)
             except UnusableSecret as error:
-                raise BadRequest(f"{field}.secret: {error}", reason=error.reason) from None
+                yield field, error
 
     async def _check_secret(self, sink: AlarmSink) -> None:
         """See whether a sink's secret can be had. Raises UnusableSecret."""

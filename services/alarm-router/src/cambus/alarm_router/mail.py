@@ -6,6 +6,7 @@ All mails about one alarm make one conversation: each refers to the beginning's.
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -41,8 +42,11 @@ async def send(
     pictures: list[Picture],
     login: Credentials | None,
     trusted: ssl.SSLContext,
-) -> None:
+) -> str:
     """Hand one mail to the mail server.
+
+    Returns:
+        For which recipients it was not taken, and why; empty if it was for all.
 
     Raises:
         DeliveryFailedError: it was not taken, for no recipient at all.
@@ -61,7 +65,8 @@ async def send(
                 secret = (login.password or login.token) if login is not None else None
                 if login is not None and secret is not None:
                     await client.login(login.username, secret.get_secret_value())
-                await client.send_message(composed(sink, notice, pictures))
+                refused, _ = await client.send_message(composed(sink, notice, pictures))
+                return _left_out(sink, refused)
     except TimeoutError:
         raise DeliveryFailedError(f"no answer in {sink.timeout_s:g} s", away=True) from None
     except aiosmtplib.SMTPAuthenticationError as error:
@@ -73,6 +78,15 @@ async def send(
         raise DeliveryFailedError(f"SMTP {error.code}", away=400 <= error.code < 500) from None
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:  # their texts may quote what we sent
         raise DeliveryFailedError(type(error).__name__, away=True) from None
+
+
+def _left_out(sink: EmailSink, refused: Mapping[str, tuple[int, str]]) -> str:
+    """Who does not get a mail that others get, by their places in the list: no address is written down."""
+    codes = {address: answer[0] for address, answer in refused.items()}
+    found = (
+        f"{number} (SMTP {codes[address]})" for number, address in enumerate(sink.to, 1) if address in codes
+    )
+    return f"not taken for recipient {', '.join(found)}" if codes else ""
 
 
 def composed(sink: EmailSink, notice: Notice, pictures: list[Picture]) -> EmailMessage:

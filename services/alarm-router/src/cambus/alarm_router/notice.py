@@ -12,6 +12,8 @@ from cambus.schemas.events.alarm_handling import AlarmAcknowledged, AlarmEscalat
 from cambus.schemas.model import Message
 
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+MAX_LINE: Final = 1000
+"""Characters of somebody's text that go into a template: what gateways, headers and addresses take of it."""
 
 
 class RoutedAlarm(Message):
@@ -119,5 +121,7 @@ def _text_of(alarm: Told) -> str:
 
 
 def _line(text: str) -> str:
-    """A text as one line without control characters."""
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    """A text as one line without control characters, and not endless."""
+    beginning = text[: 4 * MAX_LINE]
+    line = " ".join("".join(each if each.isprintable() else " " for each in beginning).split())
+    return line if len(line) <= MAX_LINE and len(beginning) == len(text) else f"{line[: MAX_LINE - 1]}…"

@@ -25,7 +25,9 @@ from cambus.schemas.state.alarm_sinks import AlarmSink
 
 logger = logging.getLogger(__name__)
 
-Deliver = Callable[[AlarmSink, Notice], Awaitable[None]]
+Deliver = Callable[[AlarmSink, Notice], Awaitable[str]]
+"""Makes one attempt; returns what is wrong though it was taken."""
+
 SinkOf = Callable[[Route], AlarmSink | None]
 Lane = deque[Parcel]
 
@@ -59,7 +61,7 @@ class Record:
     Attributes:
         delivered: what it took.
         failed: attempts that failed.
-        last_error: why the last of them did.
+        last_error: why the last of them did, or what was wrong with something it took.
         last_error_at: when.
         last_delivered_at: when it took something last.
     """
@@ -158,7 +160,7 @@ class Outlet:
         while True:
             await _wait(self._not_before - self._pace.clock(), self._back)
             async with self._slots:
-                sink = None if parcel.withdrawn else self._sink_of(self.route)
+                sink = None if parcel.withdrawn else self._sink_of(parcel.route)
                 if sink is None:
                     parcel.finish()
                     return
@@ -181,7 +183,7 @@ class Outlet:
         started = self._pace.clock()
         parcel.busy = True
         try:
-            await self._deliver(sink, parcel.notice)
+            wrong = await self._deliver(sink, parcel.notice)
         except DeliveryFailedError as error:
             return self._failed(sink, error)
         except Exception:  # a defect of ours must not end the queue
@@ -192,14 +194,20 @@ class Outlet:
         self._metrics.delivered(sink.kind, self._pace.clock() - started)
         self.record.delivered += 1
         self.record.last_delivered_at = datetime.now(UTC)
+        if wrong:
+            logger.warning("a sink took an alarm in part", extra={"route": self.route.id, "reason": wrong})
+            self._note(wrong)
         return None
 
     def _failed(self, sink: AlarmSink, error: DeliveryFailedError) -> DeliveryFailedError:
         self._metrics.failed(sink.kind)
         self.record.failed += 1
-        self.record.last_error = str(error)
-        self.record.last_error_at = datetime.now(UTC)
+        self._note(str(error))
         return error
+
+    def _note(self, wrong: str) -> None:
+        self.record.last_error = wrong
+        self.record.last_error_at = datetime.now(UTC)
 
     def _delay(self, error: DeliveryFailedError, lane: Lane, *, first: bool) -> None:
         """Tell everyone who has to wait now."""

@@ -5,6 +5,9 @@ does not take it is there something to remember: which routes are still to get i
 whatever was killed in between, tries those and no others.
 """
 
+from dataclasses import replace
+
+from cambus.alarm_router.rules import Route
 from cambus.bus.connection import Bus
 from cambus.client.kv import KeyValue
 from cambus.schemas import assets
@@ -22,7 +25,7 @@ class Progress:
     def __init__(self, bus: Bus) -> None:
         self._stored: KeyValue[DeliveryProgress] = KeyValue(bus, assets.KV_DELIVERIES, DeliveryProgress)
 
-    async def owed(self, event: str) -> list[str] | None:
+    async def owed(self, event: str) -> list[Route] | None:
         """The routes that are still to get the event; None if nothing was written down about it.
 
         Raises:
@@ -32,12 +35,18 @@ class Progress:
             entry = await self._stored.get(event)
         except BadRequest:
             return None
-        return list(entry.value.routes) if entry is not None else None
+        if entry is None:
+            return None
+        known = entry.value
+        routes = map(Route.parse, known.routes)
+        return [replace(route, among=tuple(known.among.get(route.list, ()))) for route in routes]
 
-    async def remember(self, event: str, owed: list[str]) -> None:
+    async def remember(self, event: str, owed: list[Route]) -> None:
         """Write down which routes are still to get the event; durable when this returns.
 
         Raises:
             BusError: NATS refuses or does not answer.
         """
-        await self._stored.put(event, DeliveryProgress(event=event, routes=owed))
+        among = {route.list: list(route.among) for route in owed if route.among}
+        ids = [route.id for route in owed]
+        await self._stored.put(event, DeliveryProgress(event=event, routes=ids, among=among))

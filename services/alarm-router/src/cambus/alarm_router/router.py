@@ -245,7 +245,7 @@ class Router:
         elif isinstance(alarm, AlarmCleared):
             await self._note(lambda: self._active.ended(alarm))
         if shipment.failures:
-            await self._remember(shipment.event, sorted(shipment.failures))  # a retry is for those
+            await self._remember(shipment, sorted(shipment.failures))  # a retry is for those
             reasons = "; ".join(f"{route}: {why}" for route, why in shipment.failures.items())
             raise DeadLetterError(reasons)
 
@@ -253,7 +253,7 @@ class Router:
         known: list[str] | None = None  # what is written down
         while owed := sorted(shipment.owed):
             self._not_to_be_overtaken(shipment)
-            if owed != known and await self._remember(shipment.event, owed):
+            if owed != known and await self._remember(shipment, owed):
                 if known is None and isinstance(alarm, AlarmCleared):
                     await self._note(lambda: self._active.ended(alarm))
                 known = owed
@@ -282,12 +282,12 @@ class Router:
     def _later(self, why: str) -> TryLater:
         return TryLater(why, delay_s=HAND_OVER_S if self._leaving else self._patience.later_s)
 
-    async def _remember(self, event: str, owed: list[str]) -> bool:
+    async def _remember(self, shipment: Shipment, owed: list[str]) -> bool:
         """Write down what is owed; whether that is known for good."""
         try:
-            await self._progress.remember(event, owed)
+            await self._progress.remember(shipment.event, [shipment.routes[route] for route in owed])
         except BusError as error:
-            facts = {"event_id": event, "reason": str(error)}
+            facts = {"event_id": shipment.event, "reason": str(error)}
             logger.warning("what is owed of an alarm is not written down", extra=facts)
             return False
         return True

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from cambus.alarm_router.notice import Notice
 from cambus.alarm_router.observe import RouterMetrics
-from cambus.alarm_router.rules import Route, RuleBook, Told, routes_of
+from cambus.alarm_router.rules import Route, RuleBook, Told
 from cambus.alarm_router.suppression import Suppression
 from cambus.schemas.events.alarm import AlarmCleared, AlarmRaised
 from cambus.schemas.events.alarm_handling import AlarmAcknowledged, AlarmEscalated, AlarmSuppressed
@@ -59,14 +59,14 @@ class Routing:
             if kept is None:
                 self._metrics.suppressed()
             else:
-                found.append(self._addressed(rule, routes_of(rule), alarm, kept))
+                found.append(self._addressed(rule, self._rules.routes(rule), alarm, kept))
         return found
 
     def end(self, alarm: AlarmCleared, began: AlarmRaised | None) -> list[Addressed]:
         """Where an end goes: to whoever was told of its beginning; it says how long the alarm lasted."""
         told = _with_duration(alarm, began)
         return [
-            self._addressed(rule, routes_of(rule), told)
+            self._addressed(rule, self._rules.routes(rule), told)
             for rule in self._rules.matching(began or _as_it_began(alarm), "cleared")
             if self._suppression.end(rule, alarm)
         ]
@@ -75,22 +75,22 @@ class Routing:
         """Where an event goes that came about here."""
         if isinstance(event, AlarmAcknowledged):
             rules = self._rules.matching(event.alarm, "acknowledged")
-            return [self._addressed(rule, routes_of(rule), event) for rule in rules]
+            return [self._addressed(rule, self._rules.routes(rule), event) for rule in rules]
         rule = self._rules.rule(event.rule)
         if rule is None:
             return []
         step = event.step if isinstance(event, AlarmEscalated) else None
-        return [self._addressed(rule, routes_of(rule, step), event)]
+        return [self._addressed(rule, self._rules.routes(rule, step), event)]
 
     def acting(self, alarm: AlarmRaised) -> list[Addressed]:
         """The rules that want something done about a beginning that was told before."""
         rules = self._rules.matching(alarm, "raised")
         return [self._addressed(rule, [], alarm) for rule in rules if rule.actions]
 
-    def owed(self, event: Told, routes: Iterable[str]) -> list[Addressed]:
+    def owed(self, event: Told, routes: Iterable[Route]) -> list[Addressed]:
         """Where an event still goes, as it is written down; what was kept back before is not."""
         by_rule: dict[str, list[Route]] = {}
-        for route in map(Route.parse, routes):
+        for route in routes:
             by_rule.setdefault(route.rule, []).append(route)
         return [
             Addressed(self._rules.rule(rule), owed, self._notice(event, rule, 0))

@@ -134,8 +134,10 @@ def _sink_problems(sink: AlarmSink) -> Iterator[str]:
             if sink.security == "none" and sink.secret is not None:
                 yield "security: no password is sent in the clear"
             yield from _no_secret(sink.subject, sink.text or "")
+            if not sink.subject.isprintable():
+                yield "subject: wanted one line, without control characters"
         case MqttSink():
-            if "#" in sink.topic or "+" in sink.topic or sink.topic.startswith("$"):
+            if set("#+\0") & set(sink.topic) or sink.topic.startswith("$"):
                 yield "topic: wanted one without wildcards"
             yield from _no_secret(sink.topic)
 

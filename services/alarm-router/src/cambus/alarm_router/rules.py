@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cambus.alarm_router.rule_check import problems
+from cambus.alarm_router.sink_marks import mark_of, successor
 from cambus.bus.connection import Bus
 from cambus.client.kv import KeyValue
 from cambus.schemas import assets, keys
@@ -46,16 +47,24 @@ class Route:
         rule: the rule's id.
         index: the place of the sink in the rule's list, or in that of the step.
         step: the step of the rule's escalation, from 0; None: the sink is the rule's own.
+        among: the marks of all sinks of the list when it was chosen, so that it leads to the same sink though the
+            list is another now; empty: to whichever is in that place.
     """
 
     rule: str
     index: int
     step: int | None = None
+    among: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def list(self) -> str:
+        """Which list of sinks it is out of: `<rule>`, or `<rule>.e<step>`."""
+        return self.rule if self.step is None else f"{self.rule}.e{self.step}"
 
     @property
     def id(self) -> str:
-        """`<rule>.<index>`, `<rule>.e<step>.<index>`: stable while the lists keep their order."""
-        return f"{self.rule}.{self.index}" if self.step is None else f"{self.rule}.e{self.step}.{self.index}"
+        """`<rule>.<index>`, `<rule>.e<step>.<index>`: the place in the list as it was when the route was chosen."""
+        return f"{self.list}.{self.index}"
 
     @classmethod
     def parse(cls, text: str) -> "Route":
@@ -70,7 +79,8 @@ class Route:
 
 def routes_of(rule: AlarmRule, step: int | None = None) -> list[Route]:
     """The routes of a rule, or of a step of its escalation: one for each sink."""
-    return [Route(rule.id, index, step) for index in range(len(_sinks_of(rule, step)))]
+    marks = tuple(map(mark_of, _sinks_of(rule, step)))
+    return [Route(rule.id, index, step, marks) for index in range(len(marks))]
 
 
 def _sinks_of(rule: AlarmRule, step: int | None) -> list[AlarmSink]:
@@ -93,6 +103,7 @@ class RuleBook:
         self._devices: KeyValue[DeviceRecord] = KeyValue(bus, assets.KV_DEVICES, DeviceRecord)
         self._rules: dict[str, tuple[int, AlarmRule]] = {}
         self._in_order: list[AlarmRule] | None = None
+        self._routes: dict[tuple[str, int | None], list[Route]] = {}
         self._devices_known: dict[str, DeviceRecord] = {}
         self._watching_rules = self.stored.watch(f"{keys.ALARM_RULES}>")
         self._watching_devices = self._devices.watch()
@@ -129,16 +140,19 @@ class RuleBook:
             logger.error("a rule is ignored", extra={"rule": rule.id, "reason": unusable[0]})
             rule = rule.model_copy(update={"enabled": False})
         self._rules[rule.id] = (revision, rule)
-        self._in_order = None
-        self.on_change()
+        self._changed()
 
     def forget(self, rule_id: str, before: int | None = None) -> None:
         """Drop a rule; with `before` only if it is not known under a later revision."""
         known = self._rules.get(rule_id)
         if known is not None and (before is None or known[0] <= before):
             del self._rules[rule_id]
-            self._in_order = None
-            self.on_change()
+            self._changed()
+
+    def _changed(self) -> None:
+        self._in_order = None
+        self._routes.clear()
+        self.on_change()
 
     # --- asking -----------------------------------------------------------------------------------------
 
@@ -153,8 +167,21 @@ class RuleBook:
     def sink(self, route: Route) -> AlarmSink | None:
         """Where a route leads at present; None if it leads nowhere any more."""
         rule = self.rule(route.rule)
-        sinks = _sinks_of(rule, route.step) if rule is not None else []
-        return sinks[route.index] if route.index < len(sinks) else None
+        if rule is None:
+            return None
+        sinks = _sinks_of(rule, route.step)
+        index: int | None = route.index
+        if route.among:
+            present = self.routes(rule, route.step)
+            index = successor(route.among, present[0].among if present else (), route.index)
+        return sinks[index] if index is not None and index < len(sinks) else None
+
+    def routes(self, rule: AlarmRule, step: int | None = None) -> list[Route]:
+        """The routes of a rule of ours, or of a step of its escalation."""
+        known = self._routes.get((rule.id, step))
+        if known is None:
+            known = self._routes[rule.id, step] = routes_of(rule, step)
+        return known
 
     @property
     def in_order(self) -> list[AlarmRule]:

@@ -54,6 +54,7 @@ class Shipment:
         seq: its place in the stream.
         give_up_at: when a failed attempt becomes the last, on the router's clock.
         begun: when it was taken on, on the same clock.
+        routes: where it was sent, by their ids.
         owed: the parcels that are not finished, by route.
         failures: the routes that were given up, and why.
         delayed: one of them has to wait.
@@ -65,6 +66,7 @@ class Shipment:
     seq: int
     give_up_at: float
     begun: float = 0.0
+    routes: dict[str, Route] = field(default_factory=dict)
     owed: dict[str, Parcel] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     delayed: bool = False
@@ -79,6 +81,7 @@ class Shipment:
     def add(self, route: Route, notice: Notice) -> Parcel:
         """A parcel more."""
         parcel = Parcel(route, notice, self)
+        self.routes[route.id] = route
         self.owed[route.id] = parcel
         return parcel
 

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from cambus.cli.documents import read_messages
-from cambus.cli.failures import FAILED, CliError, UsageError
+from cambus.cli.failures import FAILED, REFUSED, CliError, UsageError
 from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
 from cambus.cli.parameters import Yes
@@ -69,6 +69,7 @@ def apply(
         present = {rule.id: rule for rule in await _rules(cli, bus)}
         changes = {rule.id: _change(present.get(rule.id), rule) for rule in wanted}
         gone = sorted(set(present) - set(changes)) if prune else []
+        await _check(cli, bus, file, [rule for rule in wanted if changes[rule.id] != "unchanged"])
         if gone and not dry_run:
             cli.confirm(f"Forget {', '.join(gone)}?", yes=yes)
         if not dry_run:
@@ -87,6 +88,21 @@ def apply(
                 )
 
     cli.run(work)
+
+
+async def _check(cli: Cli, bus: Connection, file: Path, rules: list[AlarmRule]) -> None:
+    """Raise CliError for what is wrong with any of the rules: all are written, or none."""
+    problems = [
+        f"{rule.id}: {problem}"
+        for rule in rules
+        for problem in (
+            await call(cli, bus, alarm_router.RULES_CHECK, alarm_router.RulesPutRequest(rule=rule))
+        ).problems
+    ]
+    if problems:
+        raise CliError(
+            f"{file}: nothing is written\n" + "\n".join(problems), exit_code=REFUSED, reason="unusable-rule"
+        )
 
 
 def _change(before: AlarmRule | None, after: AlarmRule) -> str:

@@ -3,6 +3,7 @@
 import getpass
 from datetime import datetime
 from fnmatch import fnmatchcase
+from textwrap import shorten
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from cambus.cli.commands import alarm_rules
 from cambus.cli.event_text import event_line
+from cambus.cli.failures import UsageError
 from cambus.cli.formatting import ago, clean, duration, local, plural
 from cambus.cli.groups import Group
 from cambus.cli.invocation import Cli
@@ -28,6 +30,8 @@ from cambus.schemas.state.alarms import ActiveAlarm
 
 app = typer.Typer(add_completion=False, cls=Group, invoke_without_command=True)
 app.add_typer(alarm_rules.app, name="rules")
+
+TEXT_WIDTH = 100
 
 STYLES = {Severity.MINOR: "", Severity.MAJOR: "yellow", Severity.CRITICAL: "bold red"}
 
@@ -114,7 +118,8 @@ def _list(
 def ack(
     context: typer.Context,
     alarm: Annotated[
-        str, typer.Argument(metavar="ID", help="The alarm, as `list` shows it.", show_default=False)
+        list[str],
+        typer.Argument(metavar="ID...", help="The alarms, as `list` shows them.", show_default=False),
     ],
     *,
     note: Annotated[str, typer.Option("--note", "-n", metavar="TEXT", help="What others are to know.")] = "",
@@ -122,23 +127,40 @@ def ack(
         str | None, typer.Option("--by", metavar="NAME", help="Who.", show_default="your login")
     ] = None,
 ) -> None:
-    """Say that you look after an alarm; the first who says so stays."""
+    """Say that you look after an alarm, or several; the first who says so stays."""
     cli = Cli.of(context)
-    request = made(alarm_cases.AlarmsAcknowledgeRequest, id=alarm, by=by or getpass.getuser(), note=note)
+    who = by or _login()
+    requests = [
+        made(alarm_cases.AlarmsAcknowledgeRequest, id=each, by=who, note=note)
+        for each in dict.fromkeys(alarm)
+    ]
 
     async def work(bus: Connection) -> None:
-        reply = await call(cli, bus, alarm_cases.ALARMS_ACKNOWLEDGE, request)
-        if cli.json:
-            cli.out.document(reply)
-            return
-        who = reply.acknowledged
-        said = f": {clean(who.note)}" if who.note else ""
-        if reply.already:
-            cli.out.line(f"{clean(who.by)} looks after it since {local(who.at)}{said}")
-        else:
-            cli.out.line(f"acknowledged by {clean(who.by)}{said}")
+        for request in requests:
+            reply = await call(cli, bus, alarm_cases.ALARMS_ACKNOWLEDGE, request)
+            if not cli.json:
+                cli.out.line(_acknowledged(reply))
+            elif len(requests) > 1:
+                cli.out.record(reply)
+            else:
+                cli.out.document(reply)
 
     cli.run(work)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a user nobody gave a name
+        raise UsageError("who looks after it? your user has no name here: --by NAME") from None
+
+
+def _acknowledged(reply: alarm_cases.AlarmsAcknowledgeReply) -> str:
+    who = reply.acknowledged
+    said = f": {clean(who.note)}" if who.note else ""
+    if reply.already:
+        return f"{clean(who.by)} looks after it since {local(who.at)}{said}"
+    return f"acknowledged by {clean(who.by)}{said}"
 
 
 @app.command()
@@ -283,7 +305,7 @@ def _raised(active: ActiveAlarm) -> tuple[object, ...]:
         f"{ago(alarm.at)} ago",
         active.count,
         clean(active.acknowledged.by) if active.acknowledged is not None else "",
-        clean(alarm.text),
+        shorten(clean(alarm.text), TEXT_WIDTH, placeholder="…"),
         alarm.id,
     )
 

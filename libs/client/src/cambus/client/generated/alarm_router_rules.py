@@ -12,6 +12,19 @@ from cambus.schemas.state.alarm_rule import AlarmRule
 class AlarmRouterRulesCommands(Commands):
     """Commands to alarm-router about rules."""
 
+    async def check(
+        self, *, rule: AlarmRule, within_s: float | None = None
+    ) -> alarm_router_commands.RulesCheckReply:
+        """Find out what would keep an alarm rule from being written.
+
+        The command `alarm-router.rules.check`.
+
+        Args:
+            rule: The rule; replaces the one of the same id.
+            within_s: How long to wait, in seconds; None: as the catalog says.
+        """
+        return await self._call(alarm_router_commands.RULES_CHECK, within_s, rule=rule)
+
     async def delete(self, *, id: str, within_s: float | None = None) -> Done:
         """Forget an alarm rule.
 

@@ -30,6 +30,16 @@ class RulesPutRequest(Message):
     rule: AlarmRule = Field(description="The rule; replaces the one of the same id.")
 
 
+class RulesCheckReply(Message):
+    """What is wrong with an alarm rule."""
+
+    model_config = example(
+        problems=["sinks[0].secret: cambus-credentials holds no secret 'ops-webhook'"],
+    )
+
+    problems: list[str] = Field(description="Each as `<field>: <what>`; none: it may be written.")
+
+
 class RulesListReply(Message):
     """The alarm rules."""
 
@@ -160,6 +170,15 @@ class AlarmsListReply(Message):
 
 RULES_PUT = CommandSpec(
     "rules", "put", RulesPutRequest, Done, "Write an alarm rule.", service=SERVICE, idempotent=True
+)
+RULES_CHECK = CommandSpec(
+    "rules",
+    "check",
+    RulesPutRequest,
+    RulesCheckReply,
+    "Find out what would keep an alarm rule from being written.",
+    service=SERVICE,
+    idempotent=True,
 )
 RULES_LIST = CommandSpec(
     "rules", "list", Empty, RulesListReply, "List the alarm rules.", service=SERVICE, idempotent=True

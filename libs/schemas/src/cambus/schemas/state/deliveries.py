@@ -12,6 +12,13 @@ RouteId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}\.(e[0-
 """One sink of one rule, `<rule>.<index>`, or of a step of its escalation, `<rule>.e<step>.<index>`."""
 
 
+SinkList = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}(\.e[0-9]{1,2})?$")]
+"""The sinks of a rule, or of a step of its escalation, `<rule>.e<step>`."""
+
+SinkMark = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,64}$")]
+"""A digest of a sink."""
+
+
 class DeliveryProgress(Message):
     """What is still owed of an event. The value of `cambus-deliveries`, by event id.
 
@@ -19,12 +26,20 @@ class DeliveryProgress(Message):
     the event is done, until it has grown older than any event.
     """
 
-    model_config = example(event="01KGE5C8QXG1Z5X0N3V7M4T2RB", routes=["north-night.0"])
+    model_config = example(
+        event="01KGE5C8QXG1Z5X0N3V7M4T2RB",
+        routes=["north-night.0"],
+        among={"north-night": ["1f0c5a77d2e4", "9b3e60a1c8f2"]},
+    )
 
     event: EventId = Field(description="The event; also the key.")
     routes: list[RouteId] = Field(
         max_length=20_000,
         description="The sinks that are still to get it: rule and place in the rule's list of sinks.",
+    )
+    among: dict[SinkList, list[SinkMark]] = Field(
+        default_factory=dict,
+        description="What those lists held then, sink by sink: a list that was changed leads to the same sinks.",
     )
 
 
