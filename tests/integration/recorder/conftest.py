@@ -22,9 +22,9 @@ def endless() -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
             process = subprocess.Popen(
                 [sys.executable, str(ENDLESS), str(root)], stdout=subprocess.PIPE, text=True, bufsize=1
             )
-            processes.callback(process.wait)
-            processes.callback(process.kill)
-            return processes.enter_context(process)
+            processes.enter_context(process)  # waits for its end
+            processes.callback(process.kill)  # before that, though it stand still
+            return process
 
         yield start
 

@@ -90,9 +90,9 @@ def cut_power_again_and_again(folder: Path, endless: Start, mount: Callable[...,
     process = endless(disk / "recordings")
     told: list[Span] = []
     for number in range(times):
-        told += spans(heard(process, instant))
+        said = heard(process, instant)  # may end within a line
         process.send_signal(signal.SIGSTOP)
-        told += spans(rest(process))
+        told += spans(said + rest(process))
         left = folder / f"left-{number}"
         shutil.copyfile(image, left)
         process.send_signal(signal.SIGCONT)
