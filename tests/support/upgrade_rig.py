@@ -105,6 +105,9 @@ class FakeConnector:
         self.answers = asyncio.Event()
         self.answers.set()
         self.ordered = asyncio.Event()
+        self.asked = asyncio.Event()
+        self.tells = asyncio.Event()
+        self.tells.set()
         self._jobs: dict[str, asyncio.Task[None]] = {}
         self._online: set[str] = set()
 
@@ -189,6 +192,8 @@ class FakeConnector:
 
     async def _info(self, context: Any, _: Any) -> upgrade.UpgradeInfoReply:
         device = self.devices[context.device]
+        self.asked.set()
+        await self.tells.wait()
         state = device.state if device.job is not None else None
         return upgrade.UpgradeInfoReply(
             software_version=device.version,

@@ -64,6 +64,9 @@ async def test_an_image_is_stored_listed_and_deleted(cambusctl, bus, tmp_path, u
     assert put["sha256"] == hashlib.sha256(content).hexdigest()
     store = ObjectStore(bus, OBJECTS_FIRMWARE)
     assert b"".join([piece async for piece in store.get(put["image"])]) == content
+    (tmp_path / "empty.bin").touch()
+    nothing = await cambusctl("upgrade", "images", "add", str(tmp_path / "empty.bin"))
+    assert (nothing.code, "is empty" in nothing.err) == (2, True)
     again = await cambusctl("upgrade", "images", "add", str(image))
     assert (again.code, "--overwrite" in again.err) == (2, True)
     assert (

@@ -26,6 +26,13 @@ async def test_a_job_is_begun_once_it_is_written_down_whoever_asks(bus, device, 
     assert not last.state.final
 
 
+async def test_one_job_that_reached_two_replicas_is_begun_by_one(bus, device, begun):
+    await begun.mark("job-1")
+    with pytest.raises(Conflict) as refused:
+        await BegunUpgrade(bus, device).mark("job-1")
+    assert (refused.value.reason, refused.value.retryable) == ("job-already-begun", False)
+
+
 async def test_only_one_of_two_replicas_writes_the_end_down(bus, device, begun):
     await begun.mark("job-1")
     other = BegunUpgrade(bus, device)

@@ -8,6 +8,7 @@ import itertools
 import json
 import zipfile
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -248,6 +249,18 @@ async def test_the_same_job_joins_and_another_waits_its_turn(heard, order, simul
         await order(job=f"other-{unique}")
     await heard.until("upgrade.finished")
     assert (await order()).joined
+    assert simulator.device.upgrade.starts == 1
+
+
+async def test_an_order_is_good_for_the_session_it_is_meant_for_only(bench, heard, order, simulator, device):
+    shown = await bench.shown(device, lambda presence: presence.online)
+    earlier = shown.model_copy(update={"since": shown.since - timedelta(seconds=1)})
+    with pytest.raises(Conflict) as refused:
+        await order(session=earlier.session_name)
+    assert (refused.value.reason, refused.value.retryable) == ("other-session", True)
+    assert simulator.device.upgrade.starts == 0
+    await order(session=shown.session_name)
+    assert (await heard.until("upgrade.finished")).state == "succeeded"
     assert simulator.device.upgrade.starts == 1
 
 

@@ -234,6 +234,28 @@ async def test_an_abort_is_sent_before_the_end_packet_only(scripted, flash, clie
     ]
 
 
+@pytest.mark.parametrize("profile", [Profile(), Profile(end_flag_on_data=True)])
+async def test_whether_it_may_end_is_asked_when_all_but_the_end_is_acknowledged(
+    scripted, flash, make_client, deadline, profile
+):
+    taken = []
+
+    def may_end():
+        taken.append(len(flash.data))
+        return False
+
+    client = make_client(profile)
+    async with deadline():
+        await client.connect()
+        with pytest.raises(UpgradeError, match="aborted") as caught:
+            await client.upgrades.run(chunks(), confirm=True, may_end=may_end)
+    held = (len(IMAGE) - 1) % 16384 + 1 if profile.end_flag_on_data else 0
+    assert taken == [len(IMAGE) - held]
+    assert caught.value.phase is UpgradePhase.SENDING
+    assert scripted.messages(1520)[-1].body["OPSystemUpgrade"]["Action"] == "Abort"
+    assert {message.header.current_or_end for message in scripted.messages(1522)} == {0}
+
+
 async def test_one_upgrade_at_a_time(scripted, flash, client, deadline):
     flash.ack = False
     upgrade = asyncio.create_task(client.upgrades.run(IMAGE, confirm=True))

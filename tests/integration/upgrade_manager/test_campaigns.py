@@ -57,6 +57,7 @@ async def test_the_order_names_the_image_as_it_is_stored(
         campaign = await campaigns.start("gate-1", force=True)
         await eventually(campaigns.over(campaign))
     (request,) = seen
+    assert request.session.startswith("connector-1@20")
     assert (request.object, request.sha256, request.size_bytes) == (
         "image.bin",
         await campaigns.store_image(),
@@ -412,7 +413,7 @@ async def test_only_the_latest_campaigns_are_remembered(
 
         async def remembered() -> set[str]:
             keys = await KeyValue(campaigns.bus, assets.KV_UPGRADES, UpgradeCampaign).keys()
-            return {key.split(".")[1] for key in keys}
+            return {key.split(".")[1] for key in keys if not key.startswith("claim.")}
 
         async def few() -> bool:
             return await remembered() == set(started[2:])

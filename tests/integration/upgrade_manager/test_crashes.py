@@ -10,9 +10,53 @@ from cambus.bus.testing import NatsServer
 from cambus.schemas.commands import upgrade
 from cambus.schemas.errors import CambusError, Conflict, DeadlineExceeded, Offline
 from cambus.schemas.upgrades import UpgradeState
+from cambus.upgrade_manager.store import CampaignStore
 
 Connect = Callable[..., Awaitable]
 Eventually = Callable[..., Awaitable[None]]
+
+
+async def test_of_two_campaigns_ordered_in_the_same_moment_one_waits_for_the_other(
+    campaigns: Campaigns, connect: Connect, eventually: Eventually
+) -> None:
+    device = FakeDevice("cam-0", holds={UpgradeState.FLASHING})
+    connector = await connect(device)
+    both = [await campaigns.write("cam-0"), await campaigns.write("cam-0")]
+    async with campaigns.manager():
+        await device.until(UpgradeState.FLASHING)
+
+        async def one_waits() -> bool:
+            parts = [(await campaigns.attempts(each)).get("cam-0") for each in both]
+            return [each.reason for each in parts if each is not None].count("other-campaign") == 1
+
+        await eventually(one_waits)
+        assert connector.orders == ["cam-0"]
+        await device.go_on()
+        for campaign in both:
+            await eventually(campaigns.over(campaign))
+        ends = [(await campaigns.states(each))["cam-0"] for each in both]
+    assert sorted(ends) == ["skipped", "succeeded"]
+    assert connector.orders == ["cam-0"]
+
+
+async def test_a_device_is_a_campaigns_until_it_is_known_how_its_part_ended(campaigns: Campaigns) -> None:
+    store = CampaignStore(campaigns.bus)
+    first, second = await campaigns.write("cam-0"), await campaigns.write("cam-0")
+    assert await store.claim(first, "cam-0") is None
+    assert await store.claim(first, "cam-0") is None
+    assert await store.claim(second, "cam-0") == first  # nothing is written of its part yet
+    for state in (UpgradeState.QUEUED, UpgradeState.FLASHING, UpgradeState.UNKNOWN):
+        await store.change_attempt(
+            first, "cam-0", lambda each, to=state: each.model_copy(update={"state": to})
+        )
+        assert await store.claim(second, "cam-0") == first
+    await store.forget(first)
+    assert await store.claim(second, "cam-0") is None
+    await store.change_attempt(
+        second, "cam-0", lambda each: each.model_copy(update={"state": UpgradeState.UNCHANGED})
+    )
+    third = await campaigns.write("cam-0")
+    assert await store.claim(third, "cam-0") is None
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,51 @@ async def test_no_device_is_begun_outside_of_the_windows(
     assert connector.orders == ["cam-1"]
 
 
+async def test_windows_in_which_nothing_could_be_begun_are_refused(
+    campaigns: Campaigns, connect: Connect
+) -> None:
+    await connect(*devices(1))
+    short = {"spans": [{"start": "01:00", "end": "02:00"}]}
+    async with campaigns.manager():
+        for rules in ({"windows": {"spans": []}}, {"windows": short, "window_margin_s": 7200}):
+            error = await campaigns.refused("cam-0", **rules)
+            assert "no device would ever be begun" in error.text
+        assert (await campaigns.plan("cam-0", windows=short, window_margin_s=1800)).problems == []
+
+
 # --- pauses and stops ---------------------------------------------------------------------------------------
+
+
+async def test_a_device_that_is_being_looked_at_when_the_pause_comes_is_not_begun(
+    campaigns: Campaigns, connect: Connect, eventually: Eventually
+) -> None:
+    connector = await connect(*devices(1))
+    async with campaigns.manager():
+        campaign = await campaigns.write("cam-0")
+        connector.tells.clear()
+        await connector.asked.wait()
+        await campaigns.pause(campaign)
+        await campaigns.cancel(campaign)
+        connector.tells.set()
+        await eventually(campaigns.over(campaign))
+        assert (await campaigns.attempts(campaign))["cam-0"].reason == "not-begun"
+    assert connector.orders == []
+
+
+async def test_what_a_stopped_campaign_still_sends_can_be_broken_off(
+    campaigns: Campaigns, connect: Connect, eventually: Eventually
+) -> None:
+    bad = FakeDevice("bad", told={"state": "failed", "reason": "data-error"})
+    sending = FakeDevice("sending", holds={UpgradeState.TRANSFERRING})
+    await connect(bad, sending)
+    async with campaigns.manager():
+        campaign = await campaigns.start("bad", "sending", concurrency=2, max_failures=1)
+        await eventually(campaigns.shows(campaign, bad="failed", sending="transferring"))
+        await campaigns.cancel(campaign)
+        await eventually(campaigns.over(campaign))
+        status = await campaigns.status(campaign)
+    assert status.campaign.state is CampaignState.CANCELLED
+    assert status.counts == {"failed": 1, "cancelled": 1}
 
 
 async def test_a_pause_begins_nobody_and_what_is_under_way_goes_on(
@@ -210,12 +254,11 @@ async def test_a_pause_begins_nobody_and_what_is_under_way_goes_on(
             CampaignChange.RESUMED,
             CampaignChange.FINISHED,
         ]
-        for late in (campaigns.pause, campaigns.resume):
+        for late in (campaigns.pause, campaigns.resume, campaigns.cancel):
             with pytest.raises(Conflict):
                 await late(campaign)
             with pytest.raises(NotFound):
                 await late("nothing")
-        await campaigns.cancel(campaign)  # of what is over: nothing
         assert (await campaigns.status(campaign)).campaign.state is CampaignState.FINISHED
     assert connector.orders == ["cam-0", "cam-1"]
 
@@ -402,6 +445,26 @@ async def test_a_device_of_which_nobody_knows_is_in_no_campaign_until_somebody_d
     assert history[1].attempt.decision == "failed: looked at it"
     assert history[0].firmware is not None
     assert history[0].firmware.version == NEW
+
+
+async def test_a_device_can_be_decided_about_when_its_campaign_is_forgotten(
+    campaigns: Campaigns, connect: Connect, eventually: Eventually
+) -> None:
+    mute = FakeDevice("cam-0", told={"state": "unknown", "version_after": "", "image_sent": True})
+    await connect(mute)
+    async with campaigns.manager(silence_s=PATIENT_S):
+        campaign = await unknown(campaigns, eventually, "cam-0")
+        await eventually(campaigns.over(campaign))
+        mute.told = {}
+        await CampaignStore(campaigns.bus).forget(campaign)
+        error = await campaigns.refused("cam-0")
+        assert f"cambusctl upgrade resolve {campaign} cam-0" in error.text
+        with pytest.raises(NotFound):
+            await campaigns.resolve("another", "cam-0", "failed")
+        with pytest.raises(Conflict, match="order a new one"):
+            await campaigns.resolve(campaign, "cam-0", "retry")
+        await campaigns.resolve(campaign, "cam-0", "failed")
+        assert (await campaigns.plan("cam-0", force=True)).counts["ready"] == 1
 
 
 async def test_an_operator_may_have_it_tried_again_while_the_campaign_goes_on(

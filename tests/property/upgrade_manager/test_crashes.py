@@ -90,6 +90,12 @@ class Book:
 
         return bool(await self.deaths.around(effect))
 
+    async def claim(self, _: str) -> str | None:
+        return None
+
+    async def goes_on(self) -> bool:
+        return True
+
 
 @dataclass
 class Connector:

@@ -112,6 +112,7 @@ def test_a_file_says_it_all_and_options_go_before_it(tmp_path) -> None:
         (["gate-1"], {"window": ["sat 25:00-26:00"]}),
         (["gate-1"], {"window": ["sat 01:00-02:00"], "time_zone": "Mars/Olympus"}),
         (["gate-1"], {"time_zone": "UTC"}),
+        (["gate-1"], {"window_margin": "1h"}),
         (["../x"], {}),
     ],
 )

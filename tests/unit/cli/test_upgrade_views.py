@@ -10,7 +10,9 @@ from rich.console import Console
 
 from cambus.cli.upgrade_views import campaign_picture, plan_picture, report_csv, report_picture
 from cambus.schemas.commands.upgrade_manager import CampaignStatus, PlannedDevice, PlanReply, SharedBandwidth
+from cambus.schemas.schedule import TimeSpan, WeekSchedule
 from cambus.schemas.state.firmware import FirmwareImage
+from cambus.schemas.state.rollout import TagLimit, Wave
 from cambus.schemas.state.upgrades import CampaignStep, FirmwareRef, UpgradeAttempt, UpgradeCampaign
 
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
@@ -71,6 +73,43 @@ def test_a_report_tells_what_happened_and_what_to_do_about_it() -> None:
         assert part in text
     assert "cambusctl upgrade resolve c1 gate-1 --as failed" in text
     assert "cambusctl upgrade resume c1" in text
+
+
+def test_a_report_tells_how_it_was_to_go_and_when_to_stop() -> None:
+    rules = {
+        "canary": Wave(devices=1, soak_s=60, required_percent=100),
+        "waves": [Wave(percent=10), Wave(percent=50)],
+        "limits": [TagLimit(tag="site:*", concurrency=2)],
+        "windows": WeekSchedule(spans=[TimeSpan(days=["sat"], start="01:00", end="05:00")]),
+        "window_margin_s": 600,
+        "max_failures": 3,
+        "max_failure_percent": 10,
+        "retries": 2,
+        "stable_s": 120,
+        "force": True,
+    }
+    text = shown(report_picture(status(**rules)))
+    for part in (
+        "1 device, 100 % of which must succeed, watched for 60 s",
+        "10 %, then 50 %",
+        "2 at a time of site:*",
+        "sat 01:00-05:00 UTC; none in the last 600 s",
+        "3 failed or 10 % failed, of at least 5",
+        "2, after 60 s",
+        "online for 120 s afterwards",
+        "though the image may be for other devices",
+    ):
+        assert part in text
+    plain = shown(report_picture(status()))
+    for word in ("canary", "waves", "limits", "windows", "stops at", "retries", "stable", "forced"):
+        assert word not in plain.replace("1 waves", "")
+
+
+def test_a_report_tells_what_an_operator_decided() -> None:
+    decided = UpgradeAttempt(
+        campaign="c1", device="gate-1", state="failed", text="by an operator", decision="failed: shows V1"
+    )
+    assert "failed: shows V1" in shown(report_picture(status(decided)))
 
 
 @pytest.mark.parametrize("picture", [campaign_picture, report_picture], ids=["watched", "reported"])

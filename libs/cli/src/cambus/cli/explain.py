@@ -87,9 +87,11 @@ def _(error: DevicesFileError) -> CliError:
 
 @explain.register
 def _(error: CambusError) -> CliError:
+    passes = error.retryable or error.code is not ErrorCode.CONFLICT
+    hint = _HINTS.get(error.code, "") if passes else ""
     return CliError(
         error.text,
-        hint=_BUS_FORBIDDEN if error.reason == BUS_FORBIDDEN else _HINTS.get(error.code, ""),
+        hint=_BUS_FORBIDDEN if error.reason == BUS_FORBIDDEN else hint,
         exit_code=_EXIT.get(error.code, REFUSED),
         code=int(error.code),
         reason=error.reason,

@@ -192,6 +192,8 @@ def order(
         windows=_windows(window, time_zone),
         window_margin_s=_seconds(window_margin),
     )
+    if window_margin is not None and "windows" not in fields:
+        raise UsageError("--window-margin goes with --window")
     if soak is not None and canary is None:
         raise UsageError("--soak goes with --canary")
     if "selection" not in fields and not fields.get("devices"):

@@ -18,6 +18,8 @@ from cambus.schemas.commands.upgrade_manager import (
     PlanReply,
     SharedBandwidth,
 )
+from cambus.schemas.schedule import WEEKDAYS, TimeSpan
+from cambus.schemas.state.rollout import RolloutRules, Wave
 from cambus.schemas.state.upgrades import CampaignState, UpgradeAttempt
 from cambus.schemas.upgrades import UpgradeState
 
@@ -116,7 +118,7 @@ def _row(attempt: UpgradeAttempt) -> list[str | Text]:
         "" if attempt.percent is None or attempt.state.final else f"{attempt.percent:.0f} %",
         clean(attempt.version_before),
         clean(attempt.version_after or ""),
-        clean(f"{attempt.text or attempt.reason}{native}"),
+        clean(f"{attempt.decision or attempt.text or attempt.reason}{native}"),
     ]
 
 
@@ -145,9 +147,44 @@ def _facts(found: CampaignStatus) -> list[tuple[str, str]]:
             f"at most {size(limit)}/s for all its transfers" if (limit := campaign.max_bytes_per_s) else "",
         ),
         ("of all campaigns", _shared(found.shared) if found.shared else ""),
+        *_rules(campaign),
         ("ordered", local(campaign.created_at)),
         ("over", local(campaign.finished_at) if campaign.finished_at else ""),
     ]
+
+
+def _rules(rules: RolloutRules) -> list[tuple[str, str]]:
+    """How it was to go over its devices, and when to stop; nothing where nothing was said."""
+    spans = rules.windows.spans if rules.windows else []
+    zone = rules.windows.time_zone if rules.windows else ""
+    margin = f"; none in the last {rules.window_margin_s} s" if rules.window_margin_s else ""
+    stops = [
+        f"{rules.max_failures} failed" if rules.max_failures else "",
+        f"{rules.max_failure_percent:g} % failed, of at least {rules.failure_sample}"
+        if rules.max_failure_percent
+        else "",
+    ]
+    return [
+        ("canary", _wave(rules.canary) if rules.canary else ""),
+        ("waves", ", then ".join(map(_wave, rules.waves))),
+        ("limits", ", ".join(f"{each.concurrency} at a time of {each.tag}" for each in rules.limits)),
+        ("windows", ", ".join(map(_span, spans)) + f" {zone}{margin}" if spans else ""),
+        ("stops at", " or ".join(each for each in stops if each)),
+        ("retries", f"{rules.retries}, after {rules.retry_delay_s} s" if rules.retries else ""),
+        ("stable", f"online for {rules.stable_s} s afterwards" if rules.stable_s else ""),
+        ("forced", "though the image may be for other devices" if rules.force else ""),
+    ]
+
+
+def _wave(wave: Wave) -> str:
+    size = plural(wave.devices, "device") if wave.devices else f"{wave.percent:g} %"
+    proof = f", {wave.required_percent:g} % of which must succeed" if wave.required_percent else ""
+    return f"{size}{proof}" + (f", watched for {wave.soak_s} s" if wave.soak_s else "")
+
+
+def _span(span: TimeSpan) -> str:
+    days = "" if len(span.days) == len(WEEKDAYS) else f"{','.join(span.days)} "
+    return f"{days}{span.start}-{span.end}"
 
 
 def _shared(shared: SharedBandwidth) -> str:

@@ -32,6 +32,9 @@ class DeviceHooks(Protocol):
     def online(self) -> bool:
         """Whether the device has a session now; for what waits for it to come back."""
 
+    def session_name(self) -> str:
+        """What the present session is called, as presence shows it; see `Presence.session_name`."""
+
     def owned(self) -> bool:
         """Whether this replica certainly holds the device at this instant: ask before a side effect."""
 

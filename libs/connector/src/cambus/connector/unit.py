@@ -167,6 +167,10 @@ class DeviceUnit(ABC):
         """Whether the device has a session now."""
         return self.session is not None
 
+    def session_name(self) -> str:
+        """What the present session is called in presence."""
+        return self.presence.current.session_name
+
     @abstractmethod
     def owned(self) -> bool:
         """Whether this replica certainly holds the device at this instant."""

@@ -131,18 +131,18 @@ class Upgrades:
         """Begin an upgrade; True if this very job is known already: nothing is sent anew.
 
         Raises:
-            Conflict: another one is under way, or something else, or the job was begun before this process.
+            Conflict: another one is under way, or something else, or the job was begun before this process, or meant
+                for another session.
         """
         if self._is_known(request.job):
             return True
         if await self.begun.is_begun(request.job):
-            raise Conflict(
-                f"upgrade {request.job} was begun before; only the version tells how it ended",
-                reason="job-already-begun",
-                retryable=False,
-            )
+            raise _begun_before(request.job)
         if self._is_known(request.job):  # while we were asking
             return True
+        if request.session not in ("", self._context.hooks.session_name()):
+            text = "the order is for an earlier session of the device; nothing was done"
+            raise Conflict(text, reason="other-session")
         self._may_begin()
         job = self._job = _Job(request.job, request.size_bytes)
         run = self._make_run(request, self._moves(job), lambda: self.begun.mark(request.job))
@@ -261,6 +261,11 @@ class Upgrades:
                 job.untold.popleft()
 
 
+def _begun_before(job: str) -> Conflict:
+    text = f"upgrade {job} was begun before; only the version tells how it ended"
+    return Conflict(text, reason="job-already-begun", retryable=False)
+
+
 class BegunUpgrade:
     """What is written down of the upgrade of a device that was begun last: it survives us.
 
@@ -291,7 +296,7 @@ class BegunUpgrade:
         """Write down that this job's image is about to go out.
 
         Raises:
-            Conflict: somebody else has begun one in the same moment.
+            Conflict: somebody else has begun one in the same moment, or this very one.
             BusError: it can not be written down: then nothing may be sent.
         """
         now = datetime.now(UTC)
@@ -305,6 +310,10 @@ class BegunUpgrade:
             **facts,
         )
         entry = await self._attempts.get(self._key)
+        if (
+            entry is not None and entry.value.job == job
+        ):  # since `is_begun`: another replica has the order, too
+            raise _begun_before(job)
         try:
             if entry is None:
                 await self._attempts.create(self._key, value)

@@ -24,6 +24,7 @@
                       attempt.<campaign>.<device>           UpgradeAttempt
                       job.<device>                          UpgradeAttempt: what a connector began last
                       unresolved.<device>                   UpgradeAttempt: whose end nobody knows
+                      claim.<device>                        UpgradeAttempt: of the campaign that may order
                       transfers                             TransferShares: of all campaigns
     cambus-alarms     <device>.<hash of the alarm key>      ActiveAlarm
     cambus-deliveries <event>                               DeliveryProgress
@@ -68,6 +69,7 @@ CAMPAIGNS: Final = "campaign."
 ATTEMPTS: Final = "attempt."
 UPGRADE_JOBS: Final = "job."
 UNRESOLVED: Final = "unresolved."
+UPGRADE_CLAIMS: Final = "claim."
 TRANSFERS: Final = "transfers"
 ESCALATIONS: Final = "escalation."
 ACTIONS: Final = "action."
@@ -157,6 +159,11 @@ def upgrade_job(device: str) -> str:
 def unresolved_upgrade(device: str) -> str:
     """Return the key under which a device stands whose upgrade ended so that an operator has to decide."""
     return UNRESOLVED + _tokens(device)
+
+
+def upgrade_claim(device: str) -> str:
+    """Return the key under which the one campaign stands that may order anything of a device."""
+    return UPGRADE_CLAIMS + _tokens(device)
 
 
 def replica(service: str, replica_id: str) -> str:

@@ -158,10 +158,11 @@ class UpgradeRun:
         self._check_cancelled()
         try:
             await session.client.upgrades.run(
-                self._outgoing(session, image),
+                self._outgoing(image),
                 kind=self._device.options.upgrade_type,
                 confirm=True,
                 on_progress=self._progressed,
+                may_end=self._may_end,
             )
             self._confirmed = True
         except UpgradeError as error:
@@ -170,19 +171,18 @@ class UpgradeRun:
             session.client.count_error(error)
             raise _Over(self._end(UpgradeState.FAILED, "refused", str(error))) from None
 
-    async def _outgoing(self, session: "DvripSession", image: FirmwareFile) -> AsyncIterator[bytes]:
-        """The image at the pace that was ordered; the end packet only goes out if the device is still ours.
+    def _may_end(self) -> bool:
+        """Whether the device is still ours: else another replica does not know that it is about to write."""
+        self._fenced = not self._device.context.hooks.owned()
+        return not self._fenced
 
-        Another replica may hold it by now and not know that the device is about to write.
-        """
+    async def _outgoing(self, image: FirmwareFile) -> AsyncIterator[bytes]:
+        """The image at the pace that was ordered."""
         outflow = Outflow(self._request.max_bytes_per_s)
         paced = outflow.bytes_per_s is not None
         async for chunk in image.chunks(PACED_BYTES if paced else READ_BYTES):
             await outflow.take(len(chunk))
             yield chunk
-        if not self._device.context.hooks.owned():
-            self._fenced = True
-            session.client.upgrades.abort()
 
     def _progressed(self, progress: UpgradeProgress) -> None:
         if progress.phase is UpgradePhase.SENDING:

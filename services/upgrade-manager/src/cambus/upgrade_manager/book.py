@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from cambus.schemas.state.upgrades import UpgradeAttempt, UpgradeCampaign
+from cambus.schemas.state.upgrades import CampaignState, UpgradeAttempt, UpgradeCampaign
 from cambus.upgrade_manager.store import CampaignStore
 
 Change = Callable[[UpgradeAttempt], UpgradeAttempt]
@@ -42,6 +42,15 @@ class AttemptBook:
         attempt, revision, changed = await self._store.change_attempt(self._campaign, device, change)
         self._learn(attempt, revision)
         return changed
+
+    async def goes_on(self) -> bool:
+        """Whether the campaign still begins devices, by what is stored at this moment. Raises BusError."""
+        campaign = await self._store.campaign(self._campaign)
+        return campaign is not None and campaign.state is CampaignState.RUNNING
+
+    async def claim(self, device: str) -> str | None:
+        """Make a device this campaign's; the other campaign whose it is, if it is not. Raises BusError."""
+        return await self._store.claim(self._campaign, device)
 
     def _learn(self, attempt: UpgradeAttempt, revision: int) -> None:
         known = self.attempts.get(attempt.device)

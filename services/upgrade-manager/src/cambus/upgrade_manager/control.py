@@ -62,11 +62,15 @@ class CampaignControl:
     async def cancel(self, _: CallContext, request: commands.CampaignCancelRequest) -> Done:
         """End a campaign: nothing more is begun, and what is not wholly sent is ended.
 
+        One that has stopped by itself is cancelled as well, as long as there are devices under way.
+
         Raises:
             NotFound: There is no such campaign.
+            Conflict: It is over.
         """
         wanted = {"state": CampaignState.CANCELLED, "note": request.note or "cancelled by an operator"}
-        await self._turn(request, set(OPEN), CampaignChange.CANCELLED, wanted)
+        sources = {*OPEN, CampaignState.STOPPED}
+        await self._turn(request, sources, CampaignChange.CANCELLED, wanted)
         return Done()
 
     async def _turn(
@@ -87,8 +91,7 @@ class CampaignControl:
         campaign = await self._store.change_campaign(request.campaign, turn)
         if campaign is None:
             raise _unknown(request.campaign)
-        over = campaign.state not in OPEN
-        if over and change is not CampaignChange.CANCELLED:
+        if campaign.state is not wanted["state"]:
             text = f"campaign {request.campaign} is {campaign.state}"
             raise Conflict(text, reason="campaign-over", retryable=False)
         self._on_change()
@@ -100,15 +103,15 @@ class CampaignControl:
             NotFound: There is no such campaign, or the device is no part of it.
             Conflict: It is known how it ended, or it is to be tried again in a campaign that is over.
         """
+        again = request.decision == "retry"
         campaign = await self._store.campaign(request.campaign)
         if campaign is None:
-            raise _unknown(request.campaign)
+            await self._resolve_forgotten(request)
+            return Done()
         if request.device not in campaign.devices:
             raise NotFound(f"{request.device} is no part of that campaign", reason="no-such-device")
-        again = request.decision == "retry"
         if again and (campaign.state not in OPEN or campaign.finished_at is not None):
-            text = f"campaign {request.campaign} is over: decide `failed`, and order a new one"
-            raise Conflict(text, reason="campaign-over", retryable=False)
+            raise _over(f"campaign {request.campaign} is over")
         now, was = datetime.now(UTC), UpgradeState.UNKNOWN
 
         def decide(attempt: UpgradeAttempt) -> UpgradeAttempt:
@@ -129,6 +132,25 @@ class CampaignControl:
         await self._store.resolved(request.device, request.campaign)
         self._on_change()
         return Done()
+
+    async def _resolve_forgotten(self, request: commands.ResolveRequest) -> None:
+        """Decide about a device whose campaign is not remembered any more: without this no other could have it.
+
+        Raises:
+            NotFound: nothing is open there.
+            Conflict: there is no campaign in which it could be tried again.
+        """
+        noted = (await self._store.unresolved()).get(request.device)
+        if noted is None or noted.campaign != request.campaign:
+            raise _unknown(request.campaign)
+        if request.decision == "retry":
+            raise _over(f"campaign {request.campaign} is over and forgotten")
+        await self._store.resolved(request.device, request.campaign)
+
+
+def _over(what: str) -> Conflict:
+    text = f"{what}: decide `failed`, and order a new one"
+    return Conflict(text, reason="campaign-over", retryable=False)
 
 
 def _unknown(campaign: str) -> NotFound:

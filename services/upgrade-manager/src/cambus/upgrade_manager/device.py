@@ -24,6 +24,7 @@ from cambus.upgrade_manager.verdict import (
     Wanted,
     answered,
     ended,
+    held_up,
     judged,
     ordered,
     put_back,
@@ -96,6 +97,8 @@ class DeviceUpgrades:
             return
         if await self._needs_none(device, sighting):
             return
+        if await self._is_claimed(device) or not await self._book.goes_on():
+            return  # the latter since it was its turn: after a pause nobody wants to see a device begun
         session, version = sighting.session, sighting.version
         job, now = "", datetime.now(UTC)
 
@@ -105,7 +108,16 @@ class DeviceUpgrades:
             return ordered(attempt, now, job=job, session=session, version=version)
 
         if await self._book.change(device, order):
-            await self._order(device, job, max_bytes_per_s)
+            await self._order(device, job, session, max_bytes_per_s)
+
+    async def _is_claimed(self, device: str) -> bool:
+        """Whether the device is another campaign's; if not it is this one's from now on."""
+        other = await self._book.claim(device)
+        if other is None:
+            return False
+        now, delay_s = datetime.now(UTC), self._settings.silence_s
+        await self._book.change(device, lambda each: held_up(each, now, other=other, delay_s=delay_s))
+        return True
 
     async def _needs_none(self, device: str, sighting: Sighting) -> bool:
         """Whether a device whose turn it is is to be left alone: by what it is at this moment."""
@@ -137,8 +149,8 @@ class DeviceUpgrades:
 
         await self._book.change(device, skip)
 
-    async def _order(self, device: str, job: str, max_bytes_per_s: int | None) -> None:
-        """Send the order.
+    async def _order(self, device: str, job: str, session: str, max_bytes_per_s: int | None) -> None:
+        """Send the order, good for this session only: one that arrives much too late finds another.
 
         An error that may be retried says that nothing was done. Where nobody can tell, the attempt stays as it is;
         a conflict that will not pass is a job the connector has begun before: then only the version tells.
@@ -148,6 +160,7 @@ class DeviceUpgrades:
         firmware = self.campaign.firmware
         request = upgrade.UpgradeStartRequest(
             job=job,
+            session=session,
             object=firmware.object,
             sha256=firmware.sha256 or "",
             size_bytes=firmware.size_bytes or 0,

@@ -16,6 +16,7 @@ from cambus.upgrade_manager.images import Images
 from cambus.upgrade_manager.planning import Plan, Planner
 from cambus.upgrade_manager.store import CampaignStore
 from cambus.upgrade_manager.waves import spans
+from cambus.upgrade_manager.windows import is_open, opens_at
 
 MAX_DEVICES = 10_000
 NAMED = 5
@@ -49,9 +50,9 @@ class Ordering:
 
         Raises:
             NotFound: There is no such image.
-            BadRequest: A device stands twice, or the image is not the one that was meant.
+            BadRequest: A device stands twice, its windows never open, or the image is not the one that was meant.
         """
-        _check_names(request)
+        _check_order(request)
         firmware, image = await self._images.look_up(request.firmware)
         plan = await self._planner.plan(request, firmware, image.about)
         waves = spans(request, len(plan.members))
@@ -72,11 +73,11 @@ class Ordering:
 
         Raises:
             NotFound: There is no such image, or no such device.
-            BadRequest: A device stands twice, the image is not the one that was meant, or damaged, or for none of
-                the devices.
+            BadRequest: A device stands twice, its windows never open, the image is not the one that was meant, or
+                damaged, or for none of the devices.
             Conflict: Another campaign is at work on one of the devices, or nobody knows how its last one ended.
         """
-        _check_names(request)
+        _check_order(request)
         firmware, image = await self._images.look_up(request.firmware)
         await self._images.read_whole(firmware)
         plan = await self._planner.plan(request, firmware, image.about)
@@ -94,7 +95,9 @@ class Ordering:
             note=request.note,
         )
         waves = len(spans(campaign, len(campaign.devices)))
-        text = f"{firmware.object} to {len(campaign.devices)} devices in {waves} waves"
+        text = (
+            f"{firmware.object} to {_counted(len(campaign.devices), 'device')} in {_counted(waves, 'wave')}"
+        )
         if request.note:
             text += f": {request.note}"
         campaign = with_step(campaign, now, CampaignChange.ORDERED, text)
@@ -105,11 +108,17 @@ class Ordering:
         )
 
 
-def _check_names(order: CampaignOrder) -> None:
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _check_order(order: CampaignOrder) -> None:
     if len(set(order.devices)) != len(order.devices):
         raise BadRequest("devices: a device stands twice")
     if not order.devices and order.selection is None:
         raise BadRequest("devices: wanted some by name, or a selection")
+    if not is_open(order, now := datetime.now(UTC)) and opens_at(order, now) is None:
+        raise BadRequest("windows: none is longer than window_margin_s; no device would ever be begun")
 
 
 def _problem(order: CampaignOrder, plan: Plan) -> CambusError | None:

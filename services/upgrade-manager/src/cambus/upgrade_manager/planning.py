@@ -25,7 +25,6 @@ from cambus.upgrade_manager.store import CampaignStore
 
 ASKED_AT_ONCE = 64
 ASK_TIMEOUT_S = 5.0
-UNRESOLVED = "nobody knows how its last upgrade ended: cambusctl upgrade resolve"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +81,11 @@ class Planner:
         names = _chosen(order, records, present)
         asked = [name for name in names if name in present and present[name].online]
         view = _View(
-            order, firmware, image, records, present, await self._ask(asked), await self._taken(), set()
+            order, firmware, image, records, present, await self._ask(asked), await self._taken(), {}
         )
-        view.unresolved.update(await self._store.unresolved())
+        view.unresolved.update(
+            {device: noted.campaign for device, noted in (await self._store.unresolved()).items()}
+        )
         found = [view.of(name) for name in names]
         # Who runs the version already is part of it only where it was asked for by name.
         named = set(order.devices)
@@ -169,7 +170,7 @@ class _View:
     present: Mapping[str, Presence]
     answers: Mapping[str, Answer]
     taken: Mapping[str, str]
-    unresolved: set[str]
+    unresolved: dict[str, str]
 
     def of(self, name: str) -> PlannedDevice:
         """What would be done with a device."""
@@ -201,12 +202,12 @@ class _View:
     def _barred(self, name: str) -> tuple[str, str] | None:
         """Why a device can be no part of a campaign, whatever it is."""
         record, known = self.records.get(name), name in self.present
-        taken = self.taken.get(name)
+        taken, unresolved = self.taken.get(name), self.unresolved.get(name)
         for applies, reason, text in (
             (record is None and not known, "no-such-device", "there is no such device"),
             (record is not None and not record.enabled, "disabled", "it is disabled"),
             (taken is not None, "other-campaign", f"campaign {taken} is at work on it"),
-            (name in self.unresolved, "unresolved", UNRESOLVED),
+            (unresolved is not None, "unresolved", _unresolved_text(unresolved, name)),
             (self._reason(name) == "unsupported", "unsupported", "its connector can not upgrade it"),
         ):
             if applies:
@@ -230,6 +231,10 @@ class _View:
         """Why there is no answer of its connector, if there is none."""
         answer = self.answers.get(name)
         return "" if answer is None else answer.reason
+
+
+def _unresolved_text(campaign: str | None, device: str) -> str:
+    return f"nobody knows how its last upgrade ended: cambusctl upgrade resolve {campaign} {device}"
 
 
 def _described(presence: Presence | None) -> Presence | None:

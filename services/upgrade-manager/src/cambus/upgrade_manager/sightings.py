@@ -17,8 +17,7 @@ class Sighting:
     Attributes:
         version: the firmware it runs.
         since: when its present session began, by the clock of its connector.
-        session: names that session: as long as it lasts, the connector is the same process. Its epoch is no part
-            of that: it changes when the same process has its lease renewed.
+        session: names that session: as long as it lasts, the connector is the same process.
         presence: all that is known.
     """
 
@@ -66,8 +65,7 @@ class Sightings:
             self._known.add(device)
         seen = None
         if presence is not None and presence.online:
-            session = f"{presence.replica or ''}@{presence.since.isoformat()}"
-            seen = Sighting(presence.software_version, presence.since, session, presence)
+            seen = Sighting(presence.software_version, presence.since, presence.session_name, presence)
         if seen is None and device not in self._present:
             return
         known = self._present.get(device)

@@ -115,6 +115,40 @@ class CampaignStore:
             except WrongRevision:
                 return
 
+    async def claim(self, campaign_id: str, device: str) -> str | None:
+        """Make a device this campaign's, so that no other may order anything of it.
+
+        Two campaigns over one device are refused, but two that are ordered at the same moment do not see each other.
+        Whoever is first keeps the device until its part is over, and it is known how; what is read here may be older
+        than what is so, and errs towards waiting.
+
+        Returns:
+            The campaign whose it is, None if it is this one's now.
+        """
+        key = keys.upgrade_claim(device)
+        ours = UpgradeAttempt(campaign=campaign_id, device=device)
+        while True:
+            entry = await self._attempts.get(key)
+            try:
+                if entry is None:
+                    await self._attempts.create(key, ours)
+                elif (other := entry.value.campaign) == campaign_id:
+                    return None
+                elif await self._holds(other, device):
+                    return other
+                else:
+                    await self._attempts.update(key, ours, entry.revision)
+            except WrongRevision:
+                continue
+            return None
+
+    async def _holds(self, campaign_id: str, device: str) -> bool:
+        """Whether a campaign that has claimed a device is not done with it."""
+        entry = await self._attempts.get(keys.attempt(campaign_id, device))
+        if entry is None:
+            return await self._campaigns.get(keys.campaign(campaign_id)) is not None
+        return not entry.value.state.final or entry.value.state is UpgradeState.UNKNOWN
+
     def watch_attempts(self, campaign_id: str) -> Watch[UpgradeAttempt]:
         """Follow the attempts of one campaign."""
         return self._attempts.watch(f"{keys.ATTEMPTS}{campaign_id}.*")

@@ -124,6 +124,15 @@ def put_back(attempt: UpgradeAttempt, now: datetime, *, reason: str, text: str) 
     return with_changes(attempt, now, state=UpgradeState.QUEUED, reason=reason, text=text)
 
 
+def held_up(attempt: UpgradeAttempt, now: datetime, *, other: str, delay_s: float) -> UpgradeAttempt:
+    """The attempt while another campaign has the device: it waits until that is done with it."""
+    if attempt.state is not UpgradeState.QUEUED:
+        return attempt
+    text = f"campaign {other} has it, until its part there is over and it is known how"
+    retry_at = now + timedelta(seconds=delay_s)
+    return with_changes(attempt, now, reason="other-campaign", text=text, retry_at=retry_at)
+
+
 def progressed(attempt: UpgradeAttempt, event: UpgradeProgressed, now: datetime) -> UpgradeAttempt:
     """The attempt after a step of the device; what is late or comes twice changes nothing."""
     if attempt.state.final or event.state.final or ORDER.index(event.state) < ORDER.index(attempt.state):

@@ -72,6 +72,8 @@ def add(
     called = _checked(name or re.sub(r"[^A-Za-z0-9_=.-]", "_", file.name))
     if not file.is_file():
         raise UsageError(f"there is no file {file}")
+    if file.stat().st_size == 0:
+        raise UsageError(f"{file} is empty")
     about = made(
         FirmwareImage,
         version=version,

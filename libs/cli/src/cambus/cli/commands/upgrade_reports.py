@@ -151,7 +151,8 @@ def _tell(cli: Cli, found: CampaignStatus, known: dict[str, UpgradeAttempt], sai
         if cli.json:
             cli.out.record(attempt)
         else:
-            percent = "" if attempt.percent is None else f" {attempt.percent:.0f} %"
+            known_percent = None if attempt.state.final else attempt.percent
+            percent = "" if known_percent is None else f" {known_percent:.0f} %"
             cli.out.line(f"{attempt.device}  {attempt.state}{percent}  {clean(attempt.text)}".rstrip())
     now = found.waits_for or found.campaign.note
     if now and now != said and not cli.json:

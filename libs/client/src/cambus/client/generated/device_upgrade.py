@@ -41,6 +41,7 @@ class UpgradeCommands(Commands):
         size_bytes: int,
         force: bool = False,
         expected_version: str | None = None,
+        session: str = "",
         max_bytes_per_s: int | None = None,
         confirm: Literal[True],
         within_s: float | None = None,
@@ -57,6 +58,9 @@ class UpgradeCommands(Commands):
             size_bytes: Size of the image in bytes; checked before the first byte is sent.
             force: True to send it though the image names other hardware or vendor.
             expected_version: The version the device must report afterwards; None for any other.
+            session: The session of the device it is meant for, `replica@since` as presence shows them;
+                in another one it is refused (409 `other-session`), and nothing was done. An upgrade
+                ends the session: an order that is late by hours does no harm. Empty for any.
             max_bytes_per_s: Send it no faster; None for as fast as the device takes it.
             confirm: Must be true: the device restarts, and a wrong image may ruin it.
             within_s: How long to wait, in seconds; None: as the catalog says.
@@ -71,6 +75,7 @@ class UpgradeCommands(Commands):
             size_bytes=size_bytes,
             force=force,
             expected_version=expected_version,
+            session=session,
             max_bytes_per_s=max_bytes_per_s,
             confirm=confirm,
         )

@@ -96,6 +96,7 @@ class UpgradeOperations:
         kind: str = "System",
         confirm: bool = False,
         on_progress: Callable[[UpgradeProgress], None] | None = None,
+        may_end: Callable[[], bool] = lambda: True,
     ) -> None:
         """Send firmware and wait until the device reports success; it restarts then.
 
@@ -104,6 +105,8 @@ class UpgradeOperations:
             kind: ``Type`` of the upgrade.
             confirm: must be True.
             on_progress: called after every piece and every report; must not block.
+            may_end: asked once all pieces are taken, right before the packet that makes the device write them; if it
+                says no the upgrade is aborted.
 
         Raises:
             Refused: not confirmed, or one is running.
@@ -119,6 +122,8 @@ class UpgradeOperations:
             with self._caller.events(only=_REPORTS) as reports:
                 await self._start(kind)
                 sent, sequence, held = await self._send(image, kind, report)
+                if self._abort or not may_end():
+                    await self._send_abort(kind)
                 last = self._end(sequence, held)
                 try:
                     await self._follow(reports, sent, report)
@@ -169,8 +174,6 @@ class UpgradeOperations:
             sent += len(piece)
             sequence += 1
             report(UpgradeProgress(UpgradePhase.SENDING, sent, 0))
-        if self._abort:
-            await self._send_abort(kind)
         return sent + len(held), sequence, held
 
     async def _send_abort(self, kind: str) -> None:

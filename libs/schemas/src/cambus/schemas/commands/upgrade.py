@@ -51,6 +51,7 @@ class UpgradeStartRequest(Message):
         size_bytes=14680064,
         force=False,
         expected_version="V4.03.R12.C6380237.12201.140000.0000000",
+        session="connector-dvrip-0@2026-02-01T11:40:12.345678+00:00",
         max_bytes_per_s=262144,
         confirm=True,
     )
@@ -71,6 +72,13 @@ class UpgradeStartRequest(Message):
         default=None,
         max_length=200,
         description="The version the device must report afterwards; None for any other.",
+    )
+    session: str = Field(
+        default="",
+        max_length=200,
+        description="The session of the device it is meant for, `replica@since` as presence shows them; in another one "
+        "it is refused (409 `other-session`), and nothing was done. An upgrade ends the session: an order that is late "
+        "by hours does no harm. Empty for any.",
     )
     max_bytes_per_s: int | None = Field(
         default=None, ge=1024, description="Send it no faster; None for as fast as the device takes it."

@@ -101,3 +101,11 @@ class Presence(Message):
     def session(self) -> tuple[str | None, int, Instant] | None:
         """The replica, its epoch and since when; None while offline. Claims are to be made anew when it changes."""
         return (self.replica, self.epoch, self.since) if self.online else None
+
+    @property
+    def session_name(self) -> str:
+        """Names the present session: as long as it lasts, the connector is the same process.
+
+        The epoch is no part of that: it changes when the same process has its lease renewed.
+        """
+        return f"{self.replica or ''}@{self.since.isoformat()}"
