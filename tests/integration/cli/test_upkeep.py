@@ -11,7 +11,7 @@ from cambus.client.kv import KeyValue
 from cambus.client.objects import ObjectStore
 from cambus.schemas.assets import KV_CREDENTIALS, OBJECTS_FIRMWARE
 from cambus.schemas.commands import upgrade_manager
-from cambus.schemas.errors import NotFound
+from cambus.schemas.errors import NotFound, Offline
 from cambus.schemas.model import Done
 from cambus.schemas.state.credentials import SealedCredentials
 from cambus.schemas.state.firmware import FirmwareImage
@@ -86,7 +86,8 @@ class Manager:
         self.started = []
         self.cancelled = []
         self.problems = []
-        self._steps = [(UpgradeState.TRANSFERRING, 40.0), (UpgradeState.REBOOTING, None), (end, None)]
+        self._steps = [(UpgradeState.TRANSFERRING, 40.0), (UpgradeState.REBOOTING, None), (end, 100.0)]
+        self.away = 0
 
     async def plan(self, context, request):
         waves = dict.fromkeys(request.devices, 1)
@@ -110,6 +111,9 @@ class Manager:
         return upgrade_manager.UpgradeRef(campaign="c1")
 
     async def status(self, context, request):
+        if self.away and len(self._steps) < 3:
+            self.away -= 1
+            raise Offline("nobody answers")
         state, percent = self._steps.pop(0) if len(self._steps) > 1 and request.campaign else self._steps[0]
         campaign = UpgradeCampaign(
             id="c1",
@@ -167,6 +171,19 @@ async def test_watching_ends_with_the_campaign(cambusctl, manager):
     ran = await cambusctl(*START, "--yes", "--watch")
     assert ran.code == 0
     assert [line.split()[1] for line in ran.out.splitlines()] == ["transferring", "rebooting", "succeeded"]
+    assert [line.split()[2:] for line in ran.out.splitlines()] == [
+        ["40", "%", "a", "text"],
+        *[["a", "text"]] * 2,
+    ]
+
+
+async def test_watching_outlasts_a_manager_that_starts_anew(cambusctl, manager):
+    running = await manager()
+    running.away = 2
+    ran = await cambusctl("upgrade", "start", "--firmware", "r12.bin", "gate", "--yes", "--watch")
+    assert (ran.code, running.away) == (0, 0)
+    assert ran.out.splitlines()[-1].startswith("gate  succeeded")
+    assert ran.err.count("waiting for the upgrade manager") == 1
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,16 @@ def test_a_file_says_it_all_and_options_go_before_it(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["[]", "", "[{firmware: {object: a}}, {firmware: {object: b}}]", "{concurency: 3}"]
+)
+def test_a_file_is_one_order(tmp_path, text: str) -> None:
+    path = tmp_path / "rollout.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=r"rollout\.yaml"):
+        order(["gate-1"], file=path)
+
+
+@pytest.mark.parametrize(
     ("devices", "options"),
     [
         ([], {}),

@@ -171,8 +171,10 @@ def order(
     """
     fields: dict[str, Any] = {}
     if file is not None:
-        (read,) = read_messages(file, CampaignOrder, "")
-        fields = read.model_dump(exclude_unset=True)
+        read = read_messages(file, CampaignOrder, "")
+        if len(read) != 1:
+            raise UsageError(f"{file}: wanted one order, got {len(read)}")
+        fields = read[0].model_dump(exclude_unset=True)
     if firmware is not None:
         fields["firmware"] = {"object": firmware, "version": version}
     elif "firmware" not in fields:

@@ -22,6 +22,7 @@ from cambus.cli.upgrade_views import (
 from cambus.client.connection import Connection
 from cambus.schemas.commands import upgrade_manager
 from cambus.schemas.commands.upgrade_manager import CampaignStatus
+from cambus.schemas.errors import DeadlineExceeded, Offline
 from cambus.schemas.state.upgrades import UpgradeAttempt
 
 LOOK_S: Final = 1.0
@@ -117,6 +118,19 @@ async def _status(cli: Cli, bus: Connection, campaign: str) -> CampaignStatus:
     return found.model_copy(update={"attempts": attempts})
 
 
+async def _next_status(cli: Cli, bus: Connection, campaign: str) -> CampaignStatus:
+    """A campaign a moment later; while nobody answers it goes on all the same, and so does whoever watches."""
+    told = False
+    while True:
+        await asyncio.sleep(LOOK_S)
+        try:
+            return await _status(cli, bus, campaign)
+        except (Offline, DeadlineExceeded) as error:
+            if not told:
+                cli.out.note(f"waiting for the upgrade manager: {error.text}")
+            told = True
+
+
 async def watch_campaign(cli: Cli, bus: Connection, campaign: str) -> int:
     """Show a campaign until it is over; the exit code says whether a device failed."""
     on_screen = cli.out.console.is_terminal and not cli.json
@@ -134,8 +148,7 @@ async def watch_campaign(cli: Cli, bus: Connection, campaign: str) -> int:
                 said = _tell(cli, found, known, said)
             if found.campaign.finished_at is not None:
                 break
-            await asyncio.sleep(LOOK_S)
-            found = await _status(cli, bus, campaign)
+            found = await _next_status(cli, bus, campaign)
     finally:
         screen.stop()
     return FAILED if any(attempt.state in BAD for attempt in found.attempts) else 0
