@@ -235,7 +235,7 @@ async def test_a_cancelled_campaign_ends_what_can_be_ended(
     sending = FakeDevice("sending", holds={UpgradeState.TRANSFERRING})
     flashing = FakeDevice("flashing", holds={UpgradeState.FLASHING})
     connector = await connect(sending, flashing, FakeDevice("waiting"))
-    async with campaigns.manager():
+    async with campaigns.manager(settle_s=60.0):
         campaign = await campaigns.start("sending", "flashing", "waiting", concurrency=2)
         await eventually(campaigns.shows(campaign, sending="transferring", flashing="flashing"))
         await campaigns.cancel(campaign)

@@ -15,6 +15,7 @@ from cambus.schemas.events.upgrade import CampaignChanged
 from cambus.schemas.schedule import WEEKDAYS
 from cambus.schemas.state.upgrades import CampaignChange, CampaignState
 from cambus.schemas.upgrades import UpgradeState
+from cambus.upgrade_manager import planning
 from cambus.upgrade_manager.store import CampaignStore
 
 Connect = Callable[..., Awaitable[FakeConnector]]
@@ -196,8 +197,9 @@ async def test_windows_in_which_nothing_could_be_begun_are_refused(
 
 
 async def test_a_device_that_is_being_looked_at_when_the_pause_comes_is_not_begun(
-    campaigns: Campaigns, connect: Connect, eventually: Eventually
+    campaigns: Campaigns, connect: Connect, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(planning, "ASK_TIMEOUT_S", PATIENT_S)
     connector = await connect(*devices(1))
     async with campaigns.manager():
         campaign = await campaigns.write("cam-0")
@@ -214,12 +216,19 @@ async def test_a_device_that_is_being_looked_at_when_the_pause_comes_is_not_begu
 async def test_what_a_stopped_campaign_still_sends_can_be_broken_off(
     campaigns: Campaigns, connect: Connect, eventually: Eventually
 ) -> None:
-    bad = FakeDevice("bad", told={"state": "failed", "reason": "data-error"})
+    refused = {"state": "failed", "reason": "data-error"}
+    bad = FakeDevice("bad", told=refused, becomes=OLD, holds={UpgradeState.FLASHING})
     sending = FakeDevice("sending", holds={UpgradeState.TRANSFERRING})
     await connect(bad, sending)
-    async with campaigns.manager():
+    async with campaigns.manager(settle_s=PATIENT_S):
         campaign = await campaigns.start("bad", "sending", concurrency=2, max_failures=1)
-        await eventually(campaigns.shows(campaign, bad="failed", sending="transferring"))
+        await eventually(campaigns.shows(campaign, bad="flashing", sending="transferring"))
+        await bad.go_on()
+
+        async def has_stopped() -> bool:
+            return (await campaigns.status(campaign)).campaign.state is CampaignState.STOPPED
+
+        await eventually(has_stopped)
         await campaigns.cancel(campaign)
         await eventually(campaigns.over(campaign))
         status = await campaigns.status(campaign)
