@@ -55,17 +55,17 @@ check: install ## format, lint, types, import rules, generated schemas, conforma
 k8s-validate: install ## render every Kubernetes overlay, with every component, and check what comes out
 	$(BIN)/python tools/k8s_validate.py
 
-# Compiles the tests, for one process of the test run instead of for each; what is wrong with them, the run says.
+# Compiles the tests and what they import, while the check has one processor to spare; what is wrong, the run says.
 collected: install
 	@$(BIN)/pytest --collect-only -qq -n 0 >/dev/null 2>&1 || true
 
 test: ## check, then the unit, property, golden, contract, integration and e2e tests
 	$(MAKE) --jobs=2 check collected
-	$(BIN)/pytest -m '$(FAST)' -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -p whole_files -m '$(FAST)' -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-all: ## test, and the slow ones: fault injection, soak, fuzz
 	$(MAKE) --jobs=2 check collected
-	HYPOTHESIS_PROFILE=thorough CAMBUS_TESTS_COLD=1 $(BIN)/pytest -m 'not bench' -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	HYPOTHESIS_PROFILE=thorough CAMBUS_TESTS_COLD=1 $(BIN)/pytest -p whole_files -m 'not bench' -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 fuzz: install ## every parser with inputs made by chance, FUZZ_MINUTES=30 in all; FUZZ_SEED=, FUZZ_TARGET= with FUZZ_HEX= as well
 	@echo "FUZZ_SEED=$(FUZZ_SEED) FUZZ_MINUTES=$(FUZZ_MINUTES)"
