@@ -7,11 +7,13 @@ import pytest
 from cambus.bus.assets import ensure_assets
 from cambus.bus.connection import Bus
 from cambus.bus.events import EventPublisher
-from cambus.bus.outbox import HeldBack, Outbox
+from cambus.bus.outbox import HeldBack, Letter, Outbox
 from cambus.bus.settings import BusSettings
 from cambus.bus.testing import NatsServer
+from cambus.client.errors import BusUnavailable
 from cambus.client.follow import follow
 from cambus.schemas.catalog import EVENTS
+from cambus.schemas.codec import MSGPACK, encode
 from cambus.schemas.ids import new_ulid
 
 OFFLINE = EVENTS["device.offline"]
@@ -83,6 +85,33 @@ async def test_the_next_process_holds_back_what_the_last_did(bus, tmp_path, devi
         await publisher.publish(OFFLINE, said(device, "passes"), acked=True)
         publisher.let_go(device)
         assert await arrived(bus, 3, device) == ["passes", "held", "younger"]
+
+
+async def test_nothing_waits_once_all_but_what_is_held_back_has_gone_in_whatever_order(
+    bus, tmp_path, device, unique, eventually, monkeypatch
+):
+    await ensure_assets(bus)
+    other = f"other-{unique}"
+    async with Outbox(tmp_path / "o.db") as left:
+        for name, text, since in ((device, "held", 5), (other, "first", 0), (other, "last", 0)):
+            event = said(name, text)
+            body = encode(event, MSGPACK)
+            await left.put(Letter(event.id, OFFLINE.subject(name), {}, body, held_back=since))
+    publish, refused = bus.jetstream.publish, []
+
+    async def unwell(subject, body, **options):
+        if b"first" in body and not refused:
+            refused.append(subject)
+            raise BusUnavailable("no leader")
+        return await publish(subject, body, **options)
+
+    monkeypatch.setattr(bus.jetstream, "publish", unwell)
+    async with EventPublisher(bus, Outbox(tmp_path / "o.db")) as publisher:
+        assert publisher.waiting
+        assert await arrived(bus, 2, other) == ["last", "first"]
+        await eventually(lambda: not publisher.waiting)
+        assert publisher.held_back == {device: HeldBack(1, 5)}
+        publisher.let_go(device)
 
 
 async def test_what_was_told_to_be_safe_and_is_not_in_the_stream_waits(tmp_path, device, eventually):

@@ -32,6 +32,7 @@ async def storm(made, seed, doings):
 
     Where another replica takes a device over, what it hears waits for what the dead one may have on its disk.
     """
+    print(f"seed {seed}")
     await made.begin(made.stack)
     enough = asyncio.Event()
     floods = [asyncio.create_task(flood.run(enough)) for flood in (*made.dvrip, *made.gb28181)]
@@ -43,7 +44,7 @@ async def storm(made, seed, doings):
         await made.settle(floods, enough)
         ledger = made.ledger
         print(
-            f"seed {seed}: {len(ledger.told)} told, {len(ledger.heard)} heard, {ledger.repeats} repeats, "
+            f"{len(ledger.told)} told, {len(ledger.heard)} heard, {ledger.repeats} repeats, "
             f"{len(ledger.forgotten)} forgotten, {len(made.taken_over())} shards taken over, "
             f"load {os.getloadavg()[0]:.1f}"
         )

@@ -164,11 +164,11 @@ async def test_what_is_held_back_is_known_after_a_restart(tmp_path):
     async with Outbox(tmp_path / "o.db") as outbox:
         for number, since in enumerate((0, 40, 41, 0)):
             await outbox.put(replace(letter(number), subject="gate", held_back=since))
-        last = await outbox.put(letter(9))
-        await outbox.put(replace(letter(10), subject="yard", held_back=7))
+        free = await outbox.put(letter(9))
+        last = await outbox.put(replace(letter(10), subject="yard", held_back=7))
         assert (outbox.found, outbox.found_held_back) == (0, {})
     async with Outbox(tmp_path / "o.db") as outbox:
-        assert outbox.found == last
+        assert (outbox.found, outbox.found_free) == (last, free)
         assert outbox.found_held_back == {"gate": HeldBack(2, 40), "yard": HeldBack(1, 7)}
         assert [each.held_back for each in await outbox.read(0, 10)] == [0, 40, 41, 0, 0, 7]
 

@@ -73,6 +73,7 @@ class EventPublisher:
         self._sent_to = 0
         self._kept_to = 0
         self._stored_to = 0
+        self._read_to = 0
         self._held_back: dict[str, HeldBack] = {}
         self._from_start = False
         metrics = bus.metrics
@@ -90,7 +91,8 @@ class EventPublisher:
     async def __aenter__(self) -> Self:
         self._outbox.on_stored = self._offer
         await self._outbox.open()
-        self._taken_to = self._kept_to = self._outbox.found
+        self._taken_to = self._kept_to = self._outbox.found_free
+        self._stored_to = self._outbox.found
         for subject, held_back in self._outbox.found_held_back.items():
             self._count_held_back(parse_event(subject).device, held_back)
         self._forget_reconnects = self._bus.on_reconnect(self._back.set)
@@ -303,20 +305,24 @@ class EventPublisher:
                 level = logging.WARNING if delay_s == RETRY_FIRST_S else logging.DEBUG
                 facts = {"count": self._outbox.rows, "reason": str(error)}
                 logger.log(level, WAITING, extra=facts)
-                self._on_disk_only = True
-                self._fresh.clear()
+                self._start_over()
                 self._at_once = 1  # a stream that comes back amid many would take the last of them first
                 back = await self._pause(delay_s)
                 delay_s = RETRY_FIRST_S if back else min(delay_s * 2, RETRY_MOST_S)
             except Exception:
                 logger.exception("the event publisher failed and goes on")
-                self._on_disk_only = True
-                self._fresh.clear()
+                self._start_over()
                 await asyncio.sleep(RETRY_MOST_S)
             else:
                 self._flow()
                 delay_s = RETRY_FIRST_S
                 self._at_once = BATCH
+
+    def _start_over(self) -> None:
+        """What was to be sent is read from the disk again; what has been is not there."""
+        self._on_disk_only = True
+        self._fresh.clear()
+        self._last_sent = self._read_to = 0
 
     async def _pause(self, delay_s: float) -> bool:
         """Wait before the next try, but not longer than NATS is away; whether it came back since the last try."""
@@ -335,11 +341,14 @@ class EventPublisher:
                 self._fresh.clear()
                 self._on_disk_only = False  # what is put from now on is in memory, and behind what is read
                 if self._from_start:
-                    self._last_sent = self._sent_to = 0
+                    self._last_sent = self._sent_to = self._read_to = 0
                     self._from_start = False
+                stored_to = self._stored_to
                 batch = await self._outbox.read(self._last_sent, self._at_once)
                 if len(batch) == self._at_once:
                     self._on_disk_only = True
+                else:
+                    self._read_to = stored_to  # with this batch all of it is sent, but for what is held back
             elif self._fresh:
                 batch = [self._fresh.popleft() for _ in range(min(self._at_once, len(self._fresh)))]
             else:
@@ -349,6 +358,7 @@ class EventPublisher:
                 return going
             if batch:
                 self._last_sent = batch[-1].seq
+            self._sent_to = max(self._sent_to, self._read_to)
 
     async def _send(self, letters: Sequence[Letter]) -> None:
         """Publish and remove what was acknowledged; the first failure is raised after that."""
@@ -368,10 +378,9 @@ class EventPublisher:
                 if not stored.done():
                     stored.set_result(None)
         if failure is not None:
-            self._last_sent = 0
             raise failure
         self._last_sent = letters[-1].seq
-        self._sent_to = max(self._sent_to, self._last_sent)
+        self._sent_to = max(self._sent_to, self._last_sent, self._read_to)
 
     async def _send_one(self, letter: Letter) -> None:
         try:

@@ -89,6 +89,7 @@ class _Found:
     rows: int
     size: int
     last: int
+    last_free: int
     held_back: Mapping[str, HeldBack]
 
 
@@ -113,7 +114,8 @@ class Outbox:
     Attributes:
         rows: letters in the queue, those being put included.
         bytes: bytes of their bodies.
-        found: the place of the last letter in the file when it was opened that was not held back; 0: there was none.
+        found: the place of the last letter in the file when it was opened; 0: there was none.
+        found_free: the same of the last that was not held back.
         found_held_back: how many of those were held back, and since when, by subject.
         empty: set while there are none.
         on_stored: called with every letter that was put, in order, even if whoever put it has gone.
@@ -127,6 +129,7 @@ class Outbox:
         self.rows = 0
         self.bytes = 0
         self.found = 0
+        self.found_free = 0
         self.found_held_back: Mapping[str, HeldBack] = {}
         self.empty = asyncio.Event()
         self.on_stored: Callable[[Letter], None] = _ignore
@@ -156,7 +159,7 @@ class Outbox:
         self._thread.start()
         self.rows, self.bytes = 0, 0
         there = await opened
-        self.found, self.found_held_back = there.last, there.held_back
+        self.found, self.found_free, self.found_held_back = there.last, there.last_free, there.held_back
         self._account(there.rows, there.size)
 
     async def close(self) -> None:
@@ -332,12 +335,13 @@ def _transact(db: sqlite3.Connection, jobs: list[_Job]) -> None:
 
 def _find(db: sqlite3.Connection) -> _Found:
     rows, size = db.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM outbox").fetchone()
-    last = db.execute("SELECT coalesce(max(seq), 0) FROM outbox WHERE held_back = 0").fetchone()[0]
+    (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM outbox").fetchone()
+    (free,) = db.execute("SELECT coalesce(max(seq), 0) FROM outbox WHERE held_back = 0").fetchone()
     held_back = db.execute(
         "SELECT subject, count(*), min(held_back) FROM outbox WHERE held_back <> 0 GROUP BY subject"
     )
     return _Found(
-        rows, size, last, {subject: HeldBack(letters, since) for subject, letters, since in held_back}
+        rows, size, last, free, {subject: HeldBack(letters, since) for subject, letters, since in held_back}
     )
 
 
