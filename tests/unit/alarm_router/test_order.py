@@ -64,7 +64,8 @@ async def test_one_begins_when_the_one_before_has(events: Events) -> None:
     assert await events.over() == [("a", 1), ("b", 4), ("a", 2), ("a", 3)]
 
 
-async def test_what_comes_again_is_collected_and_put_in_order_with_what_is_new(events: Events) -> None:
+async def test_what_comes_again_is_collected_and_put_in_order_with_what_is_new() -> None:
+    events = Events(settle_s=0.5)
     await events.come("a", 3, again=True)
     await events.come("a", 4)
     await events.come("a", 1, again=True)

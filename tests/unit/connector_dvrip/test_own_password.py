@@ -59,7 +59,8 @@ class World:
     # what the supervision of the device has
 
     def unit(self):
-        around = SimpleNamespace(credentials=SimpleNamespace(open=lambda name: self.stored))
+        store = SimpleNamespace(open=lambda name: self.stored, fingerprint=lambda name: b"")
+        around = SimpleNamespace(credentials=store)
         return SimpleNamespace(
             record=SimpleNamespace(credentials=SimpleNamespace(name="c")),
             _around=around,

@@ -42,7 +42,7 @@ from cambus.schemas.state.credentials import Credentials, SealedCredentials
 USER: Final = "demo"
 RULE: Final = "demo"
 SECRET: Final = "demo-webhook"  # noqa: S105 - the name of a secret
-SUBJECT: Final = "demo.alarms"
+SUBJECT: Final = "alarms.demo"
 ALARM_EVERY_S: Final = 30.0
 KEEP_S: Final = 86400
 KEEP_BYTES: Final = 1 << 30
