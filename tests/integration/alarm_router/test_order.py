@@ -96,6 +96,23 @@ async def test_a_replica_that_stands_by_goes_on_in_order_after_a_crash(
     assert by_device(receiver) == IN_ORDER
 
 
+async def test_what_a_killed_router_had_taken_finds_room_before_what_is_new(
+    router: AlarmBus, receiver: Receiver, hook: Hook, eventually: Eventually
+) -> None:
+    room = len(DEVICES)
+    receiver.scripts["/hook"] = lambda _: 503
+    await router.store("all", hook())
+    crashed = await router.in_process(alarms_in_memory=2 * room, redelivery_s=3.0).start()
+    await begin(router)
+    await eventually(lambda: taken(router, room))
+    await crashed.crash()
+    receiver.scripts["/hook"] = lambda _: 200
+    await finish(router)
+    async with router.in_process(alarms_in_memory=room, redelivery_s=3.0):
+        await eventually(router.all_done)
+    assert by_device(receiver) == IN_ORDER
+
+
 async def test_a_replica_that_is_stopped_hands_over_in_order(
     router: AlarmBus, receiver: Receiver, hook: Hook, eventually: Eventually
 ) -> None:

@@ -64,3 +64,42 @@ async def test_who_waits_is_told_of_every_change(backlog: Backlog) -> None:
     backlog.settled("a", 3)
     backlog.settled("a", 5)
     assert told == [False, True, False]
+
+
+@pytest.mark.parametrize("why", ["others come", "NATS is away", "NATS was away"])
+async def test_it_is_waited_for_while_there_is_reason_to(why: str) -> None:
+    away = why == "NATS is away"
+    backlog = Backlog(LONG, lambda: not away)
+    backlog.expect({"a": [3], "b": [4]}, 2, 1.0)
+    assert not backlog.over.is_set()
+    loop = asyncio.get_running_loop()
+    backlog._heard_at = loop.time() - 2.0  # so long nothing has come
+    if why == "others come":
+        backlog.settled("b", 4)
+    elif why == "NATS was away":
+        backlog.more_time()
+    backlog._give_up()
+    assert backlog.older("a", 9)
+    away = False
+    backlog._heard_at = loop.time() - 2.0
+    backlog._give_up()
+    assert not backlog.older("a", 9)
+    assert backlog.over.is_set()
+
+
+async def test_but_not_for_ever() -> None:
+    backlog = Backlog(LONG)
+    backlog.expect({"a": [3]}, 2, 1.0)
+    backlog._until = asyncio.get_running_loop().time()
+    backlog.more_time()
+    backlog._give_up()
+    assert not backlog.older("a", 9)
+
+
+async def test_how_many_are_to_come_again_is_known(backlog: Backlog) -> None:
+    backlog.expect({"a": [3, 5], "b": [4]}, 3, LONG)
+    assert backlog.unsettled == 3
+    backlog.settled("b", 4)
+    assert backlog.unsettled == 2
+    backlog.forget()
+    assert backlog.unsettled == 0

@@ -158,6 +158,21 @@ class EventConsumer:
         self._stopping.set()
         self._room.set()
 
+    async def allow(self, max_unfinished: int) -> None:
+        """Have NATS give out more, or fewer, from now on; returns once it knows.
+
+        Raises:
+            JetStreamError: NATS refuses.
+        """
+        self._max_unfinished = max_unfinished
+        while True:
+            try:
+                await self._create()
+            except BusUnavailable:
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
     async def _open(self) -> None:
         while True:
             try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import ClassVar
 
@@ -47,6 +47,8 @@ GIVEN_BACK_WHILE_WANTED = 50
 MAX_UNFINISHED = 100_000
 NATS_DELAYS_S = (0.5, 1.0, 2.0, 5.0)
 LEASE_MARGIN_S = 3.0
+ELECTION_S = 10.0
+"""How long a NATS cluster may take to agree on who gives out events; until then it gives out none."""
 
 
 class AlarmRouter(Service[AlarmRouterSettings]):
@@ -66,6 +68,8 @@ class AlarmRouter(Service[AlarmRouterSettings]):
         self._brokers: Brokers | None = None
         self._metrics: RouterMetrics | None = None
         self._on_duty: asyncio.Task[None] | None = None
+        self._backlog: Backlog | None = None
+        self._taking: EventConsumer | None = None
 
     async def start(self) -> None:
         """Learn the rules, then consume."""
@@ -84,7 +88,9 @@ class AlarmRouter(Service[AlarmRouterSettings]):
         escalations = Escalations(runtime.bus, self._rules, self._tell_escalated)
         routing = Routing(self._rules, suppression, metrics, self._now)
         self._metrics = metrics
-        backlog = Backlog(settings.redelivery_s * 1.25 + 1.0)
+        bus = runtime.bus
+        self._backlog = backlog = Backlog(settings.redelivery_s * 1.25 + ELECTION_S, lambda: bus.connected)
+        bus.on_reconnect(backlog.more_time)
         handling = Handling(routing, self._active, actions, escalations)
         progress = Progress(runtime.bus)
         self._router = Router(handling, outlets, progress, metrics, _patience(settings), backlog)
@@ -99,7 +105,7 @@ class AlarmRouter(Service[AlarmRouterSettings]):
             leases,
             keys.service_lease(commands.SERVICE),
             learn,
-            Telling(runtime.bus, escalations, suppression, self._now).run,
+            self._meanwhile(Telling(runtime.bus, escalations, suppression, self._now)),
             self._consumer,
             self._router,
         )
@@ -134,9 +140,28 @@ class AlarmRouter(Service[AlarmRouterSettings]):
         if self._metrics is not None:
             self._metrics.escalated()
 
+    def _meanwhile(self, telling: Telling) -> Callable[[], Awaitable[None]]:
+        async def meanwhile() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(telling.run())
+                group.create_task(self._take_new_ones())
+
+        return meanwhile
+
+    async def _take_new_ones(self) -> None:
+        """Once what was left to us has come, what is new may come as well."""
+        if self._backlog is not None and self._taking is not None:
+            await self._backlog.over.wait()
+            await self._taking.allow(self._most_unfinished())
+
+    def _most_unfinished(self) -> int:
+        return max(MAX_UNFINISHED, self.runtime.settings.alarms_in_memory)
+
     def _consumer(self) -> EventConsumer:
         settings, numbers = self.runtime.settings, count()
-        return EventConsumer(
+        unsettled = self._backlog.unsettled if self._backlog is not None else 0
+        keeps_room = 0 < unsettled <= settings.alarms_in_memory
+        self._taking = EventConsumer(
             self.runtime.bus,
             commands.SERVICE,
             WANTED,
@@ -145,10 +170,12 @@ class AlarmRouter(Service[AlarmRouterSettings]):
             max_deliver=2 * GIVEN_BACK_WHILE_WANTED,
             backoff=NATS_DELAYS_S,
             max_in_flight=settings.alarms_in_memory,
-            max_unfinished=max(MAX_UNFINISHED, settings.alarms_in_memory),
+            # more new ones would take the room that those need which are to come before them
+            max_unfinished=settings.alarms_in_memory if keeps_room else self._most_unfinished(),
             ack_sync=True,
             ack_wait_s=settings.redelivery_s,
         )
+        return self._taking
 
     async def release(self) -> None:
         """Take no more events; another replica gets what was not begun, and what waits for a sink."""
