@@ -202,3 +202,24 @@ async def test_a_watch_survives_a_restart_and_reports_deletions_it_missed(eventu
                 await theirs.put("d", Note(text="d"))
             async with asyncio.timeout(20):
                 assert sorted(await following) == [("a", None), ("b", None), ("d", "d")]
+
+
+async def test_what_vanishes_while_it_is_read_is_not_waited_for(bus, notes):
+    for key in ("a", "b", "c"):
+        await notes.put(key, Note(text=key))
+    async with notes._reader(">") as reader:
+        read = [await anext(reader), await anext(reader), await anext(reader)]
+    assert [stored.pending for stored in read] == [2, 1, 0]
+    reader, may_pull = notes._reader(">"), asyncio.Event()
+    pull = reader._puller.pull
+
+    async def later(count):
+        await may_pull.wait()
+        return await pull(count)
+
+    reader._puller.pull = later
+    async with reader:
+        assert reader.initial_pending == 3
+        await bus.jetstream.call(f"STREAM.PURGE.KV_{notes.bucket}", {"filter": f"$KV.{notes.bucket}.c"})
+        may_pull.set()
+        assert [stored.seq for stored in await reader.present()] == [read[0].seq, read[1].seq]

@@ -176,14 +176,9 @@ class KeyValue(Generic[M]):
     async def _read_all(self, keys: str, *, headers_only: bool = False) -> list[Stored]:
         """The last message of every key, in the order they were written."""
         for attempt in range(READ_ATTEMPTS):
-            found: list[Stored] = []
             try:
                 async with self._reader(keys, headers_only=headers_only) as reader:
-                    while not found or found[-1].pending:
-                        if not found and reader.initial_pending == 0:
-                            break
-                        found.append(await anext(reader))
-                return found
+                    return await reader.present()
             except ReaderInterrupted:
                 if attempt == READ_ATTEMPTS - 1:
                     raise

@@ -277,7 +277,6 @@ class ObjectStore:
 
     async def _read_last(self, kind: str) -> Sequence[Stored]:
         """The last message of each subject of one kind: `M` for what is known, `C` for chunks."""
-        found: list[Stored] = []
         reader = OrderedReader(
             self._bus,
             self._stream,
@@ -286,9 +285,7 @@ class ObjectStore:
             headers_only=kind == "C",
         )
         async with reader:
-            while reader.initial_pending and (not found or found[-1].pending):
-                found.append(await anext(reader))
-        return found
+            return await reader.present()
 
     def _parse(self, data: bytes) -> StoredObject | None:
         """The object a meta message describes; None for a deletion and for what cannot be read."""

@@ -16,7 +16,7 @@ from typing import Any, Self
 from nats.aio.msg import Msg
 
 from cambus.client.connection import Connection
-from cambus.client.errors import BusError, JetStreamError
+from cambus.client.errors import AssetNotFound, BusError, JetStreamError
 from cambus.client.pull import PullEnd, Puller, delivered
 from cambus.client.tasks import end
 
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 BATCH = 256
 INACTIVE_S = 30
+SILENT_S = 0.5
+"""After how long without a message what is left is asked for."""
 NO_HEADERS: dict[str, str] = {}
 
 LAST_PER_SUBJECT: dict[str, Any] = {"deliver_policy": "last_per_subject"}
@@ -174,6 +176,33 @@ class OrderedReader:
         if len(self._ready) <= self._batch:
             self._room.set()
         return stored
+
+    async def present(self) -> list[Stored]:
+        """Read what there was when it was opened; what is removed or expires meanwhile is not waited for.
+
+        Raises:
+            ReaderInterrupted: open a new one.
+            BusError: NATS refuses or does not answer.
+        """
+        found: list[Stored] = []
+        left = self.initial_pending
+        while left:
+            try:
+                async with asyncio.timeout(SILENT_S):
+                    found.append(await anext(self))
+            except TimeoutError:
+                left = await self._left()
+            else:
+                left = found[-1].pending
+        return found
+
+    async def _left(self) -> int:
+        """How many messages there are to read, those included that have arrived."""
+        try:
+            info = await self._bus.jetstream.call(f"CONSUMER.INFO.{self._stream}.{self._name}")
+        except AssetNotFound:
+            raise ReaderInterrupted(f"reading {self._stream}: gone") from None
+        return int(info["num_pending"]) + len(self._ready)
 
     async def _pull(self) -> None:
         """Keep one request open, and no more messages than one batch unread."""
