@@ -149,10 +149,10 @@ class Upgrades:
         self._context.hooks.spawn(self._carry_out(job, run), "upgrade")
         return False
 
-    def take_up(self, name: str, make: Callable[[OnState], UpgradeRun]) -> None:
-        """Go on with an upgrade that was begun before this process, unless there is one."""
+    def take_up(self, name: str, state: UpgradeState, make: Callable[[OnState], UpgradeRun]) -> None:
+        """Go on with an upgrade that was begun before this process and had come so far, unless there is one."""
         if not self.busy:
-            job = self._job = _Job(name, None)
+            job = self._job = _Job(name, None, state)
             self._context.hooks.spawn(self._carry_out(job, make(self._moves(job))), "upgrade")
 
     def cancel(self, job: str) -> None:

@@ -161,7 +161,7 @@ class GbDevice:
             step=Step.FETCHING,
             image_sent=last.image_sent,
         )
-        self.upgrades.take_up(job, lambda on_state: UpgradeRun(self, job, None, steps, on_state))
+        self.upgrades.take_up(job, steps.state, lambda on_state: UpgradeRun(self, job, None, steps, on_state))
 
     async def _remember(self) -> None:
         """Read what it has said before, perhaps to another replica: its channels would get other numbers without."""
