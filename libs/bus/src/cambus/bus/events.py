@@ -69,13 +69,14 @@ class EventPublisher:
         self._patient: set[asyncio.Future[None]] = set()
         self._stalled = False
         self._sender: asyncio.Task[None] | None = None
-        self._taken_to = 0
-        self._sent_to = 0
-        self._kept_to = 0
-        self._stored_to = 0
-        self._read_to = 0
+        # Places in the outbox, 0 for none: up to where, those held back aside,
+        self._taken_to = 0  # events were taken
+        self._kept_to = 0  # somebody was told that they are safe though only our disk had them
+        self._sent_to = 0  # they are in JetStream
+        self._read_to = 0  # they will be once the present batch is
+        self._stored_to = 0  # and the last of all, those held back included
         self._held_back: dict[str, HeldBack] = {}
-        self._from_start = False
+        self._from_start = False  # whether some that were passed by are to be read now
         metrics = bus.metrics
         self._published = metrics.counter("events_published_total", "Events stored", {"event": EVENTS})
         self._overflowed = metrics.counter("events_overflow_total", "Events that did not fit the outbox")

@@ -89,8 +89,8 @@ class Connection:
         if (public := self.login.public_nkey()) is not None:
             self.nc._public_nkey = public  # noqa: SLF001 - nats-py takes it from a package of its own only
         if "signature_cb" in options:
-            # or nats-py shows nothing to a server that lets strangers in as well (no_auth_user), and we are one of them
-            self.nc._auth_configured = True  # noqa: SLF001
+            # a server that lets strangers in as well (no_auth_user) asks for nothing, and we would be one of them
+            self.nc._auth_configured = True  # noqa: SLF001 - else nats-py shows only what it is asked for
         await self.nc.connect(
             list(self.login.servers),
             name=f"{self.name}:{self.login.instance}",
